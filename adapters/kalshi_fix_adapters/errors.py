@@ -242,9 +242,12 @@ class GarbledReceivedError(ReconcileError):
 
     def __init__(self, event: events.GarbledReceived) -> None:
         self.event = event
-        super().__init__(
-            f"{event.size} bytes that are not a FIX message were skipped ({event.reason}); iterate again"
+        skipped = (
+            "1 byte that is not a FIX message was"
+            if event.size == 1
+            else f"{event.size} bytes that are not a FIX message were"
         )
+        super().__init__(f"{skipped} skipped ({event.reason}); iterate again")
 
 
 class MessageTooLargeError(ReconcileError):

@@ -1,4 +1,4 @@
-"""What the tests of several adapters share: a runner of asynchronous tests, a simulated venue, a database."""
+"""Fixtures for several adapters: a runner of asynchronous tests, a simulated venue, a database."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run_with_asyncio(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     async def bounded() -> None:
         task = asyncio.create_task(main())
         done, _ = await asyncio.wait({task}, timeout=LIMIT)
-        # Repeated, because a task that loses its cancellation would keep `asyncio.run` waiting for ever.
+        # Cancel repeatedly, because `asyncio.run` would wait for ever for a task that loses its cancellation.
         while left := asyncio.all_tasks() - {asyncio.current_task()}:
             for item in left:
                 item.cancel()

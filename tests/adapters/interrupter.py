@@ -9,8 +9,10 @@ from typing import Any
 
 
 class Interrupter:
-    """Raises an exception, as a signal handler does, at the `at`th point where CPython checks for signals:
-    when a function of these files begins, and after one of them has called a function written in C."""
+    """Raises an exception, as a signal handler does, at point number `at` where CPython checks for signals.
+
+    These points are the beginning of each function of these files, and the end of each call from such a
+    function to a function written in C."""
 
     def __init__(
         self,

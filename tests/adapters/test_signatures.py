@@ -20,7 +20,7 @@ pytestmark = pytest.mark.parametrize("module", OTHERS, ids=lambda module: module
 
 FACTORIES = ("order_entry", "drop_copy", "market_data", "post_trade", "rfq")
 STREAMS = frozenset({"events", "messages"})
-AT_ONCE = frozenset(
+NON_WAITING = frozenset(
     {
         "confirm",
         "reset_numbers",
@@ -32,7 +32,7 @@ AT_ONCE = frozenset(
         *FACTORIES,
     }
 )
-"""Methods that never wait. They are therefore ordinary functions in every client."""
+"""Methods that never wait, and are therefore ordinary functions in every client."""
 
 
 def methods(module: ModuleType) -> dict[str, Any]:
@@ -67,9 +67,9 @@ def test_waiting_methods_are_coroutines_and_iterating_methods_return_iterators(m
     for name, member in methods(module).items():
         if isinstance(member, property):
             continue
-        is_waiting_method = name not in STREAMS | AT_ONCE | {"standby"}
+        is_waiting_method = name not in STREAMS | NON_WAITING | {"standby"}
         assert inspect.iscoroutinefunction(member) is is_waiting_method, name
-        if is_waiting_method or name in AT_ONCE:
+        if is_waiting_method or name in NON_WAITING:
             assert returns(member) == returns(methods(BLOCKING)[name]), name
         else:
             found = returns(member).replace("Stream", "Iterator").replace("AsyncStandby[Self]", "Standby")

@@ -370,7 +370,7 @@ class World:
         assert isinstance(disk, SharedDisk)
         store = disk.open(host)
         if store is None:
-            self.at(self.now + standby.EVERY, lambda: self._stand_by(host))
+            self.at(self.now + standby.POLL_INTERVAL, lambda: self._stand_by(host))
             return
         self.former = [process for process in (*self.former, self.client) if process.alive]
         self.takeovers += bool(self.former)

@@ -39,7 +39,7 @@ class _Adapter(AsyncAdapter):
         """The loop of the context."""
         self._task: asyncio.Task[None] | None = None
         """The task of `run`."""
-        self._dialling: asyncio.Timeout | None = None
+        self._dial_timeout: asyncio.Timeout | None = None
         """The timeout of the current connection attempt."""
         self._protocol: ClientProtocol | None = None
         """The established connection; None if there is none."""
@@ -97,8 +97,8 @@ class _Adapter(AsyncAdapter):
     def give_up(self) -> None:
         """Cancel the connection attempt."""
         # Rescheduling an expired timeout would raise.
-        if self._dialling is not None and not self._dialling.expired():
-            self._dialling.reschedule(0)
+        if self._dial_timeout is not None and not self._dial_timeout.expired():
+            self._dial_timeout.reschedule(0)
 
     def flush(self) -> None:
         """Write a sent message."""
@@ -170,12 +170,12 @@ class _Adapter(AsyncAdapter):
     async def _dial(self, attempt: Attempt) -> ClientProtocol:
         dialer = Dialer(attempt.endpoint.host, attempt.endpoint.port, attempt.security, attempt.timeout)
         try:
-            async with asyncio.timeout(attempt.timeout) as self._dialling:
+            async with asyncio.timeout(attempt.timeout) as self._dial_timeout:
                 protocol = await dial(dialer, self, self.core.tcp_connected)
         except TimeoutError:
             raise dialer.late() from None
         finally:
-            self._dialling = None
+            self._dial_timeout = None
         return protocol
 
     # The steps of `dial`

@@ -39,11 +39,11 @@ class ClientProtocol(asyncio.BufferedProtocol):
         """Set when bytes for a TLS exchange were received, or the connection was lost."""
         self._timer = Timer(lambda: self.step(core.tick))
         self._receive_buffer = memoryview(bytearray(CHUNK))
-        self._begun = False
+        self._is_core_connected = False
         """Whether the core is connected. Bytes received earlier are kept in `_tls` or, without TLS, in
-        `_early`.
+        `_early_bytes`.
         """
-        self._early = b""
+        self._early_bytes = b""
         """Bytes received without TLS before the core was connected. Reading is paused then, but uvloop
         nevertheless reads once.
         """
@@ -51,7 +51,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         """Whether the transport accepts more bytes: False from `pause_writing` to `resume_writing`."""
         self._is_reading = False
         """Whether the transport reads. At first, reading is paused."""
-        self._lost = asyncio.Event()
+        self._lost_event = asyncio.Event()
         """Set by `connection_lost`, after which no bytes are received."""
         self._loss: OSError | None = None
         """The error with which the connection was lost; also set at the end of the stream."""
@@ -76,16 +76,16 @@ class ClientProtocol(asyncio.BufferedProtocol):
 
     def begin(self) -> None:
         """Start passing bytes to the core, which is now connected."""
-        self._begun = True
+        self._is_core_connected = True
         if self._tls is not None:
             # More data may have been received with the end of the handshake.
             self.step(self._decrypt)
-        elif self._early:
-            self.step(self._core.receive, self._early)
+        elif self._early_bytes:
+            self.step(self._core.receive, self._early_bytes)
         else:
             self.step()
-        # If `_lost` is set, the connection was lost before the core was connected.
-        if self._lost.is_set():
+        # If `_lost_event` is set, the connection was lost before the core was connected.
+        if self._lost_event.is_set():
             self.step(self._core.receive, b"")
 
     async def close(self) -> None:
@@ -99,7 +99,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
                     with contextlib.suppress(OSError):
                         await self._run_tls_exchange(self._tls.close_notify)
                 self._transport.close()
-                await self._lost.wait()
+                await self._lost_event.wait()
 
     def abort(self) -> None:
         """Close at once."""
@@ -125,7 +125,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         transport.resume_reading()
         self._in_tls_exchange = True
         try:
-            await tls.converse(step, self._push, more)
+            await tls.run_exchange(step, self._push, more)
         finally:
             self._in_tls_exchange = False
         # Bytes after the handshake are for the core, which is not connected yet; `flush` resumes reading.
@@ -155,28 +155,28 @@ class ClientProtocol(asyncio.BufferedProtocol):
         """Pass received bytes to TLS or the core."""
         if self._tls is not None:
             self._receive_encrypted(self._receive_buffer[:nbytes])
-        elif self._begun:
+        elif self._is_core_connected:
             self.step(self._core.receive, bytes(self._receive_buffer[:nbytes]))
         else:
-            self._early += self._receive_buffer[:nbytes]
+            self._early_bytes += self._receive_buffer[:nbytes]
 
     def eof_received(self) -> None:
         """Report the end of the stream; asyncio closes the transport."""
         if self._tls is not None:
             self._receive_encrypted(b"")
-        elif self._begun:
+        elif self._is_core_connected:
             self.step(self._core.receive, b"")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Read the remaining bytes, then report the end of the connection."""
         self._loss = exc if isinstance(exc, OSError) else ConnectionAbortedError("end of file")
-        self._lost.set()
+        self._lost_event.set()
         self._tls_input.set()
         # The venue's last bytes, which may contain a fill, must be read before the end of the stream is
         # reported.
-        if self._begun and not self.finished.is_set():
+        if self._is_core_connected and not self.finished.is_set():
             self._read_remaining()
-        if self._begun and not self.finished.is_set():
+        if self._is_core_connected and not self.finished.is_set():
             self.step(self._core.receive, b"")
 
     def pause_writing(self) -> None:
@@ -197,7 +197,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         tls.feed(encrypted)
         if self._in_tls_exchange:
             self._tls_input.set()
-        elif self._begun and not self.finished.is_set():
+        elif self._is_core_connected and not self.finished.is_set():
             self.step(self._decrypt)
 
     def _decrypt(self) -> None:

@@ -13,11 +13,11 @@ from kalshi_fix_adapters.blocking.standby import Standby
 from kalshi_fix_adapters.config.factories import ClientFactory, Factories, OrderEntryFactory
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.client_core import Sent
-from kalshi_fix_adapters.engine.standby import EVERY, Takeover
+from kalshi_fix_adapters.engine.standby import POLL_INTERVAL, Takeover
 from kalshi_fix_adapters.engine.user import (
     ClientBase,
-    Ended,
-    Raised,
+    ErrorToRaise,
+    IterationEnded,
     answer_timeout,
     close_timeout,
     event_timeout,
@@ -95,7 +95,10 @@ class Client(ClientBase):
                 thread.start()
 
     def standby(
-        self, *, every: float = EVERY, on_wait: Callable[[StoreUnavailableError], object] | None = None
+        self,
+        *,
+        every: float = POLL_INTERVAL,
+        on_wait: Callable[[StoreUnavailableError], object] | None = None,
     ) -> Standby:
         """Return a context that waits until no other process uses the client's store, and then opens the
         client. If the same program runs on two hosts, one is the primary, and the other takes over when the
@@ -265,18 +268,18 @@ class Client(ClientBase):
         """
         return self._iterate(self._next_message, timeout)
 
-    def _iterate(self, look: Callable[[], T | Raised | None], timeout: float | None) -> Iterator[T]:
+    def _iterate(self, look: Callable[[], T | ErrorToRaise | None], timeout: float | None) -> Iterator[T]:
         while True:
             try:
                 found = self._shared.wait(look, timeout)
-            except Ended:
+            except IterationEnded:
                 return
             # There must be no call here, not even to `isinstance`. Python may run a signal handler after a
             # call; if the handler raised an exception, the event that was taken would be lost.
             match found:
                 case None:
                     return
-                case Raised(error=error):
+                case ErrorToRaise(error=error):
                     raise error
                 case _:
                     yield found

@@ -28,7 +28,7 @@ class IoThread:
         self._thread = threading.Thread(target=self._run, name="kalshi-fix", daemon=True)
         self._has_begun = False
         """Whether `_run` has begun; it closes the shared core at the end."""
-        self._called_off = False
+        self._is_called_off = False
         """Whether `call_off` has closed the shared core, so that `_run` must not begin."""
 
     def start(self) -> None:
@@ -39,7 +39,7 @@ class IoThread:
         """Prevent the thread from running if it has not begun, and close the shared core in that case."""
         with self._shared.lock:
             if not self._has_begun:
-                self._called_off = True
+                self._is_called_off = True
                 self._shared.close()
 
     @property
@@ -57,7 +57,7 @@ class IoThread:
     def _run(self) -> None:
         shared = self._shared
         with shared.lock:
-            if self._called_off:
+            if self._is_called_off:
                 return
             self._has_begun = True
         # Every exception is caught: if this thread ended silently, calls that wait for it would never return.

@@ -46,11 +46,13 @@ processor, and the program would have to wait for it. The time from tick to orde
 """
 P = ParamSpec("P")
 T = TypeVar("T")
-_INTERRUPTED = "a call was interrupted halfway, so the connection was dropped; reconcile the last messages"
-_FORKED = "this process was forked from the one that has the connection; create another client here"
+_INTERRUPTED_TEXT = (
+    "a call was interrupted halfway, so the connection was dropped; reconcile the last messages"
+)
+_FORKED_TEXT = "this process was forked from the one that has the connection; create another client here"
 
 
-class _Reader:
+class _WaitingCall:
     """A waiting call, which may become the call that reads."""
 
     __slots__ = ("held", "is_sleeping", "listener")
@@ -106,7 +108,7 @@ class SharedCore:
         """One lock for each waiting call except the reader. The call sleeps by acquiring the lock a second
         time.
         """
-        self._reader: _Reader | None = None
+        self._reader: _WaitingCall | None = None
         """The waiting call that reads. After an interrupt it may be a call that has ended."""
         self._listener: Sleeper | None = None
         """The sleeper in which the reader waits; None while there is no I/O thread, or if the system does not
@@ -114,7 +116,7 @@ class SharedCore:
         """
         # Closed until `open` is called. `wake` may be called earlier; it has no effect on a closed sleeper.
         self.close()
-        _all.add(self)
+        _all_cores.add(self)
 
     def open(self) -> None:
         """Prepare for a new I/O thread."""
@@ -136,7 +138,7 @@ class SharedCore:
         """In a forked child, leave the connection to the parent, regardless of the state of the parent's
         threads.
         """
-        # New locks, because the old ones may be held by a thread of the parent, which does not exist here.
+        # The old locks may be held by threads of the parent, which do not exist in the child.
         self.lock = ReentrantLock()
         self.store_lock = Lock()
         self.core.changing = self.forked = True
@@ -228,7 +230,7 @@ class SharedCore:
     def raise_interrupted(self, kind: type[SessionClosedError]) -> NoReturn:
         """Wake the I/O thread, which ends the client, and raise the error for an interrupted change."""
         self.wake()
-        raise kind(_FORKED if self.forked else _INTERRUPTED) from self._interrupted_by
+        raise kind(_FORKED_TEXT if self.forked else _INTERRUPTED_TEXT) from self._interrupted_by
 
     # The connection
 
@@ -336,14 +338,14 @@ class SharedCore:
         core = self.core
         deadline = None if timeout is None else time.monotonic() + timeout
         in_time = timeout is None or timeout > 0
-        before, reader, ready = core.last_taken, _Reader(), False
+        before, call, ready = core.last_taken, _WaitingCall(), False
         try:
-            with reader.held:
+            with call.held:
                 while True:
                     with self.lock:
                         if self.core.changing:
                             self.raise_interrupted(error)
-                        reader.is_sleeping = False
+                        call.is_sleeping = False
                         try:
                             if ready:
                                 self._read_now()
@@ -353,19 +355,19 @@ class SharedCore:
                                 self._read_now()
                                 found = look()
                             if found is not None or not in_time:
-                                self._stop_reading(reader)
+                                self._stop_reading(call)
                                 return found
-                            waiter = self._begin_waiting(reader)
+                            waiter = self._begin_waiting(call)
                         finally:
                             # If a change was interrupted, the I/O thread must end the client.
                             if core.changing:
                                 self.wake()
-                    ready, in_time = self._sleep(reader if waiter is None else waiter, deadline)
+                    ready, in_time = self._sleep(call if waiter is None else waiter, deadline)
         except BaseException as raised:
             # The exception may be an interrupt during the release of the lock, after `look` has returned. An
             # event taken by `look` has then not reached the caller, and is put back.
             with self.lock:
-                self._stop_reading(reader)
+                self._stop_reading(call)
                 self.wake()
                 if not core.changing:
                     core.put_back(before)
@@ -376,7 +378,7 @@ class SharedCore:
     def _has_reader(self) -> bool:
         return self._reader is not None and self._reader.held.locked()
 
-    def _begin_waiting(self, reader: _Reader) -> threading.Lock | None:
+    def _begin_waiting(self, call: _WaitingCall) -> threading.Lock | None:
         """Let a call read while it waits, if no other call does, and return None. Otherwise return a lock to
         acquire, which blocks until `notify` releases it.
 
@@ -392,14 +394,14 @@ class SharedCore:
             # interrupt, but during a logon it may also be an ordinary failure.
             and core.is_logged_on
             and not transport.read_wants_write
-            and (self._reader is reader or not self._has_reader())
+            and (self._reader is call or not self._has_reader())
         ):
-            if self._reader is not reader:
-                self._reader, reader.listener = reader, self._listener
+            if self._reader is not call:
+                self._reader, call.listener = call, self._listener
                 self._stop_io_thread_reading()
-            reader.is_sleeping = True
+            call.is_sleeping = True
             return None
-        self._stop_reading(reader)
+        self._stop_reading(call)
         if core.wants_read and not self._has_reader() and not self.sleeper.interest & READ:
             # No call reads, so the I/O thread must read.
             self.wake()
@@ -410,23 +412,23 @@ class SharedCore:
         self._waiters.add(waiter)
         return waiter
 
-    def _stop_reading(self, reader: _Reader) -> None:
+    def _stop_reading(self, call: _WaitingCall) -> None:
         """If this call is the reader, let it stop reading. Another call then reads or, after a while, the I/O
         thread.
         """
-        if self._reader is not reader:
+        if self._reader is not call:
             return
         self._reader = None
-        if reader.listener is not self._listener:
-            assert reader.listener is not None  # noqa: S101 - for mypy
-            reader.listener.close()
+        if call.listener is not self._listener:
+            assert call.listener is not None  # noqa: S101 - for mypy
+            call.listener.close()
         if self._waiters:
             self.notify()
 
     def _stop_io_thread_reading(self) -> None:
         """Let the I/O thread stop watching the socket, because a call reads."""
         if self.sleeper.interest & READ:
-            self.wake()  # it calls `prepare`
+            self.wake()  # The I/O thread then calls `prepare`, which stops watching.
 
     def _read_now(self) -> None:
         """Read available data in the calling thread, because a program that only polls (`timeout=0`) may
@@ -443,12 +445,12 @@ class SharedCore:
             self._wake_if_needed()
             self.notify()
 
-    def _sleep(self, call: _Reader | threading.Lock, deadline: float | None) -> tuple[bool, bool]:
+    def _sleep(self, call: _WaitingCall | threading.Lock, deadline: float | None) -> tuple[bool, bool]:
         """Wait for a notification or, as the reader, until the socket is readable. Return two values: whether
         the socket is readable, and whether there is still time before the deadline.
         """
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        if isinstance(call, _Reader):
+        if isinstance(call, _WaitingCall):
             assert call.listener is not None  # noqa: S101 - for mypy
             found = call.listener.sleep(left)
             return bool(found & READY), bool(found) or deadline is None or time.monotonic() < deadline
@@ -464,12 +466,12 @@ def _has_ended(thread: int) -> bool:
     return all(each.ident != thread for each in threading.enumerate())
 
 
-_all: weakref.WeakSet[SharedCore] = weakref.WeakSet()
+_all_cores: weakref.WeakSet[SharedCore] = weakref.WeakSet()
 """All shared cores of this process. The references are weak, so that unused clients can be freed."""
 
 
 def _after_fork_in_child() -> None:
-    for each in list(_all):
+    for each in list(_all_cores):
         each.after_fork_in_child()
 
 

@@ -16,7 +16,7 @@ The package does no I/O, and may import `events`, `errors` and the core. Modules
 - `commands`: messages that other processes send through a session
 """
 
-from kalshi_fix_adapters.bus.batches import Batcher, Outgoing, Round, bucket_of
+from kalshi_fix_adapters.bus.batches import Batcher, OutgoingMessage, Round, bucket_of
 from kalshi_fix_adapters.bus.commands import Answer, Check, Refusal, Refused, Sent, Unknown
 from kalshi_fix_adapters.bus.marks import Machine, Mark
 from kalshi_fix_adapters.bus.names import BatchId, Channel, escape, parse_subject, unescape
@@ -33,7 +33,7 @@ __all__ = [
     "Machine",
     "Mark",
     "NotAcknowledged",
-    "Outgoing",
+    "OutgoingMessage",
     "Publisher",
     "Receiver",
     "Refusal",

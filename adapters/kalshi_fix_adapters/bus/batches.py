@@ -16,7 +16,7 @@ from zlib import crc32
 
 import attrs
 
-from kalshi_fix_adapters.bus.event_json import PUBLISHED, encode_event
+from kalshi_fix_adapters.bus.event_json import PUBLISHED_EVENTS, encode_event
 from kalshi_fix_adapters.bus.names import BatchId, Channel, parse_subject
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived
@@ -51,7 +51,7 @@ def is_market_data(channel: Channel) -> bool:
 
 
 @attrs.frozen
-class Outgoing:
+class OutgoingMessage:
     """A message to be published.
 
     Attributes:
@@ -84,7 +84,7 @@ class Round:
         size: Total size of the messages in bytes.
     """
 
-    messages: tuple[Outgoing, ...]
+    messages: tuple[OutgoingMessage, ...]
     last: object | None
     count: int
     size: int
@@ -103,7 +103,7 @@ class _Batch:
     frames: list[bytes]
     size: int
     event: int = 0
-    """For an event, which has no MsgSeqNum: its number, counted from 1. For a message from the venue: 0."""
+    """The number of an event, counted from 1; 0 for messages from the venue."""
     part: int = 1
     parts: int = 1
 
@@ -150,7 +150,7 @@ class Batcher:
         """
         if min(max_bytes, buckets) < 1:
             raise ValueError("max_bytes and buckets must be at least 1")
-        self._channel, self._fence, self._lasting = channel, fence, lasting
+        self._channel, self._fence, self._has_lasting_numbers = channel, fence, lasting
         self._max_bytes, self._buckets = max_bytes, buckets
         self._market_data = is_market_data(channel)
         self._routes: dict[object, tuple[str, str]] = {}
@@ -186,7 +186,7 @@ class Batcher:
         if isinstance(event, MessageReceived):
             data = event.frame
             self._add_message(event)
-        elif isinstance(event, PUBLISHED):
+        elif isinstance(event, PUBLISHED_EVENTS):
             if isinstance(event, LoggedOn):
                 self._begin_generation(event)
             self._events += 1
@@ -274,7 +274,7 @@ class Batcher:
     def _begin_generation(self, logged_on: LoggedOn) -> None:
         self._logons += 1
         # The generations of this publisher are higher than those of every publisher with a lower fence.
-        generation = logged_on.generation if self._lasting else (self._fence << 32) + self._logons
+        generation = logged_on.generation if self._has_lasting_numbers else (self._fence << 32) + self._logons
         if generation != self._generation:
             self._generation, self._number = generation, 0
             self._lanes.clear()
@@ -309,7 +309,7 @@ class Batcher:
         found = self._routes[key] = lane, subject
         return found
 
-    def _to_outgoing(self, batch: _Batch) -> Outgoing:
+    def _to_outgoing(self, batch: _Batch) -> OutgoingMessage:
         batch_id = BatchId(
             account=self._channel.account,
             session=self._channel.session,
@@ -321,7 +321,7 @@ class Batcher:
             part=batch.part,
             parts=batch.parts,
         )
-        return Outgoing(batch.subject, batch_id, batch.lane, batch.previous, b"".join(batch.frames))
+        return OutgoingMessage(batch.subject, batch_id, batch.lane, batch.previous, b"".join(batch.frames))
 
 
 def _number_of(event: Any) -> int:

@@ -232,7 +232,7 @@ class Commands:
             return Refused(
                 f"the command was received {-remaining:.3f} s after its deadline"
                 if remaining <= 0
-                else f"the deadline is {remaining:.3f} s away, above {MAX_WITHIN:g} s; check both clocks"
+                else f"the deadline is {remaining:.3f} s away, more than {MAX_WITHIN:g} s; check both clocks"
             )
         refusal = None if self._check is None else self._check(message)
         if refusal is not None:

@@ -23,7 +23,7 @@ from kalshi_fix_sansio.dialect.problems import Problem, Reason
 from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.messages import decode, encode
 
-PUBLISHED: Final = (
+PUBLISHED_EVENTS: Final = (
     Disconnected,
     Resubscribed,
     events.GapClosed,
@@ -43,7 +43,7 @@ PUBLISHED: Final = (
 end of a session. Other events, such as attempts to connect, concern only the client's process.
 """
 _VALUES: Final[dict[str, Any]] = {
-    each.__name__: each for each in (*PUBLISHED, events.OpenRequest, events.RestingOrder, Problem)
+    each.__name__: each for each in (*PUBLISHED_EVENTS, events.OpenRequest, events.RestingOrder, Problem)
 }
 _ENUMS: Final = {each.__name__: each for each in (events.CloseReason, events.Uncertainty, Reason)}
 
@@ -63,7 +63,7 @@ def decode_event(data: bytes) -> Any:
         event = _from_json(json.loads(data))
     except (KeyError, TypeError, ValueError, ArithmeticError, RecursionError, KalshiFixError) as error:
         raise ValueError(f"not a bus event: {data[:80]!r}") from error
-    if not isinstance(event, PUBLISHED):
+    if not isinstance(event, PUBLISHED_EVENTS):
         raise ValueError(f"not a bus event: {data[:80]!r}")
     return event
 

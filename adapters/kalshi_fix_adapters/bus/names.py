@@ -109,8 +109,8 @@ def parse_subject(subject: str) -> tuple[Channel, str, str]:
 class BatchId:
     """The id of a published message: `<account>:<session>:<fence>:<generation>:<first>-<last>`.
 
-    The id of an event has the suffix `:e<event>`, and the id of one part of a large message the suffix
-    `:p<part>.<parts>`.
+    The id of an event has the suffix `:e<event>`, and the id of one part of a large message has
+    the suffix `:p<part>.<parts>`.
 
     Attributes:
         account: The account of the channel.

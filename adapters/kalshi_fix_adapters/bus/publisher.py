@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, Protocol
 
-from kalshi_fix_adapters.bus.batches import Batcher, Outgoing
+from kalshi_fix_adapters.bus.batches import Batcher, OutgoingMessage
 from kalshi_fix_adapters.errors import SessionClosedError
 
 AtLimit = Literal["wait", "drop"]
@@ -49,7 +49,7 @@ class Publisher:
         self,
         client: Source,
         batcher: Batcher,
-        publish: Callable[[Outgoing], Awaitable[None]],
+        publish: Callable[[OutgoingMessage], Awaitable[None]],
         *,
         limit: int = 5_000,
         limit_bytes: int = 64 * 1024**2,
@@ -71,7 +71,7 @@ class Publisher:
         """
         self._client, self._batcher, self._publish = client, batcher, publish
         self._limit, self._limit_bytes = limit, limit_bytes
-        self._drop, self._retry = at_limit == "drop", retry
+        self._drops_at_limit, self._retry = at_limit == "drop", retry
         self._work = asyncio.Event()
         """Set when an event is added, and when the client has ended."""
         self._room = asyncio.Event()
@@ -112,7 +112,7 @@ class Publisher:
                 self._ended = True
                 self._work.set()
                 return
-            if self._drop:
+            if self._drops_at_limit:
                 self._client.confirm(event)
                 if self.is_full and self._batcher.drop(event):
                     continue
@@ -138,13 +138,13 @@ class Publisher:
                 await self._deliver(found.messages[0])
             else:
                 await asyncio.gather(*map(self._deliver, found.messages))
-            if found.last is not None and not self._drop:
+            if found.last is not None and not self._drops_at_limit:
                 self._client.confirm(found.last)
             self.waiting -= found.count
             self.waiting_bytes -= found.size
             self._room.set()
 
-    async def _deliver(self, message: Outgoing) -> None:
+    async def _deliver(self, message: OutgoingMessage) -> None:
         """Publish a message again and again until the broker acknowledges it."""
         while True:
             try:

@@ -37,7 +37,7 @@ class Verdict(Enum):
         APPLIED: The message contained a new event or message from the venue, or a part of one.
         DUPLICATE: All of the content had been received before.
         FENCED: The message was ignored, because a later publisher has taken over. That publisher also
-            publishes the content, unless it was received before.
+            publishes the content, unless the receiver had it before.
     """
 
     APPLIED = "applied"
@@ -46,7 +46,7 @@ class Verdict(Enum):
 
 
 START: Final = Mark()
-NOWHERE: Final = Position(-1, -1, 0)
+NO_POSITION: Final = Position(-1, -1, 0)
 """The position of a lane before its first message."""
 
 
@@ -136,7 +136,7 @@ class Receiver:
         return events if lost is None else [lost, *events]
 
     def _is_new(self, batch: BatchId, lane: str) -> bool:
-        position = self._lanes.get(lane, NOWHERE)
+        position = self._lanes.get(lane, NO_POSITION)
         if batch.generation != position.generation:
             # A publisher with a higher fence may use a new store, whose generations start at 0.
             return batch.generation > position.generation or batch.fence > position.fence
@@ -149,10 +149,10 @@ class Receiver:
             last_event = self._event if batch.fence == self._fence else 0
             is_missing = batch.event > last_event + 1 or (unproven and batch.fence > self._fence)
             return MessagesLost(1, max(batch.last, 1)) if self._fence and is_missing else None
-        position = self._lanes.get(lane, NOWHERE)
+        position = self._lanes.get(lane, NO_POSITION)
         same_generation = position.generation == batch.generation
         last = position.number if same_generation else 0
-        if position is not NOWHERE and previous is not None and previous > last:
+        if position is not NO_POSITION and previous is not None and previous > last:
             return MessagesLost(last + 1, previous)
         # A generation begins with LoggedOn. If that event has not been received, the stream has dropped it,
         # and perhaps messages after it.
@@ -166,7 +166,7 @@ class Receiver:
         """Return the new events of a complete message."""
         if lane == EVENT:
             return [decode_event(data)]
-        position = self._lanes.get(lane, NOWHERE)
+        position = self._lanes.get(lane, NO_POSITION)
         frames = split_frames(data)
         if position.generation == batch.generation and batch.first <= position.number:
             frames = [each for each in frames if number_of(each) > position.number]

@@ -36,7 +36,7 @@ _CHECK_SECONDS: Final = 0.2
 """Seconds between two checks of whether the client has ended."""
 _INBOX: Final = re.compile(r"_INBOX(_[^.]*)?\.")
 """The reply subjects that are accepted: inboxes of NATS clients. An inbox may contain the name of a user."""
-_NOT_WRITTEN: Final = (
+_NOT_WRITTEN_ERRORS: Final = (
     ConnectionClosedError,
     ConnectionDrainingError,
     MaxPayloadError,
@@ -136,7 +136,7 @@ class RemoteSession:
             return Refused(f"no process serves {self.channel} now")
         except _ServerNotFoundError as error:
             return Refused(f"the broker does not answer: {error.__cause__ or 'no time left'}")
-        except _NOT_WRITTEN as error:
+        except _NOT_WRITTEN_ERRORS as error:
             return Refused(f"not connected to the broker: {text_of(error)}")
         except NATS_ERRORS as error:
             return Unknown(f"no answer within {within:g} s: {text_of(error)}")

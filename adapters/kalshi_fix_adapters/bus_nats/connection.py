@@ -26,7 +26,7 @@ from kalshi_fix_sansio.trading import OrderBooks
 
 TIMEOUT: Final = 2.0
 """Maximum number of seconds to wait for an acknowledgement from JetStream."""
-_RESERVED: Final = ("pending_size", "max_reconnect_attempts", "allow_reconnect", "error_cb")
+_RESERVED_OPTIONS: Final = ("pending_size", "max_reconnect_attempts", "allow_reconnect", "error_cb")
 """Options of the NATS client that only the bus may set."""
 
 
@@ -48,7 +48,7 @@ async def connect(servers: str | list[str], *, within: float = 10.0, **options: 
         ConfigurationError: one of the options is reserved for the bus.
         ConnectionFailedError: no server has accepted the connection within `within` seconds.
     """
-    if wrong := sorted(options.keys() & set(_RESERVED)):
+    if wrong := sorted(options.keys() & set(_RESERVED_OPTIONS)):
         raise ConfigurationError(f"only the bus may set {', '.join(wrong)}")
 
     errors = ["no server answered"]
@@ -203,8 +203,8 @@ class Bus:
             check: called with each new message. If it returns a Refusal, the message is not sent.
             clock_difference: number of seconds by which the clocks of other hosts may be ahead of the clock
                 of this host. The deadlines of commands are compared with the clock of this host. If the clock
-                of the sending host is ahead, a command can be sent up to this much too late. If that clock is
-                behind, commands are refused too early.
+                of the sending host is ahead, a command can be sent up to this many seconds too late. If
+                that clock is behind, commands are refused too early.
 
         Raises:
             LocalProtocolError: the client is not open, or its store does not keep ids.
@@ -236,7 +236,7 @@ class Bus:
 
     def tail(
         self, subject: str, *, since: datetime | None = None, follow: bool = True
-    ) -> AsyncIterator[operators.Stored]:
+    ) -> AsyncIterator[operators.BusMessage]:
         """Iterate over stored messages. This is meant for operators.
 
         Args:

@@ -24,7 +24,7 @@ from kalshi_fix_adapters.bus_nats.link import (
     MESSAGE_ID,
     NAME,
     NATS_ERRORS,
-    PREVIOUS,
+    PREVIOUS_NUMBER,
     Link,
     consumer_config,
     fetch,
@@ -41,7 +41,7 @@ message.
 FETCH_SIZE: Final = 100
 """Maximum number of messages in one request."""
 IDLE_SECONDS: Final = 1.0
-"""Seconds without a message after which a consumer checks that the server still has its state."""
+"""Seconds without a message after which a consumer checks that the server still has the consumer's state."""
 RETRY_SECONDS: Final = 0.1
 """Seconds to wait after an error before the next request."""
 
@@ -294,7 +294,7 @@ class Events:
         try:
             batch = BatchId.parse(headers.get(MESSAGE_ID, ""))
             lane = lane_of(message.subject)
-            previous = headers.get(PREVIOUS)
+            previous = headers.get(PREVIOUS_NUMBER)
             events = receiver.receive(batch, lane, None if previous is None else int(previous), message.data)
         except ValueError as error:
             self.unreadable += 1

@@ -23,7 +23,7 @@ from kalshi_fix_sansio.errors import ConfigurationError
 LOGGER: Final = logging.getLogger("kalshi_fix_adapters.bus")
 NAME: Final = "KALSHI"
 """The name of the stream of events, and of the key-value store of snapshots and fences."""
-PREVIOUS: Final = "Kalshi-Previous"
+PREVIOUS_NUMBER: Final = "Kalshi-Previous"
 """Header of a message: MsgSeqNum of the previous message of the lane."""
 MESSAGE_ID: Final = "Nats-Msg-Id"
 DEADLINE: Final = "Kalshi-Deadline"

@@ -33,14 +33,14 @@ from kalshi_fix_sansio.messages import decode
 
 _WAIT_SECONDS: Final = 1.0
 """Number of seconds to wait for the answer to a message that may be forbidden."""
-_NOT_STORED: Final = {"Nats-Expected-Stream": "-"}
+_NO_STORAGE_HEADERS: Final = {"Nats-Expected-Stream": "-"}
 """A header that prevents every stream from storing a message."""
 _PAGE_SIZE: Final = 256
 """Maximum number of consumers that the server returns at a time."""
 
 
 @attrs.frozen
-class Stored:
+class BusMessage:
     """A message of the bus, as the server stores it.
 
     Attributes:
@@ -74,7 +74,7 @@ class Stored:
 
 @attrs.frozen
 class ConsumerLag:
-    """How far a consumer is behind.
+    """How far behind a consumer is.
 
     Attributes:
         name: Name of the process, or the server's name for the consumer.
@@ -103,7 +103,7 @@ class PublisherState:
 
     channel: Channel
     fence: int
-    last: Stored | None
+    last: BusMessage | None
     answers_commands: bool | None
 
 
@@ -174,7 +174,9 @@ async def stream(link: Link) -> StreamState:
     )
 
 
-async def tail(link: Link, subject: str, since: datetime | None, *, follow: bool) -> AsyncIterator[Stored]:
+async def tail(
+    link: Link, subject: str, since: datetime | None, *, follow: bool
+) -> AsyncIterator[BusMessage]:
     """Yield the messages stored since a time. Without `since`, yield all stored messages or, with `follow`,
     only new messages.
 
@@ -216,7 +218,7 @@ async def tail(link: Link, subject: str, since: datetime | None, *, follow: bool
                 await pull.unsubscribe()
 
 
-async def last_message(link: Link, channel: Channel) -> Stored | None:
+async def last_message(link: Link, channel: Channel) -> BusMessage | None:
     """Return the last message of a channel."""
     config = consumer_config(DeliverPolicy.LAST, IDLE_SECONDS)
     pull = await link.jetstream.pull_subscribe(f"{channel.prefix}.>", stream=NAME, config=config)
@@ -228,13 +230,13 @@ async def last_message(link: Link, channel: Channel) -> Stored | None:
         await pull.unsubscribe()
 
 
-def _stored(message: Msg) -> Stored:
+def _stored(message: Msg) -> BusMessage:
     metadata = message.metadata
     try:
         batch_id = BatchId.parse((message.headers or {}).get(MESSAGE_ID, ""))
     except ValueError:
         batch_id = None
-    return Stored(
+    return BusMessage(
         subject=message.subject,
         sequence=metadata.sequence.stream,
         time=metadata.timestamp,
@@ -334,11 +336,11 @@ async def _read(link: Link, channel: Channel) -> float | None:
 
 
 async def _probe(link: Link, subject: str) -> bool | None:
-    """Return whether a stream captures a subject, or None if the user may not send to it. The message that is
+    """Return whether a stream captures a subject; None if the user may not send to the subject. The message
     sent for this test has a header that prevents every stream from storing it.
     """
     try:
-        await link.client.request(subject, timeout=_WAIT_SECONDS, headers=_NOT_STORED)
+        await link.client.request(subject, timeout=_WAIT_SECONDS, headers=_NO_STORAGE_HEADERS)
     except NoRespondersError:
         return False
     except TimeoutError:

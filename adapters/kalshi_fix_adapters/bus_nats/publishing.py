@@ -9,14 +9,14 @@ from nats.errors import ConnectionClosedError, MaxPayloadError
 from nats.js.errors import BadRequestError
 
 from kalshi_fix_adapters.asyncio import Client
-from kalshi_fix_adapters.bus import AtLimit, Batcher, Channel, NotAcknowledged, Outgoing, Publisher
+from kalshi_fix_adapters.bus import AtLimit, Batcher, Channel, NotAcknowledged, OutgoingMessage, Publisher
 from kalshi_fix_adapters.bus.batches import is_market_data
-from kalshi_fix_adapters.bus_nats.link import LOGGER, MESSAGE_ID, NAME, NATS_ERRORS, PREVIOUS, Link
+from kalshi_fix_adapters.bus_nats.link import LOGGER, MESSAGE_ID, NAME, NATS_ERRORS, PREVIOUS_NUMBER, Link
 from kalshi_fix_sansio.errors import ConfigurationError
 
-ROOM: Final = 4096
+HEADER_ROOM: Final = 4096
 """Number of bytes of a message that are reserved for headers."""
-_ACCOUNT_IS_FULL: Final = 10002
+_STORAGE_FULL_CODE: Final = 10002
 """JetStream's error code for an account that has reached its storage limit. It is reported as a bad request
 (400)."""
 
@@ -58,7 +58,7 @@ async def make_publisher(
         channel,
         fence,
         lasting=client.numbers_are_durable,
-        max_bytes=link.client.max_payload - ROOM,
+        max_bytes=link.client.max_payload - HEADER_ROOM,
         buckets=buckets,
     )
     if client.logged_on is not None:
@@ -66,17 +66,17 @@ async def make_publisher(
 
     is_failing = False
 
-    async def publish(message: Outgoing) -> None:
+    async def publish(message: OutgoingMessage) -> None:
         nonlocal is_failing
         headers = {MESSAGE_ID: str(message.id)}
         if message.previous is not None:
-            headers[PREVIOUS] = str(message.previous)
+            headers[PREVIOUS_NUMBER] = str(message.previous)
         try:
             await link.jetstream.publish(message.subject, message.data, stream=NAME, headers=headers)
         except (ConnectionClosedError, MaxPayloadError):
             raise
         except NATS_ERRORS as error:
-            if isinstance(error, BadRequestError) and error.err_code != _ACCOUNT_IS_FULL:
+            if isinstance(error, BadRequestError) and error.err_code != _STORAGE_FULL_CODE:
                 raise
             # Repeated attempts while the server is down or its disk is full must not fill the log.
             LOGGER.log(

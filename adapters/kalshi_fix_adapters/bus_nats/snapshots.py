@@ -19,7 +19,7 @@ from kalshi_fix_adapters.bus.names import escape
 from kalshi_fix_adapters.bus_nats.link import LOGGER, Link
 
 _ID_SIZE: Final = 8
-_ROOM: Final = 1024
+_HEADER_ROOM: Final = 1024
 """Number of bytes of a message that are reserved for headers."""
 _MAX_ATTEMPTS: Final = 5
 
@@ -34,7 +34,7 @@ async def write_snapshot(link: Link, channel: Channel, machine: Machine, mark: M
     head = await _read_head(link, key)
     slot = 1 - head["place"] if head is not None else 0
     snapshot_id, data = token_bytes(_ID_SIZE), encode_snapshot(mark, machine)
-    size = link.client.max_payload - _ROOM - _ID_SIZE
+    size = link.client.max_payload - _HEADER_ROOM - _ID_SIZE
     parts = [data[at : at + size] for at in range(0, len(data), size)]
     for index, part in enumerate(parts):
         await store.put(f"{key}.{slot}.{index}", snapshot_id + part)

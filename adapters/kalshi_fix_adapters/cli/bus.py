@@ -23,7 +23,7 @@ from kalshi_fix_adapters.logs.reader import LogReader
 
 if TYPE_CHECKING:
     from kalshi_fix_adapters.bus_nats import Bus
-    from kalshi_fix_adapters.bus_nats.operators import PublisherState, Stored, StreamState
+    from kalshi_fix_adapters.bus_nats.operators import BusMessage, PublisherState, StreamState
 
 _REQUIRED_PERMISSIONS: Final = {
     "reader": ("read",),
@@ -114,7 +114,7 @@ class _Printer:
         self._output, self._screen = Output(options, titled=False), Screen()
         self._events = 0
 
-    def print(self, message: Stored) -> None:
+    def print(self, message: BusMessage) -> None:
         """Print the content of a message."""
         message_id = message.id
         if message_id is None:
@@ -129,7 +129,7 @@ class _Printer:
             end = b"\n" if message_id.part == message_id.parts else b""
             self._output.add(self._decoder.batch(self._reader.feed(origin + lines + end)))
 
-    def _print_event(self, message: Stored) -> None:
+    def _print_event(self, message: BusMessage) -> None:
         if self._options.filters.any:
             return
         self._events += 1

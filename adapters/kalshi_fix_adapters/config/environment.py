@@ -12,8 +12,8 @@ For the prediction product the variables begin with `KALSHI_`, for margin with `
 | `..._FIX_CA_FILE` | PEM file with the CA to trust at those addresses |
 
 A key is used only with its own product, because each product has separate variables. The environment is
-Kalshi's demo by default. Only an argument can select production, for which the variables for endpoints and CA
-are refused. If `..._FIX_ENDPOINTS` is set, it must contain every session type in use, so that no client
+Kalshi's demo by default. Only an argument can select production; the variables for endpoints and the CA are
+then refused. If `..._FIX_ENDPOINTS` is set, it must contain every session type in use, so that no client
 connects to Kalshi by mistake.
 """
 

@@ -62,13 +62,13 @@ class Retries:
         """Time in seconds after which the venue has dropped a dead connection."""
         self._random = random
         self._failures = 0
-        """Consecutive counted failures since the last stable logon (`ReconnectPolicy.stable_after`)."""
-        self._unclear = 0
-        """Consecutive unclear failures without a logon in between."""
+        """Number of counted failures since the last stable logon (`ReconnectPolicy.stable_after`)."""
+        self._unclear_failures = 0
+        """Number of unclear failures since the last logon."""
         self._fault: Fault | None = None
         """The fault that ended the last logged-on connection, if it may recur."""
         self._recurrences = 0
-        """Consecutive connections that this fault has ended."""
+        """Number of consecutive connections that this fault has ended."""
         self._lost_at: float | None = None
         """Monotonic time at which the last logged-on connection was lost."""
 
@@ -82,7 +82,7 @@ class Retries:
         stable = now.monotonic - logged_on_at >= self.policy.stable_after
         if stable:
             self._failures = 0
-        self._unclear = 0
+        self._unclear_failures = 0
         # `failed` does not clear the fault, so failed attempts between two connections do not restart the
         # count.
         if fault != self._fault or (stable and fault is not None and not fault.identifies_message):
@@ -105,11 +105,13 @@ class Retries:
                 why=str(error),
                 min_wait=min_wait,
                 key_in_use=min_wait > 0,
-                times=self._unclear + 1,
+                times=self._unclear_failures + 1,
             ),
             now,
         )
-        self._unclear += resolution is Resolution.UNCLEAR and isinstance(verdict, Wait) and verdict.counts
+        self._unclear_failures += (
+            resolution is Resolution.UNCLEAR and isinstance(verdict, Wait) and verdict.counts
+        )
         return verdict
 
     def _decide(self, failure: Failure, now: Instant) -> Wait | GiveUp:

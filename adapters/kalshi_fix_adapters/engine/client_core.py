@@ -176,7 +176,7 @@ class ClientCore:
         """
         self.wants_read: bool = False
         """Whether to read from the transport now: the session has not ended, and the queue has room."""
-        self._preparing = False
+        self._may_have_checks = False
         """Whether the session may still have checks to compile (`Session.prepare`). The answer to the Logon
         is read only after they are compiled, so that compiling does not delay the first message.
         """
@@ -466,7 +466,7 @@ class ClientCore:
             return
         self._settle_logon(sent=True)
         self._connection, self.output = connection, connection.output
-        self._preparing = True
+        self._may_have_checks = True
         self._deliver(connection, now)
 
     def flush(self, write: Callable[[bytearray], int]) -> None:
@@ -552,9 +552,9 @@ class ClientCore:
             return
         now = self._clocks()
         if due <= now.monotonic:
-            if self._preparing:
+            if self._may_have_checks:
                 if not self._quiet.prepare(connection.session):
-                    self._preparing = False
+                    self._may_have_checks = False
                     self._update_wants_read()
             elif self._quiet_at is not None and self._quiet_at <= now.monotonic:
                 self._quiet_at = now.monotonic if self._quiet.work(connection.session) else None
@@ -577,7 +577,7 @@ class ClientCore:
             due, renewal_due = connection.close_by, self._subscribe_at
             # When the session is over, only the deadline for closing the transport remains.
             if due is None:
-                due = 0.0 if self._preparing else connection.session.next_deadline()
+                due = 0.0 if self._may_have_checks else connection.session.next_deadline()
                 if self._quiet_at is not None:
                     due = self._quiet_at if due is None else min(due, self._quiet_at)
                 if self.pacing is not None and self.pacing.due is not None:
@@ -601,7 +601,7 @@ class ClientCore:
         if connection is None or connection.close_by is None:
             return connection is None
         # The session is over. Committing and writing its last bytes, such as the Logout, may take up to
-        # LINGER seconds.
+        # `LINGER_SECONDS`.
         if not self.output and not connection.session.unreleased:
             return True
         return self._clocks().monotonic >= connection.close_by
@@ -800,7 +800,8 @@ class ClientCore:
         unconfirmed = self._unconfirmed
         if self.plan.explicit_confirm:
             if len(unconfirmed) >= self.plan.queue_limit:
-                raise LocalProtocolError(f"{len(unconfirmed)} events are not confirmed; confirm some first")
+                count = "1 event is" if len(unconfirmed) == 1 else f"{len(unconfirmed)} events are"
+                raise LocalProtocolError(f"{count} not confirmed; confirm some first")
         elif unconfirmed:
             if task != self._taken_by and not self._is_done_with(unconfirmed[0]):
                 raise LocalProtocolError(
@@ -983,7 +984,7 @@ class ClientCore:
             # failure ended the session. Deliver its last events now, after those above.
             if session.state is not state:
                 self._deliver(connection, now)
-        if queue.at_bound:
+        if queue.is_limit_reached:
             self._pace_reading()
 
     def _act_on(self, event: Event, connection: Connection, now: Instant) -> None:
@@ -998,7 +999,7 @@ class ClientCore:
                     self._subscriptions.start_connection()
                     self._subscribe(self._subscriptions, connection, now)
         elif isinstance(event, SessionEnded):
-            self._ended, self.wants_read, self._preparing = event, False, False
+            self._ended, self.wants_read, self._may_have_checks = event, False, False
         # A rejection for exceeding the rate limit shows that the budget was wrong.
         elif self.pacing is not None and isinstance(event, RejectReceived):
             self.pacing.apply(event, now)
@@ -1043,7 +1044,7 @@ class ClientCore:
     def _update_wants_read(self) -> None:
         connection = self._connection
         if connection is not None:
-            running = connection.close_by is None and not self._preparing
+            running = connection.close_by is None and not self._may_have_checks
             self.wants_read = running and not self._queue.paused
         if not self._queue.paused:
             self._wake()

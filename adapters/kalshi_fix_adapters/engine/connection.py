@@ -16,7 +16,7 @@ HIGH_WATER = 64 * 1024
 """While at least this many bytes are unwritten, no more of the session's output is collected. This paces long
 resends.
 """
-LINGER = 2.0
+LINGER_SECONDS = 2.0
 """Seconds allowed for writing the last bytes of an ended session."""
 MAX_TESTS = 1_000
 """Maximum number of the user's unanswered TestRequests that are kept. Beyond it, the oldest is dropped."""
@@ -34,8 +34,8 @@ class Connection:
     session, the caller calls `collect` and fetches the session's `events`. It passes them to `handle` (except
     MessageReceived, on which `handle` has no effect), and calls `set_state` if the state has changed.
 
-    Two calls add no events, unless a store failure ends the session (`session.wants_close`): `test_request`,
-    and `collect` after `session.send` or after a write.
+    `test_request`, and `collect` after `session.send` or after a write, add no events unless a store failure
+    ends the session (`session.wants_close`).
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Connection:
         self._clocks = clocks
         self.on_wire = on_wire
         """Function that is called with all bytes sent and received; None if there is no such function."""
-        self._mute = False
+        self._has_write_failed = False
         """Whether the transport can no longer be written to."""
         self.close_by: float | None = None
         """Monotonic time at which to close the transport even if bytes are unwritten; None before the session
@@ -92,12 +92,12 @@ class Connection:
         elif isinstance(event, LoggedOn) and self.logged_on_at is None:
             self.logged_on_at = now.monotonic
         elif isinstance(event, SessionEnded):
-            self.close_by = now.monotonic + LINGER
+            self.close_by = now.monotonic + LINGER_SECONDS
 
     def set_state(self, state: State) -> None:
         """Record the session's new state."""
         self.state = state
-        self.can_send = self.session.is_established and not self._mute
+        self.can_send = self.session.is_established and not self._has_write_failed
 
     @property
     def congested(self) -> bool:
@@ -106,7 +106,7 @@ class Connection:
 
     def fail_writing(self) -> None:
         """Record that the transport can no longer be written to; received bytes can still be read."""
-        self._mute = True
+        self._has_write_failed = True
         self.can_send = False
         # Cleared rather than replaced, because `ClientCore.output` is the same bytearray.
         self.output.clear()
@@ -126,7 +126,7 @@ class Connection:
         # While writing is impossible, output is collected and dropped; otherwise answers would accumulate and
         # end the session (`max_unsent`) before everything that the peer has sent is read.
         data = self.session.data_to_send()
-        if data and not self._mute:
+        if data and not self._has_write_failed:
             if self.on_wire is not None:
                 self.on_wire("sent", data, self._clocks())
             output += data

@@ -39,7 +39,7 @@ _ADVICE = {
     "RateLimit": "wait a little longer before each attempt",
     "NotReady": "the venue is not ready; try again a little later",
 }
-_UNKNOWN = "see the venue's reason, and check the API key, product, environment and session type"
+_UNKNOWN_ADVICE = "see the venue's reason, and check the API key, product, environment and session type"
 
 MAX_SEARCHED = 256
 """Maximum length of the searched part of a Text, in characters. A Text can be as long as a message, and
@@ -61,7 +61,7 @@ def explain_refusal(text: str) -> tuple[str, Resolution]:
     """
     refusal = _refusal(text)
     if refusal is None:
-        return _UNKNOWN, Resolution.UNCLEAR
+        return _UNKNOWN_ADVICE, Resolution.UNCLEAR
     return _ADVICE[refusal.name], Resolution(refusal.resolution)
 
 

@@ -40,7 +40,7 @@ class EventQueue:
         """
         self.paused: bool = False
         """Whether reading is paused."""
-        self.at_bound: bool = False
+        self.is_limit_reached: bool = False
         """Whether `update_paused` must be called, because a limit was reached. While this is False, the call
         would have no effect, so it is skipped for most messages.
         """
@@ -55,7 +55,7 @@ class EventQueue:
         if event.__class__ is MessageReceived:
             self.held_bytes += len(event.frame)
         if self.waiting >= self._limit or self.held_bytes >= self._max_bytes:
-            self.at_bound = True
+            self.is_limit_reached = True
 
     def put_connection_event(self, event: ConnectionEvent) -> None:
         """Append a connection event, and limit the size of the queue even if the user takes no events."""
@@ -105,7 +105,7 @@ class EventQueue:
             full = self.waiting > self._limit // 2 or self.held_bytes > self._max_bytes // 2
         else:
             full = self.waiting >= self._limit or self.held_bytes >= self._max_bytes
-        paused = self.at_bound = bounded and full
+        paused = self.is_limit_reached = bounded and full
         if paused is self.paused:
             return None
         self.paused = paused

@@ -37,7 +37,7 @@ MAX_ALLOCATIONS = 1_000_000
 """Number of new objects after which Python collects garbage without waiting for a quiet moment."""
 
 _log = logging.getLogger(__name__)
-_freezing: set[int] = set()
+_freezing_clients: set[int] = set()
 """The ids (`id`) of the clients with the option `freeze` that have logged on. The option limits garbage
 collection to quiet moments.
 """
@@ -61,7 +61,7 @@ class QuietWork:
         self._due_since: float | None = None
         """Monotonic time since which there has been work for a quiet moment; None if there is none."""
         self._path: Path | None = None
-        self._known: list[bytes] = []
+        self._known_shapes: list[bytes] = []
         """The shapes in the file."""
         self._frames: Iterator[bytes] = iter(())
 
@@ -71,8 +71,8 @@ class QuietWork:
         """
         next_to_store = None if store is None else store.with_name(f"{store.name}.shapes")
         self._path = self._plan.shapes or next_to_store
-        self._known = [] if self._path is None else read_shapes(self._path)
-        self._frames = iter(self._known or self._examples())
+        self._known_shapes = [] if self._path is None else read_shapes(self._path)
+        self._frames = iter(self._known_shapes or self._examples())
 
     def prepare(self, session: Session) -> bool:
         """Compile one more check or decoder before the answer to the Logon is read; return False if none is
@@ -83,16 +83,16 @@ class QuietWork:
         """Collect garbage only in quiet moments until `close`, if the option `freeze` is set."""
         if self.freeze:
             self._is_frozen = False
-            if not _freezing:
+            if not _freezing_clients:
                 _thresholds[:] = [gc.get_threshold()]
                 gc.set_threshold(MAX_ALLOCATIONS)
-            _freezing.add(id(self))
+            _freezing_clients.add(id(self))
 
     def close(self) -> None:
         """Let Python collect garbage automatically again, unless another client needs `freeze`."""
-        if id(self) in _freezing:
-            _freezing.discard(id(self))
-            if not _freezing:
+        if id(self) in _freezing_clients:
+            _freezing_clients.discard(id(self))
+            if not _freezing_clients:
                 gc.set_threshold(*_thresholds.pop())
                 gc.unfreeze()
 
@@ -121,10 +121,10 @@ class QuietWork:
         return False
 
     def _save_shapes(self) -> None:
-        known = list(dict.fromkeys((*self._known, *self.codec.shapes)))[-MAX_SHAPES:]
-        if self._path is None or known == self._known:
+        known = list(dict.fromkeys((*self._known_shapes, *self.codec.shapes)))[-MAX_SHAPES:]
+        if self._path is None or known == self._known_shapes:
             return
-        self._known = known
+        self._known_shapes = known
         try:
             write_shapes(self._path, known)
         except OSError as error:

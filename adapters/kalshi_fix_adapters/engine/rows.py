@@ -67,10 +67,10 @@ class RowBuffer:
             self._bytes + more > store.max_row_bytes
             or (key not in self._sizes and len(self._sizes) >= store.max_rows)
         ):
+            rows = "1 row" if len(self._sizes) == 1 else f"{len(self._sizes)} rows"
             raise LocalProtocolError(
-                f"a row of {size} bytes does not fit, because the store already has {len(self._sizes)} rows "
-                f"({self._bytes} bytes): delete some, or use a SqliteStore with a higher max_rows or "
-                "max_row_bytes"
+                f"a row of {size} bytes does not fit, because the store already has {rows} ({self._bytes} "
+                "bytes): delete some, or use a SqliteStore with a higher max_rows or max_row_bytes"
             )
         self._bytes += more
         if text is None:
@@ -111,10 +111,10 @@ class Rows(MutableMapping[str, Any]):
         self, rows: Callable[[], RowBuffer], lock: Callable[[], AbstractContextManager[object]]
     ) -> None:
         self._rows = rows
-        self._locked = lock
+        self._lock = lock
 
     def __getitem__(self, key: str) -> Any:
-        with self._locked():
+        with self._lock():
             text = self._rows().get(key)
         if text is None:
             raise KeyError(key)
@@ -132,22 +132,22 @@ class Rows(MutableMapping[str, Any]):
         if len(key.encode()) > MAX_KEY_BYTES:
             raise ValueError(f"a key must have at most {MAX_KEY_BYTES} bytes, not {len(key.encode())}")
         text = json.dumps(value, allow_nan=False, separators=(",", ":"))
-        with self._locked():
+        with self._lock():
             self._rows().set(key, text)
 
     def __delitem__(self, key: str) -> None:
-        with self._locked():
+        with self._lock():
             rows = self._rows()
             if rows.get(key) is None:
                 raise KeyError(key)
             rows.set(key, None)
 
     def __iter__(self) -> Iterator[str]:
-        with self._locked():
+        with self._lock():
             return iter(self._rows().keys())
 
     def __len__(self) -> int:
-        with self._locked():
+        with self._lock():
             return len(self._rows().keys())
 
 

@@ -76,8 +76,10 @@ class SequenceState:
         own = plan.store
         self._factory: StoreFactory | None = own if isinstance(own, StoreFactory) else None
         self._store: MessageStore = MemoryStore() if own is None or isinstance(own, StoreFactory) else own
-        """The store for the sessions: the user's object, `_opened` while it is open, or a store in memory."""
-        self._opened: OpenedStore | None = None
+        """The store for the sessions: the user's object, `_opened_store` if it is not None, or a store in
+        memory.
+        """
+        self._opened_store: OpenedStore | None = None
         """The store that `open` opened with the factory, and that `close` closes. None if the user passed a
         store object, which the user must close.
         """
@@ -98,7 +100,7 @@ class SequenceState:
         # `reset_seq_num` therefore resets them only once.
         self.session = None
         if self._factory is not None:
-            self._store = self._opened = self._factory.open(self.owner)
+            self._store = self._opened_store = self._factory.open(self.owner)
         self._store.on_commit = self._on_commit
 
     @property
@@ -123,7 +125,7 @@ class SequenceState:
             LocalProtocolError: the store does not keep the ids.
             StoreError: the store has failed.
         """
-        closed = self._factory is not None and self._opened is None
+        closed = self._factory is not None and self._opened_store is None
         if closed or not isinstance(self._store, SentRequestStore):
             raise LocalProtocolError(
                 "no ids of sent requests are kept: the client is not open, or its store does not keep them; "
@@ -142,14 +144,14 @@ class SequenceState:
             StoreError: the last confirmation could not be written.
         """
         self.session = None
-        opened, self._opened = self._opened, None
+        opened, self._opened_store = self._opened_store, None
         if opened is not None:
             opened.close()
 
     @property
     def path(self) -> Path | None:
         """The file of the open store; None if there is none."""
-        return None if self._opened is None else self._opened.path
+        return None if self._opened_store is None else self._opened_store.path
 
     def next_session(self, codec: Codec) -> Session:
         """Return the session of the next connection, which continues the previous session, even if that
@@ -182,7 +184,7 @@ class SequenceState:
             StoreError: the file cannot be read.
         """
         store: MessageStore | StoreSummary = self._store
-        if self._factory is not None and self._opened is None:
+        if self._factory is not None and self._opened_store is None:
             store = self._factory.read(self.owner) or MemoryStore()
         incoming = store.next_incoming if self.session is None else self.session.next_incoming
         return SequenceNumbers(

@@ -17,13 +17,13 @@ from kalshi_fix_adapters.net.service_manager import ServiceManager
 from kalshi_fix_adapters.stores import StoreFactory
 from kalshi_fix_sansio.errors import ConfigurationError
 
-LOST: Final = getattr(os, "EX_TEMPFAIL", 75)
+STORE_LOST_STATUS: Final = getattr(os, "EX_TEMPFAIL", 75)
 """Exit status of a process whose store was lost. If the process is restarted, it waits as the standby."""
-KEY_IN_USE: Final = 0.2
+KEY_IN_USE_INTERVAL: Final = 0.2
 """Seconds between logon attempts while the venue still has the former primary's connection, unless the
 client's `ReconnectPolicy` sets another value.
 """
-EVERY: Final = 0.5
+POLL_INTERVAL: Final = 0.5
 """Seconds between attempts to open the store."""
 LOG: Final = logging.getLogger("kalshi_fix_adapters.standby")
 
@@ -60,7 +60,7 @@ class Takeover:
             reconnect=attrs.evolve(
                 policy,
                 retry_first=True,
-                key_in_use=KEY_IN_USE if policy.key_in_use is None else policy.key_in_use,
+                key_in_use=KEY_IN_USE_INTERVAL if policy.key_in_use is None else policy.key_in_use,
             ),
         )
         self._core = core
@@ -103,7 +103,7 @@ class Takeover:
         client was closed.
 
         Raises:
-            SystemExit: (with the status `LOST`) the store was lost.
+            SystemExit: (with the status `STORE_LOST_STATUS`) the store was lost.
         """
         self._manager.notify("STOPPING=1")
         self._manager.stop_watchdog()
@@ -111,4 +111,4 @@ class Takeover:
             # The error may have no text, for example a KeyboardInterrupt.
             reason = str(error or "") or "its store was lost"
             LOG.error("this process is no longer the primary: %s", reason)
-            raise SystemExit(LOST) from error
+            raise SystemExit(STORE_LOST_STATUS) from error

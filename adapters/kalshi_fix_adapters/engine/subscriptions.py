@@ -33,7 +33,7 @@ _RELEVANT_TYPES = frozenset(
 )
 """MsgTypes that may concern a subscription; most received messages do not."""
 
-_Live = dict[str, set[int] | None]
+_SeqNumsBySymbol = dict[str, set[int] | None]
 """Subscriptions by symbol, in the order of the requests. The value is None after a request for the symbol was
 answered. Until then, it is a set of MsgSeqNums: those of this connection's requests for the symbol that may
 still be rejected. The set is empty if the symbol was not requested on this connection.
@@ -47,9 +47,9 @@ class _PendingRequest:
     seq_num: int
     is_subscription: bool
     """Whether the request asks for updates, not only for one snapshot."""
-    awaited: set[str]
+    awaited_symbols: set[str]
     """The symbols whose snapshots have not been received."""
-    begun: bool = False
+    has_snapshot: bool = False
     """Whether at least one snapshot was received for the request."""
 
 
@@ -61,9 +61,9 @@ class Subscriptions:
         no limit.
         """
         self._per_request = per_request
-        self._books: _Live = {}
+        self._books: _SeqNumsBySymbol = {}
         """Subscriptions of MarketDataRequest (V)."""
-        self._statuses: _Live = {}
+        self._statuses: _SeqNumsBySymbol = {}
         """Subscriptions of SecurityStatusRequest (e)."""
         self._pending: deque[_PendingRequest] = deque()
         """MarketDataRequests of this connection, oldest first, in the order of their answers."""
@@ -130,7 +130,7 @@ class Subscriptions:
                 case MarketDataRequestReject():
                     # Y does not identify its request. Requests are answered in sequence, and a request that
                     # was answered by a snapshot was not rejected.
-                    first = next((pending for pending in self._pending if not pending.begun), None)
+                    first = next((pending for pending in self._pending if not pending.has_snapshot), None)
                     if first is not None:
                         self._record_rejection(first.seq_num, event.message)
                 case SecurityStatus(symbol=symbol, security_trading_status=SecurityTradingStatus.SETTLED):
@@ -143,10 +143,10 @@ class Subscriptions:
         # Requests are answered in sequence, so this snapshot answers the oldest request that awaits the
         # symbol.
         for pending in self._pending:
-            if symbol in pending.awaited:
-                pending.awaited.discard(symbol)
-                pending.begun = True
-                if not pending.awaited:
+            if symbol in pending.awaited_symbols:
+                pending.awaited_symbols.discard(symbol)
+                pending.has_snapshot = True
+                if not pending.awaited_symbols:
                     self._pending.remove(pending)
                 if pending.is_subscription and symbol in self._books:
                     self._books[symbol] = None
@@ -174,7 +174,7 @@ class Subscriptions:
         return is_postponed
 
 
-def _add_request(live: _Live, symbol: str, seq_num: int) -> None:
+def _add_request(live: _SeqNumsBySymbol, symbol: str, seq_num: int) -> None:
     seq_nums = live.setdefault(symbol, set())
     if seq_nums is not None:
         seq_nums.add(seq_num)

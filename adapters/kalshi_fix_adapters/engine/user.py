@@ -23,12 +23,12 @@ from kalshi_fix_sansio.session.states import State
 
 CLOSE_SECONDS = 6.0
 """Seconds that closing may take after the session's deadline for the Logout: for the last bytes
-(`connection.LINGER`), the TLS shutdown, and delays on a busy machine.
+(`connection.LINGER_SECONDS`), the TLS shutdown, and delays on a busy machine.
 """
 
 
 @attrs.frozen
-class Raised:
+class ErrorToRaise:
     """An error that replaces an event.
 
     The error is returned rather than raised, because the event counts as taken only when the error reaches
@@ -38,7 +38,7 @@ class Raised:
     error: AdapterError
 
 
-class Ended(Exception):  # noqa: N818 - not an error, and never reaches a user
+class IterationEnded(Exception):  # noqa: N818 - not an error, and never reaches a user
     """Signals the end of an iteration."""
 
 
@@ -60,10 +60,10 @@ class ClientBase:
     ) -> None:
         """Wrap a core. `lock` returns a context manager, such as a lock, to enter while the core is used."""
         self._core = core
-        self._locked = lock
+        self._lock = lock
         # For `receive` and `events`. Partials of `take`, because a method would add a call per message.
         self._take: Callable[[], ClientEvent | None] = partial(core.take, core.closed_error)
-        self._take_until_over: Callable[[], ClientEvent | None] = partial(core.take, Ended)
+        self._take_until_over: Callable[[], ClientEvent | None] = partial(core.take, IterationEnded)
         self.rows: Rows = Rows(core.rows, lock)
 
     def __repr__(self) -> str:
@@ -88,13 +88,13 @@ class ClientBase:
     @property
     def state(self) -> State:
         """The state of the current connection's session; DISCONNECTED if there is no connection."""
-        with self._locked():
+        with self._lock():
             return self._core.state
 
     @property
     def is_reconnecting(self) -> bool:
         """Whether a logged-on connection was lost, and the next one is being made or awaited."""
-        with self._locked():
+        with self._lock():
             return self._core.is_reconnecting
 
     @property
@@ -105,7 +105,7 @@ class ClientBase:
         Raises:
             StoreError: the file cannot be read.
         """
-        with self._locked():
+        with self._lock():
             return self._core.sequence.numbers
 
     def set_numbers(
@@ -139,7 +139,7 @@ class ClientBase:
                 has changed.
             StoreError: the file is in use, or could not be read or written.
         """
-        with self._locked():
+        with self._lock():
             return self._core.set_numbers(next_outgoing, next_incoming)
 
     def reset_numbers(self) -> tuple[LossEvent, ...]:
@@ -158,7 +158,7 @@ class ClientBase:
             LocalProtocolError: the client is open, or the session type restarts its numbers at every logon.
             StoreError: the file is in use, or could not be read or written.
         """
-        with self._locked():
+        with self._lock():
             return self._core.reset_numbers()
 
     @property
@@ -166,7 +166,7 @@ class ClientBase:
         """The last logon, with the agreed flags, such as `logged_on.flags["use_dollars"]`; None before the
         first.
         """
-        with self._locked():
+        with self._lock():
             return self._core.logged_on
 
     @property
@@ -176,7 +176,7 @@ class ClientBase:
         On a session type with resend they are kept across reconnects. Requests listed by OutcomesUnknown are
         not included. Empty after the client is closed.
         """
-        with self._locked():
+        with self._lock():
             return self._core.sequence.open_requests
 
     def sent_request(self, request_id: str) -> SentRequest | None:
@@ -191,7 +191,7 @@ class ClientBase:
             LocalProtocolError: the client is not open, or its store does not keep the ids.
             StoreError: the store has failed.
         """
-        with self._locked():
+        with self._lock():
             return self._core.sequence.sent_request(request_id)
 
     @property
@@ -199,13 +199,13 @@ class ClientBase:
         """The SessionEnded of the last session, once the client has ended; None before that, or if there was
         no session.
         """
-        with self._locked():
+        with self._lock():
             return self._core.ended
 
     @property
     def is_logged_on(self) -> bool:
         """Whether a message can be sent now."""
-        with self._locked():
+        with self._lock():
             return self._core.is_logged_on
 
     def spent(self, tokens: float, *, bucket: Bucket = "write", shard: int | None = None) -> None:
@@ -232,28 +232,29 @@ class ClientBase:
             raise core.error or core.closed_error()
         return core.logged_on
 
-    def _next_message(self) -> Message | Raised | None:
+    def _next_message(self) -> Message | ErrorToRaise | None:
         """Return the next message, or the error for an event that reports loss or uncertainty:
         SessionInterruptedError or a ReconcileError.
 
         Raises:
-            Ended: after the user's logout.
+            IterationEnded: after the user's logout.
             SessionClosedError: the client has ended for another reason.
         """
         core = self._core
         while (event := core.take(self._error_at_end)) is not None:
-            if event.__class__ is MessageReceived:  # nearly every event; saves the call below
+            # Nearly every event is a message, so this check usually saves the call below.
+            if event.__class__ is MessageReceived:
                 received: Message = event.message
                 return received
             found = message_or_error(event)
             if isinstance(found, AdapterError):
-                return Raised(found)
+                return ErrorToRaise(found)
             if found is not None:
                 return found
         return None
 
     def _error_at_end(self) -> Exception:
-        return Ended() if self._core.ended_cleanly else self._core.closed_error()
+        return IterationEnded() if self._core.ended_cleanly else self._core.closed_error()
 
     def _logout_timeout(self) -> float:
         """Return the number of seconds after which an unfinished logout counts as failed.

@@ -13,11 +13,11 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from kalshi_fix_adapters.engine.client_core import Sent
-from kalshi_fix_adapters.engine.standby import EVERY, Takeover
+from kalshi_fix_adapters.engine.standby import POLL_INTERVAL, Takeover
 from kalshi_fix_adapters.engine.user import (
     ClientBase,
-    Ended,
-    Raised,
+    ErrorToRaise,
+    IterationEnded,
     answer_timeout,
     close_timeout,
     event_timeout,
@@ -69,7 +69,10 @@ class AsyncClient(ClientBase):
         return self
 
     def standby(
-        self, *, every: float = EVERY, on_wait: Callable[[StoreUnavailableError], object] | None = None
+        self,
+        *,
+        every: float = POLL_INTERVAL,
+        on_wait: Callable[[StoreUnavailableError], object] | None = None,
     ) -> AsyncStandby[Self]:
         """Return a context that waits until no other process uses the client's store, and then opens the
         client. If the same program runs on two hosts, one is the primary, and the other takes over when the
@@ -307,11 +310,13 @@ class Stream(Generic[T]):
     """
 
     def __init__(
-        self, adapter: AsyncAdapter, look: Callable[[], T | Raised | None], timeout: float | None
+        self, adapter: AsyncAdapter, look: Callable[[], T | ErrorToRaise | None], timeout: float | None
     ) -> None:
         self._adapter = adapter
         self._look = look
-        """Function that returns the next item, or None if there is none yet, and raises Ended at the end."""
+        """Function that returns the next item, or None if there is none yet. At the end it raises
+        IterationEnded.
+        """
         self._timeout = timeout
 
     def __aiter__(self) -> Self:
@@ -320,10 +325,10 @@ class Stream(Generic[T]):
     async def __anext__(self) -> T:
         try:
             found = await self._adapter.wait(self._look, self._timeout)
-        except Ended:
+        except IterationEnded:
             raise StopAsyncIteration from None
         if found is None:
             raise StopAsyncIteration
-        if isinstance(found, Raised):
+        if isinstance(found, ErrorToRaise):
             raise found.error
         return found

@@ -36,11 +36,11 @@ from kalshi_fix_adapters.net.sleeper import MAX_SLEEP, READ, WRITE
 from kalshi_fix_adapters.net.tls import InProcess, Plaintext, Security
 from kalshi_fix_sansio.errors import ConfigurationError, KalshiFixError
 
-_HOSTNAME_MISMATCH = frozenset({62, 64})
+_HOSTNAME_MISMATCH_CODES = frozenset({62, 64})
 """OpenSSL: X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
-_OUT_OF_DATE = frozenset({9, 10})
+_OUT_OF_DATE_CODES = frozenset({9, 10})
 """X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED."""
-_NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
+_NOT_TLS_REASONS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
 """The reasons that different versions of OpenSSL report for an answer that is not TLS."""
 _MAX_CAUSES = 10
 """Maximum number of errors examined in a chain of causes, which may be circular."""
@@ -53,7 +53,7 @@ Carrier_co = TypeVar("Carrier_co", covariant=True)
 class Stage(Enum):
     """The stages of an attempt. The value describes a timeout in this stage, for an error text."""
 
-    RESOLVE = "has not been resolved to an address"
+    RESOLVE = "was not resolved to an address"
     CONNECT = "did not accept a connection"
     HANDSHAKE = "did not complete the TLS handshake"
 
@@ -200,24 +200,24 @@ class Dialer:
         )
 
     def _explain_certificate(self, error: ssl.SSLCertVerificationError) -> str:
-        if error.verify_code in _HOSTNAME_MISMATCH:
+        if error.verify_code in _HOSTNAME_MISMATCH_CODES:
             return (
                 f"the certificate of {self.peer} is not for {self.server_name}; check the host, or set the "
-                "server name that the certificate carries"
+                "server name that the certificate contains"
             )
-        if error.verify_code in _OUT_OF_DATE:
+        if error.verify_code in _OUT_OF_DATE_CODES:
             return (
                 f"the certificate of {self.peer} is not valid at this time ({error.verify_message}); "
                 "check this machine's clock"
             )
         return (
-            f"the certificate of {self.peer} does not verify ({error.verify_message}); give the CA that "
-            "signed it (ca_file), or pin the certificate"
+            f"the certificate of {self.peer} could not be verified ({error.verify_message}); give the CA "
+            "that signed it (ca_file), or pin the certificate"
         )
 
     def _explain_tls(self, error: ssl.SSLError) -> str:
         reason = _reason(error)
-        if reason in _NOT_TLS:
+        if reason in _NOT_TLS_REASONS:
             return (
                 f"{self.peer} does not speak TLS; check the port, or use Plaintext() for a proxy on this "
                 "machine"

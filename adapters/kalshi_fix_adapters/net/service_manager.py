@@ -43,8 +43,8 @@ class ServiceManager:
         for_another_process = os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid())
         if not self._address or for_another_process or not microseconds.isdecimal() or int(microseconds) == 0:
             return
-        # Each thread has its own event. An earlier thread still ends, even if it has not yet checked its own
-        # event when this thread starts.
+        # Each thread has its own event. So a stopped thread ends, even if the next one starts before the
+        # stopped thread has checked its event.
         self._stopped = threading.Event()
         interval = int(microseconds) / 1_000_000 / _REPORTS_PER_PERIOD
         threading.Thread(

@@ -45,7 +45,7 @@ class TlsBytes:
         """The peer's certificate in DER form, after the handshake."""
         return self._tls.getpeercert(binary_form=True)
 
-    async def converse(
+    async def run_exchange(
         self,
         step: Callable[[], bool],
         push: Callable[[], object],

@@ -227,8 +227,8 @@ class DurableStore(ABC):
         """Commit the recorded changes, and let other processes use the store. A second call has no effect.
 
         Raises:
-            StoreError: the last commit failed (the store is closed nevertheless), or it did not complete in
-                time (see `CLOSE_TIMEOUT`; the store then stays in use until this process ends).
+            StoreError: the last commit failed; the store is closed nevertheless. Or the last commit did not
+                complete in time (see `CLOSE_TIMEOUT`); the store then stays in use until this process ends.
         """
         if self._closed:
             return

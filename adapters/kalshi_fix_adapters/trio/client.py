@@ -32,7 +32,7 @@ class _Notifier(Notifier):
     def __init__(self) -> None:
         self._waiting: dict[trio.lowlevel.Task, float] = {}
         """The monotonic deadline of each waiting task."""
-        self._late: set[trio.lowlevel.Task] = set()
+        self._expired_tasks: set[trio.lowlevel.Task] = set()
         """Tasks that were rescheduled because of their deadline and have not run since."""
         self._timer_due = math.inf
         """Monotonic time of the next check by `keep_time`."""
@@ -68,8 +68,8 @@ class _Notifier(Notifier):
             return trio.lowlevel.Abort.SUCCEEDED
 
         await trio.lowlevel.wait_task_rescheduled(give_up)
-        if task in self._late:
-            self._late.remove(task)
+        if task in self._expired_tasks:
+            self._expired_tasks.remove(task)
             return False
         return True
 
@@ -89,7 +89,7 @@ class _Notifier(Notifier):
             now = time.monotonic()
             for task in [task for task, end in self._waiting.items() if end <= now]:
                 del self._waiting[task]
-                self._late.add(task)
+                self._expired_tasks.add(task)
                 trio.lowlevel.reschedule(task)
 
 
@@ -108,12 +108,12 @@ class _Adapter(AsyncAdapter):
         """The loop of the context."""
         self._nursery: trio.Nursery | None = None
         """The nursery of the context; None outside the context."""
-        self._running = trio.CancelScope()
+        self._run_scope = trio.CancelScope()
         """The scope of `run`. It is cancelled only if Ctrl-C occurs while `finish` waits."""
         self._finished = trio.Event()
         """Set while `run` is not running."""
         self._finished.set()
-        self._dialling: trio.CancelScope | None = None
+        self._dial_scope: trio.CancelScope | None = None
         """The scope of the current connection attempt."""
         self._transport: Transport | None = None
         """The connection, from the logon to its end."""
@@ -147,8 +147,8 @@ class _Adapter(AsyncAdapter):
 
     def give_up(self) -> None:
         """Cancel the connection attempt."""
-        if self._dialling is not None:
-            self._dialling.cancel()
+        if self._dial_scope is not None:
+            self._dial_scope.cancel()
 
     def flush(self) -> None:
         """Write as much output as possible without waiting."""
@@ -165,7 +165,7 @@ class _Adapter(AsyncAdapter):
         if self._nursery is None:
             raise LocalProtocolError("a trio client runs its tasks in a nursery; enter it with `async with`")
         self.enter_loop()
-        self._running = trio.CancelScope(shield=True)
+        self._run_scope = trio.CancelScope(shield=True)
         self._finished = trio.Event()
         self._nursery.start_soon(self._run_shielded, name="kalshi-fix")
 
@@ -176,15 +176,15 @@ class _Adapter(AsyncAdapter):
                 await self._finished.wait()
             except KeyboardInterrupt:
                 self.core.abort("interrupted")
-                self._running.cancel()
+                self._run_scope.cancel()
                 await self._finished.wait()
                 raise
 
     async def _run_shielded(self) -> None:
-        # `_running` is shielded, because this task must end with a Logout when the context is left. A
+        # `_run_scope` is shielded, because this task must end with a Logout when the context is left. A
         # cancellation from outside is raised in the user's task instead.
         try:
-            with self._running:
+            with self._run_scope:
                 async with trio.open_nursery() as nursery:
                     for notifier in (self.users, self.changes):
                         nursery.start_soon(notifier.keep_time)
@@ -258,11 +258,11 @@ class _Adapter(AsyncAdapter):
     async def _dial(self, attempt: Attempt) -> Transport:
         dialer = Dialer(attempt.endpoint.host, attempt.endpoint.port, attempt.security, attempt.timeout)
         try:
-            with trio.move_on_after(attempt.timeout) as self._dialling:
+            with trio.move_on_after(attempt.timeout) as self._dial_scope:
                 return await dial(dialer, self, self.core.tcp_connected)
             raise dialer.late()
         finally:
-            self._dialling = None
+            self._dial_scope = None
 
     # The steps of `dial`
 

@@ -144,6 +144,6 @@ class TlsTransport(Transport):
             with contextlib.suppress(BlockingIOError):
                 self._tls.feed(self._raw.recv(CHUNK))
 
-        await self._tls.converse(step, self._push, more)
+        await self._tls.run_exchange(step, self._push, more)
         while self.full:
             await self.writable()

@@ -20,7 +20,7 @@ from kalshi_fix_adapters.net.dial import Dialer
 from kalshi_fix_adapters.net.tls import Plaintext
 from tests.adapters.conformance.loops import LONG
 from tests.adapters.net.peers import Handler, keep_silent, listening
-from tests.adapters.net.tls_cases import GOOD, HOST, TRUST
+from tests.adapters.net.tls_cases import HOST, TRUST, VALID_IDENTITY
 
 BIG = bytes(range(256)) * 4_000
 pytestmark = pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
@@ -105,7 +105,7 @@ def run(
         finally:
             protocol.abort()
 
-    server = GOOD.ssl_context() if secure else None
+    server = VALID_IDENTITY.ssl_context() if secure else None
     with listening(handler, server) as port:
         asyncio.run(main(port), debug=True)
 

@@ -20,7 +20,7 @@ import pytest
 from kalshi_fix_adapters.blocking import Client, client, order_entry, shared_core, transport
 from kalshi_fix_adapters.engine import client_core, sequence, user
 from kalshi_fix_adapters.engine.connection import read_clocks
-from kalshi_fix_adapters.engine.user import Ended
+from kalshi_fix_adapters.engine.user import IterationEnded
 from kalshi_fix_adapters.errors import GarbledReceivedError, NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.net import sleeper
 from kalshi_fix_adapters.store_sqlite import lock, store
@@ -37,7 +37,7 @@ from tests.adapters.interrupter import Interrupter
 from tests.adapters.net.peers import Acceptor
 
 FILES = {module.__file__ for module in (shared_core, transport, sleeper, client, user)}
-OPENING = {module.__file__ for module in (client_core, sequence, store, lock)}
+OPENING_FILES = {module.__file__ for module in (client_core, sequence, store, lock)}
 MAX_POINTS = 2_000
 """Limit on the points in one call; every call has fewer."""
 
@@ -47,15 +47,15 @@ class Alarm(Exception):
 
 
 class Refused(SessionClosedError):
-    """Raised by a handler; the client's own calls raise exceptions of its base class."""
+    """Raised by a handler. The client's own calls raise its base class, SessionClosedError."""
 
     def __init__(self) -> None:
         super().__init__("raised by a signal handler")
 
 
-RAISED = (
+SIGNAL_ERRORS = (
     *(KeyboardInterrupt, Alarm, TimeoutError, ValueError, LookupError, TypeError, AttributeError),
-    *(ArithmeticError, KalshiFixError, StoreError, LocalProtocolError, Refused, Ended),
+    *(ArithmeticError, KalshiFixError, StoreError, LocalProtocolError, Refused, IterationEnded),
 )
 """Exceptions that a signal handler may raise; the client treats them all alike."""
 
@@ -169,7 +169,7 @@ def next_message(client: Client) -> str | None:
 
 
 @pytest.mark.parametrize("take", [next_event, next_message])
-@pytest.mark.parametrize("error", RAISED)
+@pytest.mark.parametrize("error", SIGNAL_ERRORS)
 def test_an_event_lost_to_an_interrupt_is_redelivered(
     sandbox: Sandbox, take: Callable[[Client], str | None], error: type[BaseException]
 ) -> None:
@@ -210,7 +210,7 @@ def test_an_interrupt_at_every_point_of_opening(sandbox: Sandbox, tmp_path: Path
         # Reset the sequence numbers, because other tests have used this key.
         chosen = options(sandbox, "KalshiRT", store=tmp_path, reset_seq_num=True)
         client = order_entry(retransmission=True, **chosen)
-        interrupter = Interrupter(at, FILES | OPENING)
+        interrupter = Interrupter(at, FILES | OPENING_FILES)
         with contextlib.suppress(KeyboardInterrupt), interrupter:
             client.open()
         if interrupter.where is None:

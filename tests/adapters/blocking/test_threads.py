@@ -33,7 +33,8 @@ from tests.helpers import MIN_HEART_BT_INT
 def users_read(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Whether a waiting user reads, which needs a sleeper that other threads can change.
 
-    No waiting user may depend on the thread that reads again later, so it would do so only after the test.
+    After a call has read, the client's own thread does not read again until the test has ended. So the test
+    fails if a waiting user depends on that thread.
     """
     monkeypatch.setattr(shared_core, "make_sleeper", request.param)
     monkeypatch.setattr(shared_core, "_PAUSE_AFTER_READ", 10 * LONG)
@@ -42,11 +43,11 @@ def users_read(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def reads_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the thread read soon after the last call that has read."""
+    """Let the client's own thread read soon after a call has read."""
     monkeypatch.setattr(shared_core, "_PAUSE_AFTER_READ", 0.001)
 
 
-def queued(client: Client) -> int:
+def queued_events(client: Client) -> int:
     """Return the number of events that wait for the user."""
     with client._shared.lock:
         return len(client._core._queue)
@@ -65,7 +66,7 @@ def until_waiting(client: Client, users: int) -> None:
 def test_the_thread_reads_when_no_call_has_read_for_a_while(sandbox: Sandbox) -> None:
     with trading(sandbox) as (client, orders):
         orders.report("1")
-        while not queued(client):
+        while not queued_events(client):
             pass
         assert next_cl_ord_id(client) == "1"
 
@@ -126,7 +127,7 @@ def test_the_thread_reads_again_after_the_reading_user_is_interrupted(
             with pytest.raises(KeyboardInterrupt):
                 client.receive(LONG)
         orders.report("1")
-        while not queued(client):
+        while not queued_events(client):
             pass
         assert next_cl_ord_id(client) == "1"
 
@@ -135,7 +136,7 @@ def test_the_thread_reads_before_it_runs_timers(sandbox: Sandbox) -> None:
     """Otherwise a peer whose message was not read yet would seem to be silent."""
     with trading(sandbox) as (client, orders):
         orders.report("1")
-        while not queued(client):
+        while not queued_events(client):
             with client._shared.lock:
                 client._shared._due = 0.0
                 client._shared.wake()
@@ -274,7 +275,7 @@ def test_an_interrupt_with_an_unwritten_message_ends_the_client(
         raise KeyboardInterrupt
 
     with trading(sandbox) as (client, _), monkeypatch.context() as patch:
-        patch.setattr(client._shared, "_write", lambda _: 0)  # as if the socket's buffer were full
+        patch.setattr(client._shared, "_write", lambda _: 0)  # The socket's buffer seems to be full.
         patch.setattr(client._shared, "_wake_if_needed", interrupt)
         with pytest.raises(KeyboardInterrupt):
             client.send(order())
@@ -293,7 +294,7 @@ def test_a_failure_in_the_thread_reaches_every_user(
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(shared_core, "make_sleeper", Sleeper)  # so that no user reads
+    monkeypatch.setattr(shared_core, "make_sleeper", Sleeper)  # With this sleeper no user reads.
     with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
         waiting = [pool.submit(next_cl_ord_id, client) for _ in range(2)]
         until_waiting(client, 2)
@@ -317,7 +318,7 @@ def test_a_failed_core_is_not_disconnected_again(sandbox: Sandbox, monkeypatch: 
             list(client.events(LONG))
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_child_leaves_the_connection_to_its_parent(sandbox: Sandbox, tmp_path: Path) -> None:
     error_file = tmp_path / "error"
     with order_entry(**options(sandbox)) as client, warnings.catch_warnings():

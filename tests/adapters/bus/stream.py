@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from kalshi_fix_adapters.bus import Batcher, Channel, Outgoing, Receiver
+from kalshi_fix_adapters.bus import Batcher, Channel, OutgoingMessage, Receiver
 from kalshi_fix_sansio import (
     ExecutionReport,
     Header,
@@ -90,7 +90,7 @@ def batcher(channel: Channel = MARKET_DATA, fence: int = 1, **changes: Any) -> B
     return Batcher(channel, fence, **options)
 
 
-def rounds(publisher: Batcher, events: Iterable[object] = ()) -> list[tuple[Outgoing, ...]]:
+def rounds(publisher: Batcher, events: Iterable[object] = ()) -> list[tuple[OutgoingMessage, ...]]:
     """Add events, and return the messages of all waiting rounds."""
     for event in events:
         publisher.add(event)
@@ -100,7 +100,7 @@ def rounds(publisher: Batcher, events: Iterable[object] = ()) -> list[tuple[Outg
     return found
 
 
-def published(publisher: Batcher, events: Iterable[object] = ()) -> list[Outgoing]:
+def published(publisher: Batcher, events: Iterable[object] = ()) -> list[OutgoingMessage]:
     """Add events, and return all waiting messages."""
     return [message for messages in rounds(publisher, events) for message in messages]
 
@@ -110,7 +110,7 @@ def numbers(events: Iterable[object]) -> list[int]:
     return [event.message.header.msg_seq_num for event in events if isinstance(event, MessageReceived)]
 
 
-def apply(receiver: Receiver, messages: Iterable[Outgoing]) -> list[object]:
+def apply(receiver: Receiver, messages: Iterable[OutgoingMessage]) -> list[object]:
     """Return the events that a receiver delivers for messages."""
     return [
         MessageReceived(decode(event), frame=event) if isinstance(event, bytes) else event

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kalshi_fix_adapters.bus import (
     Channel,
     Mark,
-    Outgoing,
+    OutgoingMessage,
     Receiver,
     Verdict,
     bucket_of,
@@ -223,7 +223,7 @@ def test_dropped_market_data_is_reported_to_consumers_as_lost() -> None:
     assert publisher.dropped == 2
 
 
-def test_a_message_dropped_between_two_of_a_batch_is_reported_as_lost() -> None:
+def test_a_message_dropped_from_the_middle_of_a_batch_is_reported_as_lost() -> None:
     publisher = batcher()
     publisher.add(delta(1, "KX"))
     publisher.drop(delta(2, "KX"))
@@ -274,12 +274,12 @@ def test_a_publisher_with_a_lower_fence_is_ignored() -> None:
     assert numbers(apply(receiver, published(other, [report(4)]))) == [4]
 
 
-def market(fence: int, *numbers: int, symbol: str = "KX") -> list[Outgoing]:
+def market(fence: int, *numbers: int, symbol: str = "KX") -> list[OutgoingMessage]:
     """Return the messages of a market data publisher: its LoggedOn, and deltas."""
     return published(batcher(fence=fence), [logged_on(), *(delta(number, symbol) for number in numbers)])
 
 
-def reports(fence: int, *numbers: int, generation: int = 3) -> list[Outgoing]:
+def reports(fence: int, *numbers: int, generation: int = 3) -> list[OutgoingMessage]:
     """Return the messages of a publisher of reports: its LoggedOn, and one for each report."""
     events = [report(number, str(number)) for number in numbers]
     return published(batcher(REPORTS, fence=fence), [logged_on(generation, reset=False), *events])
@@ -306,8 +306,8 @@ def reports(fence: int, *numbers: int, generation: int = 3) -> list[Outgoing]:
         ([], True, reports(2, 11), None),
     ],
 )
-def test_messages_lost_is_delivered_after_a_drop_unless_the_numbers_are_complete(
-    earlier: list[Outgoing], dropped: bool, later: list[Outgoing], lost: MessagesLost | None
+def test_a_loss_is_reported_after_a_drop_unless_the_numbers_are_complete(
+    earlier: list[OutgoingMessage], dropped: bool, later: list[OutgoingMessage], lost: MessagesLost | None
 ) -> None:
     receiver = Receiver()
     apply(receiver, earlier)
@@ -350,7 +350,7 @@ def test_an_unreadable_message_changes_nothing(data: bytes) -> None:
     receiver = Receiver()
     one, two, three = (published(batcher(REPORTS), [logged_on(1), report(n)])[1] for n in (2, 3, 4))
     apply(receiver, [one])
-    damaged: Outgoing = attrs.evolve(two, data=data, id=attrs.evolve(two.id, fence=9))
+    damaged: OutgoingMessage = attrs.evolve(two, data=data, id=attrs.evolve(two.id, fence=9))
     with pytest.raises(ValueError, match="not a"):
         apply(receiver, [damaged])
     mark = receiver.mark()

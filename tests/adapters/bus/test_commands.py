@@ -72,7 +72,7 @@ def commands(client: Client, check: Any = None) -> Commands:
     return Commands(client, check, lambda: NOW, clock_difference=0.5)
 
 
-def blocked() -> tuple[Client, Commands]:
+def blocked_client() -> tuple[Client, Commands]:
     """Return a client whose `send` waits for the test, and its commands."""
     client = Client()
     client.may_send.clear()
@@ -109,7 +109,7 @@ async def test_a_message_with_a_past_or_impossible_deadline_is_refused(left: flo
     assert client.sent == []
 
 
-async def test_a_repeated_command_is_recognised_by_a_successor_and_after_its_deadline() -> None:
+async def test_a_repeated_command_is_recognized_by_a_successor_and_after_its_deadline() -> None:
     client = Client()
     assert await answer(commands(client), order()) == Sent(1)
     successor = commands(client)
@@ -122,7 +122,7 @@ async def test_a_repeated_command_is_recognised_by_a_successor_and_after_its_dea
 
 
 async def test_a_command_repeated_while_it_is_being_sent_waits_for_the_first_result() -> None:
-    client, handler = blocked()
+    client, handler = blocked_client()
     async with asyncio.TaskGroup() as tasks:
         found = [tasks.create_task(answer(handler, order(name))) for name in ("one", "one", "two", "one")]
         await asyncio.sleep(0)
@@ -135,7 +135,7 @@ async def test_a_command_repeated_while_it_is_being_sent_waits_for_the_first_res
 
 
 async def test_a_command_that_timed_out_can_be_repeated_and_sent() -> None:
-    client, handler = blocked()
+    client, handler = blocked_client()
     client.error = ClientTimeoutError("late")
     async with asyncio.TaskGroup() as tasks:
         found = [tasks.create_task(answer(handler, order())) for _ in range(2)]
@@ -149,7 +149,7 @@ async def test_a_command_that_timed_out_can_be_repeated_and_sent() -> None:
 async def test_a_command_whose_commit_takes_longer_than_its_deadline_is_answered_with_unknown() -> None:
     """The answer is in time for every repetition, and the message is sent once."""
 
-    client, handler = blocked()
+    client, handler = blocked_client()
     found = await asyncio.gather(*(answer(handler, order(), 0.001) for _ in range(3)))
     assert {type(item) for item in found} == {Unknown}
     assert isinstance(await answer(handler, order(), -1), Unknown)
@@ -161,7 +161,7 @@ async def test_a_command_whose_commit_takes_longer_than_its_deadline_is_answered
 
 async def test_the_number_of_messages_waiting_for_the_store_beyond_their_deadline_is_bounded() -> None:
     other_tasks = asyncio.all_tasks()
-    client, handler = blocked()
+    client, handler = blocked_client()
     names = map(str, range(MAX_WAITING))
     found = await asyncio.gather(*(answer(handler, order(name), 0.001) for name in names))
     assert {type(item) for item in found} == {Unknown}
@@ -173,12 +173,12 @@ async def test_the_number_of_messages_waiting_for_the_store_beyond_their_deadlin
         "the session process is already handling 1000 commands"
     )
     await asyncio.wait(asyncio.all_tasks() - other_tasks)
-    await asyncio.sleep(0)  # for the callbacks of the last task
+    await asyncio.sleep(0)  # Lets the callbacks of the last task run.
     assert await answer(handler, order("more")) == Sent(MAX_WAITING + 1)
 
 
 async def test_a_command_that_is_cancelled_before_it_is_sent_is_not_sent() -> None:
-    client, handler = blocked()
+    client, handler = blocked_client()
     task = asyncio.create_task(answer(handler, order()))
     await asyncio.sleep(0)
     task.cancel()

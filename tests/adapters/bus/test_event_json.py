@@ -7,7 +7,7 @@ from decimal import Decimal
 import attrs
 import pytest
 
-from kalshi_fix_adapters.bus.event_json import PUBLISHED, decode_event, encode_event
+from kalshi_fix_adapters.bus.event_json import PUBLISHED_EVENTS, decode_event, encode_event
 from kalshi_fix_adapters.events import Disconnected, Resubscribed
 from kalshi_fix_sansio import Logon, MarketDataRequest, Problem, Reject
 from kalshi_fix_sansio.dialect.problems import Reason
@@ -62,7 +62,7 @@ def test_events_survive_a_round_trip_through_json(event: object) -> None:
 
 
 def test_every_published_event_is_in_the_table() -> None:
-    assert {type(event) for event in EVENTS} == set(PUBLISHED)
+    assert {type(event) for event in EVENTS} == set(PUBLISHED_EVENTS)
 
 
 def test_the_generation_survives_the_round_trip() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters.bus import Outgoing, Receiver
+from kalshi_fix_adapters.bus import OutgoingMessage, Receiver
 from kalshi_fix_adapters.bus.event_json import encode_event
 from kalshi_fix_adapters.bus.publisher import NotAcknowledged, Publisher
 from kalshi_fix_adapters.errors import SessionClosedError
@@ -43,13 +43,13 @@ class Broker:
     """Stores messages, and acknowledges them when a test allows it."""
 
     def __init__(self) -> None:
-        self.stored: list[Outgoing] = []
+        self.stored: list[OutgoingMessage] = []
         self.up = asyncio.Event()
         self.up.set()
         self.tried = asyncio.Event()
         self.random: Random | None = None
 
-    async def publish(self, message: Outgoing) -> None:
+    async def publish(self, message: OutgoingMessage) -> None:
         self.tried.set()
         await self.up.wait()
         choice = self.random.choice(["lost", "late", "stored", "stored"]) if self.random else "stored"
@@ -139,7 +139,7 @@ async def test_market_data_is_dropped_with_a_gap_if_dropping_is_enabled(limits: 
 
 
 async def test_an_error_from_the_broker_is_raised_unchanged() -> None:
-    async def refuse(message: Outgoing) -> None:
+    async def refuse(message: OutgoingMessage) -> None:
         raise PermissionError(message.subject)
 
     client = Client(report(1))
@@ -176,10 +176,10 @@ def test_messages_are_redelivered_until_they_are_acknowledged(
 ) -> None:
     """The test lasts one virtual hour. The broker stores every delivery, but loses the first `lost`
     acknowledgements of a message and delays the rest."""
-    client, stored = Client(*map(report, range(1, 5))), list[Outgoing]()
+    client, stored = Client(*map(report, range(1, 5))), list[OutgoingMessage]()
     client.ends_when_empty = False
 
-    async def publish(message: Outgoing) -> None:
+    async def publish(message: OutgoingMessage) -> None:
         stored.append(message)
         await asyncio.sleep(delay)
         if stored.count(message) <= lost:

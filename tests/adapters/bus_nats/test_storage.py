@@ -51,7 +51,7 @@ async def full_disk(server: NatsServer, bus: Bus) -> AsyncIterator[None]:
             pass
     yield
     filler.unlink()
-    # After a message that could only be written in part, server 2.9.10 no longer serves its connection.
+    # Server 2.9.10 no longer serves a connection if it could write only a part of a message from it.
     server.kill()
     server.start()
 
@@ -67,7 +67,7 @@ async def full_account(server: NatsServer, bus: Bus) -> AsyncIterator[None]:
     await jetstream.delete_stream("FILLER")
 
 
-LIMITED = """
+LIMITED_ACCOUNT = """
 accounts { A { jetstream { max_file: 2MB }, users: [{user: a, password: a}] } }
 no_auth_user: a
 """
@@ -78,7 +78,7 @@ async def test_full_storage_delays_events_but_no_orders(
     full: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "TIMEOUT", 0.3)
-    with small_disk() if full is full_disk else NatsServer(LIMITED) as server, Venue() as venue:
+    with small_disk() if full is full_disk else NatsServer(LIMITED_ACCOUNT) as server, Venue() as venue:
         options: Any = {**venue.options(), "store": tmp_path, "account": "desk", "explicit_confirm": True}
         async with (
             connected(server, max_bytes=1024**2) as bus,
@@ -103,12 +103,12 @@ async def test_full_storage_delays_events_but_no_orders(
             for task in running:
                 task.cancel()
     warned = [record for record in caplog.records if "did not acknowledge" in record.message]
-    # Fewer warnings than attempts: there were at least three.
+    # There are fewer warnings than attempts, of which there were at least three.
     assert 1 <= len(warned) < 3
 
 
 async def test_the_error_for_a_stream_too_large_for_the_server_names_the_option() -> None:
-    with NatsServer(LIMITED) as server:
+    with NatsServer(LIMITED_ACCOUNT) as server:
         async with connect(server.url) as bus:
             with pytest.raises(ConfigurationError, match="max_bytes"):
                 await bus.create(max_bytes=1024**3)

@@ -112,7 +112,7 @@ def test_doctor_accepts_only_the_pinned_certificate(environ: dict[str, str], san
         ("address", {}, ["--host", "venue.invalid"], "has no known address"),
         ("TCP", {}, ["--host", "127.0.0.1", "--port", "1"], "refused the connection"),
         ("TCP", {}, ["--ca-file", "missing.pem"], "does not exist"),
-        ("certificate", {}, ["--ca-file", "other.pem"], "does not verify"),
+        ("certificate", {}, ["--ca-file", "other.pem"], "could not be verified"),
         (
             "certificate",
             {},

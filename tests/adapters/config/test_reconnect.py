@@ -17,14 +17,14 @@ from kalshi_fix_adapters.config.reconnect import (
 from kalshi_fix_sansio.errors import ConfigurationError
 from tests.helpers import MAINTENANCE_TIME
 
-QUIET = MAINTENANCE_TIME + timedelta(days=1)
+NO_MAINTENANCE = MAINTENANCE_TIME + timedelta(days=1)
 """A time without maintenance."""
-LOST = Failure(resolution=Resolution.TIME, why="it went away")
-HOPELESS = Failure(resolution=Resolution.ACTION, why="wrong key")
+LOST_CONNECTION = Failure(resolution=Resolution.TIME, why="it went away")
+PERMANENT_FAILURE = Failure(resolution=Resolution.ACTION, why="wrong key")
 
 
-def wait(policy: ReconnectPolicy, failures: int, drawn: float, now: datetime = QUIET) -> float:
-    verdict = policy.decide(LOST, failures=failures, now=now, random=lambda: drawn)
+def wait(policy: ReconnectPolicy, failures: int, drawn: float, now: datetime = NO_MAINTENANCE) -> float:
+    verdict = policy.decide(LOST_CONNECTION, failures=failures, now=now, random=lambda: drawn)
     assert isinstance(verdict, Wait)
     return verdict.seconds
 
@@ -41,8 +41,8 @@ def test_a_wait_is_drawn_uniformly_up_to_the_bound() -> None:
 
 
 def test_the_policy_gives_up_at_once_after_a_permanent_failure() -> None:
-    for now in (QUIET, MAINTENANCE_TIME):
-        verdict = ReconnectPolicy().decide(HOPELESS, failures=1, now=now, random=lambda: 0.5)
+    for now in (NO_MAINTENANCE, MAINTENANCE_TIME):
+        verdict = ReconnectPolicy().decide(PERMANENT_FAILURE, failures=1, now=now, random=lambda: 0.5)
         assert verdict == GiveUp("wrong key")
 
 
@@ -59,13 +59,14 @@ def test_the_policy_gives_up_at_once_after_a_permanent_failure() -> None:
 def test_the_policy_gives_up_after_a_limited_number_of_unclear_or_repeated_failures(
     policy: ReconnectPolicy, resolution: Resolution, limit: int
 ) -> None:
-    def decide(times: int, now: datetime = QUIET) -> Wait | GiveUp:
+    def decide(times: int, now: datetime = NO_MAINTENANCE) -> Wait | GiveUp:
         failure = Failure(resolution=resolution, why="who knows", times=times)
         return policy.decide(failure, failures=1, now=now, random=lambda: 0.5)
 
     for times in range(1, limit):
         assert isinstance(decide(times), Wait)
-    assert decide(limit) == GiveUp(f"{limit} consecutive attempts have failed in this way: who knows")
+    attempts = "1 attempt has" if limit == 1 else f"{limit} consecutive attempts have"
+    assert decide(limit) == GiveUp(f"{attempts} failed in this way: who knows")
     assert decide(limit + 1) == GiveUp(f"{limit + 1} consecutive attempts have failed in this way: who knows")
     in_window = decide(limit, MAINTENANCE_TIME)
     if policy.maintenance is None:
@@ -92,12 +93,14 @@ def test_attempts_can_be_limited() -> None:
     policy = ReconnectPolicy(attempts=3)
     for failures in (1, 2, 3):
         wait(policy, failures, 0.5)
-    verdict = policy.decide(LOST, failures=4, now=QUIET, random=lambda: 0.5)
+    verdict = policy.decide(LOST_CONNECTION, failures=4, now=NO_MAINTENANCE, random=lambda: 0.5)
     assert verdict == GiveUp("3 consecutive attempts have failed; last failure: it went away")
-    assert isinstance(policy.decide(LOST, failures=4, now=MAINTENANCE_TIME, random=lambda: 0.5), Wait)
+    assert isinstance(
+        policy.decide(LOST_CONNECTION, failures=4, now=MAINTENANCE_TIME, random=lambda: 0.5), Wait
+    )
 
 
-@pytest.mark.parametrize("now", [QUIET, MAINTENANCE_TIME])
+@pytest.mark.parametrize("now", [NO_MAINTENANCE, MAINTENANCE_TIME])
 def test_no_attempt_is_made_before_it_can_succeed(now: datetime) -> None:
     failure = Failure(resolution=Resolution.TIME, why="already exists", min_wait=100.0)
     verdict = ReconnectPolicy().decide(failure, failures=1, now=now, random=lambda: 0.5)
@@ -108,7 +111,7 @@ def test_no_attempt_is_made_before_it_can_succeed(now: datetime) -> None:
 
 def test_a_wait_is_never_shorter_than_the_given_minimum() -> None:
     failure = Failure(resolution=Resolution.TIME, why="already exists", min_wait=1.0)
-    verdict = ReconnectPolicy().decide(failure, failures=6, now=QUIET, random=lambda: 0.5)
+    verdict = ReconnectPolicy().decide(failure, failures=6, now=NO_MAINTENANCE, random=lambda: 0.5)
     assert verdict == Wait(16.0)
 
 
@@ -155,11 +158,11 @@ def test_a_standby_has_a_separate_wait_while_another_client_has_the_key() -> Non
     in_use = Failure(resolution=Resolution.TIME, why="Session already exists", min_wait=60.0, key_in_use=True)
     policy = ReconnectPolicy(key_in_use=0.2, attempts=3)
     for failures in (1, 4, 1000):
-        verdict = policy.decide(in_use, failures=failures, now=QUIET, random=lambda: 0.5)
+        verdict = policy.decide(in_use, failures=failures, now=NO_MAINTENANCE, random=lambda: 0.5)
         assert verdict == Wait(0.2, "another connection uses the API key", counts=False)
     # Other failures, maintenance and clients without this option use the usual waits.
     assert wait(policy, 1, 1.0) == 1.0
-    for other, now in ((policy, MAINTENANCE_TIME), (ReconnectPolicy(), QUIET)):
+    for other, now in ((policy, MAINTENANCE_TIME), (ReconnectPolicy(), NO_MAINTENANCE)):
         verdict = other.decide(in_use, failures=1, now=now, random=lambda: 0.5)
         assert isinstance(verdict, Wait)
         assert verdict.seconds >= 60.0

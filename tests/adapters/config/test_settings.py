@@ -50,7 +50,7 @@ PUBLIC = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicK
 NR, PT = SESSION_TYPES["KalshiNR"], SESSION_TYPES["KalshiPT"]
 CONFIG = ClientConfig(key_id=KEY_ID, private_key=PEM, tls=Tls())
 """A configuration that needs no environment variables."""
-OTHER_DAY = Maintenance(weekday=(Maintenance().weekday + 1) % 7)
+OTHER_WINDOW = Maintenance(weekday=(Maintenance().weekday + 1) % 7)
 
 
 def signs_like_the_key(signer: Signer) -> bool:
@@ -126,7 +126,7 @@ def test_missing_or_invalid_settings_are_named(
     assert "\n" not in str(caught.value)
 
 
-PASTED = {
+PASTED_KEYS = {
     "PEM text": PEM,
     "escaped line breaks": PEM.replace("\n", "\\n"),
     "on one line": PEM.replace("\n", " "),
@@ -145,7 +145,7 @@ def full_text(error: BaseException) -> str:
     return reported
 
 
-@pytest.mark.parametrize("pasted", PASTED.values(), ids=PASTED)
+@pytest.mark.parametrize("pasted", PASTED_KEYS.values(), ids=PASTED_KEYS)
 @pytest.mark.parametrize(
     "setting", ["path", "variable", "endpoints", "host", "ca_file", "ca variable", "product"]
 )
@@ -343,7 +343,7 @@ def test_environment_variables_can_set_the_endpoint() -> None:
     [
         (ReconnectPolicy(cap=7), None, ReconnectPolicy(cap=7, maintenance=None)),
         (ReconnectPolicy(), "vpce.example", ReconnectPolicy()),
-        (ReconnectPolicy(maintenance=OTHER_DAY), None, ReconnectPolicy(maintenance=OTHER_DAY)),
+        (ReconnectPolicy(maintenance=OTHER_WINDOW), None, ReconnectPolicy(maintenance=OTHER_WINDOW)),
         (None, None, None),
     ],
 )
@@ -520,7 +520,7 @@ SETTINGS: SessionSettings = {
     "strict": True,
     "commit_timeout": 3.0,
 }
-DECIDED = {
+REFUSED_SETTINGS = {
     *(
         "role",
         "dialect",
@@ -541,8 +541,8 @@ options, or exist only for acceptors."""
 def test_every_session_setting_is_a_client_option_or_derived() -> None:
     assert SessionSettings.__annotations__.keys() == SETTINGS.keys()
     names = {attribute.name for attribute in attrs.fields(SessionConfig)}
-    assert names == SETTINGS.keys() | DECIDED
-    assert not SETTINGS.keys() & DECIDED
+    assert names == SETTINGS.keys() | REFUSED_SETTINGS
+    assert not SETTINGS.keys() & REFUSED_SETTINGS
 
 
 @pytest.mark.parametrize("name", SETTINGS)

@@ -14,7 +14,7 @@ from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LOOPS, Loop
 from tests.adapters.conformance.relay import Relay
 
-BRIEF = 0.2
+BRIEF_TIMEOUT = 0.2
 """Seconds that replace longer timeouts for peers that never answer."""
 
 
@@ -33,9 +33,13 @@ def relay(sandbox: Sandbox) -> Iterator[Relay]:
 
 @pytest.fixture(autouse=True)
 def _brief_closing(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("engine.connection.LINGER", "asyncio.protocol.CLOSE_TIMEOUT", "trio.client.CLOSE_TIMEOUT"):
-        monkeypatch.setattr(f"kalshi_fix_adapters.{name}", BRIEF)
-    monkeypatch.setattr("anyio_client.CLOSE_TIMEOUT", BRIEF)
+    for name in (
+        "engine.connection.LINGER_SECONDS",
+        "asyncio.protocol.CLOSE_TIMEOUT",
+        "trio.client.CLOSE_TIMEOUT",
+    ):
+        monkeypatch.setattr(f"kalshi_fix_adapters.{name}", BRIEF_TIMEOUT)
+    monkeypatch.setattr("anyio_client.CLOSE_TIMEOUT", BRIEF_TIMEOUT)
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +56,7 @@ def brief_logouts(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def make_brief_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         plan = make_plan(session, config)
-        return attrs.evolve(plan, config=attrs.evolve(plan.config, logout_timeout=BRIEF))
+        return attrs.evolve(plan, config=attrs.evolve(plan.config, logout_timeout=BRIEF_TIMEOUT))
 
     monkeypatch.setattr("kalshi_fix_adapters.config.factories.make_plan", make_brief_plan)
 

@@ -71,14 +71,14 @@ class Loop(ABC):
         """Call a blocking function without blocking the loop."""
 
     @abstractmethod
-    def together(self) -> contextlib.AbstractAsyncContextManager[Start]:
+    def run_concurrently(self) -> contextlib.AbstractAsyncContextManager[Start]:
         """Run functions concurrently with the body of the `async with`, and wait for them at its end."""
 
-    async def within(self, seconds: float, function: Main[T]) -> T:
+    async def with_timeout(self, seconds: float, function: Main[T]) -> T:
         """Await a function's result, with the loop's own timeout."""
         raise AssertionError("blocking code has no such timeout")
 
-    async def until(self, event: threading.Event) -> None:
+    async def wait_until_set(self, event: threading.Event) -> None:
         """Wait for an event that another thread sets."""
         assert await self.in_thread(lambda: event.wait(LONG))
 
@@ -99,12 +99,12 @@ class Asyncio(Loop):
     async def in_thread(self, function: Callable[[], T]) -> T:
         return await asyncio.to_thread(function)
 
-    async def within(self, seconds: float, function: Main[T]) -> T:
+    async def with_timeout(self, seconds: float, function: Main[T]) -> T:
         async with asyncio.timeout(seconds):
             return await function()
 
     @contextlib.asynccontextmanager
-    async def together(self) -> AsyncIterator[Start]:
+    async def run_concurrently(self) -> AsyncIterator[Start]:
         async with asyncio.TaskGroup() as group:
             yield lambda function: group.create_task(function())
 
@@ -126,12 +126,12 @@ class Trio(Loop):
     async def in_thread(self, function: Callable[[], T]) -> T:
         return await trio.to_thread.run_sync(function)
 
-    async def within(self, seconds: float, function: Main[T]) -> T:
+    async def with_timeout(self, seconds: float, function: Main[T]) -> T:
         with trio.fail_after(seconds):
             return await function()
 
     @contextlib.asynccontextmanager
-    async def together(self) -> AsyncIterator[Start]:
+    async def run_concurrently(self) -> AsyncIterator[Start]:
         async with trio.open_nursery() as nursery:
             yield nursery.start_soon
 
@@ -155,12 +155,12 @@ class AnyIo(Loop):
     async def in_thread(self, function: Callable[[], T]) -> T:
         return await anyio.to_thread.run_sync(function)
 
-    async def within(self, seconds: float, function: Main[T]) -> T:
+    async def with_timeout(self, seconds: float, function: Main[T]) -> T:
         with anyio.fail_after(seconds):
             return await function()
 
     @contextlib.asynccontextmanager
-    async def together(self) -> AsyncIterator[Start]:
+    async def run_concurrently(self) -> AsyncIterator[Start]:
         async with anyio.create_task_group() as group:
             yield group.start_soon
 
@@ -185,7 +185,7 @@ class Blocking(Loop):
         return function()
 
     @contextlib.asynccontextmanager
-    async def together(self) -> AsyncIterator[Start]:
+    async def run_concurrently(self) -> AsyncIterator[Start]:
         threads: list[threading.Thread] = []
         failures: list[BaseException] = []
 
@@ -287,7 +287,7 @@ async def gather(stream: Any) -> list[Any]:
 
 
 def as_function(call: Awaitable[Any]) -> Main[None]:
-    """Wrap an awaitable in a function for `together`."""
+    """Wrap an awaitable in a function for `run_concurrently`."""
 
     async def wait() -> None:
         await call

@@ -10,8 +10,8 @@ from functools import partial
 from typing import Self
 
 _CHUNK = 64 * 1024
-_PATIENCE = 30.0
-"""Seconds after which a wait has failed."""
+_WAIT_TIMEOUT = 30.0
+"""Seconds after which a wait fails."""
 
 
 class Relay:
@@ -43,7 +43,7 @@ class Relay:
     def __exit__(self, *_: object) -> None:
         self.stop_listening()
         for thread in self._threads:
-            thread.join(_PATIENCE)
+            thread.join(_WAIT_TIMEOUT)
 
     def retarget(self, port: int) -> None:
         """Forward later connections to another server."""
@@ -91,7 +91,7 @@ class Relay:
     def wait(self, condition: Callable[[], bool]) -> None:
         """Wait until a condition is true."""
         with self._changed:
-            assert self._changed.wait_for(condition, _PATIENCE)
+            assert self._changed.wait_for(condition, _WAIT_TIMEOUT)
 
     def _start(self, run: Callable[[], object]) -> None:
         thread = threading.Thread(target=run, name="relay", daemon=True)
@@ -136,7 +136,7 @@ class Relay:
         with contextlib.suppress(OSError):
             while data := source.recv(_CHUNK):
                 if side == "server":
-                    assert self._answers_pass.wait(_PATIENCE)
+                    assert self._answers_pass.wait(_WAIT_TIMEOUT)
                 if side not in self._swallowed_sides:
                     sink.sendall(data)
                     continue

@@ -15,8 +15,8 @@ from tests.adapters.conformance.loops import LONG
 from tests.adapters.conftest import ME
 
 SYMBOL = MARKETS["prediction"][0].rules.ticker
-AT_ONCE = ReconnectPolicy(initial=1e-6, cap=1e-6, maintenance=None)
-"""Reconnects without waiting."""
+NO_DELAY = ReconnectPolicy(initial=1e-6, cap=1e-6, maintenance=None)
+"""A policy that reconnects without waiting."""
 
 
 def options(sandbox: Sandbox, session: str = "KalshiNR", key: int = 0, **changes: Any) -> Options:
@@ -32,7 +32,7 @@ def plaintext_options(sandbox: Sandbox, port: int, **changes: Any) -> Options:
 
 
 def order(**changes: Any) -> NewOrderSingle:
-    """Return an order that rests."""
+    """Return an order that will rest in the book."""
     fields: dict[str, Any] = {
         "cl_ord_id": str(uuid4()),
         "symbol": SYMBOL,

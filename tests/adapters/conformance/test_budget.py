@@ -19,7 +19,7 @@ from kalshi_fix_sansio.trading import RateBudget, TokenLimits, rate_budget
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, TASKS, Loop
 from tests.adapters.conformance.relay import Relay
-from tests.adapters.conformance.support import AT_ONCE, acknowledged, event_of, options, order
+from tests.adapters.conformance.support import NO_DELAY, acknowledged, event_of, options, order
 from tests.adapters.conftest import ME, OTHER
 
 
@@ -71,7 +71,7 @@ async def test_a_cancel_overtakes_waiting_orders(loop: Loop, sandbox: Sandbox) -
             except NotConnectedError as error:
                 ended.append(type(error))
 
-        async with loop.together() as start:
+        async with loop.run_concurrently() as start:
             for _ in range(2):
                 start(late)
             await until_calls_wait(client, number=2)
@@ -99,7 +99,7 @@ async def test_a_cancelled_wait_sends_nothing(loop: Loop, sandbox: Sandbox) -> N
         client.spent(145)
         sent = False
         with suppress(TimeoutError, trio.TooSlowError):
-            await loop.within(0.01, lambda: client.send(order(), timeout=None))
+            await loop.with_timeout(0.01, lambda: client.send(order(), timeout=None))
             sent = True
         assert not sent
         assert client._core.pacing._queues == {}
@@ -115,7 +115,7 @@ async def test_an_invalid_message_uses_no_tokens(loop: Loop, sandbox: Sandbox) -
 
 
 async def test_a_lost_connection_ends_the_wait(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
-    settings = options(sandbox, port=relay.port, reconnect=AT_ONCE, budget=budget(0.001))
+    settings = options(sandbox, port=relay.port, reconnect=NO_DELAY, budget=budget(0.001))
     ended: list[bool] = []
     async with loop.client("KalshiNR", **settings) as client:
         client.spent(145)
@@ -125,7 +125,7 @@ async def test_a_lost_connection_ends_the_wait(loop: Loop, sandbox: Sandbox, rel
                 await client.send(order(), timeout=None)
             ended.append(True)
 
-        async with loop.together() as start:
+        async with loop.run_concurrently() as start:
             start(late)
             await until_calls_wait(client)
             relay.cut()
@@ -156,7 +156,7 @@ async def test_clients_that_share_a_budget_log_on_one_after_the_other(
         async with loop.client("KalshiNR", **chosen) as client:
             logged_on.append(client.is_logged_on)
 
-    async with loop.together() as start:
+    async with loop.run_concurrently() as start:
         for name in (ME, OTHER):
             for key in range(2):
                 start(partial(one, key, name))
@@ -172,7 +172,7 @@ async def test_a_cancelled_wait_for_a_logon_leaves_the_queue(loop: Loop, sandbox
         rates.sent(Logon, read_clocks())
     client = loop.client("KalshiNR", budget=rates, **options(sandbox))
     with pytest.raises((TimeoutError, trio.TooSlowError)):
-        await loop.within(0.01, client.open if loop.name == "asyncio" else client.__aenter__)
+        await loop.with_timeout(0.01, client.open if loop.name == "asyncio" else client.__aenter__)
     assert (rates._reserved, rates._waiting) == ({}, {})
 
 

@@ -26,7 +26,7 @@ from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, TASKS, Loop, first, gather
 from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import (
-    AT_ONCE,
+    NO_DELAY,
     acknowledged,
     event_of,
     options,
@@ -137,7 +137,7 @@ def test_a_cancellation_at_every_point_from_logon_to_logout(
 
 def test_a_cancellation_at_every_point_of_a_reconnection(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
     async def scenario() -> None:
-        settings = options(sandbox, port=relay.port, reconnect=AT_ONCE)
+        settings = options(sandbox, port=relay.port, reconnect=NO_DELAY)
         async with loop.client("KalshiNR", **settings) as client:
             relay.cut()
             with contextlib.suppress(SessionInterruptedError):
@@ -198,7 +198,7 @@ async def test_a_deadline_of_the_loop_leaves_the_client_unchanged(loop: Loop, sa
     async with loop.client("KalshiNR", **options(sandbox)) as client:
         messages = client.messages(LONG)
         with pytest.raises((TimeoutError, trio.TooSlowError)):
-            await loop.within(0.05, partial(first, messages))
+            await loop.with_timeout(0.05, partial(first, messages))
         assert await client.send(order()) == 2
         assert await first(messages)
 
@@ -212,7 +212,7 @@ async def test_a_failing_sibling_task_ends_the_client(loop: Loop, sandbox: Sandb
     async def trade() -> None:
         async with client:
             await client.send(order())
-            async with loop.together() as start:
+            async with loop.run_concurrently() as start:
                 start(fail)
                 await client.test_request(LONG)
                 await gather(client.events(LONG))

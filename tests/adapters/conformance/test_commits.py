@@ -39,7 +39,8 @@ class SlowDisk:
     def write(self, original: Any, *arguments: Any, **named: Any) -> None:
         if self.is_full_for_rows and arguments[1].rows:
             raise OSError(28, "No space left on device")
-        if self.is_full and arguments[1].must_be_durable:  # not the confirmation of an earlier event
+        # The confirmation of an earlier event need not be durable, so it is still written.
+        if self.is_full and arguments[1].must_be_durable:
             raise OSError(28, "No space left on device")
         if not self._gate.is_set():
             self.held.set()
@@ -79,7 +80,7 @@ async def test_messages_that_are_sent_during_a_commit_share_the_next_commit(
         await place_order(client)
         disk.hold()
         numbers = [client.send_nowait(order()) for _ in range(20)]
-        await loop.until(disk.held)
+        await loop.wait_until_set(disk.held)
         numbers += [client.send_nowait(order()) for _ in range(20)]
         before = disk.writes
         disk.release()
@@ -98,7 +99,7 @@ async def test_a_commit_does_not_delay_timers_events_or_answers(
         disk.hold()
         placed = order()
         client.send_nowait(placed)
-        await loop.until(disk.held)
+        await loop.wait_until_set(disk.held)
         # Meanwhile the client handles calls and timers, and the message is not sent.
         assert client.is_logged_on
         assert await gather(client.messages(0)) == []
@@ -146,14 +147,14 @@ async def test_a_failed_commit_after_send_nowait_is_reported_by_events(
         assert "No space left on device" in ended.text
 
 
-async def test_a_commit_that_ends_while_the_client_is_closed_does_not_delay_the_last_one(
+async def test_a_commit_that_ends_while_the_client_is_closed_does_not_delay_the_last_commit(
     loop: Loop, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original = ClientCore.settle
 
     def settle(core: ClientCore, **arguments: Any) -> None:
         original(core, **arguments)
-        store = core.sequence._opened
+        store = core.sequence._opened_store
         if isinstance(store, SqliteStore):
             store.settle_requests([1])
             # The store's thread reports this commit to the client before it can write the next one.
@@ -177,7 +178,7 @@ async def test_a_cancellation_during_a_commit_takes_effect_after_it(
         for withdrawn in (False, True):
             placed, numbers = order(), list[int]()
             disk.hold()
-            async with loop.together() as start, cancellable(loop) as cancel:
+            async with loop.run_concurrently() as start, cancellable(loop) as cancel:
                 start(partial(cancel_in_commit, loop, disk, cancel))
                 numbers.append(await client.send(placed))
                 if not withdrawn:
@@ -201,7 +202,7 @@ async def cancellable(loop: Loop) -> AsyncIterator[Callable[[], object]]:
 
 
 async def cancel_in_commit(loop: Loop, disk: SlowDisk, cancel: Callable[[], object]) -> None:
-    await loop.until(disk.held)
+    await loop.wait_until_set(disk.held)
     cancel()
     for _ in range(5):
         await anyio.lowlevel.checkpoint()
@@ -223,10 +224,10 @@ async def test_opening_and_closing_a_store_do_not_block_the_loop(
     monkeypatch.setattr(owner, method, slow)
 
     async def allow() -> None:
-        await loop.until(begun)
+        await loop.wait_until_set(begun)
         allowed.set()
 
-    async with loop.together() as start:
+    async with loop.run_concurrently() as start:
         start(allow)
         async with loop.client("KalshiRT", **store_options(sandbox, tmp_path)) as client:
             await place_order(client)

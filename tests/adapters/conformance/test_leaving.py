@@ -16,7 +16,7 @@ from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop, gather
 from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import (
-    AT_ONCE,
+    NO_DELAY,
     acknowledged,
     event_of,
     options,
@@ -26,8 +26,8 @@ from tests.adapters.conformance.support import (
 )
 from tests.adapters.net.peers import Acceptor, keep_silent, listening, logged_on_peer
 
-NEVER = ReconnectPolicy(initial=1e9, cap=1e9, maintenance=None)
-"""Waits for years."""
+LONG_DELAY = ReconnectPolicy(initial=1e9, cap=1e9, maintenance=None)
+"""A policy that waits for years before it reconnects."""
 
 
 class OwnError(Exception):
@@ -58,7 +58,7 @@ async def test_leaving_the_context_does_not_wait_for_a_connection_attempt(
     loop: Loop, sandbox: Sandbox, relay: Relay
 ) -> None:
     with listening(keep_silent) as silent:
-        settings = options(sandbox, port=relay.port, reconnect=AT_ONCE, timeout=10 * LONG)
+        settings = options(sandbox, port=relay.port, reconnect=NO_DELAY, timeout=10 * LONG)
         async with loop.client("KalshiNR", **settings) as client:
             relay.retarget(silent)
             relay.cut()
@@ -86,7 +86,9 @@ async def test_an_exception_without_a_connection_propagates(
     loop: Loop, sandbox: Sandbox, relay: Relay
 ) -> None:
     with pytest.raises(OwnError):  # noqa: PT012
-        async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=NEVER)) as client:
+        async with loop.client(
+            "KalshiNR", **options(sandbox, port=relay.port, reconnect=LONG_DELAY)
+        ) as client:
             relay.stop_listening()
             await event_of(client, Disconnected)
             raise OwnError
@@ -118,9 +120,9 @@ async def test_a_logout_ends_the_waits_of_other_tasks(loop: Loop, sandbox: Sandb
             async for _ in client.events(LONG):
                 waiting.set()
 
-        async with loop.together() as start:
+        async with loop.run_concurrently() as start:
             start(consume)
-            await loop.until(waiting)
+            await loop.wait_until_set(waiting)
             ended = await client.logout("enough")
             assert ended.clean
         assert await gather(client.messages(LONG)) == []
@@ -137,7 +139,7 @@ async def test_concurrent_logouts_end_the_session_once(loop: Loop, sandbox: Sand
         async def log_out() -> None:
             assert (await client.logout()).clean
 
-        async with loop.together() as start:
+        async with loop.run_concurrently() as start:
             start(log_out)
             start(log_out)
     assert sum(isinstance(event, SessionEnded) for event in await gather(client.events(LONG))) == 1
@@ -168,7 +170,7 @@ async def test_both_sides_log_out_at_once(loop: Loop, sandbox: Sandbox) -> None:
 
     with logged_on_peer(cross) as port:
         async with loop.client("KalshiNR", **plaintext_options(sandbox, port)) as client:
-            await loop.until(crossed)
+            await loop.wait_until_set(crossed)
             ended = await client.logout("enough")
             assert ended.clean
 
@@ -195,7 +197,7 @@ async def test_a_venue_that_does_not_answer_the_logout_ends_the_session_uncleanl
 
 
 async def test_a_logout_while_waiting_to_connect_again(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
-    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=NEVER)) as client:
+    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=LONG_DELAY)) as client:
         relay.cut()
         await event_of(client, Disconnected)
         ended = await client.logout()
@@ -213,11 +215,11 @@ async def test_a_logout_during_the_handshake(loop: Loop, sandbox: Sandbox, relay
     with listening(stay_silent) as silent:
         # A thread cannot be interrupted in the handshake, but a task can.
         timeout = 0.5 if loop.name == "blocking" else 2 * LONG
-        settings = options(sandbox, port=relay.port, reconnect=AT_ONCE, timeout=timeout)
+        settings = options(sandbox, port=relay.port, reconnect=NO_DELAY, timeout=timeout)
         async with loop.client("KalshiNR", **settings) as client:
             relay.retarget(silent)
             relay.cut()
-            await loop.until(reached)
+            await loop.wait_until_set(reached)
             assert (await client.logout()).reason is CloseReason.CONNECTION_LOST
 
 
@@ -233,10 +235,10 @@ async def test_a_logout_while_logging_on(loop: Loop, sandbox: Sandbox) -> None:
         client = loop.client("KalshiNR", **plaintext_options(sandbox, port, timeout=2 * LONG))
 
         async def leave() -> None:
-            await loop.until(reached)
+            await loop.wait_until_set(reached)
             await client.logout()
 
-        async with loop.together() as start:
+        async with loop.run_concurrently() as start:
             start(leave)
             with pytest.raises((LogonFailedError, SessionClosedError)):
                 await client.__aenter__()

@@ -40,7 +40,7 @@ from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop, as_function, first, gather
 from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import (
-    AT_ONCE,
+    NO_DELAY,
     acknowledged,
     event_of,
     options,
@@ -52,10 +52,10 @@ from tests.adapters.conformance.support import (
 from tests.adapters.conftest import ME
 from tests.adapters.engine.stage import FailingStore
 from tests.adapters.net.peers import Acceptor, listening, logged_on_peer
-from tests.adapters.net.tls_cases import GOOD, TRUST
+from tests.adapters.net.tls_cases import TRUST, VALID_IDENTITY
 from tests.helpers import MIN_HEART_BT_INT
 
-SOON = ReconnectPolicy(initial=0.01, cap=0.01, maintenance=None)
+SHORT_DELAY = ReconnectPolicy(initial=0.01, cap=0.01, maintenance=None)
 
 
 def relay_to(sandbox: Sandbox, session: str = "KalshiNR") -> Relay:
@@ -65,7 +65,7 @@ def relay_to(sandbox: Sandbox, session: str = "KalshiNR") -> Relay:
 async def test_every_step_of_a_reconnection_is_reported_in_order(
     loop: Loop, sandbox: Sandbox, relay: Relay
 ) -> None:
-    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=AT_ONCE)) as client:
+    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=NO_DELAY)) as client:
         reported: list[Any] = [await client.receive(LONG) for _ in range(2)]
         relay.cut()
         reported += [await client.receive(LONG) for _ in range(4)]
@@ -83,7 +83,7 @@ async def test_every_step_of_a_reconnection_is_reported_in_order(
 async def test_iterating_over_messages_reports_a_loss_and_continues(
     loop: Loop, sandbox: Sandbox, relay: Relay
 ) -> None:
-    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=AT_ONCE)) as client:
+    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=NO_DELAY)) as client:
         await place_order(client)
         relay.cut()
         with pytest.raises(OrdersUnverifiedError) as unverified:
@@ -98,7 +98,7 @@ async def test_iterating_over_messages_reports_a_loss_and_continues(
 
 
 async def test_nothing_is_sent_without_a_connection(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
-    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SOON)) as client:
+    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SHORT_DELAY)) as client:
         relay.stop_listening()
         await event_of(client, Disconnected)
         assert not client.is_logged_on
@@ -112,7 +112,7 @@ async def test_nothing_is_sent_without_a_connection(loop: Loop, sandbox: Sandbox
 
 
 async def test_reconnecting_can_be_stopped(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
-    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SOON)) as client:
+    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SHORT_DELAY)) as client:
         relay.stop_listening()
         await event_of(client, ConnectFailed)
         client.stop_reconnecting()
@@ -127,7 +127,7 @@ async def test_reconnecting_can_be_stopped(loop: Loop, sandbox: Sandbox, relay: 
 async def test_the_current_connection_outlives_stop_reconnecting(
     loop: Loop, sandbox: Sandbox, relay: Relay
 ) -> None:
-    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SOON)) as client:
+    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SHORT_DELAY)) as client:
         client.stop_reconnecting()
         await place_order(client)
         relay.cut()
@@ -138,7 +138,7 @@ async def test_the_current_connection_outlives_stop_reconnecting(
 
 
 async def test_a_permanent_failure_ends_the_reconnection(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
-    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=AT_ONCE)) as client:
+    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=NO_DELAY)) as client:
         relay.retarget(sandbox.server.port("prediction", "KalshiMD"))
         relay.cut()
         *_, last = await gather(client.events(LONG))
@@ -150,7 +150,7 @@ async def test_a_permanent_failure_ends_the_reconnection(loop: Loop, sandbox: Sa
 
 @pytest.mark.usefixtures("brief_heartbeats")
 async def test_a_silently_lost_peer_is_detected(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
-    settings = options(sandbox, port=relay.port, reconnect=SOON, heart_bt_int=MIN_HEART_BT_INT)
+    settings = options(sandbox, port=relay.port, reconnect=SHORT_DELAY, heart_bt_int=MIN_HEART_BT_INT)
     async with loop.client("KalshiNR", **settings) as client:
         await place_order(client)
         relay.swallow("client", "server")
@@ -179,7 +179,7 @@ async def test_half_a_message_is_discarded(loop: Loop, sandbox: Sandbox) -> None
             assert events[-1].reason is CloseReason.CONNECTION_LOST
 
 
-async def test_messages_before_the_venue_closed_are_read(loop: Loop, sandbox: Sandbox) -> None:
+async def test_messages_sent_before_the_venue_closes_are_read(loop: Loop, sandbox: Sandbox) -> None:
     reports = 2000
 
     def send_and_leave(peer: Acceptor) -> None:
@@ -198,7 +198,7 @@ async def test_messages_are_read_when_writing_fails(
     loop: Loop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, secure: bool
 ) -> None:
     if loop.name.startswith("anyio"):
-        pytest.skip("anyio's streams decide which bytes are read after a failed write: on asyncio none")
+        pytest.skip("anyio's streams on asyncio read no bytes after a failed write")
     entered, sent, written = threading.Event(), threading.Event(), threading.Event()
 
     def send_and_leave(connection: socket.socket) -> None:
@@ -219,7 +219,7 @@ async def test_messages_are_read_when_writing_fails(
     for kind in (socket.socket, ssl.SSLSocket):
         monkeypatch.setattr(kind, "send", break_once_sent(kind.send))
 
-    with listening(send_and_leave, GOOD.ssl_context() if secure else None) as port:
+    with listening(send_and_leave, VALID_IDENTITY.ssl_context() if secure else None) as port:
         settings = options(sandbox, port=port, tls=TRUST if secure else Plaintext())
         async with loop.client("KalshiNR", **settings) as client:
             # This blocks the event loop, so nothing is read before the order is written.
@@ -259,7 +259,7 @@ def restart(sandbox: Sandbox, relay: Relay, session: str) -> None:
 
 async def test_without_resend_unknown_outcomes_are_reported(loop: Loop) -> None:
     with Sandbox((ME,)) as sandbox, relay_to(sandbox) as relay:
-        settings = options(sandbox, port=relay.port, reconnect=SOON)
+        settings = options(sandbox, port=relay.port, reconnect=SHORT_DELAY)
         async with loop.client("KalshiNR", **settings) as client:
             await place_order(client)
             relay.swallow("server")
@@ -294,7 +294,7 @@ async def test_with_resend_no_report_is_lost(loop: Loop, tmp_path: Path, durable
 
     with Sandbox((ME,)) as sandbox, relay_to(sandbox, "KalshiRT") as relay:
         settings = options(
-            sandbox, "KalshiRT", port=relay.port, reconnect=SOON, store=tmp_path if durable else None
+            sandbox, "KalshiRT", port=relay.port, reconnect=SHORT_DELAY, store=tmp_path if durable else None
         )
         async with loop.client("KalshiRT", **settings) as client:
             number = await place_order(client)
@@ -374,14 +374,14 @@ async def test_a_second_concurrent_receive_is_refused_and_confirms_nothing(
             event = await event_of(client, MessageReceived)
             number = event.message.header.msg_seq_num
             has_taken.set()
-            await loop.until(refused)
+            await loop.wait_until_set(refused)
 
         with contextlib.suppress(RuntimeError):
             async with loop.client("KalshiRT", **settings) as client:
                 await client.send(order())
-                async with loop.together() as start:
+                async with loop.run_concurrently() as start:
                     start(take_and_wait)
-                    await loop.until(has_taken)
+                    await loop.wait_until_set(has_taken)
                     with pytest.raises(LocalProtocolError, match="another thread or task has taken"):
                         await take(client)
                     refused.set()
@@ -396,7 +396,7 @@ async def test_another_task_may_take_events_after_the_first_has_ended(loop: Loop
         for _ in range(3):
             placed = order()
             await client.send(placed)
-            async with loop.together() as start:
+            async with loop.run_concurrently() as start:
                 start(as_function(acknowledged(client, placed.cl_ord_id)))
 
 
@@ -406,7 +406,7 @@ async def test_another_task_may_take_events_after_the_first_has_ended(loop: Loop
 async def test_iterating_over_messages_reports_unknown_outcomes(
     loop: Loop, sandbox: Sandbox, relay: Relay
 ) -> None:
-    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SOON)) as client:
+    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SHORT_DELAY)) as client:
         relay.swallow("client")
         lost = order()
         await client.send(lost)
@@ -459,7 +459,7 @@ async def test_a_store_that_fails_as_a_message_is_sent_raises_and_ends_the_sessi
     loop: Loop, sandbox: Sandbox
 ) -> None:
     store = FailingStore()
-    settings = options(sandbox, store=store, reconnect=AT_ONCE)
+    settings = options(sandbox, store=store, reconnect=NO_DELAY)
     async with loop.client("KalshiNR", **settings) as client:
         store.failing_method = "begin_commit"
         with pytest.raises(SendFailedError, match="nothing was sent") as caught:
@@ -487,7 +487,7 @@ async def test_an_internal_error_is_raised_and_not_hidden(
         raise Mistake
 
     why = r"failed internally \(Mistake\)|interrupted halfway"
-    settings = options(sandbox, port=relay.port, reconnect=AT_ONCE, heart_bt_int=MIN_HEART_BT_INT)
+    settings = options(sandbox, port=relay.port, reconnect=NO_DELAY, heart_bt_int=MIN_HEART_BT_INT)
     async with loop.client("KalshiNR", **settings) as client:
         monkeypatch.setattr(ClientCore, method, fail)
         if method == "wrote":  # which of the two methods is called depends on the adapter

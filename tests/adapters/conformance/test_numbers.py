@@ -22,11 +22,11 @@ from kalshi_fix_sansio.session.checks import LAST_NUMBER
 from kalshi_fix_venue.testing import Sandbox, SeqNums
 from tests.adapters.conformance.loops import Loop
 from tests.adapters.conformance.relay import Relay
-from tests.adapters.conformance.support import AT_ONCE, acknowledged, event_of, options, order, place_order
+from tests.adapters.conformance.support import NO_DELAY, acknowledged, event_of, options, order, place_order
 from tests.adapters.conftest import ME
 
 SESSION = "KalshiRT"
-RESETTING = sorted(name for name, kind in DIALECT.session_types.items() if kind.reset_required)
+RESETTING_SESSIONS = sorted(name for name, kind in DIALECT.session_types.items() if kind.reset_required)
 
 
 def venue_numbers(sandbox: Sandbox) -> SeqNums:
@@ -95,7 +95,7 @@ async def test_state_and_numbers_can_be_read_at_any_time(
         assert not client.is_reconnecting
     assert client.state == State.DISCONNECTED
     left = client.numbers
-    assert left.next_outgoing == 4  # with the Logout
+    assert left.next_outgoing == 4  # The Logout has used a number.
     assert left.next_incoming == left.next_unconfirmed
     assert not left.reset_due
     # Another process, which has only the file, reads the same numbers.
@@ -126,7 +126,7 @@ async def test_the_state_of_a_reconnecting_client_is_reconnecting(loop: Loop, sa
 
 async def test_the_state_after_a_reconnect_is_logged_on(loop: Loop, sandbox: Sandbox) -> None:
     with Relay(sandbox.server.port("prediction", SESSION)) as relay:
-        settings = options(sandbox, SESSION, port=relay.port, reconnect=AT_ONCE)
+        settings = options(sandbox, SESSION, port=relay.port, reconnect=NO_DELAY)
         async with loop.client(SESSION, **settings) as client:
             await event_of(client, LoggedOn)
             await loop.in_thread(relay.cut)
@@ -202,7 +202,7 @@ async def test_an_invalid_number_is_refused_and_changes_nothing(
     assert as_tuple(client.numbers) == (3, 4, 4)
 
 
-@pytest.mark.parametrize("session", RESETTING)
+@pytest.mark.parametrize("session", RESETTING_SESSIONS)
 async def test_session_types_that_reset_their_numbers_refuse_to_set_them(
     loop: Loop, sandbox: Sandbox, session: str, tmp_path: Path
 ) -> None:

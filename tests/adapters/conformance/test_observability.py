@@ -31,7 +31,7 @@ from kalshi_fix_sansio.session.states import State
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop
 from tests.adapters.conformance.relay import Relay
-from tests.adapters.conformance.support import AT_ONCE, acknowledged, event_of, options, order
+from tests.adapters.conformance.support import NO_DELAY, acknowledged, event_of, options, order
 from tests.adapters.conftest import ME
 
 DIRECTIONS: tuple[Direction, ...] = ("sent", "received")
@@ -147,7 +147,7 @@ async def test_an_observer_continues_across_connections(
     loop: Loop, sandbox: Sandbox, relay: Relay, tmp_path: Path
 ) -> None:
     notes, path = RecordingObserver(), tmp_path / "wire.log"
-    settings = options(sandbox, observer=[notes], wire_log=path, port=relay.port, reconnect=AT_ONCE)
+    settings = options(sandbox, observer=[notes], wire_log=path, port=relay.port, reconnect=NO_DELAY)
     async with loop.client("KalshiNR", **settings) as client:
         await trade(client)
         await loop.in_thread(relay.cut)

@@ -17,12 +17,12 @@ from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop
 from tests.adapters.conformance.support import acknowledged, options, order
 from tests.adapters.net.peers import unused_port
-from tests.adapters.net.tls_cases import GOOD, HOST, TRUST
+from tests.adapters.net.tls_cases import HOST, TRUST, VALID_IDENTITY
 from tests.helpers import MIN_HEART_BT_INT
 
 
-class Renegotiating:
-    """OpenSSL's side of a connection; from `begin` to the next read nothing can be written."""
+class RenegotiatingTls:
+    """OpenSSL's side of a connection, to which no data can be written from `begin` to the next read."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
@@ -65,10 +65,10 @@ class Memory:
         return self.to_read.pop(0)[:size]
 
 
-def make_renegotiating() -> tuple[TlsBytes, Renegotiating, Memory]:
+def make_renegotiating() -> tuple[TlsBytes, RenegotiatingTls, Memory]:
     memory = Memory()
     tls = TlsBytes(ssl.create_default_context(), "venue.example")
-    inner = Renegotiating(memory)
+    inner = RenegotiatingTls(memory)
     vars(tls)["_tls"] = inner
     return tls, inner, memory
 
@@ -116,8 +116,8 @@ def test_an_error_while_writing_waiting_bytes_is_raised() -> None:
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 def test_renegotiation_with_openssl_while_we_write(tmp_path: Path) -> None:
-    (tmp_path / "key").write_bytes(GOOD.private_key_pem)
-    (tmp_path / "certificate").write_bytes(GOOD.certificate_pem)
+    (tmp_path / "key").write_bytes(VALID_IDENTITY.private_key_pem)
+    (tmp_path / "certificate").write_bytes(VALID_IDENTITY.certificate_pem)
     port = unused_port()
     arguments = ["-key", str(tmp_path / "key"), "-cert", str(tmp_path / "certificate"), "-accept", str(port)]
     with subprocess.Popen(
@@ -193,7 +193,7 @@ async def test_an_order_sent_during_a_renegotiation_is_written_afterwards(
     loop: Loop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if loop.name.startswith("anyio"):
-        pytest.skip("anyio has its own TLS streams, whose two tasks would then read at the same time")
+        pytest.skip("with anyio's own TLS streams, two tasks would read at the same time")
     armed: list[bool] = []
     refused: list[bool] = []
 

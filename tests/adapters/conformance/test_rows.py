@@ -71,7 +71,7 @@ async def test_rows_and_events_are_confirmed_together_or_not_at_all(
                 await client.send(order())
                 seen.append(await report(client))
                 client.rows[seen[-1]] = len(seen)
-                again = await report(client)  # which confirms the previous event
+                again = await report(client)  # Confirms the previous event.
                 client.rows[again] = "halfway"
                 await client.send(order())
                 raise Crash

@@ -10,21 +10,21 @@ import pytest
 import trio
 
 from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
-from kalshi_fix_adapters.engine.standby import LOST, Takeover
+from kalshi_fix_adapters.engine.standby import STORE_LOST_STATUS, Takeover
 from kalshi_fix_adapters.errors import NotConnectedError, StoreInUseError
 from kalshi_fix_adapters.store_sqlite.file import StoreFile
 from kalshi_fix_sansio.errors import ConfigurationError, SendFailedError, StoreError
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import TASKS, Loop
-from tests.adapters.conformance.support import AT_ONCE, options, order, place_order
+from tests.adapters.conformance.support import NO_DELAY, options, order, place_order
 
-EVERY = 0.01
+POLL_INTERVAL = 0.01
 
 
 def store_options(sandbox: Sandbox, folder: Path, **changes: Any) -> Any:
     """Return options for a client with a store in a file, which reconnects."""
-    return options(sandbox, "KalshiRT", **{"store": folder, "reconnect": AT_ONCE, **changes})
+    return options(sandbox, "KalshiRT", **{"store": folder, "reconnect": NO_DELAY, **changes})
 
 
 async def test_a_standby_takes_over_and_continues_the_numbers(
@@ -39,25 +39,25 @@ async def test_a_standby_takes_over_and_continues_the_numbers(
 
     async def run_primary() -> None:
         client = loop.client("KalshiRT", **store_options(sandbox, tmp_path, reset_seq_num=True))
-        async with client.standby(every=EVERY) as primary:
+        async with client.standby(every=POLL_INTERVAL) as primary:
             await place_order(primary)
             entered.set()
-            await loop.until(is_waiting)
+            await loop.wait_until_set(is_waiting)
             # The standby reads the number that the primary has used; the primary commits nothing after it.
             assert client.numbers.next_outgoing == 3
         has_left.set()
 
     entered = threading.Event()
-    async with loop.together() as start:
+    async with loop.run_concurrently() as start:
         start(run_primary)
-        await loop.until(entered)
+        await loop.wait_until_set(entered)
         client = loop.client("KalshiRT", **store_options(sandbox, tmp_path))
-        async with client.standby(every=EVERY, on_wait=note) as standby:
+        async with client.standby(every=POLL_INTERVAL, on_wait=note) as standby:
             assert isinstance(reasons[0], StoreInUseError)
             # The primary's Logon, order and Logout, then the standby's Logon.
             assert standby.numbers.next_outgoing == 5
             assert await place_order(standby) == 5
-        await loop.until(has_left)
+        await loop.wait_until_set(has_left)
 
 
 @pytest.mark.parametrize("raised", [None, KeyError()], ids=["send failed", "error without text"])
@@ -83,7 +83,7 @@ async def test_a_lost_store_ends_the_process_with_a_distinct_status(
 
     with pytest.raises(SystemExit) as exited:
         await lose()
-    assert exited.value.code == LOST == 75
+    assert exited.value.code == STORE_LOST_STATUS == 75
     # Recording a received message may fail first; then the session has ended before the send.
     assert isinstance(exited.value.__cause__, SendFailedError | NotConnectedError | KeyError)
     reason = str(raised or exited.value.__cause__) or "its store was lost"
@@ -99,7 +99,7 @@ async def test_a_client_is_closed_if_an_exception_follows_its_takeover(
     client = loop.client("KalshiRT", **store_options(sandbox, tmp_path, reset_seq_num=True))
     monkeypatch.setattr(Takeover, "entered", interrupt)
     with pytest.raises(ZeroDivisionError):
-        await client.standby(every=EVERY).__aenter__()
+        await client.standby(every=POLL_INTERVAL).__aenter__()
     assert client.ended.clean
     async with loop.client("KalshiRT", **store_options(sandbox, tmp_path, reset_seq_num=True)) as following:
         await place_order(following)
@@ -130,12 +130,12 @@ async def test_a_standby_does_not_wait_for_a_store_that_can_never_be_opened(
 async def test_waiting_can_be_cancelled(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
     async def take_over() -> None:
         client = loop.client("KalshiRT", **store_options(sandbox, tmp_path))
-        async with client.standby(every=EVERY):
+        async with client.standby(every=POLL_INTERVAL):
             raise AssertionError("entered")
 
     async with loop.client("KalshiRT", **store_options(sandbox, tmp_path, reset_seq_num=True)) as primary:
         with pytest.raises((TimeoutError, trio.TooSlowError)):
-            await loop.within(0.1, take_over)
+            await loop.with_timeout(0.1, take_over)
         await place_order(primary)
 
 

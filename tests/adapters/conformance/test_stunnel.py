@@ -41,7 +41,7 @@ CAfile = {ca}
 verifyChain = yes
 checkIP = {host}
 """
-_BOUND = re.compile(r"bound to 127\.0\.0\.1:(\d+)")
+_BOUND_LINE = re.compile(r"bound to 127\.0\.0\.1:(\d+)")
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def binary() -> str:
         found = shutil.which(candidate)
         if found and not subprocess.run([found, "-version"], capture_output=True, check=False).returncode:
             return found
-    reason = "stunnel is not on this machine; make stunnel fetches it"
+    reason = "stunnel is not installed; run make stunnel to fetch it"
     if os.environ.get("STUNNEL_REQUIRED"):
         pytest.fail(reason)
     pytest.skip(reason)
@@ -68,7 +68,7 @@ class Tunnel:
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self.port = int(self.wait_for(_BOUND)[1])
+        self.port = int(self.wait_for(_BOUND_LINE)[1])
 
     def _read(self) -> None:
         assert self.process.stderr is not None

@@ -18,7 +18,7 @@ from tests.adapters.conformance.support import options, place_order
 from tests.adapters.net.peers import unused_port
 from tests.adapters.net.tls_cases import HOST, TLS_CASES, TlsCase
 
-NOWHERE = "192.0.2.1"
+UNREACHABLE_HOST = "192.0.2.1"
 """An address in a range that RFC 5737 reserves for documentation; no host has it."""
 
 
@@ -58,10 +58,10 @@ async def test_network_errors_are_reported(loop: Loop, sandbox: Sandbox) -> None
             "the host venue.invalid has no known address; check its spelling and this machine's DNS",
         ),
         (
-            {"host": NOWHERE, "tls": Plaintext()},
+            {"host": UNREACHABLE_HOST, "tls": Plaintext()},
             PlaintextRefusedError,
             (
-                f"plain TCP to {NOWHERE} would be readable in transit; use TLS, a TLS proxy on this "
+                f"plain TCP to {UNREACHABLE_HOST} would be readable in transit; use TLS, a TLS proxy on this "
                 "machine, or set Plaintext(allow_remote=True)"
             ),
         ),

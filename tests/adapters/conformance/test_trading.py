@@ -187,9 +187,9 @@ async def test_a_venue_that_stops_reading_blocks_senders_until_it_reads_again(
                 full.set()
                 assert await client.send(big, timeout=LONG) == number + 1
 
-            async with loop.together() as start:
+            async with loop.run_concurrently() as start:
                 start(send_next)
-                await loop.until(full)
+                await loop.wait_until_set(full)
                 may_read.set()
         assert client.ended.clean
 
@@ -227,7 +227,7 @@ async def test_a_slow_consumer_is_notified_and_loses_nothing(loop: Loop, sandbox
         settings = plaintext_options(sandbox, port, heart_bt_int=MIN_HEART_BT_INT, queue_limit=5)
         async with loop.client("KalshiNR", **settings) as client:
             # The client still sends heartbeats while nothing is read.
-            await loop.until(heartbeat_sent)
+            await loop.wait_until_set(heartbeat_sent)
             paused = await client.receive(LONG)
             assert isinstance(paused, ReadingPaused)
             assert paused.waiting >= 5

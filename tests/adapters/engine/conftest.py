@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.adapters.engine.stage import Stage, opened
+from tests.adapters.engine.stage import Stage, open_stage
 
 
 @pytest.fixture
 def stage() -> Stage:
     """A client that is logged on to an in-memory venue."""
-    return opened()
+    return open_stage()

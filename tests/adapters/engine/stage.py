@@ -32,7 +32,7 @@ def plan(name: str = "KalshiNR", *, session: dict[str, Any] | None = None, **cha
     if isinstance(changes.get("store"), Path):
         changes["store"] = SqliteFolder(changes["store"])
     session = session or {}
-    # A separate codec for each plan, because idle work depends on all messages that a codec has decoded.
+    # Each plan has a separate codec, because quiet work depends on all messages that a codec has decoded.
     own = {} if "dialect" in session else {"codec": Codec(DIALECT)}
     return ConnectionPlan(ENDPOINT, Tls(), config(Role.INITIATOR, name, **(own | session)), 10.0, **changes)
 
@@ -275,7 +275,7 @@ class Stage:
         return [message.cl_ord_id for message in messages_of(self.take())]
 
 
-def opened(client_plan: ConnectionPlan | None = None) -> Stage:
+def open_stage(client_plan: ConnectionPlan | None = None) -> Stage:
     """Return a client that is logged on and has taken its first events."""
     stage = Stage(client_plan)
     stage.open()

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
-from kalshi_fix_adapters.engine.connection import LINGER
+from kalshi_fix_adapters.engine.connection import LINGER_SECONDS
 from kalshi_fix_adapters.engine.user import ClientBase
 from kalshi_fix_adapters.errors import ConnectionFailedError, NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.events import ConnectFailed, Connecting, ReadingPaused, ReadingResumed
 from kalshi_fix_sansio.events import CloseReason, HeartbeatReceived, LoggedOn, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session import Session
-from tests.adapters.engine.stage import ENDPOINT, Stage, messages_of, only, opened, plan, report
+from tests.adapters.engine.stage import ENDPOINT, Stage, messages_of, only, open_stage, plan, report
 from tests.helpers import of_type, order
 
-DOWN = ConnectionFailedError("venue.example:1 cannot be reached")
+VENUE_DOWN = ConnectionFailedError("venue.example:1 cannot be reached")
 
 
 # --- a client from beginning to end
@@ -78,13 +78,13 @@ def test_before_a_client_begins_nothing_is_sent_or_received() -> None:
 
 def test_the_first_connection_is_tried_once() -> None:
     stage = Stage()
-    stage.connect_error = DOWN
+    stage.connect_error = VENUE_DOWN
     stage.open()
     assert stage.core.over
-    assert stage.core.error is DOWN
+    assert stage.core.error is VENUE_DOWN
     assert stage.kinds() == ["Connecting"]
     assert "gave up: venue.example:1 cannot be reached" in str(stage.core.closed_error())
-    assert stage.core.closed_error().__cause__ is DOWN
+    assert stage.core.closed_error().__cause__ is VENUE_DOWN
 
 
 # --- leaving
@@ -104,7 +104,7 @@ def test_leaving_during_a_connection_attempt_ends_the_attempt(connected: bool) -
         assert stage.core.output == b""
         stage.core.disconnected()
     else:
-        stage.core.connect_failed(DOWN)
+        stage.core.connect_failed(VENUE_DOWN)
     assert stage.core.over
     assert stage.core.error is None
     assert "the client was closed" in str(stage.core.closed_error())
@@ -141,14 +141,14 @@ def test_an_abort_does_not_wait(stage: Stage) -> None:
 def test_a_venue_that_stops_reading_cannot_delay_the_end(stage: Stage) -> None:
     stage.core.send(order())
     stage.core.abort("now")
-    assert (stage.core.finished, stage.core.timeout()) == (False, LINGER)
-    stage.clock.advance(LINGER)
+    assert (stage.core.finished, stage.core.timeout()) == (False, LINGER_SECONDS)
+    stage.clock.advance(LINGER_SECONDS)
     assert stage.core.finished
     assert stage.core.output
 
 
 def test_without_a_policy_there_is_one_connection() -> None:
-    stage = opened(plan(reconnect=None))
+    stage = open_stage(plan(reconnect=None))
     stage.cut()
     assert stage.core.over
     assert stage.kinds() == ["SessionEnded"]
@@ -168,7 +168,7 @@ def test_a_failure_in_the_adapter_is_raised_after_all_events(stage: Stage) -> No
 
 
 def test_the_bytes_of_waiting_events_are_bounded() -> None:
-    stage = opened(plan(queue_bytes=100_000))
+    stage = open_stage(plan(queue_bytes=100_000))
     large = report("large")
     large.text = "x" * 40_000
     for waiting in (1, 2):
@@ -209,7 +209,7 @@ def test_round_trips_of_test_requests_are_measured(stage: Stage) -> None:
 
 def test_unclaimed_round_trips_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kalshi_fix_adapters.engine.connection.MAX_TESTS", 3)
-    stage = opened()
+    stage = open_stage()
     answered = [stage.core.test_request() for _ in range(3)]
     stage.run()
     later = [stage.core.test_request() for _ in range(4)]
@@ -236,15 +236,15 @@ def test_senders_wait_while_the_venue_does_not_read(stage: Stage) -> None:
 # --- slow users
 
 
-def full(limit: int = 4) -> Stage:
+def full_stage(limit: int = 4) -> Stage:
     """Return a client whose queue of reports is full."""
-    stage = opened(plan(queue_limit=limit, session={"heart_bt_int": 30}))
+    stage = open_stage(plan(queue_limit=limit, session={"heart_bt_int": 30}))
     stage.venue_sends(*(report(str(number)) for number in range(limit)))
     return stage
 
 
 def test_reading_stops_when_the_queue_is_full_and_the_user_is_notified_first() -> None:
-    stage = full()
+    stage = full_stage()
     assert not stage.core.wants_read
     stage.venue_sends(report("late"))
     assert stage.core.take() == ReadingPaused(4)
@@ -262,7 +262,7 @@ def test_reading_stops_when_the_queue_is_full_and_the_user_is_notified_first() -
 
 def test_the_limit_of_the_queue_replaces_the_limit_of_the_session() -> None:
     """A session with explicit confirmation limits its unconfirmed events; the client limits its queue."""
-    stage = opened(plan(session={"max_events": 2}))
+    stage = open_stage(plan(session={"max_events": 2}))
     for number in range(5):
         stage.venue_sends(report(str(number)))
     assert stage.core.wants_read
@@ -270,7 +270,7 @@ def test_the_limit_of_the_queue_replaces_the_limit_of_the_session() -> None:
 
 
 def test_heartbeats_continue_while_the_user_takes_no_events() -> None:
-    stage = full()
+    stage = full_stage()
     stage.advance(100)
     assert of_type(stage.at_venue, SessionEnded) == []
     assert stage.core.is_logged_on
@@ -281,7 +281,7 @@ def test_heartbeats_continue_while_the_user_takes_no_events() -> None:
 
 
 def test_no_connection_attempt_is_made_while_the_queue_is_full() -> None:
-    stage = full()
+    stage = full_stage()
     stage.core.receive(b"")
     stage.run()
     assert stage.core.timeout() is None
@@ -293,10 +293,12 @@ def test_no_connection_attempt_is_made_while_the_queue_is_full() -> None:
     assert stage.core.is_logged_on
 
 
-def test_untaken_connection_attempts_are_merged_into_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_events_of_a_new_attempt_replace_those_of_the_last_failed_attempt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("kalshi_fix_adapters.engine.queue.MAX_CONNECTION_EVENTS", 6)
-    stage = opened(plan(reconnect=ReconnectPolicy(cap=2.0)))
-    stage.connect_error = DOWN
+    stage = open_stage(plan(reconnect=ReconnectPolicy(cap=2.0)))
+    stage.connect_error = VENUE_DOWN
     stage.cut(wait=3600)
     events = stage.take()
     assert len(events) < 10
@@ -309,8 +311,8 @@ def test_untaken_connection_attempts_are_merged_into_the_last(monkeypatch: pytes
 # --- confirmation
 
 
-def rt(**changes: Any) -> Stage:
-    return opened(plan("KalshiRT", **changes))
+def rt_stage(**changes: Any) -> Stage:
+    return open_stage(plan("KalshiRT", **changes))
 
 
 def next_unconfirmed(stage: Stage) -> int:
@@ -321,9 +323,9 @@ def next_unconfirmed(stage: Stage) -> int:
 
 
 def test_requesting_the_next_event_confirms_the_previous_one() -> None:
-    stage = rt()
+    stage = rt_stage()
     stage.venue_sends(report("a"), report("b"))
-    assert next_unconfirmed(stage) == 1  # only LoggedOn has been taken
+    assert next_unconfirmed(stage) == 1  # Only LoggedOn has been taken.
     stage.core.take()
     assert next_unconfirmed(stage) == 2
     stage.core.take()
@@ -336,7 +338,7 @@ def test_requesting_the_next_event_confirms_the_previous_one() -> None:
 
 @pytest.mark.parametrize(("clean", "reached"), [(True, 3), (False, 2)])
 def test_leaving_without_an_exception_confirms_the_last_event(clean: bool, reached: int) -> None:
-    stage = rt()
+    stage = rt_stage()
     stage.venue_sends(report("a"), report("b"))
     stage.core.take()
     stage.core.logout()
@@ -353,7 +355,7 @@ def test_leaving_without_an_exception_confirms_the_last_event(clean: bool, reach
 def test_leaving_does_not_confirm_an_event_that_another_thread_may_still_process(
     has_ended: bool, reached: int
 ) -> None:
-    stage = rt()
+    stage = rt_stage()
     core = stage.core
     core._has_ended = lambda _: has_ended
     core._current_task = lambda: "busy"
@@ -368,7 +370,7 @@ def test_leaving_does_not_confirm_an_event_that_another_thread_may_still_process
 
 
 def test_events_keep_their_order_across_connections() -> None:
-    stage = rt()
+    stage = rt_stage()
     stage.venue_sends(report("a"), report("b"))
     stage.cut(wait=1)
     stage.venue_sends(report("c"))
@@ -385,7 +387,7 @@ def test_events_keep_their_order_across_connections() -> None:
 
 
 def test_events_can_be_confirmed_after_the_session_has_ended() -> None:
-    stage = rt(reconnect=None)
+    stage = rt_stage(reconnect=None)
     stage.venue_sends(report("a"))
     stage.cut()
     assert stage.core.over

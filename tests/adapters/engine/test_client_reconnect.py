@@ -37,17 +37,26 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_sansio.trading import RateBudget
-from tests.adapters.engine.stage import ENDPOINT, FailingStore, Stage, messages_of, only, opened, plan, report
-from tests.helpers import KEY_ID, MAINTENANCE_TIME, Peer, of_type, order
+from tests.adapters.engine.stage import (
+    ENDPOINT,
+    FailingStore,
+    Stage,
+    messages_of,
+    only,
+    open_stage,
+    plan,
+    report,
+)
+from tests.helpers import MAINTENANCE_TIME, KEY_ID, Peer, of_type, order
 
-DOWN = ConnectionFailedError("venue.example:1 cannot be reached")
+VENUE_DOWN = ConnectionFailedError("venue.example:1 cannot be reached")
 
 
 # --- when the client reconnects
 
 
 def test_every_step_of_a_reconnect_is_reported(stage: Stage) -> None:
-    stage.connect_error = DOWN
+    stage.connect_error = VENUE_DOWN
     stage.cut(wait=0.5)
     stage.connect_error = None
     stage.advance(1)
@@ -55,14 +64,14 @@ def test_every_step_of_a_reconnect_is_reported(stage: Stage) -> None:
     assert isinstance(ended, SessionEnded)
     assert lost == Disconnected(ended, 0.5)
     assert first == Connecting(ENDPOINT, 1)
-    assert failed == ConnectFailed(DOWN, 1.0)
+    assert failed == ConnectFailed(VENUE_DOWN, 1.0)
     assert second == Connecting(ENDPOINT, 2)
     assert isinstance(logged_on, LoggedOn)
 
 
 def test_waits_grow_with_each_consecutive_failure() -> None:
-    stage = opened(plan(reconnect=ReconnectPolicy(cap=8.0)))
-    stage.connect_error = DOWN
+    stage = open_stage(plan(reconnect=ReconnectPolicy(cap=8.0)))
+    stage.connect_error = VENUE_DOWN
     stage.cut(wait=20)
     times = [time for time, _ in stage.attempts]
     assert times == [0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5]
@@ -80,7 +89,7 @@ def test_attempts_never_overlap(stage: Stage) -> None:
 
 
 def test_a_session_that_lasts_resets_the_waits() -> None:
-    stage = opened(plan(reconnect=ReconnectPolicy(stable_after=30.0)))
+    stage = open_stage(plan(reconnect=ReconnectPolicy(stable_after=30.0)))
     waits = []
     for seconds in (1, 1, 1, 40, 1):
         stage.advance(seconds)
@@ -93,12 +102,12 @@ def test_a_session_that_lasts_resets_the_waits() -> None:
 
 
 def test_attempts_can_be_limited() -> None:
-    stage = opened(plan(reconnect=ReconnectPolicy(attempts=2)))
-    stage.connect_error = DOWN
+    stage = open_stage(plan(reconnect=ReconnectPolicy(attempts=2)))
+    stage.connect_error = VENUE_DOWN
     stage.cut(wait=100)
     assert len(stage.attempts) == 3
     gave_up = only(stage.take(), GaveUp)
-    assert gave_up.error is DOWN
+    assert gave_up.error is VENUE_DOWN
     assert "2 consecutive attempts" in gave_up.reason
     assert stage.core.over
 
@@ -136,12 +145,12 @@ def test_a_reconnect_waits_until_the_venue_forgets_the_old_connection(stage: Sta
     stage.logon_refusal = "session already exists"
     stage.cut(wait=0.5)
     failed = only(stage.take(), ConnectFailed)
-    # Two heartbeat intervals after the loss, plus a margin.
+    # The client waits until two heartbeat intervals after the loss, plus a margin.
     assert failed.retry_in == 59.5 + 0.5
     assert "time out" in failed.note
     stage.advance(60)
     failed = only(stage.take(), ConnectFailed)
-    assert failed.retry_in == 60 + 0.5  # after that time, the key must be in use by another client
+    assert failed.retry_in == 60 + 0.5  # After that time, the key must be in use by another client.
     stage.logon_refusal = None
     stage.advance(61)
     assert stage.core.is_logged_on
@@ -229,7 +238,7 @@ def test_failed_connections_are_retried_or_given_up(
 
 
 def test_an_answer_that_is_not_a_logon_ends_the_attempts() -> None:
-    stage = opened(plan(reconnect=ReconnectPolicy(unclear_attempts=1)))
+    stage = open_stage(plan(reconnect=ReconnectPolicy(unclear_attempts=1)))
     stage.mute = True
     stage.cut(wait=0.5)
     stage.core.receive(Peer(stage.clock, "KalshiNR", KEY_ID).message("0"))
@@ -273,7 +282,7 @@ def sign_with(stage: Stage, *results: Exception | bytes) -> None:
 
 @pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
 def test_a_missing_key_at_a_reconnect_ends_the_client_and_loses_no_event(name: str) -> None:
-    stage = opened(plan(name))
+    stage = open_stage(plan(name))
     sign_with(stage, KeyFileError("the key is gone"))
     stage.venue_sends(report("a"), report("b"))
     stage.cut(wait=1)
@@ -287,7 +296,7 @@ def test_a_missing_key_at_a_reconnect_ends_the_client_and_loses_no_event(name: s
 
 @pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
 def test_a_signer_may_fail_temporarily(name: str) -> None:
-    stage = opened(plan(name))
+    stage = open_stage(plan(name))
     sign_with(stage, TimeoutError("key 4711 did not answer"), OSError("gone"), b"c2ln")
     stage.venue_sends(report("a"), report("b"))
     stage.cut(wait=10)
@@ -319,7 +328,7 @@ def test_a_signer_may_fail_when_the_venue_resets_during_the_session(error: Excep
             raise error
         return b"c2ln"
 
-    stage = opened(plan("KalshiRT", session={"sign_logon": sign}, store=MemoryStore()))
+    stage = open_stage(plan("KalshiRT", session={"sign_logon": sign}, store=MemoryStore()))
     stage.venue_sends(report("a"))
     stage.venue.reset(stage.clock.now)
     stage.run()
@@ -341,7 +350,7 @@ def test_a_signer_failure_at_the_first_logon_is_raised() -> None:
 # --- sequence numbers
 
 
-def rt(store: MemoryStore | Path | None = None, **changes: Any) -> Stage:
+def rt_stage(store: MemoryStore | Path | None = None, **changes: Any) -> Stage:
     return Stage(plan("KalshiRT", store=store, **changes))
 
 
@@ -351,7 +360,7 @@ def resets(stage: Stage) -> list[bool]:
 
 
 def test_numbers_in_memory_continue_across_connections_after_an_initial_reset() -> None:
-    stage = rt()
+    stage = rt_stage()
     stage.venue_store.record_sent(1, None)  # the venue remembers the numbers of an earlier process
     stage.open()
     assert resets(stage) == [True]
@@ -374,7 +383,7 @@ def test_numbers_in_memory_continue_across_connections_after_an_initial_reset() 
 
 def test_a_single_reset_can_be_requested() -> None:
     store = MemoryStore(next_outgoing=9, next_incoming=9)
-    stage = rt(store, reset_seq_num=True)
+    stage = rt_stage(store, reset_seq_num=True)
     stage.open()
     stage.cut(wait=1)
     assert resets(stage) == [True, False]
@@ -382,7 +391,7 @@ def test_a_single_reset_can_be_requested() -> None:
 
 def test_the_client_gives_up_with_advice_if_the_venue_refuses_its_numbers() -> None:
     store = MemoryStore()
-    stage = rt(store, reconnect=ReconnectPolicy(retry_first=True))
+    stage = rt_stage(store, reconnect=ReconnectPolicy(retry_first=True))
     stage.venue_store = MemoryStore(next_outgoing=9, next_incoming=9)
     stage.open()
     gave_up = only(stage.take(), GaveUp)
@@ -391,7 +400,7 @@ def test_the_client_gives_up_with_advice_if_the_venue_refuses_its_numbers() -> N
 
 
 def test_the_client_gives_up_with_advice_if_the_venues_numbers_are_too_low() -> None:
-    stage = rt(MemoryStore(next_outgoing=2, next_incoming=9))
+    stage = rt_stage(MemoryStore(next_outgoing=2, next_incoming=9))
     stage.venue_store = MemoryStore(next_outgoing=2, next_incoming=2)
     stage.open()
     assert isinstance(stage.core.error, LogonFailedError)
@@ -399,7 +408,7 @@ def test_the_client_gives_up_with_advice_if_the_venues_numbers_are_too_low() -> 
 
 
 def test_disputed_numbers_in_memory_are_discarded() -> None:
-    stage = rt()
+    stage = rt_stage()
     stage.open()
     stage.take()
     stage.venue_store = MemoryStore(next_outgoing=9, next_incoming=9)
@@ -412,31 +421,31 @@ def test_disputed_numbers_in_memory_are_discarded() -> None:
 
 def test_a_store_that_cannot_be_opened_closes_the_wire_log(tmp_path: Path) -> None:
     (tmp_path / "numbers").write_text("not a folder")
-    stage = rt(store=tmp_path / "numbers", wire_log=tmp_path / "wire.log")
+    stage = rt_stage(store=tmp_path / "numbers", wire_log=tmp_path / "wire.log")
     with pytest.raises(StoreError):
         stage.core.begin()
     assert stage.core.over
 
 
-SENDING: dict[str, Callable[[ClientCore], object]] = {
+SEND_CALLS: dict[str, Callable[[ClientCore], object]] = {
     "send": lambda core: core.send(order()),
     "test_request": lambda core: core.test_request(),
 }
 
 
 @pytest.mark.parametrize("method", ["record_sent", "begin_commit"])
-@pytest.mark.parametrize("call", SENDING)
+@pytest.mark.parametrize("call", SEND_CALLS)
 def test_a_store_that_fails_while_a_message_is_sent_raises_and_ends_the_client(
     call: str, method: str
 ) -> None:
     store, budget = FailingStore(), RateBudget("Basic")
-    stage = opened(plan("KalshiRT", store=store, budget=budget))
+    stage = open_stage(plan("KalshiRT", store=store, budget=budget))
     store.failing_method = method
     stage.core.changing, woken, tokens = True, stage.woken, budget.left(stage.clock.now)
     with pytest.raises(
         SendFailedError, match=r"nothing was sent: the store failed \(the disk is full"
     ) as caught:
-        SENDING[call](stage.core)
+        SEND_CALLS[call](stage.core)
     assert not caught.value.may_have_been_sent
     assert budget.left(stage.clock.now) == tokens
     assert stage.core.output == b""
@@ -454,7 +463,7 @@ def test_a_store_that_fails_while_a_message_is_sent_raises_and_ends_the_client(
 
 def test_a_store_that_fails_at_a_confirmation_ends_the_client() -> None:
     store = FailingStore()
-    stage = opened(plan("KalshiRT", store=store))
+    stage = open_stage(plan("KalshiRT", store=store))
     stage.venue_sends(report("a"))
     stage.core.take()
     store.failing_method = "advance_incoming"

@@ -12,7 +12,7 @@ from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.errors import SessionClosedError
 from kalshi_fix_adapters.events import Disconnected, GaveUp
 from kalshi_fix_sansio.events import MessageRejected
-from tests.adapters.engine.stage import Stage, only, opened, plan, report
+from tests.adapters.engine.stage import Stage, only, open_stage, plan, report
 from tests.helpers import raw
 
 START = b"8=FIXT.1.1\x01"
@@ -35,7 +35,7 @@ def change_field(tag: int, value: str) -> Callable[[bytes], bytes]:
 
 
 def reconnecting() -> Stage:
-    return opened(plan("KalshiRT", reconnect=ReconnectPolicy()))
+    return open_stage(plan("KalshiRT", reconnect=ReconnectPolicy()))
 
 
 @pytest.mark.parametrize(("tag", "value"), [(52, "20260821-14:00:00"), (49, "Mallory")])
@@ -56,7 +56,7 @@ def test_fills_received_while_the_client_was_suspended_are_delivered(
     name: str, monotonic: float, utc: float
 ) -> None:
     """The event loop was busy, the process was stopped, or the computer was suspended."""
-    stage = opened(plan(name, reconnect=ReconnectPolicy()))
+    stage = open_stage(plan(name, reconnect=ReconnectPolicy()))
     stage.mute = True
     stage.venue_sends(report("a1"), report("a2"))
     waiting = stage.venue.data_to_send()

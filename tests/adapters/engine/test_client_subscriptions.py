@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kalshi_fix_adapters.engine.client_core import MAX_RENEWALS_PER_BATCH, RENEWAL_INTERVAL
-from kalshi_fix_adapters.engine.connection import LINGER
+from kalshi_fix_adapters.engine.connection import LINGER_SECONDS
 from kalshi_fix_adapters.engine.subscriptions import Subscriptions
 from kalshi_fix_adapters.events import GaveUp, Resubscribed
 from kalshi_fix_sansio import (
@@ -25,15 +25,15 @@ from kalshi_fix_sansio.dialect.base import Message, UnknownMessage
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session import MemoryStore, StoredMessage
-from tests.adapters.engine.stage import Stage, messages_of, only, opened, plan
+from tests.adapters.engine.stage import Stage, messages_of, only, open_stage, plan
 from tests.helpers import KEY_ID, Peer, of_type
 
 SNAPSHOT, ON, OFF = SubscriptionRequestType
 TOO_MANY = BusinessRejectReason.RATE_LIMIT_EXCEEDED
 
 
-def md() -> Stage:
-    return opened(plan("KalshiMD", session={"logon_fields": None}))
+def md_stage() -> Stage:
+    return open_stage(plan("KalshiMD", session={"logon_fields": None}))
 
 
 def books(*symbols: str, kind: SubscriptionRequestType = ON) -> MarketDataRequest:
@@ -56,8 +56,8 @@ def business_reject(
     return BusinessMessageReject(ref_seq_num=number, ref_msg_type="V", business_reject_reason=reason)
 
 
-class Failing(MemoryStore):
-    """A store that fails after this many numbers or commits."""
+class LimitedStore(MemoryStore):
+    """A store that fails after `numbers` sent messages or `commits` commits."""
 
     numbers = commits = 1_000
 
@@ -90,7 +90,7 @@ def reconnect(stage: Stage) -> list[Message]:
 
 
 def test_active_subscriptions_are_repeated_in_few_requests() -> None:
-    stage = md()
+    stage = md_stage()
     for request in (books("A", "B"), status("A"), books("C"), status("D"), books("A")):
         stage.core.send(request)
     for _ in range(3):
@@ -98,7 +98,7 @@ def test_active_subscriptions_are_repeated_in_few_requests() -> None:
 
 
 def test_subscriptions_are_repeated_directly_after_the_logon() -> None:
-    stage = md()
+    stage = md_stage()
     stage.core.send(books("A"))
     stage.cut(wait=1)
     kinds = stage.kinds()
@@ -107,7 +107,7 @@ def test_subscriptions_are_repeated_directly_after_the_logon() -> None:
 
 
 def test_long_lists_of_symbols_are_split_into_several_requests() -> None:
-    stage = md()
+    stage = md_stage()
     maximum = SESSION_TYPES["KalshiMD"].symbols_per_request
     assert maximum is not None
     symbols = [f"S{number}" for number in range(maximum + 1)]
@@ -128,7 +128,7 @@ def test_without_a_limit_all_symbols_are_in_one_request() -> None:
 
 def test_repeated_subscriptions_are_paced() -> None:
     """A venue that accepts ten requests a second receives all of them and refuses none."""
-    stage = md()
+    stage = md_stage()
     symbols = [f"S{number}" for number in range(105)]
     for symbol in symbols:
         stage.core.send(status(symbol))
@@ -151,7 +151,7 @@ def test_repeated_subscriptions_are_paced() -> None:
 def test_subscriptions_are_not_repeated_while_the_venue_does_not_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    stage = md()
+    stage = md_stage()
     for number in range(5):
         stage.core.send(status(f"S{number}"))
     stage.run()
@@ -182,8 +182,8 @@ def test_subscriptions_are_not_repeated_while_the_venue_does_not_read(
 def test_a_store_failure_while_subscriptions_are_repeated_ends_the_client_with_a_store_error(
     attribute: str, left: int, later: bool
 ) -> None:
-    store = Failing()
-    stage = opened(plan("KalshiMD", session={"logon_fields": None}, store=store))
+    store = LimitedStore()
+    stage = open_stage(plan("KalshiMD", session={"logon_fields": None}, store=store))
     core = stage.core
     for number in range((MAX_RENEWALS_PER_BATCH or 0) + 1 if later else 2):
         core.send(status(f"S{number}"))
@@ -211,8 +211,8 @@ def test_a_store_failure_while_subscriptions_are_repeated_ends_the_client_with_a
     assert set(reported[2:-2]) == {"Resubscribed"}
     # The venue has not read the earlier bytes; the client does not wait for the venue for ever.
     core.output.extend(b"x")
-    assert (core.finished, core.timeout()) == (False, LINGER)
-    stage.clock.advance(LINGER)
+    assert (core.finished, core.timeout()) == (False, LINGER_SECONDS)
+    stage.clock.advance(LINGER_SECONDS)
     assert (core.finished, core.timeout()) == (True, 0)
     core.disconnected()
     assert isinstance(core.ended, SessionEnded)
@@ -222,7 +222,7 @@ def test_a_store_failure_while_subscriptions_are_repeated_ends_the_client_with_a
 
 
 def test_subscriptions_rejected_by_the_rate_limit_are_repeated_later() -> None:
-    stage = md()
+    stage = md_stage()
     for symbol in "ABC":
         stage.core.send(status(symbol))
     reconnect(stage)
@@ -238,7 +238,7 @@ def test_subscriptions_rejected_by_the_rate_limit_are_repeated_later() -> None:
 
 
 def test_postponed_subscriptions_are_repeated_on_the_next_connection() -> None:
-    stage = md()
+    stage = md_stage()
     stage.core.send(status("A"))
     reconnect(stage)
     stage.venue_sends(business_reject(2, TOO_MANY))
@@ -295,7 +295,7 @@ HISTORIES: dict[str, tuple[list[Message], list[Message]]] = {
 @pytest.mark.parametrize("name", HISTORIES)
 def test_subscriptions_active_after_a_history_are_repeated(name: str) -> None:
     history, left = HISTORIES[name]
-    stage = md()
+    stage = md_stage()
     for message in history:
         if isinstance(message, MarketDataRequest | SecurityStatusRequest):
             stage.core.send(message)
@@ -311,17 +311,18 @@ def test_subscriptions_active_after_a_history_are_repeated(name: str) -> None:
 
 
 def test_a_reject_without_ref_seq_num_rejects_the_repeated_request() -> None:
-    stage = md()
+    stage = md_stage()
     stage.core.send(books("A", "B"))
     stage.venue_sends(book("A"), book("B"))
     assert reconnect(stage) == [books("A", "B")]
     stage.venue_sends(REFUSED)
     assert reconnect(stage) == []
-    stage.venue_sends(REFUSED)  # no request is left that it could reject
+    # No request is unanswered, so this reject has no effect.
+    stage.venue_sends(REFUSED)
 
 
 def test_a_reopened_client_has_no_subscriptions() -> None:
-    stage = md()
+    stage = md_stage()
     stage.core.send(status("A"))
     stage.leave()
     stage.open()
@@ -335,7 +336,7 @@ def test_other_session_types_repeat_no_requests(stage: Stage) -> None:
 
 
 def test_a_subscription_lost_during_the_logon_is_repeated_on_the_next_connection() -> None:
-    stage = md()
+    stage = md_stage()
     stage.core.send(books("A"))
     stage.cut()
     stage.clock.advance(1)
@@ -355,7 +356,7 @@ def test_a_subscription_lost_during_the_logon_is_repeated_on_the_next_connection
 
 
 def test_a_message_of_unknown_type_does_not_affect_subscriptions() -> None:
-    stage = opened(plan("KalshiMD", session={"logon_fields": None, "strict": False}))
+    stage = open_stage(plan("KalshiMD", session={"logon_fields": None, "strict": False}))
     stage.core.send(books("A"))
     stage.run()
     stage.core.receive(Peer(stage.clock, "KalshiMD", KEY_ID, next_number=2).message("ZZ", "58=news|"))

@@ -24,7 +24,7 @@ from kalshi_fix_sansio.codec.compiled.cache import SIGHTINGS_TO_COMPILE
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import SendFailedError, StoreError
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, SessionEnded
-from tests.adapters.engine.stage import FailingStore, Stage, messages_of, only, opened, plan, report
+from tests.adapters.engine.stage import FailingStore, Stage, messages_of, only, open_stage, plan, report
 from tests.helpers import Clock, LateStore, order, raw
 
 PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("kalshi_fix_sansio", "kalshi_fix_adapters"))
@@ -32,7 +32,7 @@ PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("kalshi_fix_sansio", "ka
 # --- the clocks
 
 
-class Counting(Clock):
+class CountingClock(Clock):
     reads = 0
 
     @property
@@ -42,7 +42,7 @@ class Counting(Clock):
 
 
 def test_no_call_reads_the_clocks_twice(stage: Stage) -> None:
-    stage.clock = clock = Counting(stage.clock.monotonic, stage.clock.utc)
+    stage.clock = clock = CountingClock(stage.clock.monotonic, stage.clock.utc)
     core = stage.core
 
     def reads(act: Any) -> int:
@@ -83,7 +83,7 @@ def calls(act: Callable[[], object]) -> int:
 
 
 def test_an_order_and_its_report_take_the_documented_number_of_function_calls() -> None:
-    stage = opened()
+    stage = open_stage()
     core, venue = stage.core, stage.venue
 
     def trade(name: str) -> tuple[int, int]:
@@ -115,7 +115,7 @@ def test_an_order_is_timed_from_send_to_report() -> None:
         def on_timing(self, timing: Any, now: Instant) -> None:
             timings.append(timing)
 
-    stage = opened(plan(observer=Latencies()))
+    stage = open_stage(plan(observer=Latencies()))
     timings.clear()
     stage.core.send(order("a"))
     stage.clock.advance(0.25)
@@ -134,7 +134,7 @@ def test_an_observer_with_only_on_event_gets_messages() -> None:
         def on_event(self, event: Any, now: Instant) -> None:
             reported.append((event, now))
 
-    stage = opened(plan(observer=Events()))
+    stage = open_stage(plan(observer=Events()))
     reported.clear()
     stage.venue_sends(report("a"))
     assert reported == [(MessageReceived(report("a")), stage.clock.now)]
@@ -147,7 +147,7 @@ def test_an_observer_with_on_wire_gets_all_bytes() -> None:
         def on_wire(self, direction: Any, data: bytes, now: Instant) -> None:
             passed[direction] += data
 
-    stage = opened(plan(observer=Wire()))
+    stage = open_stage(plan(observer=Wire()))
     stage.core.send(order("a"))
     stage.venue_sends(report("b"))
     assert [passed["sent"].count(kind) for kind in (b"\x0135=A\x01", b"\x0135=D\x01")] == [1, 1]
@@ -158,7 +158,7 @@ def test_bytes_are_not_dispatched_without_an_observer_of_bytes(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(Dispatcher, "wire", lambda *_: pytest.fail("no observer needs the bytes"))
-    stage = opened(plan(observer=Observer()))
+    stage = open_stage(plan(observer=Observer()))
     stage.venue_sends(report("a"))
     monkeypatch.undo()
     with caplog.at_level(logging.DEBUG, "kalshi_fix_adapters.wire"):
@@ -167,7 +167,7 @@ def test_bytes_are_not_dispatched_without_an_observer_of_bytes(
 
 
 def test_a_message_with_problems_is_logged_even_without_an_observer(caplog: pytest.LogCaptureFixture) -> None:
-    stage = opened(plan(session={"strict": False}))
+    stage = open_stage(plan(session={"strict": False}))
     stage.venue.send(report("a"), stage.clock.now)
     [body] = re.findall(b"\\x01(35=.*\\x01)10=", stage.venue.data_to_send())
     with caplog.at_level(logging.DEBUG, "kalshi_fix_adapters.session"):
@@ -237,7 +237,7 @@ def test_a_store_failure_for_held_back_bytes_ends_the_client(
     write_all: Callable[[ClientCore], object],
 ) -> None:
     store = FailingStore()
-    stage = opened(plan("KalshiRT", store=store))
+    stage = open_stage(plan("KalshiRT", store=store))
     while not stage.core.congested:
         stage.core.send(order())
     hold_back(stage)
@@ -288,7 +288,7 @@ def test_a_store_that_cannot_be_closed_raises_after_a_clean_exit(
 
 def test_resuming_reading_moves_a_deadline_closer() -> None:
     settings = {"heart_bt_int": 60, "resend_timeout": 5.0, "sending_time_tolerance": None}
-    stage = opened(plan("KalshiRT", queue_limit=1, session=settings))
+    stage = open_stage(plan("KalshiRT", queue_limit=1, session=settings))
     core, venue, clock = stage.core, stage.venue, stage.clock
     venue.send(report("lost"), clock.now)
     venue.data_to_send()
@@ -308,7 +308,7 @@ def test_resuming_reading_moves_a_deadline_closer() -> None:
 
 
 def test_a_reset_within_the_session_does_not_reconnect() -> None:
-    stage = opened(plan("KalshiRT"))
+    stage = open_stage(plan("KalshiRT"))
     stage.venue.reset(stage.clock.now)
     stage.run()
     assert only(stage.take(), LoggedOn).reset
@@ -341,7 +341,7 @@ def send(core: ClientCore, message: Message) -> Sent:
 
 def test_senders_wait_while_many_bytes_wait_for_the_store() -> None:
     store = LateStore()
-    stage = opened(plan("KalshiRT", store=store))
+    stage = open_stage(plan("KalshiRT", store=store))
     core, store.at_once = stage.core, False
     sent: list[int] = []
     ticket = 0
@@ -365,9 +365,9 @@ def test_senders_wait_while_many_bytes_wait_for_the_store() -> None:
 
 
 @pytest.mark.parametrize("how", ["fails", "is lost", "ends"])
-def test_a_ticket_from_a_store_that_fails_raises(how: str) -> None:
+def test_waiting_for_a_commit_of_a_store_that_fails_raises(how: str) -> None:
     store = LateStore()
-    stage = opened(plan("KalshiRT", store=store, reconnect=None))
+    stage = open_stage(plan("KalshiRT", store=store, reconnect=None))
     core, store.at_once = stage.core, False
     _, ticket = send(core, order())
     if how == "ends":
@@ -388,7 +388,7 @@ def test_a_ticket_from_a_store_that_fails_raises(how: str) -> None:
 def test_a_sent_message_counts_as_sent_when_a_later_commit_fails(released_by: str, cut: bool) -> None:
     """The sending task wakes only after the failure."""
     store = LateStore()
-    stage = opened(plan("KalshiRT", store=store))
+    stage = open_stage(plan("KalshiRT", store=store))
     core, store.at_once = stage.core, False
     _, ticket = send(core, order("a1"))
     store.complete()
@@ -407,7 +407,7 @@ def test_a_sent_message_counts_as_sent_when_a_later_commit_fails(released_by: st
 
 def test_a_durable_message_that_was_not_released_before_a_failure_is_not_sent() -> None:
     store = LateStore()
-    stage = opened(plan("KalshiRT", store=store))
+    stage = open_stage(plan("KalshiRT", store=store))
     core, store.at_once = stage.core, False
     _, ticket = send(core, order())
     store.complete()
@@ -420,7 +420,7 @@ def test_a_durable_message_that_was_not_released_before_a_failure_is_not_sent() 
 
 def test_an_idle_session_ends_when_its_store_is_lost() -> None:
     store = LateStore()
-    stage = opened(plan("KalshiRT", store=store, reconnect=None))
+    stage = open_stage(plan("KalshiRT", store=store, reconnect=None))
     store.fail("another process has taken over")
     stage.core.store_changed()
     ended = only(stage.take(), SessionEnded)
@@ -432,7 +432,7 @@ def test_an_idle_session_ends_when_its_store_is_lost() -> None:
 
 def test_the_last_bytes_of_a_session_wait_for_the_store() -> None:
     store = LateStore()
-    stage = opened(plan("KalshiRT", store=store, reconnect=None))
+    stage = open_stage(plan("KalshiRT", store=store, reconnect=None))
     core, store.at_once = stage.core, False
     core.abort("bye")
     assert not core.finished

@@ -10,14 +10,14 @@ from kalshi_fix_adapters.events import Connecting
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.session import MemoryStore
-from tests.adapters.engine.stage import Stage, only, opened, plan, report
+from tests.adapters.engine.stage import Stage, only, open_stage, plan, report
 from tests.helpers import of_type
 
 
 def explicit_client(**changes: Any) -> tuple[Stage, MemoryStore]:
     """Return a client that confirms explicitly, and has confirmed its logon."""
     store = MemoryStore()
-    stage = opened(plan("KalshiRT", store=store, explicit_confirm=True, **changes))
+    stage = open_stage(plan("KalshiRT", store=store, explicit_confirm=True, **changes))
     stage.core.confirm(stage.core._unconfirmed[-1])
     return stage, store
 
@@ -76,7 +76,7 @@ def test_unconfirmed_events_are_bounded() -> None:
 
 def test_without_explicit_confirm_an_event_can_be_confirmed_before_the_next_is_taken() -> None:
     store = MemoryStore()
-    stage = opened(plan("KalshiRT", store=store))
+    stage = open_stage(plan("KalshiRT", store=store))
     stage.venue_sends(report("a1"), report("a2"))
     first = stage.core.take()
     assert first is not None

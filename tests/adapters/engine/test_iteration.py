@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from kalshi_fix_adapters.engine.iteration import message_or_error
-from kalshi_fix_adapters.engine.user import ClientBase, Raised
+from kalshi_fix_adapters.engine.user import ClientBase, ErrorToRaise
 from kalshi_fix_adapters.errors import (
     AdapterError,
     GarbledReceivedError,
@@ -59,7 +59,7 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
     Uncertainty,
 )
-from tests.adapters.engine.stage import Stage, only, opened, plan, report
+from tests.adapters.engine.stage import Stage, only, open_stage, plan, report
 from tests.helpers import START, order
 
 LOGON = Logon(encrypt_method=0, heart_bt_int=30)
@@ -75,7 +75,7 @@ MESSAGES: list[tuple[ClientEvent, Any]] = [
     (MessageReceived(report("a")), report("a")),
     (RejectReceived(REJECT, 2, None), REJECT),
 ]
-RAISED: list[tuple[ClientEvent, type[AdapterError]]] = [
+RAISED_EVENTS: list[tuple[ClientEvent, type[AdapterError]]] = [
     (UNKNOWN, OutcomesUnknownError),
     (UNVERIFIED, OrdersUnverifiedError),
     (MessagesLost(3, 5), MessagesLostError),
@@ -87,7 +87,7 @@ RAISED: list[tuple[ClientEvent, type[AdapterError]]] = [
     (GarbledReceived("CheckSum is 001", b"8=", 300), GarbledReceivedError),
     (Disconnected(ENDED, 0.5), SessionInterruptedError),
 ]
-QUIET: list[ClientEvent] = [
+SKIPPED_EVENTS: list[ClientEvent] = [
     LogonRequested(LOGON, LogonToSign("", "", 1, "", "")),
     LoggedOn(LOGON, 30, reset=True),
     GapDetected(3, 5, recoverable=True),
@@ -108,8 +108,10 @@ QUIET: list[ClientEvent] = [
 
 
 def test_every_kind_of_event_is_covered() -> None:
-    decided = [type(event) for event, _ in [*MESSAGES, *RAISED]] + [type(event) for event in QUIET]
-    assert set(decided) == set(get_args(ClientEvent))
+    covered = [type(event) for event, _ in [*MESSAGES, *RAISED_EVENTS]] + [
+        type(event) for event in SKIPPED_EVENTS
+    ]
+    assert set(covered) == set(get_args(ClientEvent))
 
 
 @pytest.mark.parametrize(("event", "message"), MESSAGES)
@@ -117,7 +119,7 @@ def test_messages_are_yielded(event: ClientEvent, message: object) -> None:
     assert message_or_error(event) == message
 
 
-@pytest.mark.parametrize(("event", "kind"), RAISED)
+@pytest.mark.parametrize(("event", "kind"), RAISED_EVENTS)
 def test_losses_and_unknown_outcomes_are_raised(event: ClientEvent, kind: type[AdapterError]) -> None:
     error = message_or_error(event)
     assert type(error) is kind
@@ -126,7 +128,7 @@ def test_losses_and_unknown_outcomes_are_raised(event: ClientEvent, kind: type[A
         assert vars(error)["event"] is event
 
 
-@pytest.mark.parametrize("event", QUIET)
+@pytest.mark.parametrize("event", SKIPPED_EVENTS)
 def test_other_events_are_skipped(event: ClientEvent) -> None:
     assert message_or_error(event) is None
 
@@ -164,12 +166,12 @@ def iterate(stage: Stage) -> list[Any]:
     while len(stage.core._queue):
         message = reader._next_message()
         if message is not None:
-            found.append(message.error if isinstance(message, Raised) else message)
+            found.append(message.error if isinstance(message, ErrorToRaise) else message)
     return found
 
 
 def test_messages_that_the_venue_has_forgotten_are_named() -> None:
-    stage = opened(plan("KalshiRT"))
+    stage = open_stage(plan("KalshiRT"))
     stage.mute = True
     stage.venue_sends(*[report(f"f{number}") for number in range(5)])
     stage.venue.data_to_send()
@@ -193,7 +195,7 @@ def test_a_raised_event_is_confirmed_when_the_next_is_requested(stage: Stage) ->
     stage.cut()
     store = stage.core.sequence._store
     reader = ClientBase(stage.core)
-    while not isinstance(raised := reader._next_message(), Raised):
+    while not isinstance(raised := reader._next_message(), ErrorToRaise):
         assert raised is not None
     assert isinstance(raised.error, OutcomesUnknownError)
     assert raised.error.request_ids == ("a1", "a2")
@@ -214,7 +216,7 @@ def test_requests_stay_open_until_their_events_are_taken(stage: Stage, clean: bo
 
 
 def test_a_refused_message_is_named() -> None:
-    stage = opened(plan(session={"strict": True}))
+    stage = open_stage(plan(session={"strict": True}))
     stage.venue._core.outbound.post(order("not for a client"), stage.clock.now, keep=False)
     stage.run()
     (error,) = iterate(stage)

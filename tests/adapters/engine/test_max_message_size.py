@@ -38,14 +38,14 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.signing import Signer
-from tests.adapters.engine.stage import Stage, only, opened, plan
+from tests.adapters.engine.stage import Stage, only, open_stage, plan
 from tests.helpers import KEY_ID
 
 SIGNER = Signer(rsa.generate_private_key(public_exponent=65537, key_size=2048))
 LEVELS = 9_999
 """Number of prices above 0 and below 1 dollar, with four decimals."""
-NANOSECONDS = 3
-"""Number of digits that a time on the wire may have in addition to those of Python's datetime."""
+EXTRA_TIME_DIGITS = 3
+"""Number of digits of a time on the wire that Python's datetime cannot represent."""
 
 
 def snapshot(levels: int, size: str = "10.00") -> MarketDataSnapshotFullRefresh:
@@ -71,7 +71,7 @@ def test_the_largest_book_that_the_venue_can_send_is_accepted() -> None:
     book.symbol = "S" * 100
     frame = encode(book)
     limit = plan("KalshiMD").config.max_message_size
-    assert len(frame) + NANOSECONDS * len(book.md_entries) < limit
+    assert len(frame) + EXTRA_TIME_DIGITS * len(book.md_entries) < limit
     framer = Framer(max_body_length=limit)
     framer.feed(frame)
     assert framer.next() == Frame(frame)
@@ -108,15 +108,15 @@ def watch_large_book(stage: Stage, seconds: int) -> None:
         stage.advance(1)
 
 
-def subscribed(**changes: Any) -> Stage:
-    stage = opened(plan("KalshiMD", session={"max_message_size": 4096}, **changes))
+def subscribed_stage(**changes: Any) -> Stage:
+    stage = open_stage(plan("KalshiMD", session={"max_message_size": 4096}, **changes))
     stage.core.send(MarketDataRequest(subscription_request_type="1", related_sym=[MDReqSymbol(symbol="KX")]))
     stage.run()
     return stage
 
 
 def test_a_book_that_is_too_large_ends_the_client_with_advice() -> None:
-    stage = subscribed()
+    stage = subscribed_stage()
     watch_large_book(stage, 1_000)
     events = stage.take()
     too_large = [event for event in events if isinstance(event, MessageTooLarge)]
@@ -132,14 +132,14 @@ def test_a_book_that_is_too_large_ends_the_client_with_advice() -> None:
 
 
 def test_the_number_of_repetitions_is_an_option_and_excludes_maintenance() -> None:
-    stage = subscribed(reconnect=ReconnectPolicy(same_failures=5, maintenance=None))
+    stage = subscribed_stage(reconnect=ReconnectPolicy(same_failures=5, maintenance=None))
     watch_large_book(stage, 1_000)
     assert sum(isinstance(event, MessageTooLarge) for event in stage.take()) == 5
     assert stage.core.over
 
 
 def test_the_error_while_iterating_names_the_option_to_set() -> None:
-    stage = subscribed()
+    stage = subscribed_stage()
     watch_large_book(stage, 1)
     event = only(stage.take(), MessageTooLarge)
     error = message_or_error(event)

@@ -27,7 +27,7 @@ from kalshi_fix_sansio._generated.sessions import SESSION_TYPES
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import MessageReceived, RejectReceived
 from kalshi_fix_sansio.trading import RateBudget, TokenLimits
-from tests.adapters.engine.stage import Stage, opened, plan
+from tests.adapters.engine.stage import Stage, open_stage, plan
 from tests.helpers import order
 
 
@@ -74,7 +74,7 @@ class Senders:
         has_sent = True
         while has_sent:
             has_sent = False
-            # The worst order: the latest callers check first.
+            # The latest callers check first, which is the worst order.
             for turn, message in reversed(tuple(self.waiting.items())):
                 if self.stage.core.send(message, turn=turn) is not None:
                     del self.waiting[turn]
@@ -96,7 +96,7 @@ class Senders:
 
 
 def senders(rates: RateBudget, **changes: Any) -> Senders:
-    return Senders(opened(plan(budget=rates, **changes)))
+    return Senders(open_stage(plan(budget=rates, **changes)))
 
 
 # --- waiting
@@ -143,7 +143,7 @@ def test_the_next_message_is_sent_when_a_caller_gives_up() -> None:
         line.send(order(f"a{number}"))
     line.wait(0.5)
     for _ in range(2):
-        line.send(cancel(0))  # which uses the tokens that the next order waits for
+        line.send(cancel(0))  # Uses the tokens that the next order waits for.
     abandoned = next(iter(line.waiting))
     line.give_up(abandoned)
     line.wait(3)
@@ -295,7 +295,7 @@ def test_clients_that_begin_together_stay_within_the_logon_rate() -> None:
         assert [stage.core.is_logged_on for stage in stages].index(False) == 10 + seconds
 
 
-def connecting(rates: RateBudget, **changes: Any) -> Stage:
+def connecting_stage(rates: RateBudget, **changes: Any) -> Stage:
     """Return a client that is connecting."""
     stage = Stage(plan(budget=rates, **changes))
     stage.core.begin()
@@ -303,7 +303,7 @@ def connecting(rates: RateBudget, **changes: Any) -> Stage:
     return stage
 
 
-def waiting_for_logon(rates: RateBudget) -> Stage:
+def stage_waiting_for_logon(rates: RateBudget) -> Stage:
     """Return a client that waits until the budget allows its Logon."""
     stage = Stage(plan(budget=rates))
     for owner in range(9):
@@ -316,13 +316,13 @@ def waiting_for_logon(rates: RateBudget) -> Stage:
 
 
 def leave_while_connecting(rates: RateBudget) -> None:
-    stage = connecting(rates)
+    stage = connecting_stage(rates)
     stage.core.logout()
     stage.core.connected()
 
 
 def end_while_waiting(rates: RateBudget, call: str, *args: Any) -> None:
-    stage = waiting_for_logon(rates)
+    stage = stage_waiting_for_logon(rates)
     getattr(stage.core, call)(*args)
     assert stage.core.over
 
@@ -332,13 +332,17 @@ def fail_to_sign(_: object) -> bytes:
 
 
 NOT_SENT: dict[str, Callable[[RateBudget], object]] = {
-    "no connection": lambda rates: connecting(rates).core.connect_failed(ConnectionFailedError("refused")),
-    "left while it connects": leave_while_connecting,
-    "no signature": lambda rates: connecting(rates, session={"sign_logon": fail_to_sign}).core.connected(),
-    "an internal error": lambda rates: connecting(rates).core.failure(OSError()),
-    "left while it waits": lambda rates: end_while_waiting(rates, "logout"),
-    "stopped while it waits": lambda rates: end_while_waiting(rates, "stop_reconnecting"),
-    "failed while it waits": lambda rates: end_while_waiting(rates, "failure", OSError()),
+    "no connection": lambda rates: connecting_stage(rates).core.connect_failed(
+        ConnectionFailedError("refused")
+    ),
+    "logout while connecting": leave_while_connecting,
+    "no signature": lambda rates: connecting_stage(
+        rates, session={"sign_logon": fail_to_sign}
+    ).core.connected(),
+    "an internal error": lambda rates: connecting_stage(rates).core.failure(OSError()),
+    "logout while waiting": lambda rates: end_while_waiting(rates, "logout"),
+    "stop_reconnecting while waiting": lambda rates: end_while_waiting(rates, "stop_reconnecting"),
+    "failure while waiting": lambda rates: end_while_waiting(rates, "failure", OSError()),
 }
 
 
@@ -351,11 +355,11 @@ def test_the_tokens_of_an_unsent_logon_are_returned(why: str) -> None:
     logons = 0
     while not rates.reserve_logon(logons, 10, stage.clock.now):
         logons += 1
-    assert logons == (10 if "waits" not in why else 1)
+    assert logons == (10 if "waiting" not in why else 1)
 
 
 def test_repeated_reconnects_stay_within_the_logon_rate() -> None:
-    stage = opened(plan(budget=budget()))
+    stage = open_stage(plan(budget=budget()))
     stage.drawn = 0.0  # the policy adds no wait
     for _ in range(20):
         stage.cut(wait=1)
@@ -369,7 +373,7 @@ def test_repeated_reconnects_stay_within_the_logon_rate() -> None:
 
 def test_repeated_subscriptions_are_charged_and_wait_for_the_budget() -> None:
     rates = budget()
-    stage = opened(plan("KalshiMD", budget=rates))
+    stage = open_stage(plan("KalshiMD", budget=rates))
     stage.drawn = 0.0  # the policy adds no wait
     maximum = SESSION_TYPES["KalshiMD"].symbols_per_request or 0
     symbols = [f"S{number}" for number in range(2 * maximum + 1)]

@@ -1,4 +1,4 @@
-"""Work that is done during the logon and in idle moments: compiling decoders for remembered shapes, and
+"""Work that is done during the logon and in quiet moments: compiling decoders for remembered shapes, and
 collecting garbage."""
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def collector() -> Iterator[None]:
     before = gc.get_threshold()
     yield
     assert gc.get_threshold() == before
-    assert not quiet._freezing
+    assert not quiet._freezing_clients
 
 
 # --- decoders

@@ -10,7 +10,7 @@ import pytest
 from kalshi_fix_adapters.engine.rows import Rows
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import CloseReason, SessionEnded
-from tests.adapters.engine.stage import FailingStore, only, opened, plan, report
+from tests.adapters.engine.stage import FailingStore, only, open_stage, plan, report
 
 
 class Store(FailingStore):
@@ -35,7 +35,7 @@ class Store(FailingStore):
 
 def test_a_commit_that_fails_is_raised_and_ends_the_session() -> None:
     store = Store()
-    stage = opened(plan("KalshiRT", store=store))
+    stage = open_stage(plan("KalshiRT", store=store))
     stage.venue_sends(report("a1"), report("a2"))
     stage.core.take()
     Rows(stage.core.rows, nullcontext)["a1"] = 1

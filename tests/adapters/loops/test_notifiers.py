@@ -49,7 +49,7 @@ def test_a_notification_wakes_all_current_waiters_and_no_later_ones(loop: Loop) 
             woken.append(await notifier.wait(seconds))
 
         notifier.notify()
-        async with loop.together() as start:
+        async with loop.run_concurrently() as start:
             for seconds in (None, LONG, None, 2 * LONG):
                 start(partial(wait, seconds))
             await let_others_run()
@@ -70,17 +70,17 @@ def test_each_waiter_has_its_own_timeout(loop: Loop) -> None:
         async def wait(seconds: float) -> None:
             reported.append((seconds, await notifier.wait(seconds)))
 
-        async with loop.together() as start:
+        async with loop.run_concurrently() as start:
             for seconds in (LONG, 0.08, 0.02, 0.05):
                 start(partial(wait, seconds))
                 await let_others_run()
             while len(reported) < 3:
                 await notifier.wait(-1)
             notifier.notify()
-        # In any order: under load several of them are due at once.
+        # Sorted, because under load several waits end at once, in any order.
         assert sorted(reported[:3]) == [(0.02, False), (0.05, False), (0.08, False)]
         assert reported[3:] == [(LONG, True)]
-        # The timer was set for each of them in turn, and still works for the next.
+        # The timer was set for each wait in turn, and still works for the next one.
         assert await notifier.wait(0.001) is False
 
     run(loop, use)
@@ -90,7 +90,7 @@ def test_a_cancelled_waiter_is_removed(loop: Loop) -> None:
     async def use(notifier: Notifier, let_others_run: Callable[[], Awaitable[None]]) -> None:
         for _ in range(3):
             with pytest.raises((TimeoutError, trio.TooSlowError)):
-                await loop.within(0.001, lambda: notifier.wait(None))
+                await loop.with_timeout(0.001, lambda: notifier.wait(None))
         notifier.notify()
         assert await notifier.wait(0.001) is False
 

@@ -20,7 +20,7 @@ from kalshi_fix_adapters.net.dial import AddressInfo, Dialer, Stage, dial
 from kalshi_fix_adapters.net.tls import Plaintext
 
 
-def at(*hosts: str) -> list[AddressInfo]:
+def addresses(*hosts: str) -> list[AddressInfo]:
     return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, 1)) for host in hosts]
 
 
@@ -83,33 +83,33 @@ LOCAL = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 
 
 def test_the_transport_is_the_result_of_the_last_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = Steps(at("127.0.0.1"), None)
+    steps = Steps(addresses("127.0.0.1"), None)
     assert run(steps, monkeypatch) == "transport"
     assert steps.seen == ["resolve", "tcp", "secure"]
     assert steps.allowed == [6.0]
 
 
 def test_an_unreachable_address_leaves_time_for_the_other_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = Steps(at(*LOCAL), TimeoutError(), ConnectionRefusedError(), None)
+    steps = Steps(addresses(*LOCAL), TimeoutError(), ConnectionRefusedError(), None)
     assert run(steps, monkeypatch) == "transport"
     assert steps.allowed == [2.0, 2.0, 4.0]
     assert [raw.fileno() for raw in steps.tried] == [-1] * 3
 
 
 def test_the_name_and_the_connection_share_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = Steps(at(*LOCAL[:2]), ConnectionRefusedError(), None)
+    steps = Steps(addresses(*LOCAL[:2]), ConnectionRefusedError(), None)
     steps.resolving = 4.0
     assert run(steps, monkeypatch) == "transport"
     assert steps.allowed == [1.0, 2.0]
 
 
 def test_slow_name_resolution_leaves_no_time_to_connect(monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = Steps(at(*LOCAL), None)
+    steps = Steps(addresses(*LOCAL), None)
     steps.resolving = 6.0
     with pytest.raises(ConnectTimeoutError) as caught:
         run(steps, monkeypatch)
     assert str(caught.value) == (
-        "venue.example has not been resolved to an address within 6 s; check this machine's DNS, or allow "
+        "venue.example was not resolved to an address within 6 s; check this machine's DNS, or allow "
         "more time"
     )
     assert not steps.tried
@@ -120,8 +120,8 @@ def test_slow_name_resolution_leaves_no_time_to_connect(monkeypatch: pytest.Monk
     [
         (socket.gaierror(8, "unknown"), HostNotFoundError, "no known address"),
         (UnicodeError(), HostNotFoundError, "no known address"),
-        ([], ConnectTimeoutError, "has not been resolved to an address within 6 s"),
-        (at("192.0.2.1"), PlaintextRefusedError, "plain TCP"),
+        ([], ConnectTimeoutError, "was not resolved to an address within 6 s"),
+        (addresses("192.0.2.1"), PlaintextRefusedError, "plain TCP"),
     ],
 )
 def test_a_host_that_cannot_be_dialled_is_an_error(
@@ -135,9 +135,9 @@ def test_a_host_that_cannot_be_dialled_is_an_error(
 
 def test_the_error_of_the_last_address_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConnectionFailedError, match="refused the connection"):
-        run(Steps(at(*LOCAL[:2]), TimeoutError(), ConnectionRefusedError()), monkeypatch)
+        run(Steps(addresses(*LOCAL[:2]), TimeoutError(), ConnectionRefusedError()), monkeypatch)
     with pytest.raises(ConnectTimeoutError, match="did not accept a connection within 6 s"):
-        run(Steps(at(*LOCAL[:2]), ConnectionRefusedError(), TimeoutError()), monkeypatch)
+        run(Steps(addresses(*LOCAL[:2]), ConnectionRefusedError(), TimeoutError()), monkeypatch)
 
 
 def test_addresses_of_an_unsupported_family_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,13 +150,13 @@ def test_addresses_of_an_unsupported_family_are_skipped(monkeypatch: pytest.Monk
 
     monkeypatch.setattr("kalshi_fix_adapters.net.dial.socket.socket", create_ipv4_only)
     v6 = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 1))
-    assert run(Steps([v6, *at("127.0.0.1")], None), monkeypatch) == "transport"
+    assert run(Steps([v6, *addresses("127.0.0.1")], None), monkeypatch) == "transport"
     with pytest.raises(ConnectionFailedError, match="Address family not supported"):
         run(Steps([v6]), monkeypatch)
 
 
 def test_a_cancellation_closes_a_connecting_socket(monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = Steps(at("127.0.0.1"), asyncio.CancelledError())
+    steps = Steps(addresses("127.0.0.1"), asyncio.CancelledError())
     with pytest.raises(asyncio.CancelledError):
         run(steps, monkeypatch)
     assert [raw.fileno() for raw in steps.tried] == [-1]
@@ -164,7 +164,7 @@ def test_a_cancellation_closes_a_connecting_socket(monkeypatch: pytest.MonkeyPat
 
 
 def test_an_error_from_the_handshake_is_raised_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = Steps(at("127.0.0.1"), None)
+    steps = Steps(addresses("127.0.0.1"), None)
     steps.secure_error = CertificateRejectedError("not the pinned one")
     dialer = Dialer("venue.example", 1, Plaintext(), 6.0)
     with pytest.raises(CertificateRejectedError) as caught:

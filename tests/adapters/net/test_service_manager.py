@@ -12,7 +12,7 @@ import pytest
 from kalshi_fix_adapters import blocking
 from kalshi_fix_adapters.net.service_manager import ServiceManager
 from kalshi_fix_venue.testing import Sandbox
-from tests.adapters.conformance.support import AT_ONCE, options
+from tests.adapters.conformance.support import NO_DELAY, options
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets")
 LONG = 30.0
@@ -29,7 +29,7 @@ def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.
 
 
 def test_a_standby_reports_its_state(sandbox: Sandbox, tmp_path: Path, reports: socket.socket) -> None:
-    chosen = options(sandbox, "KalshiRT", store=tmp_path / "stores", reset_seq_num=True, reconnect=AT_ONCE)
+    chosen = options(sandbox, "KalshiRT", store=tmp_path / "stores", reset_seq_num=True, reconnect=NO_DELAY)
     with blocking.order_entry(retransmission=True, **chosen) as other:
         waiting = blocking.order_entry(retransmission=True, **chosen).standby(
             every=0.01, on_wait=lambda _: other.logout()

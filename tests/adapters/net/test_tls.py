@@ -27,10 +27,10 @@ from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_venue.identities import ServerIdentity
 from tests.adapters.net.certificates import fingerprint, leaf
 from tests.adapters.net.peers import full_backlog, keep_silent, listening
-from tests.adapters.net.tls_cases import GOOD, HOST, ISSUER, TRUST, TRUSTED
+from tests.adapters.net.tls_cases import HOST, ISSUER, TRUST, TRUSTED_SETTINGS, VALID_IDENTITY
 
 
-def handshake(settings: Tls, identity: ServerIdentity = GOOD, host: str = HOST) -> str | None:
+def handshake(settings: Tls, identity: ServerIdentity = VALID_IDENTITY, host: str = HOST) -> str | None:
     """Connect to a server with this identity; return the TLS version."""
     with (
         listening(keep_silent, identity.ssl_context()) as port,
@@ -56,7 +56,7 @@ def test_the_server_name_may_differ_from_the_host() -> None:
     assert handshake(attrs.evolve(TRUST, server_name="fix.example"), elsewhere)
 
 
-@pytest.mark.parametrize("settings", TRUSTED.values(), ids=TRUSTED)
+@pytest.mark.parametrize("settings", TRUSTED_SETTINGS.values(), ids=TRUSTED_SETTINGS)
 def test_valid_trust_settings_are_accepted(settings: Tls) -> None:
     assert handshake(settings) in {"TLSv1.2", "TLSv1.3"}
 
@@ -70,8 +70,8 @@ def _raiser(error: BaseException) -> Callable[..., Any]:
 
 def test_a_pinned_certificate_needs_no_authority(tmp_path: Path) -> None:
     path = tmp_path / "venue.pem"
-    path.write_text("subject=/CN=localhost\n" + leaf(GOOD))
-    pin = fingerprint(GOOD)
+    path.write_text("subject=/CN=localhost\n" + leaf(VALID_IDENTITY))
+    pin = fingerprint(VALID_IDENTITY)
     colons = ":".join(pin[i : i + 2].upper() for i in range(0, 64, 2))
     assert handshake(Tls(pinned_file=path))
     assert handshake(Tls(pinned_sha256=colons), host="localhost")
@@ -79,7 +79,7 @@ def test_a_pinned_certificate_needs_no_authority(tmp_path: Path) -> None:
 
 def test_tls_1_1_is_refused() -> None:
     assert Tls().context().minimum_version is ssl.TLSVersion.TLSv1_2
-    assert Tls(pinned_sha256=fingerprint(GOOD)).context().minimum_version is ssl.TLSVersion.TLSv1_2
+    assert Tls(pinned_sha256=fingerprint(VALID_IDENTITY)).context().minimum_version is ssl.TLSVersion.TLSv1_2
 
 
 def test_the_error_for_unusable_settings_names_the_remedy(tmp_path: Path) -> None:

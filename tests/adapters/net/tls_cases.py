@@ -27,7 +27,7 @@ from tests.adapters.net.peers import Handler, hang_up, keep_silent, listening, t
 HOST = "127.0.0.1"
 ISSUER = Issuer()
 TRUST = Tls(ca_data=ISSUER.pem)
-GOOD = ISSUER.issue()
+VALID_IDENTITY = ISSUER.issue()
 SHORT = 0.2
 """Seconds after which a case gives up waiting."""
 _DAY = timedelta(days=1)
@@ -48,7 +48,7 @@ def hang_up_later(connection: socket.socket) -> None:
 
 def old_tls() -> ssl.SSLContext:
     """Return a server that supports no TLS newer than 1.1."""
-    context = GOOD.ssl_context()
+    context = VALID_IDENTITY.ssl_context()
     context.set_ciphers("ALL:@SECLEVEL=0")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -66,7 +66,7 @@ class TlsCase:
     """A regular expression for the error's text, with `{peer}` in place of the peer's address."""
     error: type[ConnectionFailedError] = CertificateRejectedError
     settings: Tls = TRUST
-    server: ServerIdentity | Callable[[], ssl.SSLContext] | Handler = GOOD
+    server: ServerIdentity | Callable[[], ssl.SSLContext] | Handler = VALID_IDENTITY
     timeout: float = 10.0
 
     def serve(self) -> contextlib.AbstractContextManager[int]:
@@ -95,8 +95,8 @@ _GATEWAY = "check that the host and port are those of a TLS gateway"
 _CLOSED = r"{peer} closed the connection during the TLS handshake \(%s\); " + _GATEWAY
 _OUTDATED = r"the certificate of {peer} is not valid at this time \(%s\); check this machine's clock"
 _UNKNOWN = (
-    r"the certificate of {peer} does not verify \(%s\); give the CA that signed it \(ca_file\), or pin the "
-    "certificate"
+    r"the certificate of {peer} could not be verified \(%s\); give the CA that signed it \(ca_file\), or pin "
+    "the certificate"
 )
 _WRONG_PIN = (
     r"the certificate of {peer} is not the pinned one \(its SHA-256 is [0-9a-f]{{64}}\); if the venue has "
@@ -104,7 +104,7 @@ _WRONG_PIN = (
 )
 _WRONG_NAME = (
     "the certificate of {peer} is not for %s; check the host, or set the server name that the certificate "
-    "carries"
+    "contains"
 )
 
 _NO_ISSUER = "unable to get local issuer certificate"
@@ -117,7 +117,7 @@ TLS_CASES = (
         "not yet valid", _OUTDATED % "certificate is not yet valid.*", server=ISSUER.issue(_DAY, 2 * _DAY)
     ),
     TlsCase("another name", _WRONG_NAME % re.escape(HOST), server=ISSUER.issue(names=["fix.example"])),
-    TlsCase("another name than the one set", _WRONG_NAME % r"fix\.example", settings=_OTHER_NAME),
+    TlsCase("a name other than the one set", _WRONG_NAME % r"fix\.example", settings=_OTHER_NAME),
     TlsCase("self-signed", _UNKNOWN % "self-signed certificate", server=self_signed()),
     TlsCase("another authority", _UNKNOWN % _NO_ISSUER, settings=Tls()),
     TlsCase("another pin", _WRONG_PIN, settings=Tls(pinned_sha256=_OTHER_PIN)),
@@ -129,12 +129,12 @@ TLS_CASES = (
     TlsCase(
         "the right pin and authority and another name",
         _WRONG_NAME % r"fix\.example",
-        settings=attrs.evolve(_OTHER_NAME, pinned_sha256=fingerprint(GOOD)),
+        settings=attrs.evolve(_OTHER_NAME, pinned_sha256=fingerprint(VALID_IDENTITY)),
     ),
     TlsCase(
         "the right pin and another authority",
         _UNKNOWN % _NO_ISSUER,
-        settings=Tls(ca_data=Issuer().pem, pinned_sha256=fingerprint(GOOD)),
+        settings=Tls(ca_data=Issuer().pem, pinned_sha256=fingerprint(VALID_IDENTITY)),
     ),
     TlsCase(
         "TLS 1.1",
@@ -159,10 +159,12 @@ TLS_CASES = (
     TlsCase("reset", _CLOSED % "Connection reset by peer", TlsError, server=reset),
     TlsCase("end of file", _CLOSED % "end of file", TlsError, server=hang_up_later),
 )
-TRUSTED = {
+TRUSTED_SETTINGS = {
     "an authority": TRUST,
-    "an authority and a pin": attrs.evolve(TRUST, pinned_sha256=fingerprint(GOOD)),
-    "a pin only": Tls(pinned_sha256=fingerprint(GOOD)),
-    "a pin only, with another name": Tls(pinned_sha256=fingerprint(GOOD), server_name="fix.example"),
+    "an authority and a pin": attrs.evolve(TRUST, pinned_sha256=fingerprint(VALID_IDENTITY)),
+    "a pin only": Tls(pinned_sha256=fingerprint(VALID_IDENTITY)),
+    "a pin only, with another name": Tls(
+        pinned_sha256=fingerprint(VALID_IDENTITY), server_name="fix.example"
+    ),
 }
 """Trust settings with which a client accepts the right server."""

@@ -12,7 +12,7 @@ from kalshi_fix_adapters.store_sqlite import SqliteFolder, SqliteStore
 from kalshi_fix_adapters.stores import StoreFactory
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
 from kalshi_fix_sansio.session import MemoryStore
-from tests.adapters.engine.stage import opened, plan
+from tests.adapters.engine.stage import open_stage, plan
 from tests.adapters.store_sqlite.stores import OWNER, send
 from tests.helpers import order
 
@@ -61,7 +61,7 @@ def test_a_folder_opens_reads_and_lists_its_stores(tmp_path: Path) -> None:
 
 def test_a_client_opens_and_closes_its_store_each_time_it_is_entered(tmp_path: Path) -> None:
     folder = SqliteFolder(tmp_path)
-    stage = opened(plan("KalshiRT", store=folder))
+    stage = open_stage(plan("KalshiRT", store=folder))
     for _ in range(2):
         stage.core.send(order())
         number = stage.core.sequence.numbers.next_outgoing

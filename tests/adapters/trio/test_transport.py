@@ -15,7 +15,7 @@ import trio
 from kalshi_fix_adapters.trio.transport import TlsTransport, Transport
 from tests.adapters.conformance.loops import LONG
 from tests.adapters.net.peers import Handler, keep_silent, listening
-from tests.adapters.net.tls_cases import GOOD, HOST, TRUST
+from tests.adapters.net.tls_cases import HOST, TRUST, VALID_IDENTITY
 
 BIG = bytes(range(256)) * 4_000
 Use = Callable[[Any], Awaitable[None]]
@@ -39,7 +39,7 @@ def run(secure: bool, handler: Handler, use: Use) -> None:
         finally:
             transport.abort()
 
-    server = GOOD.ssl_context() if secure else None
+    server = VALID_IDENTITY.ssl_context() if secure else None
     with listening(handler, server) as port:
         trio.run(main, port)
 
@@ -83,7 +83,7 @@ def test_all_bytes_are_sent_however_often_the_socket_is_full(secure: bool) -> No
     assert found == BIG
 
 
-def test_bytes_sent_before_the_end_are_read_before_it(secure: bool) -> None:
+def test_bytes_sent_before_the_end_of_the_stream_are_read(secure: bool) -> None:
     def send_and_close(connection: socket.socket) -> None:
         connection.sendall(BIG)
         with contextlib.suppress(OSError):
