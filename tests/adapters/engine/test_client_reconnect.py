@@ -47,7 +47,7 @@ from tests.adapters.engine.stage import (
     plan,
     report,
 )
-from tests.helpers import MAINTENANCE_TIME, KEY_ID, Peer, of_type, order
+from tests.helpers import KEY_ID, MAINTENANCE_TIME, Peer, of_type, order
 
 VENUE_DOWN = ConnectionFailedError("venue.example:1 cannot be reached")
 
