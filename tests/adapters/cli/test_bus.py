@@ -304,7 +304,7 @@ def test_watch_starts_from_the_snapshot_and_follows_across_a_restart_of_the_serv
         asyncio.run(keep())
         arguments = (MARKET, "KXB", "--bus", str(MARKET_DATA), "--server", server.url)
         with started("watch", *arguments) as watch:
-            lines_until(watch, "connected")
+            assert "0.35x5" in lines_until(watch, MARKET)[-1]
             more = [logged_on(), snapshot(2, "KXOTHER"), snapshot(3, MARKET), delta(4, MARKET, price="0.41")]
             publish(server, MARKET_DATA, more)
             assert "KXOTHER" not in "".join(lines_until(watch, f"{MARKET} 0.41x5"))

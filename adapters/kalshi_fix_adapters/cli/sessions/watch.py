@@ -285,6 +285,8 @@ class BusBooks(BookView):
         """Show the books of the source."""
         super().__init__(source.books, symbols, depth)
         self._source = source
+        self._unprinted = dict.fromkeys(symbols)
+        """The markets without a printed line."""
 
     @property
     def is_complete(self) -> bool:
@@ -296,7 +298,23 @@ class BusBooks(BookView):
     def apply(self, event: ClientEvent) -> list[str]:
         """Return lines that describe the changes made by an event, which the source has applied."""
         del event
+        for update in self._source.updates:
+            self._unprinted.pop(update.symbol, None)
         return self._describe(self._source.updates)
+
+    def tick(self) -> list[str]:
+        """Return a line for each book that was loaded from a snapshot. In a quiet market, no event
+        follows.
+        """
+        lines = []
+        for symbol in [*self._unprinted]:
+            book = self._books.get(symbol)
+            if book is not None and book.state is not BookState.WAITING:
+                del self._unprinted[symbol]
+                best = f"{_level_text(book.best_bid)} {_level_text(book.best_offer)}"
+                shown = best if book.state is BookState.LIVE else _state_text(book)
+                lines.append(f"{clock()} {printable(symbol)} {shown}")
+        return lines
 
 
 def _level_text(level: Level | None) -> str:
