@@ -51,7 +51,7 @@ class Change:
         return self._days()[0]
 
     @property
-    def settled(self) -> dt.date:
+    def certain_from(self) -> dt.date:
         """The first day on which the change certainly applied.
 
         If only the month is known, this is the first day of the next month.

@@ -10,7 +10,7 @@ from codegen.model import Dialect, Member, Message, Scope
 
 SENDERS = ("client", "venue")
 MANDATORY = ("required", "constant")
-"""Presences with which the field is in every message."""
+"""Presence values of fields that every message contains."""
 
 
 @attrs.frozen

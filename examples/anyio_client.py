@@ -54,11 +54,11 @@ class AnyioAdapter(AsyncAdapter):
     current_task = staticmethod(anyio.get_current_task)
     broken = (anyio.EndOfStream, anyio.BrokenResourceError, OSError)
 
-    async def before(self) -> None:
+    async def before_call(self) -> None:
         """Raise a pending cancellation before a user's call."""
         await anyio.lowlevel.checkpoint_if_cancelled()
 
-    async def after(self) -> None:
+    async def after_call(self) -> None:
         """Let other tasks run after a user's call that succeeded without waiting."""
         await anyio.lowlevel.cancel_shielded_checkpoint()
 

@@ -151,7 +151,7 @@ class Peer:
             ref_seq_num=header.msg_seq_num,
             ref_msg_type=header.msg_type,
             business_reject_reason=BusinessRejectReason.UNSUPPORTED_MESSAGE_TYPE,
-            text=f"{message.NAME} is not served here",
+            text=f"{message.NAME} is not supported",
             default_appl_ver_id=None if self._like_quickfixj else ApplVerID.FIX50SP2,
         )
         self._session.send(refusal, _now(), header_fields=route)

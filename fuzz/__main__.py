@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     replay.add_argument("target", choices=list(TARGETS))
     replay.add_argument("file", nargs="+", type=Path)
     commands.add_parser("seed", help="write the seed corpus")
-    commands.add_parser("cost", help="measure the processor time for hostile inputs of n, 2n and 4n bytes")
+    commands.add_parser("cost", help="measure the CPU time for hostile inputs of n, 2n and 4n bytes")
     memory = commands.add_parser(
         "memory", help="measure the memory that sessions keep for the largest messages"
     )

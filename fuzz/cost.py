@@ -1,8 +1,8 @@
-"""Processor time of hostile inputs: `python -m fuzz cost` measures each construction with n, 2n and 4n bytes.
+"""CPU time of hostile inputs: `python -m fuzz cost` measures each construction with n, 2n and 4n bytes.
 
 From n to 4n bytes, linear time quadruples; quadratic time grows sixteenfold. The measure is the lowest
-processor time of several runs. A time is reported only if it is long enough to measure, and excessive in
-every repetition. All cases together take about 20 seconds."""
+CPU time of several runs. A time is reported only if it is long enough to measure, and excessive in every
+repetition. All cases together take about 20 seconds."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ MAX_GROWTH: Final = 10.0
 MAX_CAREFUL_RATIO: Final = 3.0
 """Maximum time to decode a message, as a multiple of the time that the explainer, the slow decoder, takes."""
 NOTICEABLE_SECONDS: Final = 0.02
-"""Processor time in seconds; inputs of 4n bytes that take no longer are never reported."""
+"""CPU time in seconds; inputs of 4n bytes that take no longer are never reported."""
 _RUNS = 3
 MEASUREMENTS: Final = 3
 """Number of consecutive measurements that must be excessive, because another program may disturb a single
@@ -65,7 +65,7 @@ class Case:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Return the lowest processor time of several runs."""
+    """Return the lowest CPU time of several runs."""
     fastest = float("inf")
     gc.collect()
     for _ in range(_RUNS):

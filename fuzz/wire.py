@@ -142,7 +142,7 @@ def repeats(choices: Choices) -> int:
     return HUGE_COUNT if choices.one_in(64) else choices.pick(REPEAT_COUNTS)
 
 
-def spoil(choices: Choices, fields: Fields, wire: Wire) -> None:
+def change_fields(choices: Choices, fields: Fields, wire: Wire) -> None:
     """Make one random change to the list of fields, which may become empty."""
     at = choices.below(len(fields) + 1) % max(len(fields), 1)
     if not fields:
@@ -177,7 +177,7 @@ def message(choices: Choices, wire: Wire) -> bytes:
     correct."""
     fields = list(choices.pick(wire.large if choices.one_in(LARGE_ODDS) else wire.templates))
     for _ in range(choices.pick(CHANGE_COUNTS)):
-        spoil(choices, fields, wire)
+        change_fields(choices, fields, wire)
     return framed(fields)
 
 

@@ -1,4 +1,4 @@
-"""Benchmarks: (p) publish events over NATS: the processor time of a publisher and a consumer, and delivery to
+"""Benchmarks: (p) publish events over NATS: the CPU time of a publisher and a consumer, and delivery to
 ten consumers."""
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def _at_fixed_rate(case: str, mode: str, rate: int, seconds: float) -> list[Resu
         result(case, "received without a gap, fewest of ten", received, "messages"),
         result(case, "FIX messages per bus message", batch, "messages"),
         result(case, "last received after the last was acknowledged", late, "ms"),
-        result(case, "publisher, processor time of a message", published_us),
-        result(case, "consumer, processor time of a message", consumer_us),
+        result(case, "publisher, CPU time per message", published_us),
+        result(case, "consumer, CPU time per message", consumer_us),
     ]
 
 

@@ -88,7 +88,7 @@ def _third_party_imports(module: str) -> str:
 
 
 def _processor_us(*arguments: str) -> float:
-    """Return the processor time of a process in microseconds, including the time spent in the kernel."""
+    """Return the CPU time of a process in microseconds, including the time spent in the kernel."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     python(*arguments)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -84,7 +84,7 @@ def _received_events(data: Sequence[bytes]) -> Iterator[MessageReceived]:
 
 
 async def costs(bus: Bus, entries: int, count: int, rounds: int) -> dict[str, list[float]]:
-    """Return the processor time per message in each round, in microseconds, by task."""
+    """Return the CPU time per message in each round, in microseconds, by task."""
     data = frames(count, entries)
     events = [*_received_events(data)]
     consumers = [bus.events(CHANNEL), bus.events(CHANNEL, decode=False)]

@@ -99,11 +99,11 @@ class _Host:
         except (OSError, HTTPException, ValueError) as error:
             raise FetchError(f"{url}: {type(error).__name__}: {error}") from None
         if response_headers.get_content_type() == "text/html":
-            raise FetchError(f"{url}: is HTML, not Markdown or XML")
+            raise FetchError(f"{url} is HTML, not Markdown or XML")
         try:
             return data.decode("utf-8"), response_headers
         except UnicodeDecodeError:
-            raise FetchError(f"{url}: is not UTF-8") from None
+            raise FetchError(f"{url} is not UTF-8") from None
 
     def _read(self, answer: HTTPResponse, url: str, maximum: int) -> bytes:
         data = bytearray()
@@ -113,13 +113,13 @@ class _Host:
             # The bytes of all pages are counted while they are read, so an endless page is noticed early.
             self._remaining_bytes -= len(block)
             if len(data) > maximum:
-                raise FetchError(f"{url}: has more than {maximum} bytes")
+                raise FetchError(f"{url} has more than {maximum} bytes")
             if self._remaining_bytes < 0:
                 raise FetchError(f"{url}: all pages together have more than {MAX_TOTAL} bytes")
             if self.now() > self._deadline:
-                raise FetchError(f"{url}: was not received completely within {DEADLINE:.0f} seconds")
+                raise FetchError(f"{url} was not received completely within {DEADLINE:.0f} seconds")
         if answer.length:  # Fewer bytes than Content-Length.
-            raise FetchError(f"{url}: is incomplete; missing bytes: {answer.length}")
+            raise FetchError(f"{url} is incomplete; missing bytes: {answer.length}")
         return bytes(data)
 
 
@@ -133,7 +133,7 @@ class _SameOrigin(HTTPRedirectHandler):
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
         if not _same_origin(urlsplit(newurl), self._index):
-            raise FetchError(f"{req.full_url}: redirects to {newurl}, which has another origin")
+            raise FetchError(f"{req.full_url} redirects to {newurl}, which has another origin")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -146,10 +146,10 @@ def fetch(index: str, spec: SpecIndex, now: Callable[[], float] = time.monotonic
     host = _Host(_address(index), now)
     listed = [path for path in links(host.get(index, MAX_INDEX)[0], index) if _is_relevant(path, spec)]
     if not listed:
-        raise FetchError(f"{index}: lists no page about {spec.dialect.title}")
+        raise FetchError(f"{index} lists no page about {spec.dialect.title}")
     if len(listed) > MAX_PAGES:
         pages = f"{len(listed)} pages about {spec.dialect.title}"
-        raise FetchError(f"{index}: lists {pages}, more than {MAX_PAGES}")
+        raise FetchError(f"{index} lists {pages}, more than {MAX_PAGES}")
     found = []
     for path in listed:
         url = urljoin(index, f"/{path}")
@@ -167,7 +167,7 @@ def fetch_dictionary(url: str, now: Callable[[], float] = time.monotonic) -> Pag
     address = _address(url)
     name = PurePosixPath(address.path).name
     if not _DICTIONARY.fullmatch(name):
-        raise FetchError(f"{url}: does not end with the name of an .xml file")
+        raise FetchError(f"{url} does not end with the name of an .xml file")
     return Page(name, _Host(address, now).get(url, MAX_XML_SIZE)[0])
 
 
@@ -175,7 +175,7 @@ def _address(url: str) -> SplitResult:
     address = urlsplit(url)
     is_safe = address.scheme == "https" or (address.scheme == "http" and _is_local(address))
     if address.hostname is None or not is_safe:
-        raise FetchError(f"{url}: is not an https URL")
+        raise FetchError(f"{url} is not an https URL")
     return address
 
 
@@ -243,7 +243,7 @@ def write(pages: list[Page], out: Path) -> list[Path]:
     try:
         out.mkdir(parents=True, exist_ok=True)
         if any(out.iterdir()):
-            raise FetchError(f"{out}: is not empty")
+            raise FetchError(f"{out} is not empty")
         return write_files({page.path: page.text for page in pages}, out)
     except OSError as error:
         raise FetchError(f"{out}: {error.strerror}") from None

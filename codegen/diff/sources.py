@@ -118,7 +118,7 @@ def _files(path: Path) -> Iterator[Path]:
         return
     found = sorted(each for each in path.rglob("*") if each.suffix.lower() in (*_PAGE_SUFFIXES, ".xml"))
     if not found:
-        raise SourceError(f"{path}: contains no page (.md, .mdx) or dictionary (.xml)")
+        raise SourceError(f"{path} contains no page (.md, .mdx) or dictionary (.xml)")
     yield from found
 
 
@@ -127,7 +127,7 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
     try:
         data = read_bounded(path, MAX_XML_SIZE if suffix == ".xml" else markdown.MAX_PAGE_SIZE)
     except OSError as error:
-        raise SourceError(f"{file}: cannot be read ({error.strerror})") from None
+        raise SourceError(f"{file} cannot be read ({error.strerror})") from None
     except SpecError as error:
         raise SourceError(str(error)) from None
     if suffix == ".xml":
@@ -141,11 +141,11 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
             raise SkippedFile(str(facts[0].location), facts[0].what)
         return Reading(file, DICTIONARY, "", product, data.decode("utf-8", "replace"), tuple(facts))
     if suffix not in _PAGE_SUFFIXES:
-        raise SourceError(f"{file}: neither a page (.md, .mdx) nor a dictionary (.xml)")
+        raise SourceError(f"{file} is neither a page (.md, .mdx) nor a dictionary (.xml)")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        raise SourceError(f"{file}: is not UTF-8") from None
+        raise SourceError(f"{file} is not UTF-8") from None
     addresses = _addresses(text)
     names = [*addresses, *_possible_names(path)]
     own = next((each for each in names if spec.product_of_page(each)), None)

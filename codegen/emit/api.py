@@ -178,10 +178,10 @@ def read(path: Path) -> Api:
         how = "record one with `--release`, or pass a commit with `--against`"
         raise ApiError(f"{path}: no released API has been recorded; {how}") from None
     except (ValueError, AttributeError):
-        raise ApiError(f"{path}: does not contain an API; write one with `--release`") from None
+        raise ApiError(f"{path} does not contain an API; write one with `--release`") from None
     if missing:
         how = "pass the commit of the release with `--against`"
-        raise ApiError(f"{path}: lacks {', '.join(missing)}; {how}")
+        raise ApiError(f"{path} lacks {', '.join(missing)}; {how}")
     return found
 
 

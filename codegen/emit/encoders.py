@@ -124,8 +124,9 @@ class _Body:
         if has_group:
             self.lines.append(f'unknown = format_unknown({unknown}, checked) if {unknown} else ""')
         mandatory = [position for position, member in enumerate(members) if _is_mandatory(member)]
-        # The single string extends to the last mandatory member, and over the coded fields after it. These
-        # need no comparison, because their tables contain a text for None.
+        # The single string extends to the last mandatory member, and includes the fields with a string
+        # codeset that directly follow it. These need no check for None, because their lookup tables map None
+        # to an empty string.
         first = mandatory[-1] + 1 if mandatory else 0
         while first and first < len(members) and _text_codes(members[first]):
             first += 1

@@ -15,7 +15,7 @@ HISTORY = "kalshi_fix_sansio.dialect.history"
 def changes(dialect: Dialect, imports: Imports, package: str) -> list[str]:
     """Return the changes as expressions, ordered by the first day on which each certainly applied."""
     found = dict.fromkeys(_all_changes(dialect, LayoutWriter(imports, package)))
-    in_order = sorted(found, key=lambda each: (each[0].settled, each[1:]))
+    in_order = sorted(found, key=lambda each: (each[0].certain_from, each[1:]))
     return [_expression(*each, imports) for each in in_order]
 
 
@@ -24,10 +24,10 @@ def first_day(dialect: Dialect) -> date:
     return min(change.first_day for change, _, _ in _all_changes(dialect, LayoutWriter(Imports(), "")))
 
 
-def settled_since(dialect: Dialect) -> date | None:
+def certain_from(dialect: Dialect) -> date | None:
     """Return the day from which the dialect is as the spec describes it; None without known changes."""
     found = _all_changes(dialect, LayoutWriter(Imports(), ""))
-    return max((change.settled for change, _, effect in found if effect), default=None)
+    return max((change.certain_from for change, _, effect in found if effect), default=None)
 
 
 def date_expression(day: date, imports: Imports) -> str:
@@ -76,7 +76,7 @@ def _members(
         place = (("block", repr(name)), ("tag", str(field.tag)))
         of_group = None if group is None else group.pedigree.added
         added = member.pedigree.added or of_group or field.pedigree.added
-        if added is not None and (block_added is None or block_added.settled < added.settled):
+        if added is not None and (block_added is None or block_added.certain_from < added.certain_from):
             yield added, f"{what} added", place
         for change, earlier in member.past:
             yield change, f"{what}: {change.note}", (*place, ("old_member", layouts.member(earlier)))
@@ -86,7 +86,7 @@ def _members(
 
 def _expression(change: Change, text: str, effect: tuple[tuple[str, str], ...], imports: Imports) -> str:
     """Return a change as an expression."""
-    days = (date_expression(day, imports) for day in (change.first_day, change.settled))
+    days = (date_expression(day, imports) for day in (change.first_day, change.certain_from))
     return call("Change", *days, text_literal(text.rstrip(".")), **dict(effect))
 
 

@@ -65,7 +65,7 @@ class _Modules:
         if self.dialect.limits:
             yield self._limits()
         yield self._dialect()
-        if history.settled_since(self.dialect) is not None:
+        if history.certain_from(self.dialect) is not None:
             yield self._history()
         yield self._fields()
         yield from self._blocks()
@@ -207,7 +207,7 @@ class _Modules:
         imports.on_one_line(f"{self.package}.layouts.fields", "FIELDS")
         imports.on_one_line(f"{self.package}.sessions", "SESSION_TYPES")
         dialect, logon = self.dialect, self.dialect.logon
-        since = history.settled_since(dialect)
+        since = history.certain_from(dialect)
         context = {
             "since": history.date_expression(since, imports) if since is not None else None,
             "history": repr(f"{self.package}.history.HISTORY"),

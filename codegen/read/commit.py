@@ -27,12 +27,12 @@ def spec_at(commit: str, folder: Path) -> Iterator[Path]:
     """
     inside = _git(folder, "rev-parse", "--show-toplevel", "--show-prefix")
     if inside is None:
-        raise CommitError(f"{folder}: is not in a git repository")
+        raise CommitError(f"{folder} is not in a git repository")
     top, name, *_ = inside.decode().split("\n")
     root = Path(top)
     named = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
     if named is None:
-        raise CommitError(f"{commit}: is neither a file nor a commit of {top}")
+        raise CommitError(f"{commit} is neither a file nor a commit of {top}")
     # All YAML files are written, because `extends` may lead to any folder.
     files = _git(root, "archive", "--format=tar", named.decode().strip(), "--", ":(glob)**/*.yaml")
     with TemporaryDirectory() as temporary:
@@ -41,7 +41,7 @@ def spec_at(commit: str, folder: Path) -> Iterator[Path]:
                 archive.extractall(temporary, filter="data")
         found = Path(temporary) / name
         if not (found / "manifest.yaml").is_file():
-            raise CommitError(f"{commit}: has no {name}manifest.yaml")
+            raise CommitError(f"{commit} has no {name}manifest.yaml")
         try:
             yield found
         except SpecError as error:

@@ -31,8 +31,8 @@ _NOW: Final = Instant(0.0, START)
 
 
 def check(data: bytes) -> None:
-    """No line of a wire log, output of `decode`, repr or exception contains a password or signature that is
-    in its own field, for any surrounding fields and any chunks."""
+    """A password or signature in its proper field never appears in a line of a wire log, output of `decode`,
+    a repr or an exception, whatever the other fields are and however the bytes are split into chunks."""
     choices = Choices(data)
     fields = b"35=A\x0149=a\x0156=b\x0134=1\x0152=20260821-14:03:07\x0198=0\x01108=30"
     for _ in range(1 + choices.below(3)):

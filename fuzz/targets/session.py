@@ -320,7 +320,8 @@ class Player:
         assert not (self.events and isinstance(self.events[-1], SessionEnded)), f"{event} follows the end"
         self.events.append(event)
         if isinstance(event, LoggedOn) and event.reset:
-            # After a reset that is reported only now, earlier messages may still have to be requested.
+            # The event may be reported late: messages sent after the reset but before this Logon may still be
+            # missing.
             self._begin(min(event.logon.header.msg_seq_num, self.session.next_incoming))
         if isinstance(event, MessageReceived):
             number = event.message.header.msg_seq_num
@@ -605,7 +606,7 @@ def _feed_template(player: Player, choices: Choices) -> None:
     chosen_wire = player.setting.wire
     fields = list(choices.pick(chosen_wire.templates))
     for _ in range(choices.below(3)):
-        wire.spoil(choices, fields, chosen_wire)
+        wire.change_fields(choices, fields, chosen_wire)
     if not fields or fields[0][0] != b"35":
         fields.insert(0, (b"35", b"8"))
     body = b"".join(

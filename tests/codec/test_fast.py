@@ -735,7 +735,7 @@ def test_the_number_of_compiled_shapes_is_bounded(
     for body in [body for body in orders_of_different_shapes(60) for _ in range(3)] * 2:
         decode_and_compare(body, codec)
         assert len(codec._compiled._shapes) <= 5
-    assert len(compiled) == 5 * (1 + caching.MAX_CLEARANCES)
+    assert len(compiled) == 5 * (1 + caching.MAX_FLUSHES)
     assert len(codec._compiled._shapes) == 5
 
 
@@ -781,15 +781,15 @@ def test_the_total_size_of_the_patterns_is_bounded(monkeypatch: pytest.MonkeyPat
     most = 0
     for number, body in enumerate(orders_of_different_shapes(60)):
         other = body if number % 2 else body.replace("35=D|", "35=R|").replace("11=a|38=1|", "146=0|")
-        before = cache._clearances
+        before = cache._flushes
         for _ in range(2):
             learn(cache, joined(fields_of(other)))
         kept = sum(len(shape.pattern) for shapes in cache._shapes.values() for shape in shapes)
         assert kept == cache._pattern_size
         most = max(most, kept)
         if decode_fast(cache, other) is None:
-            assert before == caching.MAX_CLEARANCES
-    assert cache._clearances == caching.MAX_CLEARANCES
+            assert before == caching.MAX_FLUSHES
+    assert cache._flushes == caching.MAX_FLUSHES
     assert 1000 < most <= 2000
 
 

@@ -193,7 +193,7 @@ def test_the_history_of_kalshi_begins_with_its_first_version() -> None:
 def test_each_change_to_the_kalshi_dialect_has_an_effect(change: Change) -> None:
     """A change to a block or a tag that does not exist would have no effect."""
     before = DIALECT.as_of(date.fromordinal(change.first_day.toordinal() - 1))
-    after = DIALECT.as_of(change.settled)
+    after = DIALECT.as_of(change.certain_from)
     blocks: list[Any] = [(item.header, item.trailer) for item in (before, after)]
     pairs = [*zip(*blocks, strict=True)]
     pairs += [(before.messages[name].body, after.messages[name].body) for name in DIALECT.messages]

@@ -410,7 +410,7 @@ def test_work_is_linear_if_broken_messages_begin_like_valid_ones(summed_sizes: l
 
 
 def test_work_is_linear_if_a_message_continues_in_the_next_chunk(summed_sizes: list[int]) -> None:
-    """The buffer is trimmed between two messages, the second of which begins inside the first."""
+    """The buffer is trimmed after a broken message, inside which a second message has already begun."""
     for size in (20_000, 80_000):
         end = b"\x0110=000\x01"
         second = b"8=FIXT.1.1\x019=%d\x0135=0\x01" % (len(b"35=0\x01") + len(end) + size + 1)

@@ -166,9 +166,9 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
     """Collect the MsgType and `allow_unknown_codes` of each check that a session requests."""
     found = []
 
-    def recording_checker(layout: Any, place: Any) -> Any:
-        found.append((layout.msg_type, place.allow_unknown_codes))
-        return checker(layout, place)
+    def recording_checker(layout: Any, context: Any) -> Any:
+        found.append((layout.msg_type, context.allow_unknown_codes))
+        return checker(layout, context)
 
     monkeypatch.setattr(send_validator, "checker", recording_checker)
     return found

@@ -152,7 +152,7 @@ def test_a_failure_of_any_store_call_ends_the_session_with_its_reason(role: Role
         assert wired.session.data_to_send() == b""
 
 
-def failing_next(wired: Wired) -> None:
+def fail_next_call(wired: Wired) -> None:
     store = wired.session.store
     assert isinstance(store, FailingStore)
     store.calls = len(store.made)
@@ -170,7 +170,7 @@ def session_on_failing_store(role: Role = Role.INITIATOR, name: str = "KalshiRT"
 def test_events_before_the_failure_are_kept(role: Role) -> None:
     wired = session_on_failing_store(role)
     wired.session.confirm()
-    failing_next(wired)
+    fail_next_call(wired)
     wired.session.receive_data(
         wired.peer.message("9", NEWS) + wired.peer.message("1", "112=x|"), wired.clock.now
     )
@@ -191,7 +191,7 @@ def test_a_call_that_needs_a_number_raises_the_error_immediately(role: Role, cal
         "forward": lambda: wired.session.forward(frame, wired.clock.now),
         "test_request": lambda: wired.session.test_request(wired.clock.now),
     }
-    failing_next(wired)
+    fail_next_call(wired)
     with pytest.raises(SendFailedError, match="nothing was sent: the store failed") as caught:
         calls[call]()
     assert caught.value.__cause__ is wired.session.store_error
@@ -204,7 +204,7 @@ def test_a_call_that_needs_a_number_raises_the_error_immediately(role: Role, cal
 def test_a_failed_commit_holds_back_its_bytes() -> None:
     wired = session_on_failing_store()
     wired.session.send(order("a1"), wired.clock.now)
-    failing_next(wired)
+    fail_next_call(wired)
     assert wired.session.took_number
     assert wired.session.data_to_send() == b""
     assert isinstance(wired.session.store_error, StoreError)
@@ -221,14 +221,14 @@ def test_a_logout_that_cannot_be_committed_is_not_sent(role: Role) -> None:
     wired = session_on_failing_store(role)
     wired.session.receive_data(wired.peer.message("5", ""), wired.clock.now)
     assert wired.session.state is State.CLOSED
-    failing_next(wired)
+    fail_next_call(wired)
     assert wired.session.data_to_send() == b""
     assert [type(event).__name__ for event in wired.session.events()] == ["LogoutReceived", "SessionEnded"]
 
 
 def test_a_failed_confirmation_ends_the_session(role: Role) -> None:
     wired = session_on_failing_store(role)
-    failing_next(wired)
+    fail_next_call(wired)
     wired.session.confirm()
     ended = one(wired.session.events(), SessionEnded)
     assert ended.reason is CloseReason.STORE_FAILED
@@ -240,7 +240,7 @@ def test_a_session_cannot_continue_with_a_failed_store(role: Role, reset: bool) 
     wired = session_on_failing_store(role)
     store = wired.session.store
     assert isinstance(store, FailingStore)
-    failing_next(wired)
+    fail_next_call(wired)
     wired.wait(31)
     assert wired.session.state is State.CLOSED
     store.calls = None
@@ -264,7 +264,7 @@ def test_a_failure_after_the_end_does_not_end_the_session_twice() -> None:
     unknown, ended = wired.cut()
     assert isinstance(unknown, OutcomesUnknown)
     assert isinstance(ended, SessionEnded)
-    failing_next(wired)
+    fail_next_call(wired)
     wired.session.confirm()
     assert wired.session.events() == []
     assert kinds(wired.sent()) == []

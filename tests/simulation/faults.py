@@ -9,13 +9,13 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from kalshi_fix_sansio.errors import LocalProtocolError
-from tests.simulation import exchange, spoil
+from tests.simulation import exchange, wire_changes
 from tests.simulation.disk_shared import SharedDisk
 from tests.simulation.network import BUFFER_SIZE
 from tests.simulation.process import Connection, Point
 from tests.simulation.schedule import Fault, Kind, Side
-from tests.simulation.spoil import Spoiler
 from tests.simulation.venue import REFUSALS
+from tests.simulation.wire_changes import WireChange
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -115,34 +115,34 @@ class Injector:
         return bool(self._world.links)
 
     def _garbage(self, fault: Fault, _: int) -> bool:
-        self._world.conditions[fault.side].spoil.append(spoil.garbage(Random(fault.number)))
+        self._world.conditions[fault.side].changes.append(wire_changes.garbage(Random(fault.number)))
         return True
 
     def _flip(self, fault: Fault, _: int) -> bool:
-        self._world.conditions[fault.side].spoil.append(spoil.flip(Random(fault.number)))
+        self._world.conditions[fault.side].changes.append(wire_changes.flip(Random(fault.number)))
         return True
 
     def _repeat(self, fault: Fault, _: int) -> bool:
         world = self._world
-        again = spoil.repeat(
+        again = wire_changes.repeat(
             Random(fault.number),
             lambda: world.wire.written[fault.side].seen,
             lambda: world.processes[fault.side].now.utc,
         )
-        world.conditions[fault.side].spoil.append(again)
+        world.conditions[fault.side].changes.append(again)
         return True
 
-    def _set_habit(self, fault: Fault, habit: Spoiler) -> bool:
+    def _set_habit(self, fault: Fault, habit: WireChange) -> bool:
         habits = self._world.conditions[fault.side].habits
         habits[fault.kind.value] = habit
         return self._end_later(fault, lambda: habits.pop(fault.kind.value, None))
 
     def _stale(self, fault: Fault, _: int) -> bool:
-        return self._set_habit(fault, spoil.keep_first_times)
+        return self._set_habit(fault, wire_changes.keep_first_times)
 
     def _name(self, fault: Fault, _: int) -> bool:
         name = self._world.other_names[fault.side]
-        return self._set_habit(fault, spoil.rename_sender(name, every_other=fault.number == 1))
+        return self._set_habit(fault, wire_changes.rename_sender(name, every_other=fault.number == 1))
 
     def _full(self, fault: Fault, _: int) -> bool:
         conditions = self._world.conditions[fault.side]

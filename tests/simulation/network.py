@@ -54,7 +54,7 @@ class Conditions:
         self.room = BUFFER_SIZE
         self.cut_after: int | None = None
         """Number of bytes after which the connection dies; None for never."""
-        self.spoil: deque[Callable[[bytes], bytes]] = deque()
+        self.changes: deque[Callable[[bytes], bytes]] = deque()
         """Changes to the next writes, one per write."""
         self.habits: dict[str, Callable[[bytes], bytes]] = {}
         """Current deviations in how this side writes its messages."""
@@ -82,7 +82,7 @@ class Conditions:
         self.split = 0
         self.room = BUFFER_SIZE
         self.cut_after = None
-        self.spoil.clear()
+        self.changes.clear()
         self.habits.clear()
 
 
@@ -110,8 +110,8 @@ class Pipe:
 
     def write(self, data: bytes) -> None:
         conditions = self.conditions
-        if conditions.spoil:
-            data = conditions.spoil.popleft()(data)
+        if conditions.changes:
+            data = conditions.changes.popleft()(data)
         if self.broken or self._closing:
             return
         when = self._last

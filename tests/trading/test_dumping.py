@@ -28,8 +28,10 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.trading import (
     Cash,
     DropCopy,
+    MakerRfq,
     OrderBooks,
     OrderGroups,
+    PendingRequest,
     Positions,
     RfqCreator,
     RfqMaker,
@@ -37,7 +39,15 @@ from kalshi_fix_sansio.trading import (
     Settlement,
     Settlements,
 )
-from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, VERSION, dump_state, keyed_by, loading
+from kalshi_fix_sansio.trading.common.dumping import (
+    NOT_DUMPED,
+    VERSION,
+    dump_row,
+    dump_state,
+    keyed_by,
+    load_row,
+    loading,
+)
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
 from tests.trading.order_flow import NOON, SYMBOL
 from tests.trading.rfq_flow import incoming_rfq
@@ -194,6 +204,19 @@ def test_errors_raised_by_the_reader_are_reported_as_a_damaged_dump() -> None:
         loading(dump_state(State()), State, "Machine") as state,
     ):
         assert state.by_name["b"]
+
+
+@pytest.mark.parametrize(
+    ("dumped", "name"),
+    [
+        (PendingRequest("F", "c", "a", named=True), "named"),
+        (MakerRfq("R1", SYMBOL, shown=True), "shown"),
+    ],
+)
+def test_a_renamed_attribute_keeps_its_name_in_dumps(dumped: attrs.AttrsInstance, name: str) -> None:
+    row = dump_row(dumped)
+    assert row[name] is True
+    assert dump_row(load_row(row, type(dumped))) == row
 
 
 # --- dumps of the machines ------------------------------------------------------------------------------

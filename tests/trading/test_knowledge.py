@@ -103,8 +103,8 @@ LATER_TIME = at(5)
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        (CLEAR.lose(2, NOON, K5, K4), Knowledge(KnowledgeKind.LOSS, 2, NOON, K5, K4)),
-        (LOST.lose(3, LATER_TIME, K6, K6), attrs.evolve(LOST, epoch=3, floor=K6)),
+        (CLEAR.record_loss(2, NOON, K5, K4), Knowledge(KnowledgeKind.LOSS, 2, NOON, K5, K4)),
+        (LOST.record_loss(3, LATER_TIME, K6, K6), attrs.evolve(LOST, epoch=3, floor=K6)),
         (CLEAR.leave_unanswered(2, NOON), Knowledge(KnowledgeKind.LOSS, 2, NOON)),
         (
             LOST.leave_unanswered(3, LATER_TIME),

@@ -220,13 +220,13 @@ def test_the_previous_state_in_an_update_reflects_an_earlier_loss() -> None:
 def applications(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list to which the number of an order is added each time the order applies losses."""
     found: list[int] = []
-    lose = Order.lose
+    record_losses = Order.record_losses
 
     def counted(order: Order, *losses: Any) -> None:
         found.append(order.number)
-        lose(order, *losses)
+        record_losses(order, *losses)
 
-    monkeypatch.setattr(Order, "lose", counted)
+    monkeypatch.setattr(Order, "record_losses", counted)
     return found
 
 

@@ -23,9 +23,9 @@ from kalshi_fix_sansio.dialect.layout import (
     GroupMember,
     Kind,
     Limit,
+    MessageContext,
     MessageLayout,
     OneOf,
-    Place,
     Presence,
     Scope,
     Sender,
@@ -113,7 +113,7 @@ def _anything(member: FieldMember | GroupMember, depth: int) -> st.SearchStrateg
     return st.just([]) | lists | lists.map(ListSubclass) | lists.map(tuple) | odd
 
 
-def places() -> Iterator[tuple[MessageLayout, str, str, Sender]]:
+def contexts() -> Iterator[tuple[MessageLayout, str, str, Sender]]:
     tiny = [("swap", "OE"), ("spot", "OE"), ("swap", "DC")]
     venue = [(p, name) for name, kind in DIALECT.session_types.items() for p in kind.products]
     for dialect, where in ((tiny_dialect.DIALECT, tiny), (DIALECT, venue)):
@@ -131,10 +131,10 @@ def outcome(check: Any, message: Any) -> tuple[Problem, ...] | str:
         return f"{type(error).__name__}: {error}"
 
 
-PLACES = list(places())
+CONTEXTS = list(contexts())
 
 
-def without_guards(layout: BlockLayout, place: Place) -> Check:
+def without_guards(layout: BlockLayout, context: MessageContext) -> Check:
     """Return the checker without the fast paths for values that are obviously valid."""
 
     def call_check(
@@ -145,32 +145,34 @@ def without_guards(layout: BlockLayout, place: Place) -> Check:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiled._Writer, "_value_lines", call_check)
         patch.setattr(compiled, "_lookup_class", lambda _: None)
-        return compile_rules(layout, place)
+        return compile_rules(layout, context)
 
 
 CHECKS: dict[Any, tuple[Check, Check]] = {}
 
 
 @given(
-    st.sampled_from(PLACES).flatmap(lambda place: st.tuples(st.just(place), blocks(place[0].body))),
+    st.sampled_from(CONTEXTS).flatmap(lambda context: st.tuples(st.just(context), blocks(context[0].body))),
     st.booleans(),
 )
 def test_fast_paths_accept_only_valid_values(drawn: tuple[Any, Any], allow_unknown_codes: bool) -> None:
     (layout, name, session, sender), message = drawn
-    place = Place(name, session, sender, layout.msg_type, (), allow_unknown_codes)
-    key = (id(layout), place)
+    context = MessageContext(name, session, sender, layout.msg_type, (), allow_unknown_codes)
+    key = (id(layout), context)
     if key not in CHECKS:
-        CHECKS[key] = compile_rules(layout.body, place), without_guards(layout.body, place)
+        CHECKS[key] = compile_rules(layout.body, context), without_guards(layout.body, context)
     check, expected = CHECKS[key]
     assert outcome(check, message) == outcome(expected, message)
 
 
-@given(st.sampled_from(PLACES).flatmap(lambda place: st.tuples(st.just(place), blocks(place[0].body))))
+@given(
+    st.sampled_from(CONTEXTS).flatmap(lambda context: st.tuples(st.just(context), blocks(context[0].body)))
+)
 def test_the_presence_check_reports_the_same_missing_fields(drawn: tuple[Any, Any]) -> None:
     (layout, name, session, sender), message = drawn
-    place = Place(name, session, sender, layout.msg_type)
-    complete = outcome(block_checker(layout.body, place), message)
-    presence_only = outcome(presence_checker(layout.body, place), message)
+    context = MessageContext(name, session, sender, layout.msg_type)
+    complete = outcome(block_checker(layout.body, context), message)
+    presence_only = outcome(presence_checker(layout.body, context), message)
     if not isinstance(complete, str):
         assert not isinstance(presence_only, str)
         assert set(presence_only) <= set(complete)
@@ -233,7 +235,7 @@ def fields(attribute: str, limits: list[dict[str, Any]]) -> Iterator[FieldLayout
 def check_of(*members: FieldMember | GroupMember, product: str = "") -> Check:
     """Return the compiled check of an order that consists of these members."""
     layout = BlockLayout("Any", tiny_dialect.Order, members, encode=repr)
-    return compile_rules(layout, Place(product, "", Sender.CLIENT))
+    return compile_rules(layout, MessageContext(product, "", Sender.CLIENT))
 
 
 def order(**changes: Any) -> Any:
@@ -250,8 +252,8 @@ def compare_checkers(
 ) -> int:
     """Compare both checkers on all combinations of values; return the number of valid combinations."""
     layout = BlockLayout("Any", tiny_dialect.Order, members, encode=repr, one_of=one_of)
-    place = Place("", "", Sender.CLIENT)
-    check, expected, valid = compile_rules(layout, place), without_guards(layout, place), 0
+    context = MessageContext("", "", Sender.CLIENT)
+    check, expected, valid = compile_rules(layout, context), without_guards(layout, context), 0
     message = order()
     for drawn in product(*pools.values()):
         for attribute, value in zip(pools, drawn, strict=True):
@@ -377,7 +379,7 @@ class SlowPathUsed(AssertionError):
 
 
 def test_a_typical_order_is_validated_only_by_fast_paths(monkeypatch: pytest.MonkeyPatch) -> None:
-    check = compile_rules(tiny_dialect.ORDER.body, Place("swap", "OE", Sender.CLIENT))
+    check = compile_rules(tiny_dialect.ORDER.body, MessageContext("swap", "OE", Sender.CLIENT))
 
     def refuse(*_: object) -> None:
         raise SlowPathUsed

@@ -10,7 +10,7 @@ import pytest
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_venue.config import AccountConfig, CustomerConfig
 from kalshi_fix_venue.exchange import GroupKind, MarketGroup, margin_market, prediction_market
-from kalshi_fix_venue.programme import InitialOrders, InitialPosition, Programme
+from kalshi_fix_venue.schedule import InitialOrders, InitialPosition, Schedule
 from tests.venue.exchange_harness import MARKET, PERP, d
 from tests.venue.venue_harness import accounts, api_key, config
 
@@ -54,7 +54,7 @@ def with_bad_group(*markets: str, kind: GroupKind = GroupKind.MUTUALLY_EXCLUSIVE
 
 def with_initial_position(product: str, owner: str, ticker: str) -> dict[str, Any]:
     entry = InitialPosition(product=product, owner=owner, ticker=ticker, quantity=d(5), price=d("0.4"))
-    return {"programme": Programme(held=(entry,))}
+    return {"schedule": Schedule(held=(entry,))}
 
 
 RESTING_ORDERS = InitialOrders(product="margin", ticker=PERP, middle=d(20), spacing=d(1), levels=1, largest=9)
@@ -112,7 +112,7 @@ RESTING_ORDERS = InitialOrders(product="margin", ticker=PERP, middle=d(20), spac
         (with_bad_group("CUP-A", "CUP-C", kind=GroupKind.DIRECTIONAL), "different shards"),
         (with_groups(GROUP, attrs.evolve(GROUP, name="more")), "in another group"),
         (with_groups(GROUP, GROUP), "defined twice"),
-        # The programme
+        # The schedule
         (
             with_initial_position("prediction", "ann", MARKET),
             "needs a prediction account of 'liquidity', .*; add AccountConfig",
@@ -125,7 +125,7 @@ RESTING_ORDERS = InitialOrders(product="margin", ticker=PERP, middle=d(20), spac
             with_initial_position("margin", "perp", "NO"),
             r"InitialPosition\('NO'\) names an unknown margin market; add it to `markets`",
         ),
-        ({"programme": Programme(resting=(RESTING_ORDERS,))}, "needs a margin account of 'liquidity'"),
+        ({"schedule": Schedule(resting=(RESTING_ORDERS,))}, "needs a margin account of 'liquidity'"),
     ],
 )
 def test_invalid_settings_are_refused(settings: dict[str, Any], problem: str) -> None:

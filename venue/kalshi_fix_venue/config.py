@@ -30,8 +30,8 @@ from kalshi_fix_venue.gateway.drop_copy import MAX_EVENTS
 from kalshi_fix_venue.gateway.market_data import SymbolLimits
 from kalshi_fix_venue.gateway.rfq import ComboCollection, RfqSettings
 from kalshi_fix_venue.liquidity import LIQUIDITY
-from kalshi_fix_venue.pauses import Schedule
-from kalshi_fix_venue.programme import InitialOrders, InitialPosition, Programme
+from kalshi_fix_venue.pauses import PauseSchedule
+from kalshi_fix_venue.schedule import InitialOrders, InitialPosition, Schedule
 
 SCOPES = frozenset({READING_SCOPES[0], TRADING_SCOPES[0]})
 """Default scopes of a key."""
@@ -148,7 +148,7 @@ class VenueConfig:
     """Time zone of the trading day, which ends at midnight."""
     assumptions: Assumptions = attrs.field(factory=Assumptions)
     """Assumptions about behaviour that Kalshi's documents do not specify."""
-    programme: Programme = attrs.field(factory=Programme)
+    schedule: Schedule = attrs.field(factory=Schedule)
     """Orders that rest from `VenueModel.begin` on, and operations scheduled after it."""
     flow: FlowConfig | None = None
     """The simulated traders, who begin with `VenueModel.begin`; None for no traders."""
@@ -160,7 +160,7 @@ class VenueConfig:
     max_past_events: int = MAX_EVENTS
     """Maximum number of order events kept for drop copy, over all accounts of a product. If there are more,
     the oldest are dropped, even before they are too old to be requested."""
-    pauses: Schedule = ()
+    pauses: PauseSchedule = ()
     """Scheduled pauses of the exchange, such as `(MAINTENANCE,)`. None by default, so tests do not depend on
     the day."""
     max_unsent: int = 16 * 1024 * 1024
@@ -172,7 +172,7 @@ class VenueConfig:
 
         Raises:
             ConfigurationError: settings contradict one another. Examples are a key without an account, or
-                a programme with an undefined market.
+                a schedule with an undefined market.
         """
         owners = {(account.owner, account.product) for account in self.accounts}
         named = [*self.markets, *self.fees, *(a.product for a in self.accounts)]
@@ -195,7 +195,7 @@ class VenueConfig:
         self._check_shards()
         self._check_groups()
         self._check_customers()
-        self._check_programme()
+        self._check_schedule()
         ids = [key.key_id for key in self.api_keys]
         for key in self.api_keys:
             if ids.count(key.key_id) > 1:
@@ -307,13 +307,13 @@ class VenueConfig:
                 )
             grouped.update(group.markets)
 
-    def _check_programme(self) -> None:
+    def _check_schedule(self) -> None:
         accounts = {(account.owner, account.product) for account in self.accounts}
         needed: list[tuple[InitialPosition | InitialOrders, tuple[str, ...]]]
-        needed = [(each, (each.owner, LIQUIDITY)) for each in self.programme.held]
-        needed += [(each, (LIQUIDITY,)) for each in self.programme.resting]
+        needed = [(each, (each.owner, LIQUIDITY)) for each in self.schedule.held]
+        needed += [(each, (LIQUIDITY,)) for each in self.schedule.resting]
         for each, owners in needed:
-            subject = f"the programme's {type(each).__name__}({each.ticker!r})"
+            subject = f"the schedule's {type(each).__name__}({each.ticker!r})"
             if all(rules.ticker != each.ticker for rules in self.markets.get(each.product, ())):
                 raise ConfigurationError(
                     f"{subject} names an unknown {each.product} market; add it to `markets`"

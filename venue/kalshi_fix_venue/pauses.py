@@ -81,7 +81,7 @@ MAINTENANCE = WeeklyPause(
     ends=time(MAINTENANCE_WINDOW["end"]),
 )
 """The venue's weekly maintenance: trading is paused, and sessions are logged out at its beginning."""
-Schedule = tuple[WeeklyPause | PauseWindow, ...]
+PauseSchedule = tuple[WeeklyPause | PauseWindow, ...]
 
 
 class Pauses:

@@ -49,8 +49,8 @@ from kalshi_fix_venue.liquidity import LIQUIDITY, liquidity_orders
 from kalshi_fix_venue.operations.base import Answer, Fault, Operation, SessionOperation
 from kalshi_fix_venue.operations.operator import LogOut
 from kalshi_fix_venue.pauses import Pauses, PauseWindow
-from kalshi_fix_venue.programme import Agenda
 from kalshi_fix_venue.rate_limits import RateLimits
+from kalshi_fix_venue.schedule import Agenda
 from kalshi_fix_venue.sessions import admission
 from kalshi_fix_venue.sessions.armed_faults import ArmedFaults
 from kalshi_fix_venue.sessions.connections import Connection, Connections
@@ -117,10 +117,10 @@ class VenueModel:
             for product in PRODUCTS
         }
         self._has_begun = False
-        # The programme and the flow act without a request from a client or an operator.
-        self._agenda = Agenda(config.programme)
+        # The schedule and the flow act without a request from a client or an operator.
+        self._agenda = Agenda(config.schedule)
         self.not_done: list[str] = []
-        """Operations of the programme that failed when they were due, with the reason."""
+        """Operations of the schedule that failed when they were due, with the reason."""
         exchanges = {product: gateway.exchange for product, gateway in self._gateways.items()}
         self._flow = None if config.flow is None else Flow(config.flow, exchanges)
         self._connections = Connections()
@@ -160,7 +160,7 @@ class VenueModel:
         )
 
     def begin(self, now: Instant) -> None:
-        """Open the initial positions, place the resting orders, and start the programme and the simulated
+        """Open the initial positions, place the resting orders, and start the schedule and the simulated
         traders.
 
         Does nothing if the venue has already begun.
@@ -169,7 +169,7 @@ class VenueModel:
         if self._has_begun:
             return
         self._has_begun = True
-        for held in self._config.programme.held:
+        for held in self._config.schedule.held:
             shard = self.exchange(held.product).shard_of(held.ticker)
             # A position needs a counterparty; the liquidity account takes the other side.
             pair = [AccountId(held.owner, shard=shard), AccountId(LIQUIDITY, shard=shard)]
@@ -177,7 +177,7 @@ class VenueModel:
             self.exchange(held.product).preset_position(
                 buyer, seller, held.ticker, held.price, abs(held.quantity)
             )
-        for resting in self._config.programme.resting:
+        for resting in self._config.schedule.resting:
             rules = self.exchange(resting.product).markets[resting.ticker].rules
             for order in liquidity_orders(
                 rules,

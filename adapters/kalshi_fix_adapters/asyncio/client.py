@@ -44,7 +44,7 @@ class _Adapter(AsyncAdapter):
         self._protocol: ClientProtocol | None = None
         """The established connection; None if there is none."""
         self._has_iterated = True
-        """Whether the loop has run an iteration since the last call to `before`."""
+        """Whether the loop has run an iteration since the last call to `before_call`."""
         super().__init__(plan)
 
     @staticmethod
@@ -105,14 +105,14 @@ class _Adapter(AsyncAdapter):
         if self._protocol is not None:
             self._protocol.flush()
 
-    async def before(self) -> None:
+    async def before_call(self) -> None:
         """Yield to other tasks, and to a cancellation, if the loop has run no iteration since the last call
         to this method, which was at least `SLICE` ago.
 
         Otherwise return at once, because an iteration of the loop costs as much as reading a small message,
         and would process received data before the user's message is sent.
         """
-        self.before_due = time.monotonic() + SLICE
+        self.before_call_due = time.monotonic() + SLICE
         if not self._has_iterated:
             await asyncio.sleep(0)
         else:
@@ -149,7 +149,7 @@ class _Adapter(AsyncAdapter):
         # wrong loop if the client is opened again in another one.
         self.users.close()
         self.changes.close()
-        self.before_due, self._has_iterated = 0.0, True
+        self.before_call_due, self._has_iterated = 0.0, True
 
     async def connect(self, attempt: Attempt) -> None:
         """Make one connection, and serve it until it has ended."""

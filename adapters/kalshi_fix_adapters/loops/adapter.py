@@ -67,12 +67,12 @@ class AsyncAdapter(ABC):
         """Notified of other changes that concern the adapter's tasks: a deadline has become earlier, reading
         resumes, or the client ends.
         """
-        self.before_due: float = 0.0
-        """Monotonic time until which users' calls skip `before`. Set by an adapter that needs `before` only
-        from time to time, so that most calls run no additional coroutine.
+        self.before_call_due: float = 0.0
+        """Monotonic time until which users' calls skip `before_call`. Set by an adapter that needs
+        `before_call` only from time to time, so that most calls run no additional coroutine.
         """
-        self.has_after: bool = type(self).after is not AsyncAdapter.after
-        """Whether the adapter overrides `after`. If not, calls skip it, because it would do nothing."""
+        self.has_after_call: bool = type(self).after_call is not AsyncAdapter.after_call
+        """Whether the adapter overrides `after_call`. If not, calls skip it, because it would do nothing."""
         self._timer_at: float | None = None
         """Monotonic time until which `keep_time` waits; None for no limit."""
 
@@ -84,10 +84,10 @@ class AsyncAdapter(ABC):
     """The class that wakes waiting tasks in this loop."""
 
     @abstractmethod
-    async def before(self) -> None:
+    async def before_call(self) -> None:
         """Raise a pending cancellation at the start of a user's call. Other tasks may run in the meantime."""
 
-    async def after(self) -> None:  # noqa: B027 - not needed in every loop
+    async def after_call(self) -> None:  # noqa: B027 - not needed in every loop
         """Yield to other tasks after a user's call that succeeded without waiting, if the loop's conventions
         require it. A cancellation must not take effect here, because the result must reach the user.
         """
@@ -307,20 +307,20 @@ class AsyncAdapter(ABC):
         None after `timeout` seconds.
         """
         now = time.monotonic()
-        if now >= self.before_due:
-            await self.before()
+        if now >= self.before_call_due:
+            await self.before_call()
         # Between a successful `ready` and the return there must be no `await` that can be cancelled, because
         # a taken event would be lost.
         found = ready()
         if found is not None:
-            if self.has_after:
-                await self.after()
+            if self.has_after_call:
+                await self.after_call()
             return found
         left = timeout
         end = None if timeout is None else now + timeout
         while await self.users.wait(left):
             found = ready()
-            # `after` need not be called, because other tasks have run during the wait.
+            # `after_call` need not be called, because other tasks have run during the wait.
             if found is not None:
                 return found
             # Usually the wake-up was for another task.

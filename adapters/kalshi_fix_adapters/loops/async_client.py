@@ -156,16 +156,16 @@ class AsyncClient(ClientBase):
         adapter, core = self._adapter, self._core
         # This is the first step of `AsyncAdapter.wait`. The other steps are only needed if the send must
         # wait.
-        if time.monotonic() >= adapter.before_due:
-            await adapter.before()
+        if time.monotonic() >= adapter.before_call_due:
+            await adapter.before_call()
         # There is no `await` between `send` and `flush`, so a cancellation cannot leave a numbered
         # message unwritten.
         sent = core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
         adapter.flush()
         if sent is None:
             sent = await self._wait_to_send(message, header_fields, allow_unknown_codes, timeout)
-        elif adapter.has_after and not sent[1]:
-            await adapter.after()
+        elif adapter.has_after_call and not sent[1]:
+            await adapter.after_call()
         number, ticket = sent
         if ticket:
             await adapter.wait_shielded(partial(core.is_committed, ticket))

@@ -56,7 +56,7 @@ def connect(dsn: str, **options: Any) -> Connection:
 
 
 @contextlib.contextmanager
-def errors_of(place: object) -> Iterator[None]:
+def converting_errors(place: object) -> Iterator[None]:
     """Convert errors from the database into a StoreError."""
     try:
         yield

@@ -8,7 +8,7 @@ from typing import Any, cast, get_args
 
 import attrs
 
-from kalshi_fix_adapters.store_postgres.connection import connect, errors_of, place_of
+from kalshi_fix_adapters.store_postgres.connection import connect, converting_errors, place_of
 from kalshi_fix_adapters.store_postgres.database import Failover
 from kalshi_fix_adapters.store_postgres.keys import find_store, migrate_store
 from kalshi_fix_adapters.store_postgres.schema import MESSAGES, READ_SESSION, REQUESTS, ROWS, check_version
@@ -59,7 +59,7 @@ class PostgresDatabase:
             StoreError: the store cannot be read.
             KeyChangedError: the store is missing, but another store in the database may be the intended one.
         """
-        with errors_of(self), closing(connect(self.dsn)) as connection:
+        with converting_errors(self), closing(connect(self.dsn)) as connection:
             exists = check_version(connection, self) and find_store(connection, self, self.dsn, owner)
         return self.summary(store_name(owner)) if exists else None
 
@@ -69,7 +69,7 @@ class PostgresDatabase:
         Raises:
             StoreError: the database cannot be read.
         """
-        with errors_of(self), closing(connect(self.dsn)) as connection:
+        with converting_errors(self), closing(connect(self.dsn)) as connection:
             if not check_version(connection, self):
                 return []
             return [row[0] for row in connection.execute("SELECT name FROM kalshi_fix.session ORDER BY name")]
@@ -81,7 +81,7 @@ class PostgresDatabase:
         Raises:
             StoreError: the store does not exist, is damaged, or cannot be read.
         """
-        with errors_of(self), closing(connect(self.dsn)) as connection, connection.transaction():
+        with converting_errors(self), closing(connect(self.dsn)) as connection, connection.transaction():
             # All queries must see the same commit.
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             found = None

@@ -14,8 +14,8 @@ from kalshi_fix_adapters.errors import KeyChangedError
 from kalshi_fix_adapters.store_postgres.connection import (
     acquire,
     connect,
+    converting_errors,
     durable_transaction,
-    errors_of,
     place_of,
 )
 from kalshi_fix_adapters.store_postgres.schema import REQUESTS, ROWS, Connection, check_version
@@ -104,7 +104,7 @@ def migrate_store(dsn: str, name: str, *, key_id: str | None = None, account: st
         StoreError: the store is missing, in use, damaged or cannot be written, or the new name is taken.
     """
     place = place_of(dsn)
-    with errors_of(place), closing(connect(dsn)) as connection:
+    with converting_errors(place), closing(connect(dsn)) as connection:
         if not check_version(connection, place):
             raise StoreError(f"{place} has no store {name}")
         with durable_transaction(connection, place, _LOCK_TIMEOUT):

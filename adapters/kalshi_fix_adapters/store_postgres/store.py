@@ -10,7 +10,7 @@ from typing import Final, get_args
 import attrs
 
 from kalshi_fix_adapters.errors import StoreUnavailableError
-from kalshi_fix_adapters.store_postgres.connection import errors_of, place_of
+from kalshi_fix_adapters.store_postgres.connection import converting_errors, place_of
 from kalshi_fix_adapters.store_postgres.database import Database, Failover
 from kalshi_fix_adapters.stores.durable import CLOSE_TIMEOUT, DurableStore
 from kalshi_fix_adapters.stores.lease import Lease, now
@@ -92,7 +92,7 @@ class PostgresStore(DurableStore):
         self._max_ids = max_messages
         self._lease = Lease(lease, self._renew, self._lose)
         since = now()
-        with errors_of(place):
+        with converting_errors(place):
             self._database = Database(dsn, owner, failover, lease, place)
             self._lease.start(since)
             try:
@@ -227,7 +227,7 @@ class PostgresStore(DurableStore):
 
     def _write(self, pending: Pending) -> None:
         since = now()
-        with errors_of(self._place):
+        with converting_errors(self._place):
             self._database.write(pending, self._retention)
         self._lease.renewed(since)
 

@@ -11,9 +11,9 @@ from datetime import timedelta
 from kalshi_fix_adapters.stores.rows import DamagedRowError, Numbers, microseconds
 
 _BATCH_SIZE = 256
-"""Number of messages, oldest first, that are read and checked at once. Rows are deleted in batches, too,
-because each deletion rewrites a page of the database: expired messages when this many have expired, and
-expired ids when this many ids were added.
+"""Number of messages, oldest first, that are read at a time. It is also the size of the batches in which rows
+are deleted, because each deletion rewrites a page of the database: expired messages are deleted once this
+many have expired, and expired ids once this many ids have been added.
 """
 _MAX_EXPIRED_BYTES = 1024 * 1024
 """Maximum size in bytes of the expired messages that are still stored."""

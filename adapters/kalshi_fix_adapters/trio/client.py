@@ -100,8 +100,8 @@ class _Adapter(AsyncAdapter):
     current_task = staticmethod(trio.lowlevel.current_task)
     users: _Notifier
     changes: _Notifier
-    before = staticmethod(trio.lowlevel.checkpoint_if_cancelled)
-    after = staticmethod(trio.lowlevel.cancel_shielded_checkpoint)
+    before_call = staticmethod(trio.lowlevel.checkpoint_if_cancelled)
+    after_call = staticmethod(trio.lowlevel.cancel_shielded_checkpoint)
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self._token: trio.lowlevel.TrioToken | None = None

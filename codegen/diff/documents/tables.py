@@ -28,12 +28,12 @@ from kalshi_fix_adapters.documents.mistakes import Location
 
 # Arrows, branches and bullets that pages put before the fields of a group, one per level.
 _NESTING_MARK = re.compile(r"\A[\s\u00a0]*((?:[→↳└├│─╰>»•▸*+-]+[\s\u00a0]*)+)")
-# Text of a field in the group of the nearest counter above it.
+# Wording which shows that a field belongs to the group of the nearest counter above it.
 _GROUP_MEMBER = re.compile(
     r"\bgroup (?:field|member)\b|\bone entry per\b|\bentr(?:y|ies) only\b"
     r"|\bfield of the (?:repeating )?group\b"
 )
-# Text of a field in the named group: `inside each NoPartyIDs`, `per 453=NoPartyIDs`.
+# Wording which shows that a field belongs to a named group: `inside each NoPartyIDs`, `per 453=NoPartyIDs`.
 _NAMED_GROUP = re.compile(r"\b(?:inside|within|in|of|per|entry of) (?:each |the |an? )?(?:\d+=)?(No[A-Z]\w+)")
 # Descriptions of counters that the spec does not have yet.
 _COUNTER_WORDS = re.compile(r"repeating group|number of|group counter|no\. of", re.IGNORECASE)
@@ -261,8 +261,9 @@ class _FieldRow:
         known = self.context.vocabulary.kinds.get(tag)
         if known is not None:
             return known == "NUMINGROUP"
-        is_named_so = re.match(r"No[A-Z]", name) is not None
-        return is_named_so and (_COUNTER_WORDS.search(text) is not None or folded(written) == "numingroup")
+        has_counter_name = re.match(r"No[A-Z]", name) is not None
+        is_described = _COUNTER_WORDS.search(text) is not None or folded(written) == "numingroup"
+        return has_counter_name and is_described
 
 
 def _max_entries(text: str) -> int | None:
@@ -315,9 +316,9 @@ def _endpoints(rows: Sequence[_Row], context: Context) -> Iterator[Fact]:
         port = ""
         for role in (role for role in row.roles if role.startswith("host") and row.plain(role)):
             host, _, port = row.plain(role).partition(":")
-            # The role of the host is in the column's heading, else in the text of the row.
-            of = role.removeprefix("host").strip() or row.plain("description")
-            yield HostFact(row.location, environment, of, host, row.plain("target"))
+            # The host's role is in the column's heading, else in the text of the row.
+            host_role = role.removeprefix("host").strip() or row.plain("description")
+            yield HostFact(row.location, environment, host_role, host, row.plain("target"))
         if "target" in row.roles:
             port = row.plain("port") or port
             yield endpoints.session_row(row.plain("target"), port, environment, row.location)

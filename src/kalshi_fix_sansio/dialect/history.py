@@ -36,8 +36,8 @@ class Change(Value):
 
     Attributes:
         first_day: The first day on which the change may have applied.
-        settled: The first day on which the change certainly applied. It differs from `first_day` if only the
-            month of the change is known.
+        certain_from: The first day on which the change certainly applied. It differs from `first_day` if only
+            the month of the change is known.
         text: Description of the change, for display.
         tag: Tag of the member that the change affects; None if it affects the whole message.
         old_member: The member before the change; None if it did not exist.
@@ -45,7 +45,7 @@ class Change(Value):
     """
 
     first_day: date
-    settled: date
+    certain_from: date
     text: str
     block: str = ""
     tag: int | None = None
@@ -59,7 +59,7 @@ class History(Value):
 
     Attributes:
         since: The day from which the changes are known.
-        changes: The changes, sorted by `settled`.
+        changes: The changes, sorted by `certain_from`.
     """
 
     since: date
@@ -69,14 +69,14 @@ class History(Value):
     def dialect_on(self, day: date, latest: Dialect) -> Dialect:
         """Return the dialect as it was on a day; `latest` is the current dialect."""
         effective = [change for change in self.changes if change.block]
-        edges = sorted({edge for change in effective for edge in (change.first_day, change.settled)})
+        edges = sorted({edge for change in effective for edge in (change.first_day, change.certain_from)})
         number = bisect_right(edges, day)
         if number == len(edges):
             return latest
         state = self._states.get(number)
         if state is None:
             since = edges[number - 1] if number else None
-            pending = [change for change in effective if day < change.settled]
+            pending = [change for change in effective if day < change.certain_from]
             state = _EarlierState(day, pending).dialect(latest, since, edges[number])
             self._states[number] = state
         return state
@@ -86,11 +86,11 @@ class History(Value):
         if day < self.since:
             yield f"the dialect before {self.since} is not known"
         for change in self.changes:
-            if change.first_day <= day < change.settled:
+            if change.first_day <= day < change.certain_from:
                 yield f"changed on an unknown day of {change.first_day:%Y-%m}: {change.text}"
             elif day < change.first_day and not change.block:
-                is_month = change.first_day != change.settled
-                when = f"in {change.first_day:%Y-%m}" if is_month else f"on {change.settled}"
+                is_month = change.first_day != change.certain_from
+                when = f"in {change.first_day:%Y-%m}" if is_month else f"on {change.certain_from}"
                 yield f"changed {when}; only a description of the change is known: {change.text}"
 
 
@@ -101,7 +101,7 @@ class _EarlierState:
 
     day: date
     pending: Iterable[Change]
-    """The changes to undo, sorted by `settled`."""
+    """The changes to undo, sorted by `certain_from`."""
 
     def dialect(self, latest: Dialect, since: date | None, until: date) -> Dialect:
         """Return the dialect of the day, which was the same from `since` until `until`."""

@@ -69,7 +69,7 @@ LogonFacts = tuple[tuple[str, str], ...]
 
 
 @attrs.frozen
-class Place:
+class MessageContext:
     """The context in which a message is validated."""
 
     product: str
@@ -114,15 +114,15 @@ class Scope(Value):
             and (self.sender is None or self.sender is sender)
         )
 
-    def covers(self, place: Place) -> bool | None:
-        """Return whether the scope includes a `Place`; None if this depends on a Logon that is unknown."""
-        if not self.matches(place.product, place.session, place.sender):
+    def covers(self, context: MessageContext) -> bool | None:
+        """Return whether the scope includes a context; None if this depends on a Logon that is unknown."""
+        if not self.matches(context.product, context.session, context.sender):
             return False
-        if self.messages and place.msg_type not in self.messages:
+        if self.messages and context.msg_type not in self.messages:
             return False
         if not self.logon:
             return True
-        return None if place.logon is None else _satisfy(dict(place.logon), self.logon)
+        return None if context.logon is None else _satisfy(dict(context.logon), self.logon)
 
 
 def _satisfy(facts: Mapping[str, str], terms: Terms) -> bool:

@@ -128,9 +128,9 @@ class Framer:
         Args:
             begin_string: the FIX version to search for in garbage.
             max_body_length: the largest BodyLength accepted, in bytes; a larger message is skipped.
-            skip_by_check_sum: whether a message with a wrong BodyLength is skipped up to the first CheckSum
-                field after the end according to BodyLength, as some engines do. A valid message that begins
-                before that end is then lost.
+            skip_by_check_sum: whether to skip a message with a wrong BodyLength up to the first CheckSum
+                field at or after the position that BodyLength indicates, as some engines do. A valid message
+                that begins before that position is lost.
         """
         self._start = b"8=%b\x019=" % begin_string.encode("latin-1")
         self._max_body_length = max_body_length
@@ -297,7 +297,8 @@ class Framer:
         return _INCOMPLETE_HEAD.fullmatch(self._buffer, at) is not None
 
     def _check_sum(self, start: int, end: int) -> int:
-        # Bytes that were not summed before are summed without blocks, because most messages are valid.
+        # Sum new bytes directly: most messages are valid, so block sums kept by `Sums` would rarely be used
+        # again.
         if start < self._sums.end:
             return self._sums.total(self._buffer, start, end) & 0xFF
         return byte_sum(self._buffer[start:end]) & 0xFF

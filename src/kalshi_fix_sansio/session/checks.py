@@ -16,7 +16,7 @@ from typing import Any, Final
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import SessionConfig
 from kalshi_fix_sansio.dialect.base import Message
-from kalshi_fix_sansio.dialect.layout import LogonFacts, MessageLayout, Place
+from kalshi_fix_sansio.dialect.layout import LogonFacts, MessageContext, MessageLayout
 from kalshi_fix_sansio.dialect.problems import Problem, Reason
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.scalars import MAX_INT_DIGITS
@@ -122,10 +122,10 @@ class PeerRules(dict[str, tuple[Check, Check]]):
         """Compile the rules of one type of message."""
         config = self._config
         name = config.session_type.name
-        place = Place(config.product, name, config.role.peer, layout.msg_type, self._logon)
+        context = MessageContext(config.product, name, config.role.peer, layout.msg_type, self._logon)
         rules = self[layout.msg_type] = (
-            block_checker(config.dialect.header, place),
-            checker(layout, place),
+            block_checker(config.dialect.header, context),
+            checker(layout, context),
         )
         return rules
 

@@ -12,7 +12,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.dialect.base import Message
-from kalshi_fix_sansio.dialect.layout import LogonFacts, Place, Sender
+from kalshi_fix_sansio.dialect.layout import LogonFacts, MessageContext, Sender
 from kalshi_fix_sansio.dialect.problems import Problem, Reason
 from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
 from kalshi_fix_sansio.events import (
@@ -209,11 +209,13 @@ class Core:
             return ((layout.request[0], request.request_id),)
         return names_of(self.codec.decode(Frame(request.frame)), layout)
 
-    def place(self, sender: Sender, msg_type: str, *, allow_unknown_codes: bool = True) -> Place:
+    def message_context(
+        self, sender: Sender, msg_type: str, *, allow_unknown_codes: bool = True
+    ) -> MessageContext:
         """Return the context in which a message of this type is validated."""
         config = self.config
         name = config.session_type.name
-        return Place(config.product, name, sender, msg_type, self.client_logon, allow_unknown_codes)
+        return MessageContext(config.product, name, sender, msg_type, self.client_logon, allow_unknown_codes)
 
     def learn_logon(self, logon: Message) -> None:
         """Record the settings of the initiator's Logon."""

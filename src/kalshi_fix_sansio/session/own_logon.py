@@ -95,11 +95,11 @@ class OwnLogon:
         if next_expected is not None:
             values[NEXT_EXPECTED] = next_expected
         logon = core.outbound.admin(LOGON, **values)
-        # Record the settings of the Logon before the check, which uses them (`core.place`). An acceptor uses
-        # the settings of the peer's Logon instead.
+        # Record the settings of the Logon before the check, which uses them (`core.message_context`). An
+        # acceptor uses the settings of the peer's Logon instead.
         if config.role is Role.INITIATOR:
             core.learn_logon(logon)
-        problems = checker(layout, core.place(config.role.sender, LOGON))(logon)
+        problems = checker(layout, core.message_context(config.role.sender, LOGON))(logon)
         if problems:
             raise InvalidMessageError("Logon", problems)
         frame = core.codec.encode(logon, header)

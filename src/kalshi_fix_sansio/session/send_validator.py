@@ -136,10 +136,10 @@ class SendValidator:
         if layout.admin:
             raise LocalProtocolError(f"{layout.name} must be sent by the session itself, not by its user")
         sender = config.role.sender
-        place = self._core.place(sender, layout.msg_type, allow_unknown_codes=allow_unknown_codes)
+        context = self._core.message_context(sender, layout.msg_type, allow_unknown_codes=allow_unknown_codes)
         # The dialect defines which types are requests. Only an initiator expects answers to them.
         is_request = config.role is Role.INITIATOR and bool(layout.request)
-        rules = _SendRules(layout, checker(layout, place), is_request)
+        rules = _SendRules(layout, checker(layout, context), is_request)
         self._rules[cls, allow_unknown_codes] = rules
         return rules
 
@@ -153,7 +153,9 @@ class SendValidator:
             if attribute not in self._header_fields:
                 raise LocalProtocolError(f"the header has no attribute {attribute}")
         core = self._core
-        place = core.place(core.config.role.sender, layout.msg_type, allow_unknown_codes=allow_unknown_codes)
+        context = core.message_context(
+            core.config.role.sender, layout.msg_type, allow_unknown_codes=allow_unknown_codes
+        )
         header = core.outbound.header(layout.msg_type, core.store.next_outgoing, _ANY_TIME, fields=fields)
         header.begin_string, header.body_length = core.config.dialect.begin_string, 0  # the codec sets both
-        return block_checker(core.config.dialect.header, place)(header)
+        return block_checker(core.config.dialect.header, context)(header)

@@ -85,7 +85,7 @@ class MessageStore(Protocol):
 
     @property
     def oldest_kept(self) -> int:
-        """The number after that of the last dropped message: no message with this number or a higher one has
+        """One more than the highest MsgSeqNum of the dropped messages, so no message from this number on has
         been dropped.
         """
 

@@ -5,9 +5,9 @@ would reject. A strict session applies the same rules to incoming messages. The 
 They determine where a message may be sent, which members are required, optional or forbidden there,
 conditions between fields, the number of group entries, and limits on values.
 
-For each `Place` (product, session type, side, settings of the Logon), the rules of a layout are compiled once
-into a function that returns the problems. The function is then cached. `compiled` writes the function;
-`rules` determines the rules that apply in a `Place`, and contains the texts of the problems.
+For each `MessageContext` (product, session type, side, settings of the Logon), the rules of a layout are
+compiled once into a function that returns the problems. The function is then cached. `compiled` writes the
+function; `rules` determines the rules that apply in a context, and contains the texts of the problems.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from kalshi_fix_sansio.dialect.layout import (
     Dialect,
     FieldMember,
     LogonFacts,
+    MessageContext,
     MessageLayout,
-    Place,
     Sender,
 )
 from kalshi_fix_sansio.dialect.problems import Problem, Reason
@@ -70,16 +70,16 @@ def validate(
             the venue may add values. `Session.send` uses False by default, because an undefined value is most
             likely a mistake.
     """
-    return checker(layout, Place(product, session, sender, layout.msg_type, logon, allow_unknown_codes))(
-        message
-    )
+    return checker(
+        layout, MessageContext(product, session, sender, layout.msg_type, logon, allow_unknown_codes)
+    )(message)
 
 
-def checker(layout: MessageLayout, place: Place) -> Check:
+def checker(layout: MessageLayout, context: MessageContext) -> Check:
     """Return the function with which `validate` checks messages with this layout in this context, for
     repeated calls.
     """
-    return _lookup(layout, _compile_message_check, place)
+    return _lookup(layout, _compile_message_check, context)
 
 
 def validate_block(
@@ -96,21 +96,21 @@ def validate_block(
 
     `msg_type` is the MsgType (35) of the message, needed only for a header; `logon` is as in `validate`.
     """
-    return block_checker(layout, Place(product, session, sender, msg_type, logon))(block)
+    return block_checker(layout, MessageContext(product, session, sender, msg_type, logon))(block)
 
 
-def block_checker(layout: BlockLayout, place: Place) -> Check:
+def block_checker(layout: BlockLayout, context: MessageContext) -> Check:
     """Return the function with which `validate_block` checks blocks with this layout in this context, for
     repeated calls.
     """
-    return _lookup(layout, compile_rules, place)
+    return _lookup(layout, compile_rules, context)
 
 
-def presence_checker(layout: BlockLayout, place: Place) -> Check:
+def presence_checker(layout: BlockLayout, context: MessageContext) -> Check:
     """Return a check like that of `block_checker`, except that it does not check values: it reports only
     missing and forbidden members.
     """
-    return _lookup(layout, compile_presence, place)
+    return _lookup(layout, compile_presence, context)
 
 
 def logon_facts(dialect: Dialect, logon: Any) -> LogonFacts:
@@ -124,27 +124,29 @@ def logon_facts(dialect: Dialect, logon: Any) -> LogonFacts:
     return tuple(facts)
 
 
-_cached_checks: Final[dict[tuple[int, Place, object], tuple[object, Check]]] = {}
+_cached_checks: Final[dict[tuple[int, MessageContext, object], tuple[object, Check]]] = {}
 
 
-def _lookup(layout: _L, compile_check: Callable[[_L, Place], Check], place: Place) -> Check:
-    """Return the check of a layout at a `Place`, compiled on first use."""
+def _lookup(
+    layout: _L, compile_check: Callable[[_L, MessageContext], Check], context: MessageContext
+) -> Check:
+    """Return the check of a layout in a `MessageContext`, compiled on first use."""
     # The key contains the `id` of the layout, because hashing a layout would visit all its members each time.
-    key = (id(layout), place, compile_check)
+    key = (id(layout), context, compile_check)
     cached = _cached_checks.get(key)
     if cached is None:
         if len(_cached_checks) >= _MAX_CACHED:
             _cached_checks.clear()
         # Keep the layout with its check, because no other layout can have its `id` while it exists.
-        cached = _cached_checks[key] = (layout, compile_check(layout, place))
+        cached = _cached_checks[key] = (layout, compile_check(layout, context))
     return cached[1]
 
 
-def _compile_message_check(layout: MessageLayout, place: Place) -> Check:
-    check = compile_rules(layout.body, place)
-    if layout.allowed(place.product, place.session, place.sender):
+def _compile_message_check(layout: MessageLayout, context: MessageContext) -> Check:
+    check = compile_rules(layout.body, context)
+    if layout.allowed(context.product, context.session, context.sender):
         return check
-    where = f"{place.session} ({place.product})" if place.product else place.session
-    text = f"{layout.name} ({layout.msg_type}) must not be sent by the {place.sender.value} on {where}"
+    where = f"{context.session} ({context.product})" if context.product else context.session
+    text = f"{layout.name} ({layout.msg_type}) must not be sent by the {context.sender.value} on {where}"
     unwanted = Problem(Reason.INVALID_MSG_TYPE, text, 35, layout.msg_type)
     return lambda message: (unwanted, *check(message))

@@ -1,11 +1,12 @@
-"""The compiled check: a generated function that finds all problems, for one layout in one `Place`.
+"""The compiled check: a generated function that finds all problems, for one layout in one `MessageContext`.
 
 Each rule becomes a line that contains a test and the call that adds the problem. For a value, the line
 contains only a fast test that clearly valid values pass, such as ASCII text or a known code. Other values are
 passed to `ValueCheck`, which handles every case. The check of a valid order takes 1.1 µs, compared with 35 µs
 if the rules are interpreted one by one from a list.
 
-The function is generated at run time, because a `Place` includes the settings of the session's Logon.
+The function is generated at run time, because a `MessageContext` includes the settings of the session's
+Logon.
 
 Part of the source for a MarketDataRequest (`m` is the message, `p` the problems, names that begin with `x`
 are entries of `_Writer.names`):
@@ -45,8 +46,8 @@ from kalshi_fix_sansio.dialect.layout import (
     Kind,
     Limit,
     Member,
+    MessageContext,
     OneOf,
-    Place,
     Presence,
 )
 from kalshi_fix_sansio.dialect.limits import MULTIPLE_CODE_TYPES, limit_check, where_words
@@ -61,18 +62,18 @@ _TEXTS: Final = frozenset((Kind.STRING, Kind.CHAR))
 _INTEGERS: Final = frozenset((Kind.INT, Kind.LENGTH, Kind.SEQNUM, Kind.NUMINGROUP))
 
 
-def compile_rules(layout: BlockLayout, place: Place) -> Check:
-    """Compile the check of a block at a `Place`, which takes 1 to 2 ms.
+def compile_rules(layout: BlockLayout, context: MessageContext) -> Check:
+    """Compile the check of a block in a `MessageContext`, which takes 1 to 2 ms.
 
     The check raises EncodeError or TypeError if a condition or a limit refers to a value that cannot be
     encoded.
     """
-    return _compiled(layout, _Writer(place))
+    return _compiled(layout, _Writer(context))
 
 
-def compile_presence(layout: BlockLayout, place: Place) -> Check:
+def compile_presence(layout: BlockLayout, context: MessageContext) -> Check:
     """Compile a check of presence only, which does not check values."""
-    return _compiled(layout, _Writer(place, limits=False))
+    return _compiled(layout, _Writer(context, limits=False))
 
 
 def _compiled(layout: BlockLayout, writer: _Writer) -> Check:
@@ -85,7 +86,7 @@ def _compiled(layout: BlockLayout, writer: _Writer) -> Check:
 class _Writer:
     """Writes the source of a check; `names` contains the objects that the source refers to."""
 
-    place: Place
+    context: MessageContext
     limits: bool = True
     """Whether values are checked, not only presence."""
     names: dict[str, Any] = attrs.field(factory=lambda: {"Decimal": Decimal})
@@ -105,8 +106,8 @@ class _Writer:
         groups: list[str] = []
         for member in layout.members:
             value = f"{at}.{member.attribute}"
-            presence = rules.presence_of(member, self.place)
-            when = rules.conditions_of(member, self.place)
+            presence = rules.presence_of(member, self.context)
+            when = rules.conditions_of(member, self.context)
             # A forbidden member is reported only as forbidden; its value is not checked.
             if when is None or presence is Presence.FORBIDDEN:
                 statement = self._problem(rules.forbidden_problem(member, "must not be sent here"), where)
@@ -123,7 +124,7 @@ class _Writer:
                 limits += self._limits(member, at, where, by_name)
         choices: list[str] = []
         for rule in layout.one_of:
-            if rule.scope.covers(self.place):
+            if rule.scope.covers(self.context):
                 choices += self._choice(rule, at, where, by_name)
         return [*required, *forbidden, *limits, *conditions, *choices, *groups]
 
@@ -138,7 +139,7 @@ class _Writer:
     # --- values -------------------------------------------------------------------------------------
 
     def _limits(self, member: FieldMember, at: str, where: str, by_name: dict[str, Member]) -> list[str]:
-        base, overrides = rules.limits_of(member, self.place)
+        base, overrides = rules.limits_of(member, self.context)
         value_check = self._value_check(member, base, by_name)
         if not overrides and value_check.limit is None:
             return []  # the encoder reports a value that it cannot encode
@@ -173,7 +174,7 @@ class _Writer:
     def _value_check(
         self, member: FieldMember, limits: tuple[Limit, ...], by_name: Mapping[str, Member]
     ) -> rules.ValueCheck:
-        allowed = self.place.allow_unknown_codes
+        allowed = self.context.allow_unknown_codes
         check = limit_check(member.field, *limits, allow_unknown_codes=allowed, siblings=by_name)
         return rules.ValueCheck(member.field, check)
 
@@ -208,7 +209,7 @@ class _Writer:
             and all(_limits_only_values(limit) for limit in limits)
         ):
             # Only the enum members that the limit allows are valid. There is exactly one limit, because at
-            # most one applies in a `Place` (`rules.limits_of`).
+            # most one applies in a `MessageContext` (`rules.limits_of`).
             (limit,) = limits
             allowed = rules.allowed_values(field.codes, member, limit.values)
             guards = [f"v.__class__ is not {self._name(field.codes)}", f"v not in {self._name(allowed)}"]
@@ -256,8 +257,8 @@ class _Writer:
     def _holds(self, condition: Condition, at: str, by_name: dict[str, Member]) -> str:
         """Return the source of an expression that is true if a block satisfies a condition.
 
-        A condition without terms depends only on the `Place`, and holds, because conditions that do not apply
-        in this `Place` were left out.
+        A condition without terms depends only on the `MessageContext`, and holds, because conditions that do
+        not apply in this context were left out.
         """
         terms = [
             self._term(by_name[name], values, f"{at}.{by_name[name].attribute}")
@@ -309,7 +310,7 @@ class _Writer:
         # The names include `at`, so nested groups have different variables.
         entries, entry, number = (f"{letter}{at}{member.tag}" for letter in "gen")
         counted = self._count_lines(member, entries, where, member)
-        base, overrides = rules.limits_of(member, self.place)
+        base, overrides = rules.limits_of(member, self.context)
 
         def check(limit: Limit) -> list[str]:
             return self._count_lines(member, entries, where, limit, f" {where_words(limit.when, by_name)}")

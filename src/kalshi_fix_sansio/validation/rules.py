@@ -1,4 +1,4 @@
-"""The requirements for the members of a layout in a given context (`Place`), and the texts for violations."""
+"""The requirements for the members of a layout in a `MessageContext`, and the texts for violations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kalshi_fix_sansio.dialect.layout import (
     GroupMember,
     Limit,
     Member,
-    Place,
+    MessageContext,
     Presence,
 )
 from kalshi_fix_sansio.dialect.limits import LimitCheck
@@ -34,14 +34,14 @@ MAX_CACHED_DECIMALS: Final = 2048
 # --- requirements in a context -----------------------------------------------------------------------
 
 
-def presence_of(member: Member, place: Place) -> Presence:
+def presence_of(member: Member, context: MessageContext) -> Presence:
     """Return whether a member is required, optional or forbidden in a context, apart from conditions on other
     members.
     """
     presence = member.presence
     # The last rule that applies is used. A rule that depends on an unknown Logon does not apply.
     for rule in member.rules:
-        if rule.scope.covers(place):
+        if rule.scope.covers(context):
             presence = rule.presence
     return presence
 
@@ -59,25 +59,25 @@ class Conditions:
     only_when: tuple[Condition, ...]
 
 
-def conditions_of(member: Member, place: Place) -> Conditions | None:
+def conditions_of(member: Member, context: MessageContext) -> Conditions | None:
     """Return the conditions of a member; None if the member is forbidden regardless of other members.
 
     A condition that depends on an unknown Logon neither requires nor forbids a member.
     """
     # `covers` returns None for a scope that depends on an unknown Logon; such a condition may hold.
-    only = [condition for condition in member.only_when if condition.scope.covers(place) is not False]
+    only = [condition for condition in member.only_when if condition.scope.covers(context) is not False]
     if member.only_when and not only:
         return None
     # If one of these conditions always holds, or may hold (unknown Logon), the others have no effect.
-    unknown = any(condition.scope.covers(place) is None or not condition.terms for condition in only)
+    unknown = any(condition.scope.covers(context) is None or not condition.terms for condition in only)
     return Conditions(
-        tuple(condition for condition in member.required_when if condition.scope.covers(place)),
-        tuple(condition for condition in member.forbidden_when if condition.scope.covers(place)),
+        tuple(condition for condition in member.required_when if condition.scope.covers(context)),
+        tuple(condition for condition in member.forbidden_when if condition.scope.covers(context)),
         () if unknown else tuple(only),
     )
 
 
-def limits_of(member: Member, place: Place) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
+def limits_of(member: Member, context: MessageContext) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
     """Return the limits of a member in this context, as two tuples. The first contains the limit without
     terms, or is empty. The second contains the limits with terms: a limit whose terms hold replaces the one
     without terms, and if the terms of several limits hold, the last of these limits applies. A limit without
@@ -88,7 +88,7 @@ def limits_of(member: Member, place: Place) -> tuple[tuple[Limit, ...], tuple[Li
     overrides: tuple[Limit, ...] = ()
     field = member.counter if isinstance(member, GroupMember) else member.field
     for limit in (*field.limits, *member.limits):
-        applies = limit.when.scope.covers(place)
+        applies = limit.when.scope.covers(context)
         if applies is False:
             continue
         if limit.when.terms and applies:

@@ -57,10 +57,10 @@ async def test_the_checks_for_messages_are_compiled_before_the_first_message_is_
 ) -> None:
     compiled = []
 
-    def compile_and_record(layout: Any, place: Any) -> Any:
-        if place.sender is Sender.CLIENT:
+    def compile_and_record(layout: Any, context: Any) -> Any:
+        if context.sender is Sender.CLIENT:
             compiled.append(layout.msg_type)
-        return checker(layout, place)
+        return checker(layout, context)
 
     monkeypatch.setattr(send_validator, "checker", compile_and_record)
     async with loop.client("KalshiNR", **options(sandbox)) as client:

@@ -232,7 +232,9 @@ def test_replay_uses_the_dialect_of_the_date(tmp_path: Path, recorded: bool) -> 
 # --- logs of the examples in each older dialect
 
 
-STATES = {edge for change in HISTORY.changes if change.block for edge in (change.first_day, change.settled)}
+STATES = {
+    edge for change in HISTORY.changes if change.block for edge in (change.first_day, change.certain_from)
+}
 DAYS = sorted({day for edge in STATES for day in (edge - timedelta(days=1), edge)})
 
 

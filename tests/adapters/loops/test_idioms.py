@@ -67,7 +67,7 @@ def test_calls_that_need_not_wait_let_other_tasks_run_on_asyncio(
                 await client.send(order())
             await client.test_request(30.0)
             monkeypatch.setattr(kalshi_fix_adapters.asyncio.client, "SLICE", seconds)
-            monkeypatch.setattr(client._adapter, "before_due", 0.0)
+            monkeypatch.setattr(client._adapter, "before_call_due", 0.0)
             turn()
             for _ in range(many):
                 await client.receive(0)

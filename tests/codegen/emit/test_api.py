@@ -300,7 +300,7 @@ def commit_all(folder: Path) -> None:
 
 def test_any_spec_can_be_compared_with_any_commit(copy: SpecCopy) -> None:
     outside = run("--spec", copy.spec, "api", "--against", "HEAD")
-    assert (outside.exit_code, outside.output) == (1, f"{copy.spec}: is not in a git repository\n")
+    assert (outside.exit_code, outside.output) == (1, f"{copy.spec} is not in a git repository\n")
     git(copy.folder, "init", "--quiet")
     for change in ("", "      Draught:   {since: 2020-03}\n"):
         if change:
@@ -318,7 +318,7 @@ def test_any_spec_can_be_compared_with_any_commit(copy: SpecCopy) -> None:
     commit_all(copy.folder)
     (copy.spec / "aside.yaml").rename(copy.spec / "manifest.yaml")
     without = run("--spec", copy.spec, "api", "--against", "HEAD")
-    assert "HEAD: has no tests/codegen/harbour/manifest.yaml" in without.output
+    assert "HEAD has no tests/codegen/harbour/manifest.yaml" in without.output
     copy.edit("messages/berths.yaml", "msg_type: U1", "message_type: U1")
     commit_all(copy.folder)
     copy.edit("messages/berths.yaml", "message_type: U1", "msg_type: U1")

@@ -166,7 +166,7 @@ def test_the_facts_of_the_dictionary_are_in_the_spec(old: Path, tmp_path: Path) 
         ("RawData", "optional", None),
         ("ResetSeqNumFlag", "optional", None),
     ]
-    # Symbol is required of Instrument, which is optional.
+    # Symbol is required in Instrument, but Instrument itself is optional.
     assert [(m.field.name, m.presence) for m in messages["IOI"].members] == [
         ("IOIID", "required"),
         ("Symbol", "optional"),

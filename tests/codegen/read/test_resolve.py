@@ -310,7 +310,7 @@ def test_removed_fields_of_a_message_are_resolved(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "first_day", "settled"),
+    ("written", "first_day", "certain_from"),
     [
         ("2026-10-08", date(2026, 10, 8), date(2026, 10, 8)),
         ("2026-10", date(2026, 10, 1), date(2026, 11, 1)),
@@ -318,10 +318,10 @@ def test_removed_fields_of_a_message_are_resolved(tmp_path: Path) -> None:
     ],
 )
 def test_a_change_dated_by_month_certainly_applies_from_the_next_month(
-    written: str, first_day: date, settled: date
+    written: str, first_day: date, certain_from: date
 ) -> None:
     change = model.Change("added", None, written)
-    assert (change.first_day, change.settled) == (first_day, settled)
+    assert (change.first_day, change.certain_from) == (first_day, certain_from)
 
 
 def test_sources_and_reasons_are_part_of_the_model(tmp_path: Path) -> None:

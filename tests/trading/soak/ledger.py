@@ -177,8 +177,12 @@ def compare_uncertain(trader: Trader) -> None:
         if kept.get(order_id) == ledger.get(order_id) or order_id in uncertain:
             continue
         row = ledger.get(order_id) or kept[order_id]
-        # An order with an unknown OrderID may have been sent without an answer.
+        # If only one side has the OrderID, the machines may list the order by its ClOrdID alone, because its
+        # request is unanswered.
         if (order_id in kept and order_id in ledger) or row[0] not in names:
             raise Difference(
-                "an order without uncertainty", order_id, f"kept {kept.get(order_id)}", f"ledger {row}"
+                "an order differs from the ledger but is not listed as uncertain",
+                order_id,
+                f"kept {kept.get(order_id)}",
+                f"ledger {row}",
             )

@@ -73,7 +73,7 @@ MUTANTS = {
     "orders that ignore the requests of an earlier process": caught_by(
         wrap(Orders, "apply", _drop(OutcomesUnknown)),
         "an unanswered request is dropped",
-        "an order without uncertainty",
+        "an order differs from the ledger but is not listed as uncertain",
     ),
     "order groups that ignore the requests of an earlier process": caught_by(
         wrap(OrderGroups, "apply", _drop(OutcomesUnknown)),
@@ -81,7 +81,9 @@ MUTANTS = {
         "an answered order group request is in flight",
     ),
     "orders that do not become uncertain": caught_by(
-        replace(Orders, "_lose_reports", do_nothing), "an order without uncertainty", "orders"
+        replace(Orders, "_record_lost_reports", do_nothing),
+        "an order differs from the ledger but is not listed as uncertain",
+        "orders",
     ),
     "order groups that are not triggered by fills": caught_by(
         wrap(OrderGroup, "_extend", _ignore_limit), "order groups"

@@ -35,7 +35,7 @@ from kalshi_fix_venue.exchange import (
     SetPause,
     SetSettlementBounds,
 )
-from kalshi_fix_venue.exchange.pausing import CLEARING_DELAY
+from kalshi_fix_venue.exchange.pausing import CANCEL_DELAY
 from kalshi_fix_venue.gateway.drop_copy import WINDOW
 from tests.helpers import TAGS, raw
 from tests.venue.exchange_harness import MARKET
@@ -67,7 +67,7 @@ class Dialogue:
 
 FIGURES: dict[str, Any] = {name.lower(): value for name, value in vars(limits).items() if name.isupper()}
 FIGURES |= {field.name: field for field in FIELDS.values()}
-FIGURES["rest_after_close"] = CLEARING_DELAY.total_seconds()
+FIGURES["rest_after_close"] = CANCEL_DELAY.total_seconds()
 FIGURES["past_reports"] = WINDOW.total_seconds()
 """The values that `[[...]]` may contain: limits by name, and fields with their bounds."""
 SETUPS = Path(__file__).parent / "setups"

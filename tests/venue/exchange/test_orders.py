@@ -20,7 +20,7 @@ from kalshi_fix_venue.exchange import (
     margin_market,
 )
 from kalshi_fix_venue.exchange.orders import Order
-from kalshi_fix_venue.exchange.pausing import CLEARING_DELAY
+from kalshi_fix_venue.exchange.pausing import CANCEL_DELAY
 from kalshi_fix_venue.exchange.placing import end_of_day
 from kalshi_fix_venue.exchange.registry import MAX_STALE, OrderRegistry
 from tests.venue.exchange_harness import BUY, EASTERN, MARKET, SELL, START, ExchangeHarness, d, summary
@@ -139,7 +139,7 @@ def test_only_cancels_caused_by_time_are_expiries() -> None:
 def test_an_order_that_expires_before_the_delayed_cancel_is_reported_as_expired(
     harness: ExchangeHarness,
 ) -> None:
-    rest_seconds = int(CLEARING_DELAY.total_seconds())
+    rest_seconds = int(CANCEL_DELAY.total_seconds())
     times = [harness.now.replace(second=rest_seconds + offset) for offset in (-1, 0, 1)]
     for name, time in zip("abc", times, strict=True):
         harness.place("ann", name, BUY, 1, "0.40", tif=GTD, expire=time)
@@ -156,6 +156,6 @@ def test_an_impossible_state_change_changes_nothing(harness: ExchangeHarness) ->
     harness.market_state(MarketState.CLOSED)
     with pytest.raises(ValueError, match="is closed and cannot become inactive"):
         harness.market_state(MarketState.INACTIVE)
-    clearings = dict(harness.exchange.clearings)
+    cancel_times = dict(harness.exchange.cancel_times)
     assert harness.market_state(MarketState.CLOSED) == (), "a second close"
-    assert harness.exchange.clearings == clearings
+    assert harness.exchange.cancel_times == cancel_times

@@ -156,7 +156,7 @@ class Exchange:
         )
         self.markets: Mapping[str, Market] = self._state.markets
         """The markets by ticker; read-only."""
-        self.clearings: Mapping[str, datetime] = self._state.clearings
+        self.cancel_times: Mapping[str, datetime] = self._state.cancel_times
         """Times at which the resting orders of closed markets are cancelled, by ticker; read-only."""
         self.customers: Mapping[str, str] = {
             account.customer: account.owner for account in balances if account.customer
@@ -168,8 +168,8 @@ class Exchange:
         self._latest_exec_ids = {shard: ExecId(0, 0, shard) for shard in self._clocks}
 
     def apply(self, command: Command, now: datetime) -> tuple[Outcome, ...]:
-        """Cancel the orders that have expired by `now` and those of closed markets that are due to be
-        cleared, then execute a command.
+        """Cancel the orders that have expired by `now`, and the orders of closed markets whose cancel time
+        has passed, then execute a command.
 
         Raises:
             ValueError: the command cannot be executed, such as a SetMarketState with an impossible
@@ -247,7 +247,7 @@ class Exchange:
 
     def next_expiry(self) -> datetime | None:
         """Return the next time at which an order expires or the orders of a closed market are cancelled."""
-        times = (self._state.orders.next_expiry(), pausing.next_clearing(self._state))
+        times = (self._state.orders.next_expiry(), pausing.next_cancel_time(self._state))
         return min((at for at in times if at is not None), default=None)
 
     def market_refusal(self, ticker: str) -> RejectCause | None:
@@ -324,9 +324,9 @@ class Exchange:
 
     def _expire(self, batch: Batch) -> None:
         while (at := self.next_expiry()) is not None and at <= batch.now:
-            # An order that expires at the time at which its market is cleared is reported as expired.
+            # An order that expires just when its market's orders are cancelled is reported as expired.
             order = self._state.orders.pop_expired(at)
             if order is not None:
                 self._state.cancel(batch, order, CancelCause.EXPIRED)
             else:
-                pausing.clear_next(self._state, batch)
+                pausing.cancel_next_market(self._state, batch)

@@ -50,10 +50,10 @@ class GroupResults:
         A scalar result of one market does not restrict the results of the others.
         """
         if self.group.kind is GroupKind.DIRECTIONAL:
-            return self._minimum_of_prefixes(nets)
-        return self._minimum_of_single(nets)
+            return self._minimum_if_directional(nets)
+        return self._minimum_if_exclusive(nets)
 
-    def _minimum_of_single(self, nets: Mapping[str, Decimal]) -> Decimal:
+    def _minimum_if_exclusive(self, nets: Mapping[str, Decimal]) -> Decimal:
         """Return the minimum payout if at most one market resolves YES. The long position in that market
         pays, and so do the short positions in all others."""
         results = self.settled.values()
@@ -66,7 +66,7 @@ class GroupResults:
         # The account may have no position in the market that resolves YES, or no market may resolve YES.
         return shorts + min(ZERO, min(nets.values(), default=ZERO))
 
-    def _minimum_of_prefixes(self, nets: Mapping[str, Decimal]) -> Decimal:
+    def _minimum_if_directional(self, nets: Mapping[str, Decimal]) -> Decimal:
         """Return the minimum payout if the markets before some index resolve YES and the others NO, over all
         possible indexes."""
         markets = self.group.markets
@@ -105,8 +105,8 @@ class GroupShare:
         """Return the reserve for closing orders, given as pairs of opening cost and quantity.
 
         Closing a contract returns 1 dollar minus its opening cost, and revokes up to 1 dollar of the advance.
-        So the opening cost is reserved for at most as many contracts as the advance has dollars, the most
-        expensive ones first.
+        So for each dollar of the advance, the opening cost of one contract is reserved, the most expensive
+        contracts first.
         """
         left, reserve = self.collateral_advance, ZERO
         if left:

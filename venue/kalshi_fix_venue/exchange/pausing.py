@@ -21,7 +21,7 @@ _MARKET_CAUSES = {
 }
 """Cancel causes by the new state of a market. The other states end trading, and their cause is
 MARKET_CLOSED."""
-CLEARING_DELAY = timedelta(seconds=5)
+CANCEL_DELAY = timedelta(seconds=5)
 """Time between the close of a market and the cancellation of its resting orders, which cannot be changed in
 between."""
 _NEXT_STATES = {
@@ -90,7 +90,7 @@ def set_market_state(state: ExchangeState, batch: Batch, command: SetMarketState
     """Change a market's state after `check_market_state`.
 
     The start of a halt cancels the orders with CancelOrderOnPause, and its end cancels all orders. A close
-    cancels all orders after `CLEARING_DELAY`. A settlement pays out the positions. Source: Kalshi's
+    cancels all orders after `CANCEL_DELAY`. A settlement pays out the positions. Source: Kalshi's
     page on the lifecycle of markets.
     """
     market = state.markets[command.market]
@@ -104,30 +104,30 @@ def set_market_state(state: ExchangeState, batch: Batch, command: SetMarketState
             time=batch.now, market=market.ticker, state=command.state, previous_state=previous_state
         )
     )
-    # If the market reopens or is determined before its scheduled clearing, `_clear` cancels its orders now.
-    state.clearings.pop(market.ticker, None)
+    # If the market reopens or is determined before its scheduled cancels, its orders are cancelled now.
+    state.cancel_times.pop(market.ticker, None)
     if command.state is MarketState.CLOSED:
-        state.clearings[market.ticker] = batch.now + CLEARING_DELAY
+        state.cancel_times[market.ticker] = batch.now + CANCEL_DELAY
         return
     # A settlement pays the positions, so no order that could change them may still be open.
-    _clear(state, batch, market)
+    _cancel_orders(state, batch, market)
     if command.state is MarketState.SETTLED:
         settling.settle(state, batch, market)
 
 
-def next_clearing(state: ExchangeState) -> datetime | None:
+def next_cancel_time(state: ExchangeState) -> datetime | None:
     """Return the next time at which the orders of a closed market are cancelled."""
-    return min(state.clearings.values(), default=None)
+    return min(state.cancel_times.values(), default=None)
 
 
-def clear_next(state: ExchangeState, batch: Batch) -> None:
-    """Cancel the resting orders of the closed market with the earliest clearing time."""
-    ticker = min(state.clearings, key=state.clearings.__getitem__)
-    del state.clearings[ticker]
-    _clear(state, batch, state.markets[ticker])
+def cancel_next_market(state: ExchangeState, batch: Batch) -> None:
+    """Cancel the resting orders of the closed market whose cancel time is the earliest."""
+    ticker = min(state.cancel_times, key=state.cancel_times.__getitem__)
+    del state.cancel_times[ticker]
+    _cancel_orders(state, batch, state.markets[ticker])
 
 
-def _clear(state: ExchangeState, batch: Batch, market: Market) -> None:
+def _cancel_orders(state: ExchangeState, batch: Batch, market: Market) -> None:
     """Cancel the orders that do not survive the market's new state."""
     halted = market.state is MarketState.INACTIVE
     cause = _MARKET_CAUSES.get(market.state, CancelCause.MARKET_CLOSED)

@@ -76,7 +76,7 @@ class ExchangeState:
     fees_kept: Decimal = ZERO
     """Fees in dollars charged to all accounts, less rebates."""
     pause: PauseState = PauseState.OPEN
-    clearings: dict[str, datetime] = attrs.field(factory=dict)
+    cancel_times: dict[str, datetime] = attrs.field(factory=dict)
     """Times at which the resting orders of closed markets are cancelled, by ticker."""
 
     def clearing_date(self, now: datetime) -> date:

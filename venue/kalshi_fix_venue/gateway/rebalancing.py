@@ -32,8 +32,9 @@ class Rebalancing:
     ) -> None:
         """Rebalance each owner's cash to these percentages by shard, which add up to 100.
 
-        `execute` runs a command on the exchange and returns its reports, including those of orders that
-        expire before it.
+        `execute` runs a command on the exchange and returns the resulting reports and outcomes. These
+        include reports about orders that expired since the last call, whose expiry is processed before the
+        command.
         """
         self._exchange = exchange
         self._execute = execute

@@ -18,8 +18,8 @@ def digest_of(data: bytes) -> str:
 
 
 def state_digest(venue: VenueModel) -> str:
-    """Return the digest of pauses, clearings, markets, books, accounts, open orders, order groups, daily
-    caps, sessions, faults, and steps of the schedule that failed."""
+    """Return the digest of pauses, scheduled cancels, markets, books, accounts, open orders, order groups,
+    daily caps, sessions, faults, and steps of the schedule that failed."""
     state = [_product(venue, product) for product in PRODUCTS]
     listed = [[sorted(each.items()) for each in rows] for rows in (venue.sessions(), venue.faults())]
     return digest_of(repr([state, listed, venue.not_done]).encode())
@@ -29,7 +29,7 @@ def _product(venue: VenueModel, product: str) -> list[Any]:
     exchange = venue.exchange(product)
     return [
         exchange.pause,
-        sorted(exchange.clearings.items()),
+        sorted(exchange.cancel_times.items()),
         [
             [ticker, market.state, market.result, market.settlement_price, market.bounds]
             + [list(exchange.levels(ticker, side)) for side in Side]

@@ -27,10 +27,10 @@ from kalshi_fix_venue.gateway.rfq import ComboCollection, ComboEvent, RfqSetting
 from kalshi_fix_venue.operations import operation
 from kalshi_fix_venue.operations.status import belongs_to_venue
 from kalshi_fix_venue.pauses import MAINTENANCE, WEEKDAYS, WeeklyPause
-from kalshi_fix_venue.programme import InitialPosition, Step
 from kalshi_fix_venue.scenario import schema
 from kalshi_fix_venue.scenario.scenario import MARKETS, OWNER, Keys, Market, Scenario
 from kalshi_fix_venue.scenario.schema import ScenarioFile
+from kalshi_fix_venue.schedule import InitialPosition, Step
 
 MAX_KEYS: Final = 5000
 """Maximum number of API keys of a scenario: creating an RSA key can take most of a second."""

@@ -21,7 +21,7 @@ from kalshi_fix_venue.exchange import (
 from kalshi_fix_venue.flow import FlowConfig
 from kalshi_fix_venue.identities import ClientKey
 from kalshi_fix_venue.liquidity import LIQUIDITY, PARTICIPANT
-from kalshi_fix_venue.programme import InitialOrders, InitialPosition, Programme, Step
+from kalshi_fix_venue.schedule import InitialOrders, InitialPosition, Schedule, Step
 
 OWNER: Final = "you"
 """Name of the default owner."""
@@ -154,7 +154,7 @@ class Scenario:
             },
             accounts=(*self.accounts, *self._venue_accounts()),
             api_keys=tuple(self._api_keys(made)),
-            programme=self._programme(),
+            schedule=self._schedule(),
             flow=self._flow(),
             **self.settings,
         )
@@ -193,7 +193,7 @@ class Scenario:
         traded = {m.rules.ticker: m.middle for markets in self.markets.values() for m in markets}
         return attrs.evolve(self.flow, middles={**traded, **self.flow.middles})
 
-    def _programme(self) -> Programme:
+    def _schedule(self) -> Schedule:
         resting = tuple(
             InitialOrders(
                 product=product,
@@ -207,4 +207,4 @@ class Scenario:
             for market in markets
             if market.levels
         )
-        return Programme(held=self.held, resting=resting, steps=self.steps)
+        return Schedule(held=self.held, resting=resting, steps=self.steps)

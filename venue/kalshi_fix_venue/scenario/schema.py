@@ -45,10 +45,10 @@ from kalshi_fix_venue.operations import OPERATIONS, operation
 from kalshi_fix_venue.operations.base import Operation
 from kalshi_fix_venue.parameters import display_name, parameters
 from kalshi_fix_venue.pauses import WEEKDAYS
-from kalshi_fix_venue.programme import Step
 from kalshi_fix_venue.rate_limits import TIERS
 from kalshi_fix_venue.scenario.duration import DURATION, DURATION_FORMAT, seconds_of
 from kalshi_fix_venue.scenario.scenario import KEYS_EACH, MAX_KEYS_EACH, RESTING_LEVELS
+from kalshi_fix_venue.schedule import Step
 from kalshi_fix_venue.settings import SETTING, Setting
 
 MAX_ENTRIES: Final = 2000

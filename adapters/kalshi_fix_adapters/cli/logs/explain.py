@@ -16,7 +16,7 @@ from kalshi_fix_adapters.logs.reader import LoggedMessage
 from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
 from kalshi_fix_sansio.codec import Codec, FieldNode, Inspection
 from kalshi_fix_sansio.dialect.base import Message
-from kalshi_fix_sansio.dialect.layout import Dialect, MessageLayout, Place, Sender
+from kalshi_fix_sansio.dialect.layout import Dialect, MessageContext, MessageLayout, Sender
 from kalshi_fix_sansio.dialect.problems import Problem, Reason
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import encode_frame
@@ -131,8 +131,8 @@ def _all_checks(
     """
     return tuple(
         (
-            presence_checker(layout.body, Place(product, session, sender, layout.msg_type)),
-            presence_checker(dialect.header, Place(product, session, sender, "")),
+            presence_checker(layout.body, MessageContext(product, session, sender, layout.msg_type)),
+            presence_checker(dialect.header, MessageContext(product, session, sender, "")),
         )
         for product, session, sender in _contexts(layout, sender_id, target_id)
     )

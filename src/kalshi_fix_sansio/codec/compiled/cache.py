@@ -48,7 +48,7 @@ MAX_PATTERN_SIZE: Final = 512 * 1024
 """Maximum total length of the patterns of all shapes, in characters. A shape takes up to about 20 bytes of
 memory per character.
 """
-MAX_CLEARANCES: Final = 3
+MAX_FLUSHES: Final = 3
 """Maximum number of times that all shapes are discarded because they exceed MAX_SHAPES or MAX_PATTERN_SIZE.
 After that, the existing shapes are kept and no others are compiled, which limits the work for any input.
 """
@@ -93,7 +93,7 @@ class DecoderCache:
     """Compiled shapes by `_key` or `_run_key`; empty for a shape that cannot be compiled."""
     _pattern_size: int = 0
     """Total number of characters of the patterns in `_shapes`."""
-    _clearances: int = 0
+    _flushes: int = 0
     _sightings: dict[int, int] = attrs.field(factory=dict)
     """Number of messages read without a compiled decoder, by the `_run_key` of their tags."""
     _length_at: int = attrs.field(init=False)
@@ -219,9 +219,9 @@ class DecoderCache:
         if any(shape.pattern == writer.pattern for shape in known):
             return
         if len(self._shapes) >= MAX_SHAPES or self._pattern_size + size > MAX_PATTERN_SIZE:
-            if self._clearances >= MAX_CLEARANCES:
+            if self._flushes >= MAX_FLUSHES:
                 return
-            self._clearances += 1
+            self._flushes += 1
             self._shapes.clear()
             self._pattern_size, known = 0, ()
         # A cached head refers to a shape. Empty the cache, because the new shape may be faster, and because

@@ -159,16 +159,16 @@ class OrderBooks(Mapping[str, OrderBook]):
             case MessageRejected(message=rejected, problems=problems):
                 return self._handle_own_reject(rejected, problems)
             case GapDetected() | SequenceSkipped() | MessagesLost():
-                return self._lose(StaleReason.GAP)
+                return self._make_stale(StaleReason.GAP)
             # Subscriptions end with their session, so none of their updates can still arrive.
             case SessionEnded():
                 self._requests.clear()
                 self._forgotten.clear()
-                return self._lose(StaleReason.SESSION_ENDED)
+                return self._make_stale(StaleReason.SESSION_ENDED)
             case LoggedOn():
                 # Waiting books stay, because the user may already have requested them on the new session.
                 live = [book.symbol for book in self._books.values() if book.state is BookState.LIVE]
-                return self._lose(StaleReason.NEW_SESSION, live)
+                return self._make_stale(StaleReason.NEW_SESSION, live)
         return []
 
     def dump(self) -> dict[str, Any]:
@@ -371,7 +371,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         if isinstance(message, MarketDataSnapshotFullRefresh):
             for symbol in symbols or ():
                 self._requests.record_snapshot(symbol, has_room=symbol in self._books)
-        return self._lose(StaleReason.MESSAGE_REFUSED, symbols)
+        return self._make_stale(StaleReason.MESSAGE_REFUSED, symbols)
 
     def _handle_request_reject(self, request: MarketDataRequest | None) -> list[BookUpdate]:
         """Handle the refusal of a request; `request` is None if the refused request is unknown."""
@@ -380,9 +380,9 @@ class OrderBooks(Mapping[str, OrderBook]):
             for symbol in self._requests.record_refusal(request)
             if symbol in self._books and self._books[symbol].state is BookState.WAITING
         ]
-        return self._lose(StaleReason.REQUEST_REFUSED, waiting)
+        return self._make_stale(StaleReason.REQUEST_REFUSED, waiting)
 
-    def _lose(self, reason: StaleReason, symbols: Iterable[str] | None = None) -> list[BookUpdate]:
+    def _make_stale(self, reason: StaleReason, symbols: Iterable[str] | None = None) -> list[BookUpdate]:
         """Make these books stale, if they are live or waiting; `symbols` is None for all books."""
         books = [self._books.get(symbol) for symbol in (self._books if symbols is None else symbols)]
         return [

@@ -78,8 +78,9 @@ class OrderGroup:
     _limits: list[Limit] = attrs.field(factory=list, repr=False)
     """Limits that may have been in effect, the oldest first."""
     _fills: list[tuple[datetime, str, Decimal]] = attrs.field(factory=list, repr=False)
-    """Time, key and contracts of fills, oldest first. Two windows of fills are kept, because a late fill may
-    complete a window that ended up to one window ago."""
+    """Time, key and contracts of fills, oldest first. Fills are kept for twice the length of the window,
+    because a late fill may belong to any window that ended within the last window length.
+    """
     _keys: set[str] = attrs.field(factory=set, repr=False)
     """The keys of `_fills`, and of the fills that the last reset removed. Removed fills whose times prove
     that they preceded the reset are left out.
@@ -116,7 +117,7 @@ class OrderGroup:
     _lost_since: datetime | None = attrs.field(default=None, repr=False)
     _lost_until: datetime | None = attrs.field(default=BEGINNING, repr=False)
     """Reports of events between these two times may be missing, or a request may have taken effect between
-    them. `_lost_until` is None while the loss continues.
+    them. `_lost_until` is None while this period has not ended.
     """
     _request_lost: bool = attrs.field(default=False, repr=False)
     """Whether a request about the group has an unknown outcome."""
@@ -334,7 +335,7 @@ class OrderGroup:
             self._drop(settled)
             self._recount()
 
-    def lose(self, since: datetime | None, until: datetime | None, *, request: bool = False) -> None:
+    def record_loss(self, since: datetime | None, until: datetime | None, *, request: bool = False) -> None:
         """Record that reports of events between two times may be missing or, with `request`, that a request
         may have taken effect between them.
         """
@@ -345,7 +346,7 @@ class OrderGroup:
         self._request_lost |= request
 
     def logged_on(self, time: datetime | None) -> None:
-        """End a continuing loss, because a session has logged on."""
+        """End the period in which reports may be missing, because a session has logged on."""
         if self._lost_until is None:
             self._lost_until = time
 
@@ -365,7 +366,7 @@ class OrderGroup:
         self._keys = {key for _, key, _ in self._fills}
         self._fills = [each for each in self._fills if each[1] not in known]
         self._dropped_at = BEGINNING
-        # Losses that occurred before the request was sent no longer count.
+        # Reports that may have been lost before the request was sent no longer affect the state.
         if self._lost_until is not None and self._lost_until <= earliest:
             self.end_loss()
         self._recount()
@@ -384,7 +385,7 @@ class OrderGroup:
             self._recount()
 
     def end_loss(self) -> None:
-        """End all losses: missing reports no longer affect the state."""
+        """Record that reports that may be missing no longer affect the state."""
         self._lost_since, self._lost_until, self._request_lost = None, BEGINNING, False
 
     # --- dump -----------------------------------------------------------------------------------------

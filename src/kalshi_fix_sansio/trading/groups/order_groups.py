@@ -522,9 +522,10 @@ class OrderGroups(Mapping[str, OrderGroup]):
             self._remember(self._by_cl_ord_id, order.cl_ord_id, group_id)
 
     def _mark_outcome_unknown(self, group: OrderGroup, since: datetime | None) -> None:
-        # The venue cannot have executed the request before it was sent, so the loss ends at or after `since`.
+        # The venue cannot have executed the request before it was sent, so the period in which it may have
+        # taken effect ends at or after `since`.
         until = max(filter(None, (self._time, since)), default=None)
-        group.lose(since, None if self._down else until, request=True)
+        group.record_loss(since, None if self._down else until, request=True)
 
     # --- sessions -------------------------------------------------------------------------------------
 
@@ -553,7 +554,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         """Record that reports about orders of these groups may be missing."""
         for group in groups:
             self._update_of(group)
-            group.lose(self._time, None if self._down else self._time)
+            group.record_loss(self._time, None if self._down else self._time)
 
     def _handle_undelivered(self, refused: Any) -> None:
         """Handle a message that the session rejected and did not deliver."""

@@ -64,7 +64,7 @@ class Knowledge:
         """Whether reports about the order may be missing."""
         return self.kind is LOSS or self.kind is NOT_AT_VENUE
 
-    def lose(self, epoch: int, time: datetime | None, begin: ExecKey, last: ExecKey) -> Knowledge:
+    def record_loss(self, epoch: int, time: datetime | None, begin: ExecKey, last: ExecKey) -> Knowledge:
         """Return the knowledge after a loss of reports; `last` is the order's newest report."""
         if self.is_uncertain:
             return attrs.evolve(self, epoch=epoch, floor=last)

@@ -124,7 +124,7 @@ class MassCancels:
             self._touch(found)
             found.state, found.reason = MassCancelState.REFUSED, reason
 
-    def lose(self, epoch: int, since: datetime | None, cl_ord_id: str | None = None) -> None:
+    def record_loss(self, epoch: int, since: datetime | None, cl_ord_id: str | None = None) -> None:
         """Record that the mass cancel with this ClOrdID will not be answered. Without a ClOrdID, record that
         answers and reports for all open mass cancels may be missing.
         """

@@ -153,7 +153,7 @@ class PendingRequest:
         after: The newest report of the order's shard known when the request was sent.
         uncertain_since_epoch: `Orders.epoch` of the event after which no answer is expected; 0 before that.
         since: Time of that event, in UTC: SendingTime (52) of the last message received before it.
-        named: Whether an `OutcomesUnknown` event has listed the request.
+        listed: Whether an `OutcomesUnknown` event has listed the request.
     """
 
     msg_type: str
@@ -164,7 +164,7 @@ class PendingRequest:
     after: ExecKey | None = None
     uncertain_since_epoch: int = 0
     since: datetime | None = None
-    named: bool = False
+    listed: bool = attrs.field(default=False, alias="named")  # dumps contain it as "named"
 
     @property
     def is_unknown(self) -> bool:
@@ -215,7 +215,7 @@ class NewOrderRequest:
     """Whether the venue answered with a Reject (3) or a BusinessMessageReject (j)."""
     missing: bool = False
     """Whether drop copy has no report about the order."""
-    named: bool = False
+    listed: bool = attrs.field(default=False, alias="named")  # dumps contain it as "named"
     """Whether an `OutcomesUnknown` event has listed the request."""
 
 
@@ -357,7 +357,7 @@ class Order:
         if self.is_done:
             return
         uncertain = self._knowledge.is_uncertain
-        self.lose(mark.reports, losses.reports, mark.answers, losses.answers)
+        self.record_losses(mark.reports, losses.reports, mark.answers, losses.answers)
         if self.seen_live or self._placed is not None:
             # The state of an order without a report is certain until the answer to its request may have been
             # lost.
@@ -375,7 +375,7 @@ class Order:
         self.mark, self._knowledge = cohort.mark, CLEAR
         self.indexed_as = OrderState.OPEN
 
-    def lose(self, reports: Loss, epoch: int, answers: Loss | None, answers_epoch: int) -> None:
+    def record_losses(self, reports: Loss, epoch: int, answers: Loss | None, answers_epoch: int) -> None:
         """Apply losses of reports about the order, and of answers to its requests. Called by `Orders`.
 
         `reports` is the first loss of reports, and `epoch` is the epoch of the last one. `answers` and
@@ -384,8 +384,10 @@ class Order:
         if self.last is not None:
             key = self.last.key
             begin = reports.newest.get(key.shard, key)
-            lost = self._knowledge.lose(reports.epoch, reports.time, begin, key)
-            self._knowledge = lost if epoch == reports.epoch else lost.lose(epoch, reports.time, begin, key)
+            known = self._knowledge.record_loss(reports.epoch, reports.time, begin, key)
+            if epoch != reports.epoch:
+                known = known.record_loss(epoch, reports.time, begin, key)
+            self._knowledge = known
         elif answers is not None and self._placed is not None:
             self.leave_unanswered(self._placed, answers.epoch, answers.time)
             self._knowledge = self._knowledge.leave_unanswered(answers_epoch, answers.time)

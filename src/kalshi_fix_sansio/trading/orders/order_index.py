@@ -170,7 +170,7 @@ class OrderIndex:
             for order in self.namesakes(name)
             if order.placed is not None
             and order.placed.cl_ord_id == name
-            and not order.placed.named
+            and not order.placed.listed
             and not _is_answered(order)
         ]
         return min(found, key=_unknown_sort_key, default=None)

@@ -531,7 +531,7 @@ class Orders:
             # The content of the report is unknown, so the order that it names becomes uncertain. If it names
             # no known order, every order becomes uncertain.
             if report.exec_type not in PENDING_TYPES:
-                self._lose_reports(named)
+                self._record_lost_reports(named)
             return
         kept = self._kept
         order = kept.by_id.get(report.order_id)
@@ -803,7 +803,7 @@ class Orders:
                 self.unattributed.keep(request)
             return
         self._kept.begin(order)
-        order.placed.named = True
+        order.placed.listed = True
         if order.state is OrderState.SENT:
             order.leave_unanswered(order.placed, self.epoch, since or self._time)
         self._kept.index(order)  # the next request in the event may be about this order
@@ -817,7 +817,7 @@ class Orders:
                 return
             self._mass_cancels.send(name, set(self._kept.own), dict(self._reports.loaded))
             since = request.sent_at
-        self._mass_cancels.lose(self.epoch, since, name)
+        self._mass_cancels.record_loss(self.epoch, since, name)
 
     def _handle_unknown_change(self, request: OpenRequest, message: _Change | None) -> None:
         found = (
@@ -825,7 +825,7 @@ class Orders:
             if message is None
             else self._find_pending(message)
         )
-        unlisted = [each for each in found if not each[1].named]
+        unlisted = [each for each in found if not each[1].listed]
         if unlisted:
             terms = unlisted[0][1].terms
             order, pending = min(unlisted, key=lambda each: (each[1].terms != terms, not each[1].is_unknown))
@@ -844,7 +844,7 @@ class Orders:
                 return  # reports already show that the request was accepted
             order.pending.append(pending)
         self._kept.begin(order)
-        pending.named = True
+        pending.listed = True
         pending.leave_unanswered(self.epoch, since or self._time)
         self._kept.index(order)
 
@@ -855,7 +855,7 @@ class Orders:
         # On a session type with resends, only a sequence reset loses earlier messages. Without resends,
         # reports may have been lost if this logon follows a session whose end was not applied.
         if event.reset if self._session_type.resend else self._logged_on:
-            self._lose_reports()
+            self._record_lost_reports()
         self._set_logon(event.flags)
         self._logged_on = True
 
@@ -866,11 +866,11 @@ class Orders:
         # With resends, the venue reports the cancels after the next logon; until then the orders are
         # uncertain.
         if cancels or not resend:
-            self._lose_reports(answers=not resend, cancels=cancels)
+            self._record_lost_reports(answers=not resend, cancels=cancels)
 
     def _handle_skipped(self, event: SequenceSkipped) -> None:
         if not event.gap_fill:
-            self._lose_reports()
+            self._record_lost_reports()
 
     def _handle_message_rejected(self, event: MessageRejected) -> None:
         """Handle a message from the venue that this session rejected and did not deliver."""
@@ -879,13 +879,13 @@ class Orders:
             return
         if isinstance(refused, OrderMassCancelReport):
             self.epoch += 1
-            self._mass_cancels.lose(self.epoch, self._time, refused.cl_ord_id)
+            self._mass_cancels.record_loss(self.epoch, self._time, refused.cl_ord_id)
             return
         order_id = getattr(refused, "order_id", None)
         order = self._kept.by_id.get(order_id) if order_id else None
-        self._lose_reports(order)
+        self._record_lost_reports(order)
 
-    def _lose_reports(
+    def _record_lost_reports(
         self, order: Order | None = None, *, answers: bool = True, cancels: bool = False
     ) -> None:
         """Record that reports about an order, or about all orders, may be missing from now on.
@@ -900,11 +900,11 @@ class Orders:
         if order is not None:
             if not order.is_done:
                 self._kept.begin(order)
-                order.lose(loss, loss.epoch, loss, loss.epoch)
+                order.record_losses(loss, loss.epoch, loss, loss.epoch)
             return
         self._losses.add(loss, answers=answers, cancels=cancels)
         if answers:
-            self._mass_cancels.lose(self.epoch, self._time)
+            self._mass_cancels.record_loss(self.epoch, self._time)
         if self._kept.live:
             self._kept.touched.append(OrderUpdate(None, lost=self._kept.live))
 
@@ -1030,7 +1030,7 @@ _HANDLERS: Final[Mapping[type, Callable[[Orders, Any], None]]] = {
     OutcomesUnknown: Orders._handle_outcomes_unknown,
     LoggedOn: Orders._handle_logon,
     SessionEnded: lambda orders, _: orders._handle_end(),
-    MessagesLost: lambda orders, _: orders._lose_reports(),
+    MessagesLost: lambda orders, _: orders._record_lost_reports(),
     SequenceSkipped: Orders._handle_skipped,
     MessageRejected: Orders._handle_message_rejected,
     Message: Orders._record_time,

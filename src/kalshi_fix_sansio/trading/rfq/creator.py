@@ -354,7 +354,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             # reset. The end of a session therefore causes no uncertainty.
             case LoggedOn(reset=reset, flags=flags):
                 if reset:
-                    self._lose_answers()
+                    self._record_lost_answers()
                 self._dollars = flags.get("use_dollars") is True
 
     # --- own requests ---------------------------------------------------------------------------------
@@ -593,7 +593,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             return
         update = self._update_of(acceptance.rfq)
         if report.exec_type == ExecType.REJECTED and leaves_open(report):
-            acceptance.lose(None, self._now)
+            acceptance.record_loss(None, self._now)
             return
         update.answered = acceptance
         acceptance.apply_report(report)
@@ -634,12 +634,13 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
 
     def _handle_unanswered(self, request: OpenRequest, message: Any) -> None:
         # `Orders` already lists every order with an unknown outcome.
-        if not self._lose_request(request, message) and request.msg_type != NewOrderSingle.MSG_TYPE:
+        if not self._mark_request_uncertain(request, message) and request.msg_type != NewOrderSingle.MSG_TYPE:
             self.unattributed.keep(request)
 
-    def _lose_request(self, request: OpenRequest, message: Any) -> bool:
-        """Apply a request that will not be answered. Adopt an unknown request as if it had been passed to
-        `apply`. Return False if the message cannot be matched with a request for quotes.
+    def _mark_request_uncertain(self, request: OpenRequest, message: Any) -> bool:
+        """Mark the outcome of a request as uncertain, because it will not be answered. If the request is not
+        tracked yet, first start to track it, as `apply` does. Return False if the message cannot be matched
+        with a request for quotes.
         """
         if request.msg_type in (AcceptQuote.MSG_TYPE, NewOrderSingle.MSG_TYPE):
             acceptance = self._lost_acceptance(request, message)
@@ -647,7 +648,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
                 return False
             if not acceptance.rfq.has_ended:
                 self._update_of(acceptance.rfq)
-                acceptance.lose(request.sent_at, self._now)
+                acceptance.record_loss(request.sent_at, self._now)
             return True
         if isinstance(message, QuoteRequest):
             known = self._rfqs.get(message.quote_req_id)
@@ -676,27 +677,27 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         by_order = request.msg_type == NewOrderSingle.MSG_TYPE
         return self._find(request.request_id if by_order else None, None if by_order else request.request_id)
 
-    def _lose_answers(self) -> None:
+    def _record_lost_answers(self) -> None:
         for rfq in self._rfqs.values():
             if not rfq.has_ended:
                 self._update_of(rfq)
                 rfq.uncertain_since = rfq.uncertain_since or self._now
                 acceptance = rfq.acceptance
                 if acceptance is not None:
-                    acceptance.lose(None, self._now)
+                    acceptance.record_loss(None, self._now)
 
     def _handle_undelivered(self, refused: Any) -> None:
         if refused is not None and refused.msg_type == ExecutionReport.MSG_TYPE:
             acceptance = self._find(refused.cl_ord_id, None)
             if acceptance is not None and acceptance.may_trade:
                 self._update_of(acceptance.rfq)
-                acceptance.lose(None, self._now)
+                acceptance.record_loss(None, self._now)
         elif refused is None or refused.msg_type in _ANSWERS:
-            self._lose_answers()
+            self._record_lost_answers()
 
     def _handle_overdue(self, deal: Acceptance) -> None:
         self._update_of(deal.rfq)
-        deal.lose(None, self._now)
+        deal.record_loss(None, self._now)
 
     def _deadline(self, rfq: CreatorRfq, status: Any, now: datetime) -> datetime:
         windows = self._windows(volatile=rfq.collection is not None or rfq.symbol in self._volatile_symbols)

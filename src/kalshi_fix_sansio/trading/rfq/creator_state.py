@@ -114,7 +114,8 @@ class Acceptance(Deal):
         cum_qty: Filled contracts of its order, according to the reports received.
         text: The reason why the acceptance or its order was refused.
         facts: Facts that messages have established about it.
-        preceding: The newest reports, and the latest time, known to precede its order.
+        preceding: The newest reports, and the latest time, that are known to be earlier than the resulting
+            order.
         uncertain_since: Time since which messages about it may have been lost, in UTC; None while it is
             certain.
     """

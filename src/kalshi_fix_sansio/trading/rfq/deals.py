@@ -47,7 +47,7 @@ class Deal:
     preceding: PrecedingReports = attrs.field(factory=PrecedingReports, kw_only=True, repr=False)
     uncertain_since: datetime | None = attrs.field(default=None, kw_only=True, repr=False)
 
-    def lose(self, since: datetime | None, now: datetime | None) -> None:
+    def record_loss(self, since: datetime | None, now: datetime | None) -> None:
         """Record that messages about the deal may have been lost since `since` or, if that is None, since
         `now`.
         """

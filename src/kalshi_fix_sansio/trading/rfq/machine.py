@@ -187,7 +187,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
                 for request, decoded in self.unattributed.read(message):
                     self._handle_unanswered(request, decoded)
             case MessagesLost() | SequenceSkipped(gap_fill=False):
-                self._lose_answers()
+                self._record_lost_answers()
             # If the venue will resend a rejected message, the message is applied when it is redelivered.
             case MessageRejected(will_be_resent=False, message=refused):
                 self._handle_undelivered(refused)
@@ -222,7 +222,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
         """
 
     @abstractmethod
-    def _lose_answers(self) -> None:
+    def _record_lost_answers(self) -> None:
         """Record that answers about any request or quote may be lost."""
 
     def _handle_range(self, covered: DropCopyRange) -> None:

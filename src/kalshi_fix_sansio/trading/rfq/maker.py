@@ -281,11 +281,11 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             case LoggedOn(flags=flags):
                 # KalshiRFQ has no resends, so messages in transit at the end of a session are lost.
                 if self._logged_on:  # the end of the previous session was not reported
-                    self._lose_answers()
+                    self._record_lost_answers()
                 self._logged_on, self._dollars = True, flags.get("use_dollars") is True
             case SessionEnded():
                 self._logged_on = False
-                self._lose_answers()
+                self._record_lost_answers()
 
     # --- requests -------------------------------------------------------------------------------------
 
@@ -297,7 +297,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             return
         entry = request.related_sym[0]
         rfq = self._rfq_of(request.quote_req_id, entry.symbol)
-        if rfq is None or rfq.shown:
+        if rfq is None or rfq.terms_received:
             return
         rfq.symbol = entry.symbol
         rfq.contracts, rfq.cash = entry.order_qty or None, entry.cash_order_qty
@@ -309,7 +309,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         update = self._update_of(rfq, None)
         # Set before the callback is called: if `quote` raises, it must not be called again for the same
         # request.
-        rfq.shown = True
+        rfq.terms_received = True
         # The request may have ended already, or the user may have sent a quote for it without the callback.
         if rfq.is_closed or rfq.quotes:
             return
@@ -618,7 +618,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             return
         if isinstance(message, QuoteConfirm | QuoteCancel):
             self._handle_own_request(message, sent_earlier=True)
-        self._lose_answers([quote.quote_id], request.sent_at)
+        self._record_lost_answers([quote.quote_id], request.sent_at)
 
     def _adopt(self, message: Quote) -> MakerQuote | None:
         try:
@@ -630,14 +630,14 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             self._updates[quote.rfq.rfq_id, quote.quote_id] = MakerUpdate(quote.rfq, quote)
         return quote
 
-    def _lose_answers(self, quote_ids: list[str] | None = None, since: datetime | None = None) -> None:
+    def _record_lost_answers(self, quote_ids: list[str] | None = None, since: datetime | None = None) -> None:
         """Record that messages about these quotes, or about any quote, may have been lost."""
         known = self._quotes.values() if quote_ids is None else map(self._quotes.get, quote_ids)
         for quote in known:
             if quote is not None and quote.state in _ACTIVE_STATES:
                 self._update_of(quote.rfq, quote)
                 quote.canceling = False
-                quote.lose(since, self._now)
+                quote.record_loss(since, self._now)
 
     def _handle_overdue(self, deal: MakerQuote) -> None:
         self._update_of(deal.rfq, deal)
@@ -645,16 +645,16 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             deal.facts.add(Fact.LAPSED)
             self._reindex(deal.rfq, deal)
         else:
-            deal.lose(None, self._now)
+            deal.record_loss(None, self._now)
 
     def _handle_undelivered(self, refused: Any) -> None:
         # A message that could not be decoded may concern any quote.
         if refused is None:
-            self._lose_answers()
+            self._record_lost_answers()
         elif refused.msg_type == ExecutionReport.MSG_TYPE:
-            self._lose_answers([_quote_id(refused)])
+            self._record_lost_answers([_quote_id(refused)])
         elif refused.msg_type in _ANSWERS:
-            self._lose_answers([refused.quote_id] if refused.quote_id else None)
+            self._record_lost_answers([refused.quote_id] if refused.quote_id else None)
 
     # --- indexes and updates --------------------------------------------------------------------------
 
@@ -719,7 +719,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         for quote in self._quotes.values():
             self._reindex(quote.rfq, quote)
         if state.logged_on:
-            self._lose_answers()
+            self._record_lost_answers()
         return self._take_updates()
 
 

@@ -109,8 +109,8 @@ class MakerRfq:
         high_volatility: Whether it is a high volatility market, with less time to confirm.
         is_closed: Whether the venue has reported the end of the request.
         quotes: The maker's latest quotes by QuoteID, the oldest first.
-        shown: Whether its terms have been received. If they are redelivered, `RfqMaker` does not call the
-            `quote` callback again.
+        terms_received: Whether its terms have been received. If they are redelivered, `RfqMaker` does not
+            call the `quote` callback again.
     """
 
     rfq_id: str
@@ -124,7 +124,9 @@ class MakerRfq:
     high_volatility: bool = False
     is_closed: bool = False
     quotes: dict[str, MakerQuote] = attrs.field(factory=dict, repr=False, metadata=keyed_by("quote_id"))
-    shown: bool = attrs.field(default=False, repr=False)
+    terms_received: bool = attrs.field(
+        default=False, repr=False, alias="shown"
+    )  # dumps contain it as "shown"
 
     @property
     def quote(self) -> MakerQuote | None:
@@ -148,7 +150,8 @@ class MakerQuote(Deal):
         cum_qty: Filled contracts of its order, according to the reports received.
         text: The reason why the quote, its confirmation or its cancel was refused.
         facts: Facts that messages have established about the quote.
-        preceding: The newest reports, and the latest time, known to precede its order.
+        preceding: The newest reports, and the latest time, that are known to be earlier than the resulting
+            order.
         uncertain_since: Time since which answers about the quote may have been lost, in UTC; None while the
             quote is certain.
         sizes: Contracts of bid and offer, as reported by the venue.

@@ -17,7 +17,7 @@ from kalshi_fix_sansio.dialect.layout import (
     Kind,
     Limit,
     LogonFacts,
-    Place,
+    MessageContext,
     Presence,
     Scope,
     Sender,
@@ -42,8 +42,8 @@ def problems_of(
     Text."""
     neighbours = tuple(FieldMember(FIELDS[tag]) for tag in (54, 58) if tag != member.tag)
     layout = BlockLayout("Any", Order, (member, *neighbours), encode=repr)
-    place = attrs.evolve(Place("swap", "OE", Sender.CLIENT, "D", logon), **changes)
-    return "; ".join(map(str, block_checker(layout, place)(message)))
+    context = attrs.evolve(MessageContext("swap", "OE", Sender.CLIENT, "D", logon), **changes)
+    return "; ".join(map(str, block_checker(layout, context)(message)))
 
 
 def order_with_price(price: Any, **values: Any) -> Order:
@@ -185,8 +185,8 @@ def test_conditions_on_a_logon_have_several_forms(
     values: tuple[str, ...] | None, facts: LogonFacts, covered: bool
 ) -> None:
     logon_scope = Scope(logon=(("NewFlag", values),))
-    assert logon_scope.covers(Place("swap", "OE", Sender.CLIENT, "D", facts)) is covered
-    assert logon_scope.covers(Place("swap", "OE", Sender.CLIENT)) is None
+    assert logon_scope.covers(MessageContext("swap", "OE", Sender.CLIENT, "D", facts)) is covered
+    assert logon_scope.covers(MessageContext("swap", "OE", Sender.CLIENT)) is None
     words = limit_words(Limit(Condition(scope=logon_scope), max_length=3, pattern="x"))
     assert words.startswith("at most 3 characters, the form x with NewFlag ")
 

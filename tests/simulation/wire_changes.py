@@ -16,7 +16,7 @@ from kalshi_fix_sansio import scalars
 from kalshi_fix_sansio.framing import encode_frame
 from tests.simulation.wire import ADMIN, Fields, frames
 
-Spoiler = Callable[[bytes], bytes]
+WireChange = Callable[[bytes], bytes]
 _FIELD = re.compile(rb"(\d+)=([^\x01]*)\x01")
 _ENVELOPE = frozenset({b"8", b"9", b"10"})
 """Fields that encode_frame writes."""
@@ -29,7 +29,7 @@ _HEADS = (
 )
 
 
-def garbage(random: Random) -> Spoiler:
+def garbage(random: Random) -> WireChange:
     """Insert random bytes into a write, between messages or inside one."""
 
     def act(data: bytes) -> bytes:
@@ -40,7 +40,7 @@ def garbage(random: Random) -> Spoiler:
     return act
 
 
-def flip(random: Random) -> Spoiler:
+def flip(random: Random) -> WireChange:
     """Change one byte of a write."""
 
     def act(data: bytes) -> bytes:
@@ -50,7 +50,9 @@ def flip(random: Random) -> Spoiler:
     return act
 
 
-def repeat(random: Random, seen: Callable[[], Mapping[int, bytes]], utc: Callable[[], datetime]) -> Spoiler:
+def repeat(
+    random: Random, seen: Callable[[], Mapping[int, bytes]], utc: Callable[[], datetime]
+) -> WireChange:
     """Insert an earlier application message, like a peer that resends more than was requested."""
 
     def act(data: bytes) -> bytes:
@@ -73,7 +75,7 @@ def _keep_first_time(frame: bytes) -> bytes:
     return _framed([(tag, values[b"122"] if tag == b"52" else value) for tag, value in fields])
 
 
-def rename_sender(name: bytes, *, every_other: bool) -> Spoiler:
+def rename_sender(name: bytes, *, every_other: bool) -> WireChange:
     """Set this SenderCompID in every message, or in every other one. A client always logs on with its own
     name."""
     uses_own_name = False

@@ -51,7 +51,7 @@ class Step:
 
 
 @attrs.frozen(kw_only=True)
-class Programme:
+class Schedule:
     """The activity of a venue that no client requests."""
 
     held: tuple[InitialPosition, ...] = ()
@@ -63,11 +63,11 @@ class Programme:
 
 
 class Agenda:
-    """The steps of a programme that have not been performed yet."""
+    """The steps of a schedule that have not been performed yet."""
 
-    def __init__(self, programme: Programme) -> None:
+    def __init__(self, schedule: Schedule) -> None:
         """Create an agenda that performs no step until `begin` is called."""
-        self._steps = deque(sorted(programme.steps, key=lambda step: step.after))
+        self._steps = deque(sorted(schedule.steps, key=lambda step: step.after))
         self._start: float | None = None
 
     def begin(self, now: Instant) -> None:
