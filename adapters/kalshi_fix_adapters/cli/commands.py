@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import INTERRUPTED, PIPE_CLOSED, sentence
+from kalshi_fix_adapters.cli.kit.failures import INTERRUPTED, PIPE_CLOSED, CommandError, sentence
 from kalshi_fix_adapters.cli.kit.subcommand import Subcommand
 
 _OWN_COMMANDS: Mapping[str, Subcommand] = {
@@ -92,11 +92,13 @@ class _Subcommands(click.Group):
             sys.stdout.flush()
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
-        except BrokenPipeError:
+        except OSError as error:
             # Redirect the output, because otherwise Python would fail again when it flushes its buffers at
             # exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(PIPE_CLOSED)
+            if isinstance(error, BrokenPipeError):
+                ctx.exit(PIPE_CLOSED)
+            raise CommandError(f"the output cannot be written: {error.strerror}") from None
         return result
 
     def list_commands(self, ctx: click.Context) -> list[str]:

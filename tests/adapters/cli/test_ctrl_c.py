@@ -1,8 +1,10 @@
-"""Ctrl-C ends every long-running subcommand with status 130 and no message."""
+"""Ctrl-C ends every long-running subcommand with status 130 and no message; failures of the output."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -10,11 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.adapters.cli.order_logs import ORDERS
-from tests.adapters.cli.pipes import PipedProcess, interrupt, started
+from tests.adapters.cli.pipes import COMMAND, PipedProcess, interrupt, started
 from tests.adapters.cli.terminals import PATIENCE, Terminal, plain
 from tests.adapters.net.peers import keep_silent, listening
 
 MARKET = "KXHIGHNY-26DEC31-B50"
+FULL = Path("/dev/full")
+"""A device on which every write fails."""
+NOT_WRITTEN = "the request was sent, but its outcome cannot be written (No space left on device): "
 LONG_LOG_REPETITIONS = 120
 """Number of repetitions of `LARGE_LOG` that take a few seconds to read."""
 LARGE_LOG = ORDERS * (512 * 1024 // len(ORDERS))
@@ -154,3 +159,35 @@ def test_the_command_ends_as_if_by_sigpipe_when_the_reader_closes_the_pipe(
             process.stdin.write(LARGE_LOG)
         assert process.stderr.read() == b""
         assert process.wait(PATIENCE) == 141
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="the system has no device that is always full")
+@pytest.mark.parametrize(
+    ("arguments", "status", "error"),
+    [
+        (("spec", "55"), 1, "the output cannot be written: No space left on device"),
+        (
+            ("order", "buy", MARKET, "1", "0.10", "--yes"),
+            3,
+            f"{NOT_WRITTEN}open 1.00 contracts at 0.1000 dollars",
+        ),
+        (
+            ("order", "buy", "NOPE", "1", "0.10", "--yes"),
+            3,
+            f"{NOT_WRITTEN}refused MARKET_NOT_FOUND: No market has this symbol.",
+        ),
+    ],
+)
+def test_a_full_disk_is_reported_in_one_sentence(
+    environ: dict[str, str], arguments: tuple[str, ...], status: int, error: str
+) -> None:
+    with FULL.open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, *COMMAND, *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **environ},
+            check=False,
+        )
+    assert (done.returncode, done.stderr.decode().splitlines()[-1]) == (status, f"kalshi-fix: {error}")
+    assert b"Traceback" not in done.stderr

@@ -50,6 +50,12 @@ ONE, ZERO, PRICE_STEP = Decimal(1), Decimal(0), Decimal("0.0001")
 _NUMBER: Final = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
 
 
+class _NotPrintedError(CommandError):
+    """A request was sent, but its outcome cannot be printed."""
+
+    exit_code = UNKNOWN
+
+
 def _number(text: str) -> Decimal:
     """Parse a decimal number without sign or exponent."""
     if _NUMBER.fullmatch(text) is None:
@@ -222,8 +228,20 @@ def _reason(msg_type: str, text: str | None, reason: str) -> str:
 
 
 def print_labelled(label: str, text: str) -> None:
-    """Print a text after its label, in lines of 60 columns."""
-    click.echo(wrapped(f"{label:<9}{printable(text)}", WIDTH, indent=9))
+    """Print a part of the outcome of a sent request after its label, in lines of 60 columns.
+
+    If it cannot be written, the exit status is that of an unknown outcome: status 1 would mean that nothing
+    is open.
+    """
+    try:
+        click.echo(wrapped(f"{label:<9}{printable(text)}", WIDTH, indent=9))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _NotPrintedError(
+            f"the request was sent, but its outcome cannot be written ({error.strerror}): "
+            f"{label} {printable(text)}"
+        ) from None
 
 
 def print_fills(outcome: Outcome) -> None:
