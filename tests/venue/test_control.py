@@ -224,3 +224,9 @@ def test_the_only_venue_in_a_temporary_folder_needs_no_name(
             pytest.raises(ControlError, match="2 venues are running; choose one with --folder"),
         ):
             running_venue(None, {})
+        with ControlServer(performer, folders[1]) as killed:
+            contents = killed.path.read_bytes()
+        killed.path.write_bytes(contents)
+        assert running_venue(None, {}) == first.path
+    with pytest.raises(ControlError, match="start one with"):
+        running_venue(None, {})

@@ -186,7 +186,7 @@ def running_venue(folder: Path | None = None, environ: Mapping[str, str] = os.en
     found = [
         path
         for path in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*/{CONTROL_FILE}")
-        if _is_private(path)
+        if _is_private(path) and _is_served(path)
     ]
     if not found:
         raise ControlError(
@@ -207,6 +207,32 @@ def _is_private(path: Path) -> bool:
     except (ControlError, OSError):
         return False
     return True
+
+
+def _is_served(path: Path) -> bool:
+    """Return whether a server listens on the port in a control file. The file of a venue that was killed
+    remains."""
+    try:
+        address, _ = _read(path)
+        socket.create_connection(address, PATIENCE).close()
+    except (ControlError, OSError):
+        return False
+    return True
+
+
+def _read(path: Path) -> tuple[tuple[str, int], str]:
+    """Return the address and the token in a control file.
+
+    Raises:
+        ControlError: the file cannot be read, or is not a control file.
+    """
+    try:
+        contents = json.loads(path.read_text())
+        return (str(contents["host"]), int(contents["port"])), str(contents["token"])
+    except OSError as error:
+        raise ControlError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise ControlError(f"{path} is not a venue's control file") from None
 
 
 def check_private(folder: Path) -> None:
@@ -237,13 +263,7 @@ def send_operation(path: Path, command: Operation) -> Answer:
     Raises:
         ControlError: no venue answers there, or it refuses; the text states the reason.
     """
-    try:
-        contents = json.loads(path.read_text())
-        address, token = (str(contents["host"]), int(contents["port"])), str(contents["token"])
-    except OSError as error:
-        raise ControlError(f"cannot read {path}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
-        raise ControlError(f"{path} is not a venue's control file") from None
+    address, token = _read(path)
     request = {"token": token, "do": command.NAME, "with": command.values()}
     try:
         with socket.create_connection(address, PATIENCE) as connection:
