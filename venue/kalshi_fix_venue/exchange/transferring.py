@@ -19,12 +19,13 @@ def check_transfer(state: ExchangeState, command: MoveCash) -> None:
     if command.source.owner != command.target.owner:
         raise ValueError(f"{command.source.owner} cannot move cash to {command.target.owner}")
     source = state.accounts[command.source]
+    # Checked first, because `%` fails if the amount has too many digits.
+    if command.amount > source.available:
+        raise ValueError(f"{_account_name(command.source)} has only {source.available} dollars available")
     if command.amount <= 0 or command.amount % source.precision:
         raise ValueError(
             f"amount must be a positive multiple of {source.precision} dollars, not {command.amount}"
         )
-    if command.amount > source.available:
-        raise ValueError(f"{_account_name(command.source)} has only {source.available} dollars available")
 
 
 def transfer(state: ExchangeState, batch: Batch, command: MoveCash) -> None:  # noqa: ARG001 like all steps
