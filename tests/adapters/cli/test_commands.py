@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -191,15 +192,15 @@ def test_a_second_interrupt_ends_the_venue_at_once(tmp_path: Path) -> None:
 def test_venue_serves_the_printed_ports_until_it_is_stopped(
     tmp_path: Path, stop: signal.Signals, status: int
 ) -> None:
-    folder = tmp_path / "sandbox"
+    folder = tmp_path / "my sandbox"
     with started("venue", "--folder", str(folder)) as process:
         printed = lines_until(process, "export KALSHI_PERPS_PRIVATE_KEY_PATH_4=")
         exports = [line for line in printed if line.startswith("export ")]
-        assert f"source {folder / 'env.sh'}" in printed
+        assert f"source '{folder / 'env.sh'}'" in printed
         assert [
             line for line in (folder / "env.sh").read_text().splitlines() if line.startswith("export ")
         ] == exports
-        environ = dict(line.removeprefix("export ").split("=", 1) for line in exports)
+        environ = dict(shlex.split(line)[1].split("=", 1) for line in exports)
         for product in ("prediction", "margin"):
             result = doctor(environ, "--product", product)
             assert result.exit_code == 0, result.stderr

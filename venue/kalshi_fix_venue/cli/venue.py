@@ -293,7 +293,7 @@ def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]], page
     if page is not None:
         screen.text(["", "In a browser, open this address, whose last part is a secret:", "", page])
     (first, exports), *others = environments
-    command = f"source {first.absolute()}"
+    command = _source(first)
     if screen.is_terminal:
         hint = ["", "In another shell, run this line:", "", command]
     else:
@@ -306,11 +306,16 @@ def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]], page
             *exports,
         ]
     if others:
-        files = [str(path.absolute()) for path, _ in others]
-        hint += ["", "The other owners:", "", *(f"source {path}" for path in files[:MAX_LISTED])]
+        files = [path for path, _ in others]
+        hint += ["", "The other owners:", "", *map(_source, files[:MAX_LISTED])]
         hint += [f"# and {len(files) - MAX_LISTED} more"] if len(files) > MAX_LISTED else []
     screen.text(hint)
     screen.flush()
+
+
+def _source(environment: Path) -> str:
+    """Return the line that sets an owner's variables in a shell."""
+    return f"source {shlex.quote(str(environment.absolute()))}"
 
 
 def _ticks(rules: MarketRules) -> str:
