@@ -188,7 +188,7 @@ def test_a_second_interrupt_ends_the_venue_at_once(tmp_path: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.parametrize(("stop", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+@pytest.mark.parametrize(("stop", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGHUP, 0)])
 def test_venue_serves_the_printed_ports_until_it_is_stopped(
     tmp_path: Path, stop: signal.Signals, status: int
 ) -> None:

@@ -112,7 +112,7 @@ def venue(
     variables are also printed.
     Orders and positions are lost when it ends. While it runs,
     `kalshi-fix venue do` pauses it, settles its markets, cuts its connections and more. Exit status: 130
-    after Ctrl-C, 0 after SIGTERM, 1 if it cannot run.
+    after Ctrl-C, 0 after SIGTERM or SIGHUP, 1 if it cannot run.
     """
     if context.invoked_subcommand is not None:
         return
@@ -130,7 +130,7 @@ def venue(
         _page(sandbox, channel, web) as address,
     ):
         _announce(sandbox, environments, address)
-        _wait_for_sigterm()
+        _wait_for_signal()
 
 
 @contextlib.contextmanager
@@ -324,10 +324,15 @@ def _ticks(rules: MarketRules) -> str:
     return "; ".join([str(rules.tick), *edges])
 
 
-def _wait_for_sigterm() -> None:
-    """Return on SIGTERM, which stops a container; Ctrl-C raises KeyboardInterrupt."""
+def _wait_for_signal() -> None:
+    """Return on SIGTERM, which stops a container, or on SIGHUP, when the terminal is closed; Ctrl-C raises
+    KeyboardInterrupt."""
     stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # `nohup` ignores SIGHUP, which keeps the venue running.
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: stopped.set())
     stopped.wait()
 
 
