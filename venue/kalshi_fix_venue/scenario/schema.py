@@ -549,6 +549,12 @@ class Rfqs(Section):
     max_open: Annotated[Whole, Field(ge=1, le=100_000)] | None = None
     """Maximum number of open RFQs of one account; 100 by default."""
 
+    @model_validator(mode="after")
+    def _check_lifetime(self) -> Rfqs:
+        if self.lifetime == 0:
+            raise mistake("lifetime", "write a time above 0s")
+        return self
+
 
 class Pause(Section):
     """A weekly pause, in New York time."""
