@@ -33,6 +33,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from kalshi_fix_sansio._generated.limits import READING_SCOPES
 from kalshi_fix_sansio._generated.sessions import Product
+from kalshi_fix_sansio.config import MAX_SECONDS
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_venue.assumptions import Assumptions
 from kalshi_fix_venue.config import MAX_SUBACCOUNT, SCOPES
@@ -123,6 +124,14 @@ def _seconds(value: object) -> float:
     seconds = seconds_of(value) if isinstance(value, str) else None
     if seconds is None:
         raise PydanticCustomError("duration", "write {form}", {"form": DURATION_FORMAT})
+    if seconds > MAX_SECONDS:
+        raise PydanticCustomError("duration", "write a time of at most {most}s", {"most": MAX_SECONDS})
+    return seconds
+
+
+def _positive(seconds: float) -> float:
+    if not seconds:
+        raise PydanticCustomError("duration", "write a time above 0s")
     return seconds
 
 
@@ -165,6 +174,7 @@ Contracts = Annotated[Decimal, Number(ge=-(10**12))]
 Duration = Annotated[
     float, BeforeValidator(_seconds), WithJsonSchema({"type": "string", "pattern": f"^{DURATION}$"})
 ]
+PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 Clock = Annotated[time, BeforeValidator(_clock)]
 Shard = Annotated[Whole, Field(ge=0, le=99)]
 FurtherShard = Annotated[int, BeforeValidator(_index), Field(ge=1, le=99)]
@@ -514,9 +524,9 @@ class FeesByProduct(Section):
 class Limits(Section):
     """Limits of the gateway."""
 
-    sending_time_tolerance: Duration | None = None
+    sending_time_tolerance: PositiveDuration | None = None
     """Maximum difference between SendingTime (52) and the venue's clock; 30s by default."""
-    logon_timeout: Duration | None = None
+    logon_timeout: PositiveDuration | None = None
     """Maximum time from the connection to the Logon; 10s by default."""
     max_kept_messages: Annotated[Whole, Field(ge=1, le=10**7)] | None = None
     """Maximum number of messages kept for resend, per key, on KalshiRT and KalshiPT."""
@@ -544,16 +554,10 @@ class Rfqs(Section):
     """Time limits for markets without high volatility."""
     high_volatility: RfqWindows | None = None
     """Time limits for high volatility markets, including all combos."""
-    lifetime: Duration | None = None
+    lifetime: PositiveDuration | None = None
     """Time after which an RFQ without an acceptance expires; 1h by default."""
     max_open: Annotated[Whole, Field(ge=1, le=100_000)] | None = None
     """Maximum number of open RFQs of one account; 100 by default."""
-
-    @model_validator(mode="after")
-    def _check_lifetime(self) -> Rfqs:
-        if self.lifetime == 0:
-            raise mistake("lifetime", "write a time above 0s")
-        return self
 
 
 class Pause(Section):
