@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,10 @@ def test_an_invalid_input_log_and_an_existing_file_are_reported(tmp_path: Path) 
     path.write_text("no input log\nat all\n")
     output = CliRunner().invoke(commands, ["venue", "replay", str(path)])
     assert (output.exit_code, f"{path}:1 is not a line of an input log" in output.stderr) == (1, True)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    output = CliRunner().invoke(commands, ["venue", "replay", str(pipe)])
+    assert (output.exit_code, f"{pipe} is a pipe, and a replay reads" in output.stderr) == (1, True)
     output = CliRunner().invoke(commands, ["venue", "--input-log", str(path)])
     assert output.exit_code == 1
     assert f"the input log {path} cannot be written (File exists); choose another path" in output.stderr

@@ -84,6 +84,8 @@ def replay(path: Path) -> ReplayResult:
     Raises:
         InputLogError: the file cannot be read, or is not an input log.
     """
+    if path.is_fifo():
+        raise InputLogError(f"{path} is a pipe, and a replay reads its input log twice; save it to a file")
     return _Replay(path).run()
 
 
