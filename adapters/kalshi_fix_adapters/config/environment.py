@@ -43,8 +43,10 @@ PRODUCTION = "production"
 DEMO = "demo"
 MAX_KEY_FILE = 64 * 1024
 """Maximum size of a private key file in bytes; the largest keys take a few thousand."""
-_HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}|\[[0-9A-Fa-f:.%]{2,60}\]")
-"""Pattern of a host name or address."""
+_HOST = re.compile(
+    r"(?=.{1,253}\Z)[A-Za-z0-9_:%-]{1,63}(?:\.[A-Za-z0-9_:%-]{1,63})*\.?|\[[0-9A-Fa-f:.%]{2,60}\]"
+)
+"""Pattern of a host name or address. Python cannot look up a name with an empty or longer label."""
 
 _PORT = re.compile("[0-9]{1,5}")
 
