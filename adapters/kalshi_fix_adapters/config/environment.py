@@ -243,7 +243,8 @@ def _override(name: str, environment: str, environ: Mapping[str, str] | None) ->
 
 def _overrides(name: str, environment: str, environ: Mapping[str, str] | None) -> dict[str, Endpoint]:
     found: dict[str, Endpoint] = {}
-    for item in (_override(name, environment, environ) or "").split(","):
+    value = _override(name, environment, environ)
+    for item in (value or "").split(","):
         if not item.strip():
             continue
         session, _, address = item.strip().partition("=")
@@ -254,6 +255,9 @@ def _overrides(name: str, environment: str, environ: Mapping[str, str] | None) -
                 "KalshiNR=127.0.0.1:8228"
             )
         found[session] = Endpoint(host.strip("[]"), int(port))
+    # Without this check, the session would connect to Kalshi.
+    if value and not found:
+        raise ConfigurationError(f"{name} has no address; write SESSION=HOST:PORT, or unset it")
     return found
 
 

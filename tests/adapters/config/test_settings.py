@@ -381,7 +381,7 @@ def test_production_is_refused_with_endpoints_from_environment_variables(name: s
     "value",
     [
         *("127.0.0.1:1", "KalshiXX=h:1", "KalshiNR=h", "KalshiNR=h:x", "KalshiNR=:1"),
-        *("KalshiNR=a..b:1", "KalshiNR=.b:1", f"KalshiNR={'a' * 64}.b:1"),
+        *(" ", ",", "KalshiNR=a..b:1", "KalshiNR=.b:1", f"KalshiNR={'a' * 64}.b:1"),
     ],
 )
 def test_an_invalid_endpoint_is_refused(value: str) -> None:
