@@ -121,7 +121,10 @@ def load_private_key(pem: bytes, passphrase: bytes | str | None = None) -> Signe
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-    secret = (passphrase.encode() if isinstance(passphrase, str) else passphrase) or None
+    if isinstance(passphrase, str):
+        # Restores the bytes of an environment variable that is not UTF-8.
+        passphrase = passphrase.encode(errors="surrogateescape")
+    secret = passphrase or None
     if _PRIVATE_MARK not in pem:
         if _PUBLIC_MARK in pem:
             raise KeyFileError(

@@ -122,7 +122,8 @@ def find_credentials(
     if isinstance(private_key, Signer):
         return Credentials(key_id, private_key)
     if private_key is not None:
-        text = private_key.encode() if isinstance(private_key, str) else private_key
+        # As in `load_private_key`: an environment variable may contain bytes that are not UTF-8.
+        text = private_key.encode(errors="surrogateescape") if isinstance(private_key, str) else private_key
         return Credentials(key_id, load_private_key(text.replace(rb"\n", b"\n"), passphrase))
     if private_key_path is not None:
         return Credentials(key_id, _load_key_file(Path(private_key_path), passphrase))

@@ -114,6 +114,12 @@ def test_a_key_and_the_path_of_a_key_are_not_both_accepted(loaded: bool) -> None
             {"PRIVATE_KEY": ENCRYPTED, "PRIVATE_KEY_PASSPHRASE": "wrong"},
             *(KeyFileError, "check the passphrase"),
         ),
+        # As Python reads bytes in the environment that are not UTF-8.
+        ({"PRIVATE_KEY": "\udcff"}, KeyFileError, "not a PEM private key"),
+        (
+            {"PRIVATE_KEY": ENCRYPTED, "PRIVATE_KEY_PASSPHRASE": "\udcff"},
+            *(KeyFileError, "check the passphrase"),
+        ),
     ],
 )
 def test_missing_or_invalid_settings_are_named(
