@@ -147,8 +147,8 @@ class LoggedOn(Value):
         reset_requested: If `reset` is set, whether this side requested the reset with this logon. If False,
             the peer requested the reset, or an earlier process did before it crashed; an unknown number of
             messages from the peer may then be lost.
-        generation: Number of times that the outgoing numbers of this side's store have been restarted.
-            Generation and MsgSeqNum together identify a sent message. Ignored in comparisons.
+        generation: A number that rises by 1 each time the outgoing numbers of this side's store are
+            restarted. Generation and MsgSeqNum together identify a sent message. Ignored in comparisons.
     """
 
     logon: Message

@@ -72,8 +72,9 @@ class DurableStore(ABC):
 
     @property
     def generation(self) -> int:
-        """How many times `reset`, or `renumber` with another outgoing number, has restarted the outgoing
-        numbers since the store was created. Each API key has its own count.
+        """A number that rises by 1 each time `reset`, or `renumber` with another outgoing number, restarts
+        the outgoing numbers. For a new store or a new API key, it begins with the time in microseconds since
+        1970.
         """
         return self._numbers.generation
 

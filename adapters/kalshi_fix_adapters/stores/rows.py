@@ -4,6 +4,7 @@ that the databases compute.
 
 from __future__ import annotations
 
+import time
 import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,8 +40,10 @@ class Numbers:
     kept: int = 0
     """Number of messages kept for resend."""
     reset_unanswered: bool = False
-    generation: int = 0
-    """How many times the outgoing numbers were restarted."""
+    generation: int = attrs.field(factory=lambda: time.time_ns() // 1000)
+    """Rises by 1 when the outgoing numbers are restarted. It begins with the time in microseconds since 1970,
+    so it also differs between two API keys of an account, and between a store and its replacement.
+    """
 
 
 def microseconds(value: datetime | timedelta) -> int:

@@ -21,8 +21,8 @@ class SentRequest:
         request_id: The ClOrdID or other id by which answers refer to the request.
         msg_type: MsgType of the request.
         seq_num: MsgSeqNum of the request.
-        generation: How many times the outgoing numbers had been restarted before the request. Together with
-            `seq_num` it identifies the request.
+        generation: The store's `generation` when the request was sent. Together with `seq_num` it identifies
+            the request.
         sent_at: SendingTime of the request, in UTC.
     """
 

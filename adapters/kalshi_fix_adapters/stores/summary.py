@@ -22,7 +22,7 @@ class StoreSummary:
         next_incoming: The lowest MsgSeqNum of the peer's messages that the user has not processed.
         reset_unanswered: Whether a reset was sent that the peer has not answered. If so, the next logon must
             reset too.
-        generation: How many times the outgoing numbers were restarted since the store was created.
+        generation: A number that rises by 1 each time the outgoing numbers are restarted.
         kept: The number of messages kept for resend.
         oldest_kept: The lowest number for which the store knows whether a message is kept.
         oldest: The oldest message kept.

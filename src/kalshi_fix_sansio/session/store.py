@@ -64,9 +64,8 @@ class MessageStore(Protocol):
 
     @property
     def generation(self) -> int:
-        """Number of times that the outgoing numbers have been restarted since the store was created: by
-        `reset`, or by `renumber` if it changes the outgoing number. Together with MsgSeqNum, the generation
-        identifies a sent message.
+        """A number that rises by 1 each time the outgoing numbers are restarted: by `reset`, or by `renumber`
+        if it changes the outgoing number. Together with MsgSeqNum, the generation identifies a sent message.
         """
 
     @property

@@ -61,13 +61,14 @@ def test_a_reopened_store_has_the_committed_records(direct_or_pooled_dsn: str) -
         assert store.row_sizes == {"a": 8, "c": 2}
         found = store.sent_request("order-0")
         assert found is not None
-        assert (found.seq_num, found.generation) == (6, 0)
+        assert (found.seq_num, found.generation) == (6, store.generation)
         store.reset(unanswered=True)
         send(store, 2)
         before = contents(store)
     with opened(dsn) as store:
         assert contents(store) == before
-        assert (store.generation, store.reset_unanswered, kept_numbers(store)) == (1, True, [1, 2])
+        assert (store.generation, store.reset_unanswered) == (found.generation + 1, True)
+        assert kept_numbers(store) == [1, 2]
         store.renumber(10, 20)
     with opened(dsn) as store:
         assert (store.next_outgoing, store.next_incoming, store.oldest_kept) == (10, 20, 10)

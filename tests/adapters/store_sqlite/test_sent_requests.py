@@ -25,47 +25,50 @@ def record_orders(store: SqliteStore, *names: str) -> None:
         store.record_request(OpenRequest(name, "D", number, sent_at, b"frame", key=number))
 
 
-def sent(name: str, number: int, generation: int = 0) -> SentRequest:
+def sent(name: str, number: int, generation: int) -> SentRequest:
     return SentRequest(name, "D", number, generation, START + timedelta(seconds=number))
 
 
 def test_an_id_is_found_before_and_after_its_commit_whether_settled_or_not(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         record_orders(store, "a1", "a2")
-        assert (store.sent_request("a1"), store.sent_request("other")) == (sent("a1", 1), None)
+        first, second = sent("a1", 1, store.generation), sent("a2", 2, store.generation)
+        assert (store.sent_request("a1"), store.sent_request("other")) == (first, None)
         store.settle_requests([1])
         store.commit()
-        assert (store.sent_request("a1"), store.sent_request("a2")) == (sent("a1", 1), sent("a2", 2))
+        assert (store.sent_request("a1"), store.sent_request("a2")) == (first, second)
         store.settle_requests([2])
         store.commit()
         assert store.open_requests() == ()
     with opened(tmp_path) as store:
-        assert (store.sent_request("a1"), store.sent_request("a2")) == (sent("a1", 1), sent("a2", 2))
+        assert (store.sent_request("a1"), store.sent_request("a2")) == (first, second)
 
 
 def test_ids_survive_resets_and_changed_numbers(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         record_orders(store, "a1", "a2")
+        first, second = sent("a1", 1, store.generation), sent("a2", 2, store.generation + 1)
         store.reset(unanswered=True)
         # The first request now has other data; the time at which it was sent is unchanged.
         store.record_request(OpenRequest("a1", "D", 1, START, b"frame", key=1, uncertain=True))
         store.record_sent(1, None)
         record_orders(store, "a2")
-        assert store.sent_request("a1") == sent("a1", 1)
+        assert store.sent_request("a1") == first
         store.commit()
-        assert (store.sent_request("a1"), store.sent_request("a2")) == (sent("a1", 1), sent("a2", 2, 1))
+        assert (store.sent_request("a1"), store.sent_request("a2")) == (first, second)
         store.renumber(90, 1)
         store.commit()
-        assert store.sent_request("a2") == sent("a2", 2, 1)
+        assert store.sent_request("a2") == second
 
 
 def test_ids_belong_to_the_account(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         record_orders(store, "a1")
+        first = store.sent_request("a1")
     path = migrate_store(store.path, key_id="another-key")
     owner = attrs.evolve(store.owner, sender_comp_id="another-key")
     with SqliteStore(path, owner=owner) as store:
-        assert store.sent_request("a1") == sent("a1", 1)
+        assert store.sent_request("a1") == first is not None
 
 
 @pytest.mark.parametrize(

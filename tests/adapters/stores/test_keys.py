@@ -141,6 +141,18 @@ def test_a_named_account_keeps_its_contents_and_its_name_when_the_key_changes(st
         assert store.next_outgoing == 8
 
 
+def test_the_generations_of_two_keys_and_of_a_replaced_store_differ(stores: Stores, tmp_path: Path) -> None:
+    """The numbers of each begin at 1, and consumers of the bus take repeated numbers for duplicates."""
+    generations = []
+    for owner in (NAMED_OWNER, ROTATED_OWNER, NAMED_OWNER):
+        with stores.open(owner) as store:
+            generations.append(store.generation)
+    with SqliteFolder(tmp_path / "replacement").open(NAMED_OWNER) as store:
+        generations.append(store.generation)
+    first, second, again, replaced = generations
+    assert first == again < second < replaced
+
+
 def test_damaged_numbers_of_an_earlier_key_are_not_used(
     stores: Stores, change: Callable[[str], object]
 ) -> None:
