@@ -40,7 +40,7 @@ class Publisher:
     Attributes:
         published: Number of messages published on the bus, without repetitions.
         acknowledged: Number of messages that the broker has acknowledged.
-        redelivered: Number of repetitions of messages that the broker did not acknowledge in time.
+        redelivered: Number of attempts to repeat a message that the broker did not acknowledge in time.
         waiting: Number of events that were taken from the client and are not yet acknowledged.
         waiting_bytes: Total size of these events in bytes.
     """

@@ -86,7 +86,7 @@ _BUS: Final = (
     (CounterMetricFamily, "acknowledged", "Messages that the server has acknowledged"),
     (CounterMetricFamily, "dropped", "Market data messages that were dropped at the limit"),
     (CounterMetricFamily, "received", "Messages that a consumer has received"),
-    (CounterMetricFamily, "redelivered", "Messages that were published again, or received again"),
+    (CounterMetricFamily, "redelivered", "Attempts to publish a message again, or messages received again"),
     (CounterMetricFamily, "fenced", "Messages from a publisher that another publisher had replaced"),
     (CounterMetricFamily, "unreadable", "Messages that this library did not write"),
     (GaugeMetricFamily, "waiting", "Events that the server has not acknowledged yet"),

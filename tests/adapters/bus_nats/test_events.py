@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("nats", reason="the bus needs nats-py (extra nats)")
 
 from kalshi_fix_adapters.bus import Publisher
-from kalshi_fix_adapters.bus_nats import Bus, Channel, Mark, connect
+from kalshi_fix_adapters.bus_nats import Bus, Channel, Mark, connect, connection
 from kalshi_fix_adapters.bus_nats.snapshots import write_snapshot
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import MessageReceived, MessagesLost, SequenceSkipped
@@ -100,6 +100,27 @@ async def test_a_frozen_server_delays_no_client_and_loses_nothing(server: NatsSe
             found = await take(events, 199)
             client.end()
         assert numbers(found) == [*range(1, 200)]
+
+
+async def test_repeated_messages_do_not_accumulate_while_the_server_is_frozen(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "TIMEOUT", 0.05)
+    async with connected(server) as bus:
+        client: Any = Client(MARKET_DATA, [logged_on()])
+        publisher = await bus.publisher(client)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(publisher.run())
+            await client.until_confirmed(client.last)
+            server.freeze()
+            # More than the buffers of the sockets can hold.
+            client.add(*(snapshot(number, f"KX{number % 10}", 400) for number in range(1, 1001)))
+            client.end()
+            while publisher.redelivered < 50:  # noqa: ASYNC110 - the publisher's own state
+                await asyncio.sleep(0)
+            assert bus._link.client.pending_data_size < 2 * publisher.waiting_bytes
+            server.thaw()
+        assert publisher.waiting == 0
 
 
 def state(books: Any) -> Any:
