@@ -76,10 +76,11 @@ def explain(place: object, error: psycopg.Error) -> StoreError:
         return StoreError(f"{place} was taken over by another process; nothing more is written")
     if error.sqlstate == UNSAFE_STATE:
         return StoreError(f"{place}: {text.partition(' CONTEXT:')[0]}")
-    # An error without a SQLSTATE means that there is no connection. Class 53 means that the server lacks disk
-    # space, memory or a free connection; class 57 means that it is starting, stopping or recovering.
-    state = error.sqlstate or "57"
-    unavailable = isinstance(error, psycopg.OperationalError) and state.startswith(("53", "57"))
+    # An error without a SQLSTATE means that there is no connection; class 08 means that PgBouncer has none.
+    # Class 53 means that the server lacks disk space, memory or a free connection; class 57 means that it is
+    # starting, stopping or recovering.
+    state = error.sqlstate or "08"
+    unavailable = isinstance(error, psycopg.OperationalError) and state.startswith(("08", "53", "57"))
     kind = StoreUnavailableError if unavailable else StoreError
     return kind(f"{place} could not be read or written: {text}")
 

@@ -14,7 +14,9 @@ import pytest
 pytest.importorskip("psycopg", reason="stores in Postgres need psycopg (extra postgres)")
 
 from kalshi_fix_adapters.config.stores import stores_at
+from kalshi_fix_adapters.errors import StoreUnavailableError
 from kalshi_fix_adapters.store_postgres import PostgresDatabase, PostgresStore, StoreInUseError
+from kalshi_fix_adapters.store_postgres.connection import explain
 from kalshi_fix_adapters.stores.lease import Lease, now
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
 from tests.adapters.store_sqlite.stores import (
@@ -187,6 +189,24 @@ def test_a_server_that_may_lose_commits_is_refused_at_any_time(
     finally:
         server.configure(setting, "on")
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "is_unavailable"),
+    [
+        ("OperationalError", True),  # no connection, so no SQLSTATE
+        ("ProtocolViolation", True),  # PgBouncer's error while it has no connection to the server
+        ("DiskFull", True),
+        ("CannotConnectNow", True),
+        ("UndefinedTable", False),
+    ],
+)
+def test_a_standby_waits_after_errors_that_may_end_by_themselves(name: str, is_unavailable: bool) -> None:
+    import psycopg
+
+    error = getattr(psycopg.errors, name, None) or getattr(psycopg, name)
+    found = explain("place", error("text"))
+    assert isinstance(found, StoreUnavailableError) is is_unavailable
 
 
 def test_invalid_options_are_refused(dsn: str) -> None:
