@@ -27,6 +27,7 @@ LEASE: Final = 3.0
 """The default number of seconds after which another process may take over the store, if the lease is not
 renewed.
 """
+MAX_LEASE: Final = 86_400.0
 
 
 class PostgresStore(DurableStore):
@@ -77,8 +78,8 @@ class PostgresStore(DurableStore):
     ) -> None:
         if failover not in get_args(Failover):
             raise ConfigurationError(f"failover must be 'none' or 'synchronous', not {failover!r}")
-        if lease <= 0:
-            raise ConfigurationError("lease must be positive")
+        if not 0 < lease <= MAX_LEASE:
+            raise ConfigurationError(f"lease must be above 0, and at most {MAX_LEASE:g} s, not {lease!r}")
         place = place_of(dsn)
         super().__init__(
             place,

@@ -212,7 +212,9 @@ def test_a_standby_waits_after_errors_that_may_end_by_themselves(name: str, is_u
 def test_invalid_options_are_refused(dsn: str) -> None:
     with pytest.raises(StoreError, match="synchronous_standby_names is empty"):
         opened(dsn, failover="synchronous")
-    for options in ({"failover": "async"}, {"lease": 0.0}, {"max_rows": -1}):
+    leases = [{"lease": lease} for lease in (0.0, float("nan"), float("inf"), 1e7)]
+    invalid: list[dict[str, Any]] = [{"failover": "async"}, {"max_rows": -1}, *leases]
+    for options in invalid:
         with pytest.raises(ConfigurationError, match="must"):
             opened(dsn, **options)
     with pytest.raises(StoreError) as caught:
