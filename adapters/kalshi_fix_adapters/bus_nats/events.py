@@ -227,6 +227,10 @@ class Events:
         # "new" applies only to the first start. After an interruption the consumer continues after the last
         # message, because new messages may have arrived in the meantime.
         new = not self._started and self._start == "new" and not self._sequence
+        if self._sequence > (await self._link.jetstream.stream_info(NAME)).state.last_seq:
+            # The server has lost its last messages, for example in a power failure, and uses their sequence
+            # numbers again. The receiver skips the messages that it has received before.
+            self._sequence = self._complete = 0
         config = consumer_config(
             DeliverPolicy.NEW if new else DeliverPolicy.BY_START_SEQUENCE,
             description=self._link.name,

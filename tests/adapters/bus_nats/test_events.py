@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from typing import Any
 
 import attrs
@@ -100,6 +101,42 @@ async def test_a_frozen_server_delays_no_client_and_loses_nothing(server: NatsSe
             found = await take(events, 199)
             client.end()
         assert numbers(found) == [*range(1, 200)]
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+async def test_a_consumer_receives_what_follows_messages_that_the_server_has_lost(
+    server: NatsServer, resumed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power failure may lose acknowledged messages, whose sequence numbers in the stream are used again."""
+    monkeypatch.setattr(connection, "TIMEOUT", 0.3)
+    files, copy = server.folder / "jetstream", server.folder / "copy"
+    async with connected(server) as bus:
+        client: Any = Client(REPORTS, [logged_on(), report(1)])
+        publisher = await bus.publisher(client)
+        events = bus.events(REPORTS)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(publisher.run())
+            found = await take(events, 2)
+            server.kill()
+            shutil.copytree(files, copy)
+            server.start()
+            for number in range(2, 9):
+                client.add(report(number))
+                found += await take(events, 1)
+            await client.until_confirmed(client.last)
+            server.kill()
+            shutil.rmtree(files)
+            copy.rename(files)
+            server.start()
+            client.add(report(9))
+            await client.until_confirmed(client.last)
+            if resumed:
+                events = bus.events(REPORTS, mark=events.mark)
+            found += await take(events, 1)
+            client.add(report(10))
+            client.end()
+            found += await take(events, 1)
+    assert numbers(found) == [*range(1, 11)]
 
 
 async def test_repeated_messages_do_not_accumulate_while_the_server_is_frozen(
