@@ -17,7 +17,13 @@ import attrs
 from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
 from kalshi_fix_sansio import DIALECT, Header
 from kalshi_fix_sansio.dialect.base import Message
-from kalshi_fix_sansio.errors import DecodeError, KalshiFixError, LocalProtocolError, SendFailedError
+from kalshi_fix_sansio.errors import (
+    DecodeError,
+    KalshiFixError,
+    LocalProtocolError,
+    SendFailedError,
+    StoreError,
+)
 from kalshi_fix_sansio.messages import decode, encode
 
 MAX_WITHIN: Final = 30.0
@@ -187,9 +193,6 @@ class Commands:
             deadline: seconds since 1970 after which the message must not be sent.
             msg_type: the MsgType in the subject, which the broker permits the sender to use. A message with
                 another MsgType is refused.
-
-        Raises:
-            StoreError: the store cannot be read, so it is unknown whether the message was sent before.
         """
         if max(self.waiting, len(self._sending)) >= MAX_WAITING:
             self.refused += 1
@@ -219,7 +222,11 @@ class Commands:
         while (earlier := self._by_id.get(name)) is not None:
             if not await self._wait(earlier, deadline):
                 return Unknown(f"an earlier command with the id {name} has not finished")
-        previous = self._client.sent_request(name)
+        try:
+            previous = self._client.sent_request(name)
+        except StoreError as error:
+            # The store cannot be read, so it is unknown whether the message was sent before.
+            return Unknown(str(error))
         if previous is not None:
             if previous.msg_type == message.msg_type:
                 return Sent(previous.seq_num, known=True)

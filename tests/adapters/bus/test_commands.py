@@ -50,6 +50,7 @@ class Client:
         self.store: dict[str, Recorded] = {}
         self.timeouts: list[float | None] = []
         self.error: Exception | None = None
+        self.store_error: StoreError | None = None
         self.may_send = asyncio.Event()
         self.may_send.set()
 
@@ -65,6 +66,8 @@ class Client:
         return len(self.sent)
 
     def sent_request(self, request_id: str) -> Recorded | None:
+        if self.store_error is not None:
+            raise self.store_error
         return self.store.get(request_id)
 
 
@@ -204,6 +207,9 @@ async def test_a_message_that_may_have_been_sent_is_answered_with_unknown() -> N
     assert await answer(commands(client), order()) == Unknown("disk")
     client.error = SendFailedError(StoreError("disk"))
     assert isinstance(await answer(commands(client), order()), Unknown)
+    # An exception would end `serve`, and with it the publication of the session's last events.
+    client.store_error = StoreError("damaged")
+    assert await answer(commands(client), order()) == Unknown("damaged")
 
 
 async def test_the_message_type_in_the_subject_must_be_that_of_the_message() -> None:
