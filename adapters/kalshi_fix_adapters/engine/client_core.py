@@ -922,12 +922,12 @@ class ClientCore:
             self._change_rows(rows.write)
 
     def _change_rows(self, act: Callable[[], None]) -> None:
-        """Change the user's rows within another change. Only the store changes, so an exception leaves all
-        other state consistent.
+        """Change the user's rows, perhaps within another change. Only the store changes, so an exception
+        leaves all other state consistent.
         """
-        self.changing = False
+        within, self.changing = self.changing, False
         act()
-        self.changing = True
+        self.changing = within
 
     def _deliver_and_wake(self, connection: Connection) -> None:
         """Deliver the last events of a session that a store failure has ended during a call by the user."""

@@ -286,7 +286,6 @@ class AsyncClient(ClientBase):
         effect on events that are already confirmed, and on connection events.
         """
         self._core.confirm(event)
-        self._core.changing = False
 
     def stop_reconnecting(self) -> None:
         """Keep the current connection, but make no other. A pending attempt is cancelled."""
