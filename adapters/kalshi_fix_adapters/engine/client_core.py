@@ -320,10 +320,7 @@ class ClientCore:
                 # A user that only sends takes no events. Events that `messages` would skip (Logons,
                 # Heartbeats) are confirmed for such a user; otherwise the next process would request these
                 # messages again.
-                for _ in range(self._queue.count_before_message()):
-                    self._confirm()
-                if self._rows is not None and self._rows.changes:
-                    self._rows.write()
+                self._confirm(self._queue.count_before_message())
         except StoreError:
             if clean:
                 raise
@@ -853,12 +850,9 @@ class ClientCore:
 
         Other events are ignored; connection events need no confirmation.
         """
-        if not any(each is event for each in self._unconfirmed):
-            return
-        while True:
-            first = self._unconfirmed[0]
-            self._confirm()
-            if first is event:
+        for count, each in enumerate(self._unconfirmed, 1):
+            if each is event:
+                self._confirm(count)
                 return
 
     def _is_done_with(self, taken: ClientEvent) -> bool:
@@ -899,11 +893,11 @@ class ClientCore:
             error = kind(f"the session is over ({why}); open the client again", self._ended)
         return error
 
-    def _confirm(self) -> None:
-        """Confirm the session's oldest unconfirmed event."""
-        # Removed first, so that the next `take` does not confirm the event again if the store fails below.
+    def _confirm(self, count: int = 1) -> None:
+        """Confirm the session's oldest unconfirmed events, in one commit."""
+        # Removed first, so that the next `take` does not confirm the events again if the store fails below.
         # The deque is empty for events that `close` confirms, because they were never taken.
-        if self._unconfirmed:
+        for _ in range(min(count, len(self._unconfirmed))):
             self._unconfirmed.popleft()
         session, connection = self.sequence.session, self._connection
         rows = self._rows if self._rows is not None and self._rows.changes else None
@@ -913,7 +907,7 @@ class ClientCore:
         if rows is not None:
             self._change_rows(rows.hand_over)
         if session is not None:
-            session.confirm(1)
+            session.confirm(count)
         # Confirming uses the store. If it fails, the session ends, and its events must be delivered.
         if connection is not None and connection.session.wants_close:
             self._deliver_and_wake(connection)

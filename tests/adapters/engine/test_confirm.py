@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kalshi_fix_adapters.engine.rows import Rows
 from kalshi_fix_adapters.events import Connecting
+from kalshi_fix_adapters.store_sqlite import SqliteFolder, SqliteStore
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.session import MemoryStore
@@ -40,6 +44,22 @@ def test_confirming_an_event_confirms_all_events_taken_before_it() -> None:
     assert store.next_incoming == 4
     stage.core.confirm(third)
     assert store.next_incoming == 5
+
+
+def test_several_events_and_the_rows_are_confirmed_in_one_commit(tmp_path: Path) -> None:
+    # With "normal", each commit is in the file at once.
+    folder = SqliteFolder(tmp_path, sync="normal")
+    stage = open_stage(plan("KalshiRT", store=folder, explicit_confirm=True))
+    stage.core.confirm(stage.core._unconfirmed[-1])
+    *_, last = messages(stage, "a1", "a2", "a3")
+    Rows(stage.core.rows, nullcontext)["fills"] = 3
+    store = stage.core.sequence._opened_store
+    assert isinstance(store, SqliteStore)
+    store.commit()
+    begun = store.begin_commit()
+    stage.core.confirm(last)
+    assert (store.next_incoming, store.begin_commit()) == (5, begun + 1)
+    stage.leave()
 
 
 def test_confirming_an_event_without_a_number_confirms_no_message() -> None:
