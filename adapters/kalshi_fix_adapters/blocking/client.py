@@ -12,7 +12,7 @@ from kalshi_fix_adapters.blocking.shared_core import SharedCore
 from kalshi_fix_adapters.blocking.standby import Standby
 from kalshi_fix_adapters.config.factories import ClientFactory, Factories, OrderEntryFactory
 from kalshi_fix_adapters.config.plan import ConnectionPlan
-from kalshi_fix_adapters.engine.client_core import Sent
+from kalshi_fix_adapters.engine.client_core import Sent, already_open
 from kalshi_fix_adapters.engine.standby import POLL_INTERVAL, Takeover
 from kalshi_fix_adapters.engine.user import (
     ClientBase,
@@ -31,7 +31,6 @@ from kalshi_fix_adapters.errors import (
 )
 from kalshi_fix_adapters.events import ClientEvent
 from kalshi_fix_sansio.dialect.base import Message
-from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import SessionEnded
 
 P = ParamSpec("P")
@@ -83,7 +82,7 @@ class Client(ClientBase):
         shared = self._shared
         with shared.store_lock:
             if self._thread is not None and self._thread.alive:
-                raise LocalProtocolError("the client is already open; use one client for each connection")
+                raise already_open()
             # Set first: from here on, this call must close everything that is open.
             self._thread = thread
             # If the client ended but its user did not close it, its store and wire log are still open.

@@ -268,7 +268,7 @@ class ClientCore:
             ConfigurationError: the wire log cannot be written.
         """
         if not self.over:
-            raise LocalProtocolError("the client is already open; use one client for each connection")
+            raise already_open()
         # If the client ended but its user did not close it, its store and wire log are still open.
         self.close(clean=False)
         self._open = True
@@ -1042,6 +1042,11 @@ class ClientCore:
             self.wants_read = running and not self._queue.paused
         if not self._queue.paused:
             self._wake()
+
+
+def already_open() -> LocalProtocolError:
+    """Return the error for a client that is opened a second time."""
+    return LocalProtocolError("the client is already open; use one client for each connection")
 
 
 def _renew(connection: Connection, request: Message, now: Instant) -> int | None:

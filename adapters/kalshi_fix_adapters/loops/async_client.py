@@ -12,7 +12,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from kalshi_fix_adapters.engine.client_core import Sent
+from kalshi_fix_adapters.engine.client_core import Sent, already_open
 from kalshi_fix_adapters.engine.standby import POLL_INTERVAL, Takeover
 from kalshi_fix_adapters.engine.user import (
     ClientBase,
@@ -45,6 +45,8 @@ class AsyncClient(ClientBase):
         super().__init__(adapter.core)
         self._adapter = adapter
         self._entered = False
+        self._is_opening = False
+        """Whether `open` is calling `begin` of the core, perhaps in another thread."""
 
     async def open(self) -> Self:
         """Connect and log on; entering the context does this.
@@ -59,7 +61,12 @@ class AsyncClient(ClientBase):
             StoreError: the store cannot be opened or read.
             LocalProtocolError: the client is already open, or the Logon's fields are not allowed.
         """
-        await self._adapter.call_waiting(self._core.begin)
+        self._require_closed()
+        self._is_opening = True
+        try:
+            await self._adapter.call_waiting(self._core.begin)
+        finally:
+            self._is_opening = False
         try:
             await self._adapter.start()
             await self._adapter.wait(self._first_logon, None)
@@ -94,6 +101,8 @@ class AsyncClient(ClientBase):
         return AsyncStandby(self, self._adapter, Takeover(self._core, every, on_wait))
 
     async def __aenter__(self) -> Self:
+        # Checked before `enter`, which would replace the nursery of the open client.
+        self._require_closed(entering=True)
         await self._adapter.enter()
         try:
             await self.open()
@@ -290,6 +299,10 @@ class AsyncClient(ClientBase):
     def stop_reconnecting(self) -> None:
         """Keep the current connection, but make no other. A pending attempt is cancelled."""
         self._core.stop_reconnecting()
+
+    def _require_closed(self, *, entering: bool = False) -> None:
+        if self._is_opening or not self._core.over or (entering and self._entered):
+            raise already_open()
 
     async def _leave(self, *, clean: bool) -> None:
         self._core.logout()

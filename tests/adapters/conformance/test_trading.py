@@ -97,8 +97,9 @@ async def test_a_client_can_be_opened_again_and_without_a_context_manager(
     for _ in range(2):
         async with client:
             assert await client.send(order()) == 2
-            with pytest.raises(LocalProtocolError, match="already open"):
-                await client.open()
+            for open_again in (client.open, client.__aenter__):
+                with pytest.raises(LocalProtocolError, match="already open"):
+                    await open_again()
             assert client.is_logged_on
             await client.logout("enough")
             assert client.ended.clean
