@@ -127,10 +127,13 @@ class Rows(MutableMapping[str, Any]):
             LocalProtocolError: the value exceeds the store's limits, or the client is not open, or has no
                 store that keeps rows.
             TypeError, ValueError: the value is not JSON-serializable, or the key is not a string of at most
-                256 bytes.
+                256 bytes without NUL.
         """
-        if len(key.encode()) > MAX_KEY_BYTES:
-            raise ValueError(f"a key must have at most {MAX_KEY_BYTES} bytes, not {len(key.encode())}")
+        # `str.encode` raises TypeError for a key that is not a string.
+        size = len(str.encode(key))
+        # Postgres cannot store NUL, so a commit with such a key would end the session.
+        if size > MAX_KEY_BYTES or "\0" in key:
+            raise ValueError(f"a key must have at most {MAX_KEY_BYTES} bytes, and no NUL, not {key!r:.50}")
         text = json.dumps(value, allow_nan=False, separators=(",", ":"))
         with self._lock():
             self._rows().set(key, text)
