@@ -650,7 +650,9 @@ class ClientCore:
             LocalProtocolError: (or a subclass) raised by `Session.send`.
         """
         connection, pacing = self._connection, self.pacing
-        if connection is None or not connection.can_send:
+        # While the sender waited, this connection may have replaced the one of its turn.
+        is_late = turn is not None and turn.connection is not connection
+        if connection is None or not connection.can_send or is_late:
             self.changing = False
             raise self.closed_error(NotConnectedError)
         if connection.congested:
@@ -710,8 +712,12 @@ class ClientCore:
         self.changing = session.took_number and not session.wants_close
 
     def turn(self, message: Message) -> Turn:
-        """Return a place in the queue of the rate budget for a message, to pass to `send`."""
-        return Turn() if self.pacing is None else self.pacing.turn(message)
+        """Return a place in the queue of the rate budget for a message, to pass to `send`. It is valid only
+        on the current connection.
+        """
+        turn = Turn() if self.pacing is None else self.pacing.turn(message)
+        turn.connection = self._connection
+        return turn
 
     def leave_queue(self, turn: Turn) -> None:
         """Remove a sender from its queue, whether its message was sent or not."""

@@ -28,11 +28,13 @@ class Turn:
     any point also gives up the place.
     """
 
-    __slots__ = ("held", "is_waiting", "queue")
+    __slots__ = ("connection", "held", "is_waiting", "queue")
 
     def __init__(self, queue: str = "") -> None:
         self.queue: str = queue
         """The name of the queue; messages in different queues do not block each other."""
+        self.connection: object = None
+        """The only connection on which the message may be sent."""
         self.held: Lock = Lock()
         self.is_waiting: bool = False
         """Whether the sender is in the queue."""

@@ -63,8 +63,7 @@ class Senders:
 
     def send(self, *messages: Message) -> None:
         for message in messages:
-            assert self.stage.core.pacing is not None
-            turn = self.stage.core.pacing.turn(message)
+            turn = self.stage.core.turn(message)
             assert turn.held.acquire(blocking=False)
             self.waiting[turn] = message
         self.check()
@@ -181,12 +180,14 @@ def test_all_messages_wait_for_a_venue_that_does_not_read() -> None:
 # --- charging
 
 
-def test_a_lost_connection_ends_the_wait_and_nothing_is_sent_or_charged() -> None:
+@pytest.mark.parametrize("wait", [0, 5])
+def test_a_lost_connection_ends_the_wait_and_nothing_is_sent_or_charged(wait: float) -> None:
+    """With a `wait`, the caller checks only after the client is logged on again."""
     rates = budget()
     line = senders(rates)
     line.send(order("a1"), order("a2"))
     line.send(order("a3"))
-    line.stage.cut()
+    line.stage.cut(wait=wait)
     with pytest.raises(NotConnectedError):
         line.check()
     line.give_up(next(iter(line.waiting)))
