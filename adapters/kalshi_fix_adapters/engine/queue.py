@@ -14,7 +14,13 @@ from kalshi_fix_adapters.events import (
     ReadingPaused,
     ReadingResumed,
 )
-from kalshi_fix_sansio.events import Event, MessageReceived
+from kalshi_fix_sansio.events import (
+    Event,
+    HeartbeatReceived,
+    MessageReceived,
+    MessageRejected,
+    RejectReceived,
+)
 
 CONNECTION_EVENTS: Final = frozenset(get_args(ConnectionEvent))
 """Classes of the client's connection events; all other events are the session's."""
@@ -52,8 +58,8 @@ class EventQueue:
         """Append an event of the session."""
         self.events.append(event)
         self.waiting += 1
-        if event.__class__ is MessageReceived:
-            self.held_bytes += len(event.frame)
+        # For a message, `_size` is not called, which saves a function call.
+        self.held_bytes += len(event.frame) if event.__class__ is MessageReceived else _size(event)
         if self.waiting >= self._limit or self.held_bytes >= self._max_bytes:
             self.is_limit_reached = True
 
@@ -72,8 +78,7 @@ class EventQueue:
         event = self.events.popleft()
         if event.__class__ not in CONNECTION_EVENTS:
             self.waiting -= 1
-            if event.__class__ is MessageReceived:
-                self.held_bytes -= len(event.frame)
+            self.held_bytes -= len(event.frame) if event.__class__ is MessageReceived else _size(event)
         return event
 
     def put_back(self, event: ClientEvent) -> None:
@@ -81,8 +86,7 @@ class EventQueue:
         self.events.appendleft(event)
         if event.__class__ not in CONNECTION_EVENTS:
             self.waiting += 1
-            if event.__class__ is MessageReceived:
-                self.held_bytes += len(event.frame)
+            self.held_bytes += _size(event)
 
     def count_before_message(self) -> int:
         """Return the number of session events before the first one that `messages` returns or raises."""
@@ -113,3 +117,15 @@ class EventQueue:
         # Inserted at the front, because the user would receive it too late at the end of a full queue.
         self.events.appendleft(event)
         return event
+
+
+def _size(event: ClientEvent) -> int:
+    """Return the size in bytes of the message in an event, as received; 0 if the event contains none."""
+    match event:
+        case MessageReceived(frame=frame):
+            return len(frame)
+        case RejectReceived(reject=message) | MessageRejected(message=message) if message is not None:
+            return message.header.body_length or 0
+        case HeartbeatReceived(test_req_id=text):
+            return len(text)
+    return 0

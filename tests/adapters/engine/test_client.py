@@ -9,13 +9,24 @@ import pytest
 
 from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.engine.connection import LINGER_SECONDS
+from kalshi_fix_adapters.engine.queue import EventQueue
 from kalshi_fix_adapters.engine.user import ClientBase
 from kalshi_fix_adapters.errors import ConnectionFailedError, NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.events import ConnectFailed, Connecting, ReadingPaused, ReadingResumed
-from kalshi_fix_sansio.events import CloseReason, HeartbeatReceived, LoggedOn, MessageReceived, SessionEnded
+from kalshi_fix_sansio import BusinessMessageReject
+from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    Event,
+    HeartbeatReceived,
+    LoggedOn,
+    MessageReceived,
+    MessageRejected,
+    SessionEnded,
+)
 from kalshi_fix_sansio.session import Session
 from tests.adapters.engine.stage import ENDPOINT, Stage, messages_of, only, open_stage, plan, report
-from tests.helpers import of_type, order
+from tests.helpers import messages, of_type, order, raw
 
 VENUE_DOWN = ConnectionFailedError("venue.example:1 cannot be reached")
 
@@ -167,10 +178,16 @@ def test_a_failure_in_the_adapter_is_raised_after_all_events(stage: Stage) -> No
         stage.core.send(order())
 
 
-def test_the_bytes_of_waiting_events_are_bounded() -> None:
+LARGE_REPORT, LARGE_REJECT = (
+    report("large"),
+    BusinessMessageReject(ref_msg_type="D", business_reject_reason=0, ref_seq_num=2),
+)
+LARGE_REPORT.text = LARGE_REJECT.text = "x" * 40_000
+
+
+@pytest.mark.parametrize("large", [LARGE_REPORT, LARGE_REJECT])
+def test_the_bytes_of_waiting_events_are_bounded(large: Message) -> None:
     stage = open_stage(plan(queue_bytes=100_000))
-    large = report("large")
-    large.text = "x" * 40_000
     for waiting in (1, 2):
         stage.venue_sends(large)
         assert (stage.core._queue.waiting, stage.core.wants_read) == (waiting, True)
@@ -188,6 +205,22 @@ def test_the_bytes_of_waiting_events_are_bounded() -> None:
     assert ReadingResumed() in rest
     assert stage.core._queue.held_bytes == 0
     assert messages_of(rest)[-1].cl_ord_id == "small"
+
+
+@pytest.mark.parametrize(
+    ("event", "size"),
+    [
+        (MessageRejected(messages(raw("35=8|34=2|58=abc|"))[0], ()), 17),
+        (MessageRejected(None, ()), 0),
+        (HeartbeatReceived("abc"), 3),
+    ],
+)
+def test_rare_events_count_towards_the_bytes_too(event: Event, size: int) -> None:
+    queue = EventQueue(10, 1000)
+    queue.put(event)
+    assert queue.held_bytes == size
+    queue.put_back(queue.take())
+    assert queue.held_bytes == size
 
 
 # --- messages
