@@ -16,9 +16,13 @@ contain bytes that look like a record. Therefore the reader first determines whe
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import logging
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
@@ -229,7 +233,8 @@ class _Reader:
 
 
 class Recording:
-    """Reads a recording record by record, using little memory. Only one iteration is possible at a time.
+    """Reads a recording record by record, using little memory. Only one iteration is possible at a time. A
+    file whose name ends with .gz is decompressed into a temporary file.
 
     Damaged records are skipped, and reading continues with the next complete record. `damaged` lists the
     skipped ranges, and a warning is logged.
@@ -252,11 +257,11 @@ class Recording:
 
         Raises:
             RecordingError: the file is not a recording.
-            OSError: the file cannot be read.
+            OSError, EOFError: the file cannot be read or decompressed.
         """
         self.whole = self.torn = self.damaged_bytes = 0
         self.damaged = []
-        with self.path.open("rb") as file:
+        with _opened(self.path) as file:
             reader = _Reader(file)
             at = self._first_record(reader)
             head_size, unpack = HEAD.size, HEAD.unpack_from
@@ -318,12 +323,30 @@ class Recording:
             self.damaged.append(range(begin, end))
 
 
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file; if its name ends with .gz, decompress it into a temporary file."""
+    with path.open("rb") as file:
+        if path.suffix != ".gz":
+            yield file
+            return
+        # A reader moves backwards too, which is slow in a compressed file.
+        with gzip.open(file) as packed, tempfile.TemporaryFile() as unpacked:
+            shutil.copyfileobj(packed, unpacked)
+            unpacked.flush()
+            yield unpacked
+
+
 def is_recording(path: str | Path) -> bool:
-    """Return whether a file is a recording; False for a file that is shorter than `MAGIC`.
+    """Return whether a file is a recording; False for a file that is shorter than `MAGIC`. If the name ends
+    with .gz, the first bytes must be intact.
 
     Raises:
-        OSError: the file cannot be read.
+        OSError, EOFError: the file cannot be read or decompressed.
     """
+    if Path(path).suffix == ".gz":
+        with gzip.open(path) as packed:
+            return packed.read(len(MAGIC)) == MAGIC
     with Path(path).open("rb") as file:
         reader = _Reader(file)
         return reader.size >= len(MAGIC) and reader.has_recording_start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -279,7 +280,8 @@ def test_drop_copy_is_applied_before_orders(tmp_path: Path) -> None:
     assert [order.cl_ord_id for order in orders] == ["x"]
 
 
-def test_several_files_are_replayed_as_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("compressed", [False, True])
+def test_several_files_are_replayed_as_one(compressed: bool, tmp_path: Path) -> None:
     with Recorder(tmp_path / "day", max_bytes=300, backups=20) as recorder:
         data = b"".join(data for direction, data in DATA if direction == "received") + frame(
             "received", 3, snapshot("0.6"), "KalshiMD"
@@ -288,9 +290,14 @@ def test_several_files_are_replayed_as_one(tmp_path: Path) -> None:
         for begin in range(0, len(data), 50):
             recorder.on_wire("received", data[begin : begin + 50], Instant(0.0, NOON))
     files = [tmp_path / f"day.{number}" for number in range(20, 0, -1)] + [tmp_path / "day"]
+    files = [file for file in files if file.exists()]
+    assert len(files) > 2
+    if compressed:
+        for number, file in enumerate(files):
+            files[number] = file.with_name(f"{file.name}.gz")
+            files[number].write_bytes(gzip.compress(file.read_bytes()))
     books = OrderBooks()
-    replay([file for file in files if file.exists()], books)
-    assert len([file for file in files if file.exists()]) > 2
+    replay(files, books)
     best = books[MARKET].bids.best
     assert best is not None
     assert best.price == Decimal("0.6")
