@@ -10,6 +10,7 @@ from kalshi_fix_sansio.events import (
     MessageRejected,
     MessagesLost,
     OutcomesUnknown,
+    RejectReceived,
     SequenceSkipped,
     SessionEnded,
     Uncertainty,
@@ -242,6 +243,26 @@ def test_the_same_order_sent_again_does_not_settle_the_first(orders: Orders) -> 
         ("o2", 2),
     ]
     assert uncertain_items(orders) == []
+
+
+@pytest.mark.parametrize(
+    ("resolution", "answer", "expected"),
+    [
+        (None, report("rejected", "-1;-1"), "UNKNOWN DONE"),
+        (None, RejectReceived(Reject(ref_seq_num=3), 3, place(qty="7")), "UNKNOWN DONE"),
+        (None, report("new", "1;5"), "UNKNOWN OPEN"),
+        (None, report("rejected", "-1;-1", text=UNAVAILABLE), "UNKNOWN UNKNOWN"),
+        (DropCopyRange(0, K1, 99), report("new", "1;5"), "DONE OPEN"),
+    ],
+    ids=["duplicate", "refused", "accepted", "unavailable", "accepted after drop copy"],
+)
+def test_an_answer_belongs_to_the_order_that_still_expects_one(
+    orders: Orders, resolution: object, answer: object, expected: str
+) -> None:
+    feed(orders, report("new", "1;1", "o0", "z"), place(qty="10"), SESSION_ENDED)
+    feed(orders, logged_on(), resolution, place(qty="7"), answer)
+    states = {int(order.placed.quantity): order.state.name for order in orders if order.placed}
+    assert [states[10], states[7]] == expected.split()
 
 
 @pytest.mark.parametrize("swapped", [False, True])

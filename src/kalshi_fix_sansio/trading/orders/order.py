@@ -209,8 +209,6 @@ class NewOrderRequest:
     uncertain_since_epoch: int = 0
     """`Orders.epoch` of the event after which no answer is expected; 0 before that."""
     since: datetime | None = None
-    unsure: bool = False
-    """Whether the venue has answered, but the answer leaves the outcome open."""
     refused: bool = False
     """Whether the venue answered with a Reject (3) or a BusinessMessageReject (j)."""
     missing: bool = False

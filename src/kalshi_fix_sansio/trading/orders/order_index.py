@@ -149,8 +149,8 @@ class OrderIndex:
 
     def awaiting_outcome(self, name: str) -> list[tuple[Order, NewOrderRequest]]:
         """Return the orders that this session placed with this ClOrdID and whose outcome the venue has not
-        reported. Orders without any answer are first, followed by those whose answer left the outcome open.
-        Each of the two groups is sorted by age, the oldest order first.
+        reported. Orders whose answer is still expected are first, orders that drop copy does not contain are
+        last. Each group is sorted by the time of sending.
         """
         found = [
             (order, order.placed)
@@ -158,7 +158,7 @@ class OrderIndex:
             if order.placed is not None
             and not (order.last is not None or order.end is not None or order.placed.refused)
         ]
-        return sorted(found, key=_outcome_sort_key) if len(found) > 1 else found
+        return sorted(found, key=lambda each: _request_sort_key(each[1])) if len(found) > 1 else found
 
     def unlisted_order(self, name: str) -> Order | None:
         """Return the order that was placed with this ClOrdID by the request that an `OutcomesUnknown` event
@@ -186,7 +186,7 @@ class OrderIndex:
         """Assign requests that share a ClOrdID to the orders with that ClOrdID.
 
         The order that the venue received first gets the request that was sent first, regardless of the
-        sequence in which the reports were received. A request whose answer left the outcome open is assigned
+        sequence in which the reports were received. Requests whose answer is no longer expected are assigned
         last, because a reported order more likely belongs to another request.
         """
         placed = order.placed
@@ -463,9 +463,5 @@ def _first_report_sort_key(order: Order) -> tuple[ExecKey, str]:
     return order.first_key or NO_KEY, order.order_id or ""
 
 
-def _request_sort_key(placed: NewOrderRequest) -> tuple[bool, int]:
-    return placed.unsure, placed.number
-
-
-def _outcome_sort_key(found: tuple[Order, NewOrderRequest]) -> tuple[bool, int]:
-    return found[1].unsure, found[0].number
+def _request_sort_key(placed: NewOrderRequest) -> tuple[bool, bool, int]:
+    return placed.missing, placed.uncertain_since_epoch > 0, placed.number

@@ -707,12 +707,13 @@ class Orders:
         self.epoch += 1
         waiting = self._kept.awaiting_outcome(report.cl_ord_id)
         if waiting:
-            # The report answers the newest request that had no answer until now.
+            # The report answers the newest request whose answer was expected until now.
             named = [each for each in waiting if each[0].order_id == report.order_id]
-            order, placed = max(named or waiting, key=lambda each: (not each[1].unsure, each[0].number))
+            order, placed = max(
+                named or waiting, key=lambda each: (not each[1].uncertain_since_epoch, each[0].number)
+            )
             self._kept.begin(order)
             order.leave_unanswered(placed, self.epoch, self._time)
-            placed.unsure = True
         else:
             for order, request in self._answers.candidates_for_reject(report)[:1]:
                 self._kept.begin(order)
