@@ -12,6 +12,7 @@ from kalshi_fix_sansio import (
     BusinessMessageReject,
     BusinessRejectReason,
     CollateralAmountType,
+    ExecutionReport,
     ExecutionReportText,
     LogonFields,
     NewOrderSingle,
@@ -324,6 +325,22 @@ def test_a_clordid_may_be_reused_once_its_order_is_done(orders: Orders) -> None:
     assert orders.by_cl_ord_id("a") is second
     feed(orders, report("trade", "1;4", "o1", cum="4", last=("4", "0.40")))
     assert (first.filled_qty, second.filled_qty) == (Decimal(4), Decimal(0))
+
+
+@pytest.mark.parametrize(
+    "late",
+    [report("trade", "1;2", cum="4", last=("4", "0.40")), report("rejected", "-1;-1", "o2")],
+    ids=["fill of the first order", "refusal of the second order"],
+)
+@pytest.mark.parametrize(
+    "first_answer", [None, report("rejected", "-1;-1", "o9", text=ExecutionReportText.EXCHANGE_UNAVAILABLE)]
+)
+def test_a_done_order_keeps_its_request_when_its_clordid_is_reused(
+    orders: Orders, first_answer: object, late: ExecutionReport
+) -> None:
+    feed(orders, place(alloc_account=3), first_answer, report("ioc", "1;3", cum="6", last=("2", "0.40")))
+    feed(orders, place(), late)
+    assert [order.account.subaccount for order in orders] == [3, 0]
 
 
 def test_orders_of_other_clients_are_adopted(orders: Orders) -> None:

@@ -213,7 +213,9 @@ class NewOrderRequest:
     """Whether the venue answered with a Reject (3) or a BusinessMessageReject (j)."""
     missing: bool = False
     """Whether drop copy has no report about the order."""
-    listed: bool = attrs.field(default=False, alias="named")  # dumps contain it as "named"
+    matched: bool = False
+    """Whether the venue had reported the order before a later one was sent with the same ClOrdID."""
+    listed: bool = False
     """Whether an `OutcomesUnknown` event has listed the request."""
 
 

@@ -182,6 +182,15 @@ class OrderIndex:
                 return each
         return None
 
+    def keep_matches(self, name: str) -> None:
+        """Keep the requests of the reported orders with this ClOrdID, because another order is sent with it.
+        Their reports cannot be about that order.
+        """
+        for order in self.namesakes(name):
+            if order.placed is not None and _is_reported(order):
+                order.placed.matched = True
+                self.changed[order.slot] = order.number
+
     def rematch(self, order: Order) -> None:
         """Assign requests that share a ClOrdID to the orders with that ClOrdID.
 
@@ -190,7 +199,7 @@ class OrderIndex:
         last, because a reported order more likely belongs to another request.
         """
         placed = order.placed
-        if placed is None or len(self.names[placed.cl_ord_id]) == 1:
+        if placed is None or placed.matched or len(self.names[placed.cl_ord_id]) == 1:
             return
         group = [
             each
@@ -198,7 +207,7 @@ class OrderIndex:
             if each.placed is not None
             and each.placed.cl_ord_id == placed.cl_ord_id
             and (each.symbol, each.side) == (order.symbol, order.side)
-            and not each.placed.refused
+            and not (each.placed.refused or each.placed.matched)
         ]
         known = sorted((each for each in group if _is_reported(each)), key=_first_report_sort_key)
         others = sorted((each for each in group if not _is_reported(each)), key=_number)

@@ -457,6 +457,7 @@ class Orders:
     def _add(self, message: NewOrderSingle, after: Mapping[int, ExecKey]) -> Order:
         order = Order(self._number + 1, message.symbol, message.side, losses=self._losses)
         order.placed = self._make_placed(message, after)
+        self._kept.keep_matches(message.cl_ord_id)
         # The session's own orders are kept even beyond the limit, because the user controls their number.
         self._kept.make_room()
         self._kept.add(order)
