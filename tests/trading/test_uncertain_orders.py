@@ -265,6 +265,18 @@ def test_an_answer_belongs_to_the_order_that_still_expects_one(
     assert [states[10], states[7]] == expected.split()
 
 
+@pytest.mark.parametrize(
+    "newest", [report("new", "1;9", "o0", "z"), DropCopyReport(report("new", "1;9", "o0", "z"))]
+)
+def test_a_copy_older_than_an_order_belongs_to_an_earlier_order_with_its_clordid(
+    orders: Orders, newest: object
+) -> None:
+    old = report("filled", "1;3", "o1", cum="10", last=("10", "0.40"))
+    feed(orders, newest, place(), DropCopyReport(old), report("new", "1;10", "o2"))
+    found = {order.order_id: (order.state.name, order.placed is not None) for order in orders}
+    assert (found["o1"], found["o2"]) == (("DONE", False), ("OPEN", True))
+
+
 @pytest.mark.parametrize("swapped", [False, True])
 def test_the_sequence_of_reports_about_two_orders_with_one_clordid_does_not_matter(swapped: bool) -> None:
     orders = Orders()

@@ -218,6 +218,12 @@ class NewOrderRequest:
     listed: bool = False
     """Whether an `OutcomesUnknown` event has listed the request."""
 
+    def is_after(self, key: ExecKey | None) -> bool:
+        """Return whether the request was sent after a report of its shard as new as this one was received, so
+        the report cannot be about its order.
+        """
+        return key is not None and any(each.shard == key.shard and key <= each for each in self.after)
+
 
 @attrs.define(eq=False)
 class Cohort:

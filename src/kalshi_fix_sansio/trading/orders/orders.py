@@ -452,7 +452,7 @@ class Orders:
     def _place(self, message: NewOrderSingle) -> None:
         self._record_time(message)
         if not _is_repeated(message):
-            self._add(message, self._reports.live)
+            self._add(message, self._reports.newest())
 
     def _add(self, message: NewOrderSingle, after: Mapping[int, ExecKey]) -> Order:
         order = Order(self._number + 1, message.symbol, message.side, losses=self._losses)
@@ -649,7 +649,7 @@ class Orders:
         or, if there is none, a new order, which another session placed. Return None if the report is not
         counted.
         """
-        own = self._own_order(report)
+        own = self._own_order(report, key)
         if own is not None:
             own.order_id = report.order_id
             self._kept.by_id[own.order_id or ""] = own
@@ -671,10 +671,11 @@ class Orders:
         self._kept.add(order)
         return order
 
-    def _own_order(self, report: Any) -> Order | None:
+    def _own_order(self, report: Any, key: ExecKey | None) -> Order | None:
         for name in (report.cl_ord_id, report.orig_cl_ord_id):
-            for order, _ in self._kept.awaiting_outcome(name or ""):
-                if order.order_id is None and (order.symbol, order.side) == (report.symbol, report.side):
+            for order, placed in self._kept.awaiting_outcome(name or ""):
+                same_terms = (order.symbol, order.side) == (report.symbol, report.side)
+                if order.order_id is None and same_terms and not placed.is_after(key):
                     return order
         return None
 
