@@ -259,7 +259,8 @@ def test_a_reported_order_of_another_market_or_side_is_another_order(other: dict
 
 def test_a_reused_clordid_is_a_separate_request() -> None:
     done = [place(), report("new", "1;1"), report("canceled", "1;2")]
-    for previous in (done, [place(), report("rejected", "1;1")]):
+    unplaced = report("canceled", "1;1")  # its request is in no dump
+    for previous in (done, [place(), report("rejected", "1;1")], [unplaced], [DropCopyReport(unplaced)]):
         orders = restarted_orders(*previous)
         assert [order.state for order in orders] == [OrderState.DONE]
         feed(orders, unanswered(place(qty="7")))

@@ -26,8 +26,8 @@ class NewestReports:
     copied: dict[int, ExecKey] = attrs.field(factory=dict)
     """The newest report from drop copy, by shard."""
     loaded: dict[int, ExecKey] = attrs.field(factory=dict)
-    """The newest unsolicited report when `Orders.load` was called, by shard. If the loaded state does not
-    contain a request, all reports about the request are newer.
+    """The newest report when `Orders.load` was called, by shard. If the loaded state does not contain a
+    request, all reports about the request are newer.
     """
     shards: dict[str, int] = attrs.field(factory=dict)
     """The shard of the reports, by symbol."""
@@ -74,6 +74,6 @@ class NewestReports:
         return order.knowledge.begin or self.newest_before(order) or order.first_key
 
     def newest_at_load(self, order: Order) -> ExecKey | None:
-        """Return the newest unsolicited report of the order's shard at the time when the state was loaded."""
+        """Return the newest report of the order's shard at the time when the state was loaded."""
         shard = self.shard_of(order)
         return None if shard is None else self.loaded.get(shard)

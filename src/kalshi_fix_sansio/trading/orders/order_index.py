@@ -175,10 +175,12 @@ class OrderIndex:
         ]
         return min(found, key=_unknown_sort_key, default=None)
 
-    def known_from_reports(self, name: str) -> Order | None:
-        """Return the newest order with this ClOrdID that is known only from reports."""
+    def known_from_reports(self, name: str, after: Mapping[int, ExecKey]) -> Order | None:
+        """Return the newest order with this ClOrdID that is known only from reports newer than these."""
         for each in self.namesakes(name):
-            if each.placed is None and name in (each.cl_ord_id, each.first_cl_ord_id):
+            first = each.first_key or NO_KEY
+            is_newer = first == NO_KEY or first > after.get(first.shard, NO_KEY)
+            if is_newer and each.placed is None and name in (each.cl_ord_id, each.first_cl_ord_id):
                 return each
         return None
 

@@ -793,7 +793,9 @@ class Orders:
 
     def _handle_unknown_order(self, request: OpenRequest, message: NewOrderSingle | None) -> None:
         order = self._kept.unlisted_order(request.request_id)
-        reported = self._kept.known_from_reports(request.request_id) if order is None else None
+        reported = None
+        if order is None:
+            reported = self._kept.known_from_reports(request.request_id, self._reports.loaded)
         since = self._time
         if order is None and message is not None:
             if reported is not None and (reported.symbol, reported.side) == (message.symbol, message.side):
@@ -1009,7 +1011,7 @@ class Orders:
     def _load_rest(self, state: _State) -> list[OrderUpdate]:
         self._mass_cancels.open = state.mass_cancels
         self.unattributed.load(state.unattributed)
-        self._reports.loaded = dict(self._reports.live)
+        self._reports.loaded = self._reports.newest()
         if state.logged_on:
             self._handle_end()
         updates = self._take_updates()
