@@ -73,6 +73,16 @@ def test_an_evicted_order_is_remembered_on_every_shard_that_reported_it() -> Non
         assert names(feed(orders, DropCopyReport(report("trade", key, cum="4", **trade)))) == ["FORGOTTEN"]
 
 
+def test_an_evicted_order_cannot_be_resolved() -> None:
+    orders = Orders(max_orders=1)
+    feed(orders, report("canceled", "1;1", cum="3"))
+    order = only(orders)
+    feed(orders, report("new", "1;2", "o2", "c2"))
+    before = dump(orders)
+    assert orders.resolve(order, is_open=False) == []
+    assert (dump(orders), list(orders.uncertain())) == (before, [])
+
+
 def test_a_refused_request_is_evicted() -> None:
     orders = Orders(max_orders=1)
     request = place("x")

@@ -411,8 +411,11 @@ class Orders:
         """Apply what the user has learned elsewhere, for example from REST: whether an order is open.
 
         This resolves the uncertainty about the order's state, changes and cancels. Missing fills stay listed
-        until their reports arrive. Later reports from the venue still count.
+        until their reports arrive. Later reports from the venue still count. An order that is no longer kept
+        is not changed.
         """
+        if self._kept.orders.get(order.number) is not order:
+            return []
         self._kept.begin(order)
         order.knowledge = RESOLUTIONS[is_open]
         for request in list(order.pending):
