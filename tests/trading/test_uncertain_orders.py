@@ -457,6 +457,19 @@ def test_a_cancel_sent_again_may_have_an_unknown_outcome_again(orders: Orders) -
     assert uncertain_items(orders) == []
 
 
+def test_an_order_that_never_arrived_settles_its_cancel(orders: Orders) -> None:
+    feed(orders, report("new", "1;1", "o0", "z"), place(), SESSION_ENDED)
+    before = covered(orders)
+    feed(orders, logged_on(), cancel("c"), SESSION_ENDED, before)
+    assert uncertain_items(orders) == ["ORDER_UNVERIFIED"]
+
+
+def test_a_refused_order_settles_its_cancel(orders: Orders) -> None:
+    feed(orders, place(), cancel("c"), RejectReceived(Reject(ref_seq_num=3), 3, place()))
+    feed(orders, OutcomesUnknown((open_request(cancel("c")),), Uncertainty.RESTARTED))
+    assert uncertain_items(orders) == []
+
+
 @pytest.mark.parametrize("how", ["copied", "covered", "resolved", "copied two"])
 @pytest.mark.parametrize("text", [UNAVAILABLE, "NONE"])
 def test_an_answer_received_after_drop_copy_has_settled_its_request_is_not_a_discrepancy(

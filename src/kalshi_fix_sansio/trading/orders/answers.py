@@ -74,6 +74,11 @@ class RequestSettler:
         self._kept.answer(order, request)
         self.record_settled_early(request.cl_ord_id)
 
+    def settle_all(self, order: Order) -> None:
+        """Settle all requests of an order that is done."""
+        for request in list(order.pending):
+            self.settle_early(order, request)
+
     def record_settled_early(self, cl_ord_id: str) -> None:
         """Remember a change or cancel that was settled without its answer; the answer may still arrive."""
         remember(self.settled_early, cl_ord_id, None, MAX_ANSWERS)
@@ -83,8 +88,7 @@ class RequestSettler:
         settle all of its requests.
         """
         if order.is_done:
-            for request in list(order.pending):
-                self.settle_early(order, request)
+            self.settle_all(order)
             return
         shown = [report.orig_cl_ord_id]
         if report.exec_type in CHANGE_TYPES:

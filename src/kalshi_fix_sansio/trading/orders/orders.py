@@ -771,6 +771,7 @@ class Orders:
             for order, placed in self._kept.awaiting_outcome(sent.cl_ord_id)[:1]:
                 self._kept.begin(order)
                 placed.refused = True
+                self._answers.settle_all(order)
         elif isinstance(sent, _CHANGES):
             for order, request in self._find_pending(sent)[:1]:
                 self._kept.answer(order, request)

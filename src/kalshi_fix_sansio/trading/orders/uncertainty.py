@@ -149,7 +149,7 @@ class Uncertainty:
             order.knowledge = order.knowledge.cover(covered.epoch, covered.begin, needed)
         if resolved or order.state is not before:
             self._kept.begin(order)
-            for request in resolved:
+            for request in list(order.pending) if order.is_done else resolved:
                 self._answers.settle_early(order, request)
 
 
