@@ -122,6 +122,13 @@ def test_the_reported_cum_qty_counts_before_its_fills_arrive(orders: Orders) -> 
     assert orders.replace(order, "b", leaves_qty=3).order_qty == 10
 
 
+def test_a_fill_without_a_valid_key_does_not_increase_the_quantity_of_a_change(orders: Orders) -> None:
+    feed(orders, report("new", "1;1"), report("trade", "junk", cum="4", last=("4", "0.40")))
+    assert orders.replace(only(orders), "b", price="0.41").order_qty == 10
+    feed(orders, place("c"), report("trade", "junk", "o2", "c", cum="4", last=("4", "0.40")))
+    assert orders.replace(list(orders)[1], "d", price="0.41").order_qty == 10
+
+
 def test_a_cancel_uses_the_venues_order_ids(orders: Orders) -> None:
     customer = "550e8400-e29b-41d4-a716-446655440000_customer1"
     order = open_order(orders, party_ids=[Party(party_id=customer, party_role=24)])

@@ -57,10 +57,12 @@ def check_cap(order: Order) -> None:
 def total_qty(order: Order, leaves_qty: Decimal | int | str | None) -> Decimal:
     """Return the OrderQty (38) of a change that leaves `leaves_qty` contracts open; see `Orders.replace`."""
     before = _newest_pending_change(order)
-    if leaves_qty is None and before is not None and before.quantity is not None:
+    if leaves_qty is not None:
+        return add(max(order.cum_qty, order.filled_qty), to_decimal(leaves_qty))
+    if before is not None and before.quantity is not None:
         return before.quantity
-    leaves = order.leaves_qty if leaves_qty is None else to_decimal(leaves_qty)
-    return add(max(order.cum_qty, order.filled_qty), leaves)
+    # `order.cum_qty` may be from a report without a valid ExecID, whose LeavesQty is not known to be newer.
+    return order.leaves_qty if order.last is None else add(order.last.cum_qty, order.last.leaves_qty)
 
 
 def _newest_pending_change(order: Order) -> PendingRequest | None:
