@@ -354,6 +354,7 @@ def test_an_answer_settles_an_unattributed_request(message: Message, answer: Mes
     assert (list(orders.unattributed), unattributed.request_id) == ([unattributed], "a")
     assert kinds(orders.apply(MessageReceived(answer))) == []
     assert len(orders.unattributed) == 0
+    orders.unattributed.resolve(unattributed)  # the answer arrived while the user looked up the outcome
 
 
 def test_a_fill_does_not_settle_an_adopted_cancel_with_the_id_of_its_order() -> None:

@@ -73,8 +73,10 @@ class UnattributedRequests:
         return len(self._kept)
 
     def resolve(self, request: UnattributedRequest) -> None:
-        """Remove a request whose outcome you have determined elsewhere."""
-        self._kept.remove(request)
+        """Remove a request whose outcome you have determined elsewhere. If its answer has been received
+        meanwhile, there is no effect.
+        """
+        self._kept = [each for each in self._kept if each != request]
 
     # The machine calls the following methods.
 
