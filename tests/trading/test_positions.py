@@ -341,6 +341,7 @@ def test_only_flat_positions_are_evicted(harness: Harness) -> None:
     harness.apply(fill(3, BUY, "1", "0.4", symbol="c"))
     assert (harness.positions.refused, [key.symbol for key in harness.positions]) == (1, ["a", "b"])
     harness.positions.begin("d", Decimal(1), Decimal(1))
+    assert (harness.positions.refused, len(harness.positions.uncertain())) == (2, 1)
     harness.apply(fill(4, SELL, "1", "0.4", symbol="a"), fill(5, BUY, "1", "0.4", symbol="c"))
     assert [key.symbol for key in harness.positions] == ["b", "c"]
 

@@ -182,7 +182,7 @@ class Positions(Mapping[PositionKey, Position]):
         updates.
         """
         self.refused: int = 0
-        """Number of fills not counted for lack of room."""
+        """Number of fills, and of calls of `begin`, not counted for lack of room."""
 
     def __getitem__(self, key: PositionKey) -> Position:
         return self._positions[key]
@@ -226,7 +226,9 @@ class Positions(Mapping[PositionKey, Position]):
         dollars.
         """
         position = self._position(account, symbol)
-        if position is not None:
+        if position is None:
+            self.refused += 1
+        else:
             _trade(position, net, price)
 
     def apply(self, update: object) -> list[Position]:
