@@ -252,7 +252,7 @@ class Positions(Mapping[PositionKey, Position]):
         and symbol is uncertain or has missing fills.
 
         A difference may also be due to transfers, which are never counted, or to fills from other sessions,
-        which are counted only if a listener session receives them.
+        which are counted only with the `Orders` of a listener session.
         """
         return [
             PositionDiscrepancy(
