@@ -277,6 +277,14 @@ def test_a_copy_older_than_an_order_belongs_to_an_earlier_order_with_its_clordid
     assert (found["o1"], found["o2"]) == (("DONE", False), ("OPEN", True))
 
 
+def test_orders_without_a_report_keep_their_requests(orders: Orders) -> None:
+    feed(orders, report("new", "1;1", "o0", "z"))
+    feed(orders, place(qty="5"), SESSION_ENDED, logged_on(), place(qty="7"), cancel("c"), SESSION_ENDED)
+    feed(orders, covered(orders, epoch=2), logged_on(), place(qty="9"), report("rejected", "-1;-1"))
+    states = [(int(order.placed.quantity), order.state.name) for order in orders if order.placed]
+    assert states == [(5, "DONE"), (7, "UNKNOWN"), (9, "DONE")]
+
+
 @pytest.mark.parametrize("swapped", [False, True])
 def test_the_sequence_of_reports_about_two_orders_with_one_clordid_does_not_matter(swapped: bool) -> None:
     orders = Orders()

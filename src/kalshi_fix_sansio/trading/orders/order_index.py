@@ -212,10 +212,13 @@ class OrderIndex:
             and not (each.placed.refused or each.placed.matched)
         ]
         known = sorted((each for each in group if _is_reported(each)), key=_first_report_sort_key)
-        others = sorted((each for each in group if not _is_reported(each)), key=_number)
         requests = [each.placed for each in group if each.placed is not None]
-        requests.sort(key=_request_sort_key if others else _number)
-        for each, request in zip([*known, *others], requests, strict=True):
+        requests.sort(key=_number if len(known) == len(group) else _request_sort_key)
+        matched = requests[: len(known)]
+        # Of the orders without a report, only those whose request is matched get another one.
+        others = [each for each in group if each not in known and each.placed in matched]
+        spare = [each.placed for each in known if each.placed is not None and each.placed not in matched]
+        for each, request in zip([*known, *others], [*matched, *spare], strict=True):
             if each.placed is not request:
                 self.begin(each)
                 each.placed = request
