@@ -929,7 +929,7 @@ class Orders:
 
         Args:
             full: yield all rows. Needed to store them elsewhere, or when the rows of an earlier dump were not
-                stored.
+                stored. Later rows complete the rows of this dump, not those of an earlier one.
 
         Raises:
             LocalProtocolError: `load` was called, and its result was not iterated to the end.
