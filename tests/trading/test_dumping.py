@@ -206,19 +206,6 @@ def test_errors_raised_by_the_reader_are_reported_as_a_damaged_dump() -> None:
         assert state.by_name["b"]
 
 
-@pytest.mark.parametrize(
-    ("dumped", "name"),
-    [
-        (PendingRequest("F", "c", "a", named=True), "named"),
-        (MakerRfq("R1", SYMBOL, shown=True), "shown"),
-    ],
-)
-def test_a_renamed_attribute_keeps_its_name_in_dumps(dumped: attrs.AttrsInstance, name: str) -> None:
-    row = dump_row(dumped)
-    assert row[name] is True
-    assert dump_row(load_row(row, type(dumped))) == row
-
-
 # --- dumps of the machines ------------------------------------------------------------------------------
 
 PAYOUT = SettledParty("me", Decimal(1), Decimal(0), Decimal(1), Decimal(0))

@@ -164,7 +164,7 @@ class PendingRequest:
     after: ExecKey | None = None
     uncertain_since_epoch: int = 0
     since: datetime | None = None
-    listed: bool = attrs.field(default=False, alias="named")  # dumps contain it as "named"
+    listed: bool = False
 
     @property
     def is_unknown(self) -> bool:

@@ -124,9 +124,7 @@ class MakerRfq:
     high_volatility: bool = False
     is_closed: bool = False
     quotes: dict[str, MakerQuote] = attrs.field(factory=dict, repr=False, metadata=keyed_by("quote_id"))
-    terms_received: bool = attrs.field(
-        default=False, repr=False, alias="shown"
-    )  # dumps contain it as "shown"
+    terms_received: bool = attrs.field(default=False, repr=False)
 
     @property
     def quote(self) -> MakerQuote | None:
