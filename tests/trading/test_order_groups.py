@@ -175,7 +175,8 @@ def test_a_refused_request_changes_nothing(groups: OrderGroups) -> None:
     request = OrderGroupRequest.trigger(G)
     groups.apply(request)
     assert groups.apply(RejectReceived(reject(), 1, order("a"))) == []
-    update = apply_one(groups, RejectReceived(reject(), 2, request))
+    assert groups.apply(RejectReceived(reject(), 2, OrderGroupRequest.trigger(H))) == []
+    update = apply_one(groups, RejectReceived(reject(), 2, over_the_wire(request)))
     assert (update.group, update.request) == (group, request)
     assert groups.in_flight is None
     assert state(group) is GroupState.ACTIVE

@@ -303,8 +303,10 @@ class OrderGroups(Mapping[str, OrderGroup]):
                 self._handle_request(message)
             case NewOrderSingle():
                 self._handle_order(message)
-            case RejectReceived(sent=OrderGroupRequest() as sent) if sent is self._in_flight:
-                self._answer(sent)
+            case RejectReceived(sent=OrderGroupRequest() as sent):
+                # The session decodes `sent` from the bytes that it sent, so it is another object.
+                if self._in_flight is not None and _terms(sent) == _terms(self._in_flight):
+                    self._answer(self._in_flight)
             case RejectReceived(sent=NewOrderSingle() as sent):
                 self._by_cl_ord_id.pop(sent.cl_ord_id, None)
             case OutcomesUnknown():
