@@ -42,6 +42,7 @@ from kalshi_fix_sansio.trading import (
     QuoteState,
     RfqCreator,
     RfqMaker,
+    RfqRequestError,
     RfqState,
     UncertainItems,
     UncertainRfqKind,
@@ -625,6 +626,30 @@ def test_an_acceptance_of_an_unknown_rfq_counts_as_exposure() -> None:
     assert len(creator) == 1
     creator.apply(MessageReceived(report("trade", "1;1", cl_ord_id="c1", cum="10")), NOON)
     assert creator.uncertain() == []
+
+
+@pytest.mark.parametrize(
+    ("acceptance", "quantity"),
+    [
+        (ACCEPT_QUOTE, 10),
+        (attrs.evolve(ACCEPT_QUOTE, order_qty=None), 10),
+        (place("c1", qty="7", quote_id="q1", rfq_id="R1"), 7),
+    ],
+)
+def test_an_acceptance_adopted_before_the_ack_belongs_to_its_rfq(acceptance: Message, quantity: int) -> None:
+    adopted = creator_with(QUOTE_REQUEST, unanswered(acceptance))
+    creator = RfqCreator()
+    load(creator, dump(adopted))
+    better, other = forwarded_quote("q2", offer="0.60"), forwarded_quote("q3", offer="0.50")
+    for item in (better, ack(), forwarded_quote("q1", offer="0.55"), other):
+        creator.apply(MessageReceived(item), NOON)
+    [rfq] = creator
+    assert (rfq.quote_req_id, rfq.state, set(rfq.quotes)) == ("r1", RfqState.UNKNOWN, {"q1", "q2", "q3"})
+    assert (creator.exposure().bought, creator.rfq("R1")) == (d(quantity), rfq)
+    with pytest.raises(RfqRequestError, match="no quote for request r1 can be accepted"):
+        creator.accept(rfq, rfq.quotes["q2"], Side.BUY, "c2")
+    creator.apply(MessageReceived(report("trade", "1;1", cl_ord_id="c1", cum="10")), NOON)
+    assert (rfq.state, creator.uncertain(), creator.exposure().bought) == (RfqState.EXECUTED, [], d(0))
 
 
 def test_an_order_that_accepts_a_quote_is_adopted_by_both_machines_if_the_rfq_is_known() -> None:

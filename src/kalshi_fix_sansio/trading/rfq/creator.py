@@ -435,10 +435,13 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         if not sent_earlier:
             quote = rfq.quotes.get(quote_id)
             self._keys.record_begin(acceptance.preceding, None if quote is None else quote.age[1])
-        self._accepted[quote_id] = rfq
-        if acceptance.cl_ord_id is not None:
-            self._accepted[acceptance.cl_ord_id] = rfq
+        self._index(acceptance)
         self._reindex(rfq)
+
+    def _index(self, acceptance: Acceptance) -> None:
+        self._accepted[acceptance.quote_id] = acceptance.rfq
+        if acceptance.cl_ord_id is not None:
+            self._accepted[acceptance.cl_ord_id] = acceptance.rfq
 
     def _drop(self, acceptance: Acceptance) -> None:
         rfq = acceptance.rfq
@@ -463,8 +466,11 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         rfq.uncertain_since = None
         if rfq.rfq_id is not None:
             return
+        adopted = self._rfqs.get(ack.rfq_id)
         rfq.rfq_id = ack.rfq_id
         rfq.symbol = ack.symbol or rfq.symbol
+        if adopted is not None and adopted.rfq_id == ack.rfq_id:
+            self._merge(update, rfq, adopted)
         if rfq.symbol is not None and ack.ex_destination is not None:
             self._keys.record_shard(rfq.symbol, ack.ex_destination)
         self._by_rfq_id[ack.rfq_id] = rfq
@@ -472,6 +478,20 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         # matched.
         for key in [key for key in self._early if key[0] == ack.rfq_id]:
             self._put(update, rfq, self._early.pop(key))
+
+    def _merge(self, update: CreatorUpdate, rfq: CreatorRfq, adopted: CreatorRfq) -> None:
+        """Move what is known about a request that was adopted under its RfqId to the request itself."""
+        acceptances = list(adopted.acceptances)
+        self._forget(adopted)
+        rfq.facts |= adopted.facts
+        for quote in adopted.quotes.values():
+            self._put(update, rfq, quote)
+        for acceptance in acceptances:
+            acceptance.rfq = rfq
+            acceptance.quantity = acceptance.quantity or rfq.contracts or ZERO
+            rfq.acceptances.append(acceptance)
+            self._index(acceptance)
+        self._reindex(rfq)
 
     def _record_refusal(self, message: Any, quote_req_id: str | None, text: str | None) -> None:
         """Record that the venue refused a request, immediately or later."""
@@ -667,8 +687,13 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
     ) -> Acceptance | None:
         if message is not None and message.quote_id:
             rfq_id = message.rfq_id
-            if isinstance(message, AcceptQuote) and readable(rfq_id) and rfq_id not in self._by_rfq_id:
-                # The request for quotes is unknown, but its acceptance may trade, so it must be tracked.
+            is_tracked = isinstance(message, AcceptQuote) or any(
+                each.rfq_id is None and not each.has_ended for each in self._rfqs.values()
+            )
+            if is_tracked and readable(rfq_id) and rfq_id not in self._by_rfq_id:
+                # The request for quotes is unknown, or its ack has not been received. Its acceptance may
+                # trade, so it must be tracked. An order for a request that is certainly unknown is tracked by
+                # `Orders` alone.
                 rfq = CreatorRfq(rfq_id or "", None, rfq_id=rfq_id)
                 self._rfqs.setdefault(rfq.quote_req_id, rfq)
                 self._by_rfq_id[rfq.quote_req_id] = rfq
@@ -757,9 +782,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         for rfq in rfqs.values():
             for acceptance in rfq.acceptances:
                 acceptance.rfq = rfq
-                self._accepted[acceptance.quote_id] = rfq
-                if acceptance.cl_ord_id is not None:
-                    self._accepted[acceptance.cl_ord_id] = rfq
+                self._index(acceptance)
             self._reindex(rfq)
 
 
