@@ -592,8 +592,14 @@ def test_lost_messages_cause_uncertainty(harness: Harness, lost: object) -> None
     ]
     assert len(UncertainItems(harness.creator).by_remedy(at(5))[Remedy.DROP_COPY]) == 1
     assert harness.creator.exposure() != Exposure()
-    # A quote shows that its request is open, and an answer shows that the quote was accepted.
-    harness.feed(forwarded_quote("x", rfq_id="R2"), ack("r3", "R3"), accept_status("q1", 0, "c1"))
+    # The accepted quote may trade, so the id of its request is not free.
+    for answer in ([], [accept_status("q1", 0, "c1")]):
+        harness.feed(*answer)
+        with pytest.raises(RfqRequestError, match="use another"):
+            harness.feed(request())
+        assert harness.creator.exposure() != Exposure()
+    # A quote or an ack shows that its request is open.
+    harness.feed(forwarded_quote("x", rfq_id="R2"), ack("r3", "R3"))
     assert harness.uncertain() == []
 
 

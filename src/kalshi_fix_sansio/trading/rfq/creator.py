@@ -185,7 +185,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         """
         before = self._rfqs.get(request.quote_req_id)
         if before is not None:
-            if not before.has_ended and before.uncertain_since is None:
+            if not before.has_ended and (before.uncertain_since is None or before.acceptance is not None):
                 raise RfqRequestError(f"request {request.quote_req_id} has not ended; use another QuoteReqID")
             self._forget(before)
         self._make_room()
