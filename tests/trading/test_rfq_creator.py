@@ -408,9 +408,11 @@ def test_a_session_reject_refuses_the_message_it_refers_to(harness: Harness) -> 
 
 def test_an_unsent_message_is_withdrawn(harness: Harness) -> None:
     harness.creator.withdraw(request("?"))
-    harness.feed(request())
-    harness.creator.withdraw(request())
-    assert harness.creator.rfq("r1") is None
+    lost = MessagesLost(3, 9)
+    for events in ([], [lost]):  # they are applied while `send` waits
+        harness.feed(request(), *events)
+        harness.creator.withdraw(request())
+        assert harness.creator.rfq("r1") is None
     harness.opened()
     harness.creator.withdraw(request())  # the message was sent after all
     for make in (harness.accept, harness.by_order):
@@ -421,6 +423,12 @@ def test_an_unsent_message_is_withdrawn(harness: Harness) -> None:
     cancel = harness.creator.cancel(harness.rfq())
     for item in (cancel, RFQCancel(rfq_id="?"), MarketDataRequest.subscribe("A")):
         harness.creator.withdraw(item)
+    message = harness.accept()
+    harness.feed(lost)
+    harness.creator.withdraw(message)
+    assert harness.uncertain() == [(UncertainRfqKind.RFQ_UNKNOWN, None)]
+    assert harness.creator.exposure() == Exposure()
+    harness.feed(forwarded_quote("x"))
     message = harness.accept()
     harness.feed(accept_status("q1", 0, "c1"))
     harness.creator.withdraw(message)

@@ -473,19 +473,24 @@ def test_an_unsent_message_is_withdrawn(harness: Harness) -> None:
     harness.maker.withdraw(quote)
     assert (harness.maker.quote_of("q1"), harness.shown[0].quote) == (None, None)
     harness.maker.withdraw(quote)
+    waiting_quote = harness.maker.requote(harness.shown[0])
+    assert isinstance(waiting_quote, Quote)
+    harness.feed(SESSION_ENDED)  # while `send` waits
+    harness.maker.withdraw(waiting_quote)
+    assert (harness.shown[0].quote, harness.uncertain()) == (None, [])
     second_quote = harness.maker.requote(harness.shown[0])
     assert isinstance(second_quote, Quote)
-    harness.feed(status("q2", S.PENDING))
+    harness.feed(status("q3", S.PENDING))
     harness.maker.withdraw(second_quote)  # the message was sent after all
-    assert harness.state("q2") is QuoteState.OPEN
-    cancel = harness.maker.cancel(harness.quote("q2"))
+    assert harness.state("q3") is QuoteState.OPEN
+    cancel = harness.maker.cancel(harness.quote("q3"))
     harness.maker.withdraw(cancel)
     assert harness.maker.requote(harness.shown[0]) is None
-    [confirm] = harness.sent(status("q2", S.ACCEPTED, side=Side.BUY))
+    [confirm] = harness.sent(status("q3", S.ACCEPTED, side=Side.BUY))
     harness.maker.withdraw(confirm)
-    assert harness.state("q2") is QuoteState.ACCEPTED
+    assert harness.state("q3") is QuoteState.ACCEPTED
     harness.maker.withdraw(QuoteRequest(quote_req_id="R1"))
-    harness.maker.confirm(harness.quote("q2"), at(1))
+    harness.maker.confirm(harness.quote("q3"), at(1))
 
 
 def test_messages_built_by_the_maker_may_be_applied_to_it(harness: Harness) -> None:

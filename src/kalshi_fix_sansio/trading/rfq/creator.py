@@ -298,11 +298,11 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         """Undo the effect of a message that was not sent because `send` refused it."""
         if isinstance(request, QuoteRequest):
             rfq = self._rfqs.get(request.quote_req_id)
-            if rfq is not None and rfq.state is RfqState.SENT:
+            if rfq is not None and rfq.rfq_id is None and not rfq.facts:
                 del self._rfqs[request.quote_req_id]
         elif isinstance(request, AcceptQuote | NewOrderSingle):
             acceptance = self._find(request.cl_ord_id, request.quote_id)
-            if acceptance is not None and acceptance.rfq.state is RfqState.ACCEPTING:
+            if acceptance is not None and not acceptance.facts:
                 self._drop(acceptance)
                 self._reindex(acceptance.rfq)
 

@@ -231,7 +231,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             quote.confirms = max(len(quote.refusals), quote.confirms - 1)
         elif isinstance(request, QuoteCancel):
             quote.canceling = False
-        elif quote.state is QuoteState.SENT:
+        elif not quote.facts:  # no message from the venue shows that it was sent
             del self._quotes[quote.quote_id], quote.rfq.quotes[quote.quote_id]
         self._reindex(quote.rfq, quote)
 
