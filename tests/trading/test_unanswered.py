@@ -35,6 +35,7 @@ from kalshi_fix_sansio.trading import (
     DropCopyRange,
     DropCopyReport,
     Ending,
+    Exposure,
     GroupState,
     OrderGroups,
     Orders,
@@ -539,6 +540,16 @@ def test_a_confirmation_missing_from_the_state_still_counts_as_exposure_after_th
     quote = maker.quote_of("q1")
     assert quote is not None
     assert quote.state is QuoteState.CONFIRMED
+
+
+@pytest.mark.parametrize("answer", [None, 0, 1])
+def test_a_confirmation_without_a_known_acceptance_counts_on_both_sides(answer: int | None) -> None:
+    maker = maker_with(incoming_rfq(), QUOTE, PENDING_STATUS, unanswered(QuoteConfirm(quote_id="q1")))
+    if answer is not None:
+        maker.apply(confirm_status("q1", answer), NOON)
+    # The bid costs 0.40 and the offer 0.50 dollars per contract.
+    expected = Exposure() if answer == 1 else Exposure(d(100), d(100), d(90))
+    assert maker.exposure() == expected
 
 
 def test_a_cancel_missing_from_the_state_makes_its_quote_uncertain() -> None:

@@ -130,6 +130,13 @@ class Acceptance(Deal):
     prefers_better: bool = False
     accepted_quote_id: str | None = None
 
+    def possible_trades(self) -> list[tuple[Side, Decimal, Decimal]]:
+        """Return side, contracts and YES price of the trade that may result."""
+        price = self.price
+        if price is None:  # not reported, so assume the highest cost: a dollar per contract
+            price = ONE if self.side is Side.BUY else ZERO
+        return [(self.side, self.quantity, price)]
+
     @property
     def is_refused(self) -> bool:
         """Whether the venue refused the acceptance. The request then stays open."""

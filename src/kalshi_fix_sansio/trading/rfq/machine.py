@@ -9,7 +9,7 @@ from collections.abc import Container, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from kalshi_fix_sansio._generated import ExecutionReport, Side
+from kalshi_fix_sansio._generated import ExecutionReport
 from kalshi_fix_sansio.clock import BEGINNING
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import (
@@ -20,7 +20,6 @@ from kalshi_fix_sansio.events import (
     RejectReceived,
     SequenceSkipped,
 )
-from kalshi_fix_sansio.trading.common.amounts import ZERO
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.common.received import clipped
 from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
@@ -30,7 +29,6 @@ from kalshi_fix_sansio.trading.rfq.creator_state import Acceptance
 from kalshi_fix_sansio.trading.rfq.deals import RfqUpdate
 from kalshi_fix_sansio.trading.rfq.maker_state import MakerQuote
 from kalshi_fix_sansio.trading.rfq.values import (
-    ONE,
     Exposure,
     RfqDiscrepancy,
     RfqDiscrepancyKind,
@@ -105,11 +103,9 @@ class RfqMachine(ABC, Generic[R, D, U]):
         """
         found = Exposure()
         for deal in self._may_trade.values():
-            if symbol in (None, deal.rfq.symbol) and deal.side is not None:
-                price = deal.price
-                if price is None:  # not reported, so assume the highest cost: a dollar per contract
-                    price = ONE if deal.side is Side.BUY else ZERO
-                found = found.plus(deal.side, deal.quantity, price)
+            if symbol in (None, deal.rfq.symbol):
+                for trade in deal.possible_trades():
+                    found = found.plus(*trade)
         return found
 
     def uncertain(self) -> list[UncertainRfq]:

@@ -230,22 +230,33 @@ class MakerQuote(Deal):
     @property
     def price(self) -> Decimal | None:
         """YES price of the accepted side, in dollars; None before the acceptance."""
-        if self.side is Side.BUY:
-            return self.terms.bid
-        if self.side is None or self.terms.offer is None:
-            return None
-        return subtract(ONE, self.terms.offer)
+        return None if self.side is None else self._price_of(self.side)
 
     @property
     def quantity(self) -> Decimal:
         """Maximum number of contracts that may trade; 0 before the quote is accepted."""
         price = self.price
-        if price is None:
-            return ZERO
-        size = self.sizes[0 if self.side is Side.BUY else 1] or self.rfq.contracts
+        return ZERO if self.side is None or price is None else self._quantity_of(self.side, price)
+
+    def possible_trades(self) -> list[tuple[Side, Decimal, Decimal]]:
+        """Return side, contracts and YES price of each trade that may result. If the quote is or may be
+        confirmed, but the accepted side is unknown, it may trade on either side.
+        """
+        is_confirmed = self.confirmation_unanswered or Fact.CONFIRMED in self.facts
+        sides = (Side.BUY, Side.SELL) if self.side is None and is_confirmed else (self.side,)
+        found = [(side, self._price_of(side)) for side in sides if side is not None]
+        return [(side, self._quantity_of(side, price), price) for side, price in found if price is not None]
+
+    def _price_of(self, side: Side) -> Decimal | None:
+        if side is Side.BUY:
+            return self.terms.bid
+        return None if self.terms.offer is None else subtract(ONE, self.terms.offer)
+
+    def _quantity_of(self, side: Side, price: Decimal) -> Decimal:
+        size = self.sizes[0 if side is Side.BUY else 1] or self.rfq.contracts
         if size is None and self.rfq.cash is not None:
             # The number of contracts that the creator can buy with the cash, on the other side of the trade.
-            size = divide(self.rfq.cash, subtract(ONE, price) if self.side is Side.BUY else price)
+            size = divide(self.rfq.cash, subtract(ONE, price) if side is Side.BUY else price)
         # With RestRemainder, the order has the size of the whole quote.
         found = [each for each in (self.taken, size if self.terms.rest_remainder else None) if each]
         return max(found, default=size or ZERO)
