@@ -633,6 +633,22 @@ def test_a_resolution_by_the_user_ends_an_uncertainty(harness: Harness, state: s
     assert harness.maker.next_deadline() == (at(20) if state == "CONFIRMED" else None)
 
 
+@pytest.mark.parametrize(
+    "end",
+    [status("q1", S.ACCEPTED, side=Side.SELL), cancel_status("q1", 1, "NOT_FOUND"), status("q1", S.REJECTED)],
+)
+def test_an_ended_quote_that_is_open_according_to_the_user_can_be_accepted(end: object) -> None:
+    harness = Harness(will_confirm=False)
+    harness.feed(incoming_rfq(), end)
+    harness.seconds = 31
+    harness.feed(None)
+    assert harness.shown[0].quote is None
+    harness.maker.resolve(harness.quote(), QuoteState.OPEN)
+    assert harness.state() is QuoteState.OPEN
+    harness.feed(status("q1", S.ACCEPTED, side=Side.BUY))
+    assert (harness.state(), harness.quote().side) == (QuoteState.ACCEPTED, Side.BUY)
+
+
 def test_other_states_cannot_be_resolved(harness: Harness) -> None:
     harness.accepted().feed(SESSION_ENDED)
     with pytest.raises(RfqRequestError, match="in time"):

@@ -255,7 +255,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             quote.confirms = 0
             quote.refusals.clear()
         if state is QuoteState.OPEN:
-            quote.facts -= {Fact.ACCEPTED, Fact.REPLACED}
+            quote.facts -= {Fact.ACCEPTED, Fact.CANCELED, Fact.LAPSED, Fact.REFUSED, Fact.REPLACED}
         quote.facts.add(fact)
         self._reindex(quote.rfq, quote)
 
