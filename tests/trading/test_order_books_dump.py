@@ -11,7 +11,7 @@ from kalshi_fix_sansio import MarketDataRequest, MarketDataRequestReject, Reject
 from kalshi_fix_sansio.events import MessagesLost, RejectReceived
 from kalshi_fix_sansio.trading import BookState, OrderBooks
 from tests.trading.feed import A, B, C, snapshot, update
-from tests.trading.order_flow import reloaded
+from tests.trading.order_flow import logged_on, reloaded
 
 
 def steps(random: Random) -> list[Any]:
@@ -79,6 +79,24 @@ def test_a_refusal_of_a_loaded_request_is_attributed_to_its_books() -> None:
     loaded = reloaded(books)
     loaded.apply(RejectReceived(Reject(ref_seq_num=3), 3, request))
     assert loaded.stale() == [A]
+
+
+@pytest.mark.parametrize("load", [False, True])
+def test_a_new_session_has_no_subscription_of_the_previous_one(load: bool) -> None:
+    books = OrderBooks()
+    books.apply(MarketDataRequest.subscribe(A, B, C))
+    books.apply(MarketDataRequest.unsubscribe("KXD"))
+    books.apply(snapshot("bid 5 at 0.40", symbol=A))
+    if load:
+        books = reloaded(books)
+    # The end of the previous session was not reported. C is requested on the new session.
+    books.apply(MarketDataRequest.subscribe(C))
+    books.apply(logged_on())
+    assert books.stale() == ([A, B] if load else [A])
+    books.apply(MarketDataRequest.snapshot(A))
+    for symbol in (C, A):
+        books.apply(snapshot("bid 6 at 0.30", symbol=symbol))
+    assert (books[A].state, books[C].state) == (BookState.SNAPSHOT, BookState.LIVE)
 
 
 def test_a_request_in_a_dump_must_be_for_market_data() -> None:

@@ -37,6 +37,8 @@ class _Request:
     """Markets whose snapshots are pending, in the order in which the request lists them."""
     answered: bool = False
     """Whether any answer to the request has been received."""
+    is_loaded: bool = False
+    """Whether the request was loaded from a dump."""
 
 
 @attrs.frozen(eq=False)
@@ -141,6 +143,23 @@ class Subscriptions:
                 ]
         return []
 
+    def begin_session(self) -> set[str]:
+        """Drop the subscriptions and the requests of earlier sessions. Return the markets for which no other
+        request is waiting.
+
+        A request that was not loaded from a dump may already have been sent on the new session.
+        """
+        self._subscribed.clear()
+        dropped: set[str] = set()
+        awaited: set[str] = set()
+        for each in self._open:
+            if isinstance(each, _Request):
+                (dropped if each.is_loaded else awaited).update(each.awaited)
+                if each.is_loaded:
+                    each.awaited = {}
+        self._settle()
+        return dropped - awaited
+
     def clear(self) -> None:
         """Drop all requests: subscriptions end with their session."""
         self._subscribed.clear()
@@ -198,4 +217,4 @@ def _load(dumped: DumpedRequest) -> _Request | _Unsubscribe:
     if not isinstance(request, MarketDataRequest) or symbols is None:
         raise ValueError(f"a request must be a MarketDataRequest with symbols, not {dumped.frame[:80]!r}")
     subscribes = request.subscription_request_type is SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES
-    return _Request(request, subscribes, dict.fromkeys(symbols), dumped.answered)
+    return _Request(request, subscribes, dict.fromkeys(symbols), dumped.answered, is_loaded=True)
