@@ -553,8 +553,12 @@ def test_a_confirmation_without_a_known_acceptance_counts_on_both_sides(answer: 
 
 
 def test_a_cancel_missing_from_the_state_makes_its_quote_uncertain() -> None:
-    maker = maker_with(incoming_rfq(), QUOTE, PENDING_STATUS, unanswered(QuoteCancel(quote_id="q1")))
-    assert [item.kind for item in maker.uncertain()] == [UncertainRfqKind.QUOTE_UNKNOWN]
+    lost = unanswered(QuoteCancel(quote_id="q1"))
+    for events in ([lost], [SESSION_ENDED, lost]):
+        maker = maker_with(incoming_rfq(), QUOTE, PENDING_STATUS, *events)
+        assert [item.kind for item in maker.uncertain()] == [UncertainRfqKind.QUOTE_UNKNOWN]
+        [rfq] = maker
+        assert maker.requote(rfq) == QuoteCancel(quote_id="q1", rfq_id="R1")
 
 
 def test_quotes_that_cannot_be_adopted_are_listed() -> None:

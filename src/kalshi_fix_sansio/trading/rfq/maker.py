@@ -616,7 +616,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         if quote is None:
             self.unattributed.keep(request)
             return
-        if isinstance(message, QuoteConfirm | QuoteCancel):
+        if isinstance(message, QuoteConfirm):
             self._handle_own_request(message, sent_earlier=True)
         self._record_lost_answers([quote.quote_id], request.sent_at)
 
