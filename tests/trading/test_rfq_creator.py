@@ -245,8 +245,10 @@ def test_invalid_quotes_are_reported(harness: Harness) -> None:
         forwarded_quote("x", "0", None),
         forwarded_quote("x", "0.6", "0.6"),
         forwarded_quote("x", "-0.1", "0.6"),
+        forwarded_quote("x", None, "1"),
+        forwarded_quote("x", "1", None),
     ]
-    assert harness.kinds(*bad, unreadable("35=S|34=2|117=x|132=0.4|")) == [Kind.UNREADABLE] * 5
+    assert harness.kinds(*bad, unreadable("35=S|34=2|117=x|132=0.4|")) == [Kind.UNREADABLE] * 7
     assert list(harness.rfq().quotes) == ["q1"]
 
 

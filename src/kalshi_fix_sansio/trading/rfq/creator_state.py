@@ -278,7 +278,8 @@ def _rank(quote: CreatorQuote, side: Side) -> tuple[Decimal, tuple[datetime, dat
 def read_quote(message: Any) -> CreatorQuote | None:
     """Return the quote in a message; None if it is unreadable or not a quote."""
     prices = [price for price in (message.bid_px, message.offer_px) if price]
-    if not readable(message.quote_id) or not prices or min(prices) < ZERO or total(prices) > ONE:
+    is_valid = prices and min(prices) > ZERO and max(prices) < ONE and total(prices) <= ONE
+    if not is_valid or not readable(message.quote_id):
         return None
     header = message.header
     number = None if header is None else header.msg_seq_num
