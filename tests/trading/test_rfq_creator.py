@@ -656,6 +656,18 @@ def test_a_resolution_by_the_user_ends_an_uncertainty(harness: Harness, state: s
     assert (harness.creator.exposure() == Exposure()) is (state != "ACCEPTED")
 
 
+def test_a_request_whose_ack_was_lost_is_open_with_its_rfq_id(harness: Harness) -> None:
+    lost = AcceptQuote(quote_id="q1", rfq_id="R1", side=BUY, cl_ord_id="c1")
+    harness.feed(request(), forwarded_quote("q1"), unanswered(lost), MessagesLost(3, 9))
+    with pytest.raises(RfqRequestError, match="RfqId of request r1 is unknown"):
+        harness.creator.resolve(harness.rfq(), RfqState.OPEN)
+    assert harness.state() is RfqState.UNKNOWN
+    harness.creator.resolve(harness.rfq(), RfqState.OPEN, rfq_id="R1")
+    harness.feed(forwarded_quote("q2"))
+    assert (harness.state(), list(harness.rfq().quotes)) == (RfqState.OPEN, ["q1", "q2"])
+    assert (harness.uncertain(), harness.creator.exposure()) == ([], Exposure())
+
+
 def test_invalid_resolutions_are_refused(harness: Harness) -> None:
     harness.opened()
     for state in (RfqState.SENT, RfqState.EXECUTED):

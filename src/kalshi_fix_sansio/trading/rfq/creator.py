@@ -306,13 +306,19 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
                 self._drop(acceptance)
                 self._reindex(acceptance.rfq)
 
-    def resolve(self, rfq: CreatorRfq, state: RfqState) -> None:
+    def resolve(self, rfq: CreatorRfq, state: RfqState, *, rfq_id: str | None = None) -> None:
         """Set the state that the user has found elsewhere, for example from REST: OPEN, ACCEPTED, EXECUTED,
         FAILED, CANCELED or EXPIRED. This ends the uncertainty about the request.
 
+        Args:
+            rfq: the request for quotes.
+            state: its state.
+            rfq_id: RfqId, the venue's id. OPEN requires it if the ack was not received, because quotes
+                contain no other id of the request.
+
         Raises:
-            RfqRequestError: another state was passed, or the state needs an acceptance and the request has
-                none.
+            RfqRequestError: another state was passed, the state needs an acceptance and the request has
+                none, or the RfqId is missing.
         """
         acceptance = rfq.acceptance
         need_acceptance = (RfqState.ACCEPTED, RfqState.EXECUTED, RfqState.FAILED)
@@ -320,6 +326,11 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             raise RfqRequestError(
                 f"request {rfq.quote_req_id} cannot be resolved to this state: {state.value}"
             )
+        if state is RfqState.OPEN and rfq.rfq_id is None:
+            if rfq_id is None:
+                raise RfqRequestError(f"the RfqId of request {rfq.quote_req_id} is unknown; pass it")
+            self._set_rfq_id(self._update_of(rfq), rfq, rfq_id)
+            acceptance = rfq.acceptance
         rfq.uncertain_since = None
         if acceptance is not None:
             acceptance.end_uncertainty()
@@ -466,17 +477,20 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         rfq.uncertain_since = None
         if rfq.rfq_id is not None:
             return
-        adopted = self._rfqs.get(ack.rfq_id)
-        rfq.rfq_id = ack.rfq_id
         rfq.symbol = ack.symbol or rfq.symbol
-        if adopted is not None and adopted.rfq_id == ack.rfq_id:
-            self._merge(update, rfq, adopted)
         if rfq.symbol is not None and ack.ex_destination is not None:
             self._keys.record_shard(rfq.symbol, ack.ex_destination)
-        self._by_rfq_id[ack.rfq_id] = rfq
+        self._set_rfq_id(update, rfq, ack.rfq_id)
+
+    def _set_rfq_id(self, update: CreatorUpdate, rfq: CreatorRfq, rfq_id: str) -> None:
+        adopted = self._rfqs.get(rfq_id)
+        rfq.rfq_id = rfq_id
+        if adopted is not None and adopted.rfq_id == rfq_id:
+            self._merge(update, rfq, adopted)
+        self._by_rfq_id[rfq_id] = rfq
         # Quotes may arrive before the QuoteRequestAck, but only the ack reveals the RfqId by which they are
         # matched.
-        for key in [key for key in self._early if key[0] == ack.rfq_id]:
+        for key in [key for key in self._early if key[0] == rfq_id]:
             self._put(update, rfq, self._early.pop(key))
 
     def _merge(self, update: CreatorUpdate, rfq: CreatorRfq, adopted: CreatorRfq) -> None:
