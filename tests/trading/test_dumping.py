@@ -28,10 +28,8 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.trading import (
     Cash,
     DropCopy,
-    MakerRfq,
     OrderBooks,
     OrderGroups,
-    PendingRequest,
     Positions,
     RfqCreator,
     RfqMaker,
@@ -42,10 +40,8 @@ from kalshi_fix_sansio.trading import (
 from kalshi_fix_sansio.trading.common.dumping import (
     NOT_DUMPED,
     VERSION,
-    dump_row,
     dump_state,
     keyed_by,
-    load_row,
     loading,
 )
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey

@@ -169,7 +169,9 @@ class OrderBooks(Mapping[str, OrderBook]):
                 # Other waiting books stay: the user may already have requested them on the new session.
                 lost = self._requests.begin_session()
                 lost.update(book.symbol for book in self._books.values() if book.state is BookState.LIVE)
-                return self._make_stale(StaleReason.NEW_SESSION, [each for each in self._books if each in lost])
+                return self._make_stale(
+                    StaleReason.NEW_SESSION, [each for each in self._books if each in lost]
+                )
         return []
 
     def dump(self) -> dict[str, Any]:
