@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 import pytest
 
@@ -54,6 +56,21 @@ def test_unfetched_events_are_passed_to_the_next_connection(role: Role) -> None:
     assert wired.session.store.next_incoming == 2
     wired.session.confirm()
     assert wired.session.store.next_incoming == 5
+
+
+@pytest.mark.parametrize("late_call", [Session.events, Session.confirm])
+def test_a_late_call_to_the_previous_session_does_not_change_the_store(
+    role: Role, late_call: Callable[[Session], object]
+) -> None:
+    wired = established(role)
+    wired.receive(news(wired), news(wired))
+    wired.cut()
+    wired.session.events()
+    previous = wired.session
+    wired.reconnect()
+    wired.session.store.reset()
+    late_call(previous)
+    assert wired.session.store.next_incoming == 1
 
 
 def test_accepting_with_another_store_voids_waiting_confirmations() -> None:

@@ -144,6 +144,7 @@ class Core:
         """
         events, self.events = self.events, []
         self.ledger = Ledger(self.ledger.store)
+        self.ledger.broken = True  # it must not change the store, which the next session uses
         self.outbound.drop()
         return events
 
