@@ -236,8 +236,8 @@ class Receiver:
         if core.config.protocol_options.end_on_garbage_before_logon and core.state in HANDSHAKE_STATES:
             text = "the bytes received instead of a Logon are not a message"
             core.end(Input.PEER_VIOLATION, CloseReason.PROTOCOL_ERROR, text)
-        elif core.state is State.RESETTING:
-            core.fail(CloseReason.PROTOCOL_ERROR, "the answer to a reset may have been garbled", now)
+        elif core.state in {State.RESETTING, State.LOGOUT_SENT} and core.store.reset_unanswered:
+            core.break_off(CloseReason.PROTOCOL_ERROR, "the answer to a reset may have been garbled", now)
 
     def _handle_other_version(self, frame: Frame, now: Instant) -> None:
         """End the session because of a message with a wrong BeginString (8). Send a Logout, unless the
@@ -286,7 +286,7 @@ class Receiver:
         # SequenceReset-Reset is ignored.
         if msg_type == LOGOUT:
             self._handle_logout(message, now)
-        elif msg_type == LOGON and core.state is State.RESETTING:
+        elif msg_type == LOGON and core.store.reset_unanswered:
             self.handshake.resets.complete(message, now)
         elif msg_type == LOGON and message.reset_seq_num_flag is True and core.is_logged_on:
             self.handshake.resets.apply(message, now)
@@ -320,7 +320,7 @@ class Receiver:
         expected = core.ledger.expected
         # A message that is refused during a reset will not be resent, because its number is void once the
         # peer has answered.
-        is_resent = core.config.session_type.resend and core.state is not State.RESETTING
+        is_resent = core.config.session_type.resend and not core.store.reset_unanswered
         only_late = fatal.reason is Reason.SENDING_TIME_ACCURACY and not problems
         if only_late and not is_resent and number == expected and self._is_for_the_user(message):
             # `_process` delivers the message, and therefore counts it.
@@ -453,7 +453,7 @@ class Receiver:
                 problems
                 and problems[0].reason is Reason.SENDING_TIME_ACCURACY
                 and core.config.session_type.resend
-                and core.state is not State.RESETTING
+                and not core.store.reset_unanswered
             ):
                 self._refuse(message, (), problems[0], frame, now)
                 return

@@ -172,6 +172,9 @@ class Recovery:
         search, resent messages are not held, because they are requested again when the search is complete.
         """
         core = self._core
+        # Update this even if the message is dropped, so `_request_rest` requests it again, or `report_lost`
+        # reports it.
+        self._highest = max(self._highest, seq_num)
         if core.state is State.LOGOUT_SENT:
             return
         expected = core.ledger.expected
@@ -190,9 +193,6 @@ class Recovery:
             if self._search.record_served(seq_num):
                 self._narrow(self._search, now)
             return
-        # Update this even if the message is dropped below for lack of space, so `_request_rest` requests it
-        # again.
-        self._highest = max(self._highest, seq_num)
         size = 0 if held is None else len(held.data)
         if (
             seq_num not in self._held
