@@ -164,7 +164,21 @@ def test_a_delayed_caller_is_not_mistaken_for_a_hanging_store() -> None:
     send(wired, "a2")
     wired.clock.advance(25)
     wired.session.handle_timer(wired.clock.now)
+    assert wired.session.data_to_send() == b""
+    wired.session.handle_timer(wired.clock.now)
     assert wired.session.state is State.ESTABLISHED
+    assert wired.session.next_deadline() == wired.clock.monotonic + 5
+
+
+def test_a_pause_in_reading_does_not_extend_the_time_of_a_commit() -> None:
+    wired, _ = late_session(commit_timeout=5)
+    send(wired, "a1")
+    for _ in range(5):
+        wired.session.pause_reading()
+        wired.clock.advance(1)
+        wired.session.resume_reading(wired.clock.now)
+    wired.session.handle_timer(wired.clock.now)
+    assert isinstance(wired.session.events()[-1], SessionEnded)
 
 
 def test_bytes_that_the_transport_did_not_accept_do_not_wait_for_later_commits() -> None:

@@ -278,7 +278,7 @@ class Outbound:
             size = waiting.popleft()[1]
             self._ready_bytes += size
             self._waiting_bytes -= size
-        timers.commit_at = waiting[0][2] + timers.commit_limit if waiting else None
+        timers.commit_at = max(waiting[0][2], timers.commits_since) + timers.commit_limit if waiting else None
 
     @property
     def oldest_ticket(self) -> float:

@@ -142,15 +142,11 @@ class Receiver:
         self._answers = RequestMatcher(core)
 
     def restart_waits(self, now: Instant) -> None:
-        """Restart the timers after the caller was blocked. Meanwhile, the session could neither read the
-        peer's answers nor see that the store completed a commit.
-        """
+        """Restart the timers that wait for the peer, because its answers could not be read."""
         core, timers = self._core, self._core.timers
         timers.last_received, timers.probed_at = now.monotonic, None
         if timers.resend_at is not None:
             timers.resend_at = now.monotonic + core.config.resend_timeout
-        if timers.commit_at is not None:
-            timers.commit_at = now.monotonic + timers.commit_limit
         if core.state is State.LOGOUT_SENT:
             timers.logout_at = now.monotonic + core.config.logout_timeout
 

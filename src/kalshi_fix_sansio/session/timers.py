@@ -64,6 +64,10 @@ class Timers:
     """Maximum age in seconds of a message whose record is not durable."""
     commit_at: float | None = None
     """Deadline for the store's commit; None while no message waits for one."""
+    commits_since: float = -NEVER
+    """The earliest time from which the age of a waiting message is measured: the last time at which the
+    caller called again after it was blocked.
+    """
     page_at: float | None = None
     """Time at which the resend to the peer continues; None until the previous page is written."""
 
@@ -193,6 +197,10 @@ class SendingTimes:
             by_monotonic = timedelta(seconds=monotonic - timers.call_at + self._call_interval)
             by_utc = utc - self.latest + tolerance
             self.catch_up(utc - max(by_monotonic, by_utc) - tolerance, utc)
+            # The store may have been suspended too, or have completed the commit unnoticed.
+            timers.commits_since = monotonic
+            if timers.commit_at is not None:
+                timers.commit_at = monotonic + timers.commit_limit
         timers.call_at = monotonic + self._call_interval
         self.earliest, self.latest = utc - tolerance, utc + tolerance
         return was_blocked
