@@ -90,6 +90,27 @@ def test_a_resend_pauses_while_its_bytes_wait(monkeypatch: pytest.MonkeyPatch) -
     assert resent == ["9"] * 6
 
 
+def test_a_user_who_keeps_sending_does_not_stop_a_resend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kalshi_fix_sansio.session.resend.MESSAGES_PER_TURN", 1)
+    wired, store = late_session(Role.ACCEPTOR)
+    session = wired.session
+    for name in ("o1", "o2", "o3"):
+        session.send(cancel_reject(name), wired.clock.now)
+    store.complete(session.begin_commit())
+    session.data_to_send()
+    wired.receive(wired.peer.message("2", "7=2|16=0|"))
+    sent: list[Any] = []
+    for _ in range(5):
+        # A commit completes only after the next message is sent, so some bytes always wait.
+        earlier = session.begin_commit()
+        session.send(cancel_reject("new"), wired.clock.now)
+        session.begin_commit()
+        store.complete(earlier)
+        sent += wired.sent()
+        session.handle_timer(wired.clock.now)
+    assert [message.header.msg_seq_num for message in sent if message.header.poss_dup_flag] == [2, 3, 4]
+
+
 def test_timers_run_during_a_commit() -> None:
     wired, store = late_session(commit_timeout=14, heart_bt_int=30)
     session = wired.session

@@ -394,9 +394,9 @@ class Session:
                 data = outbound.release(ticket, ledger.store.durable)
             except StoreError as error:
                 core.store_failed(error)
-        # Produce the next page of a resend only when the buffer is empty: while bytes wait for a commit, the
-        # page would wait too.
-        if self._resender.job is not None and not outbound.buffer:
+        # Produce the next page of a resend only after progress: while all bytes wait for a commit, the page
+        # would wait too. Do not require an empty buffer, because a user who keeps sending never empties it.
+        if self._resender.job is not None and (data or not outbound.buffer):
             self._resender.mark_written()
         return data
 
