@@ -161,6 +161,23 @@ def test_an_initiator_accepts_a_delayed_answer_to_its_logon() -> None:
     assert [type(event) for event in wired.receive(answer)] == [LoggedOn]
 
 
+def test_an_unread_answer_to_the_logon_is_not_late() -> None:
+    wired = connected(Role.INITIATOR)
+    answer = wired.peer.logon()
+    wired.delay_caller(33)
+    assert wired.wait(0.1) == []
+    assert [type(event) for event in wired.receive(answer)] == [LoggedOn]
+
+
+def test_an_unread_answer_to_a_reset_is_not_late(wired: Wired) -> None:
+    wired.session.reset(wired.clock.now)
+    wired.peer.next_number = 1
+    unread = wired.peer.logon("98=0|108=30|141=Y|1137=9|") + fill(wired)
+    wired.delay_caller(33)
+    assert wired.wait(0.1) == []
+    assert [type(event) for event in wired.receive(unread)] == [LoggedOn, MessageReceived]
+
+
 def test_an_acceptor_refuses_an_old_logon() -> None:
     wired = connected(Role.ACCEPTOR, logon_timeout=60.0)
     logon = wired.peer.logon()

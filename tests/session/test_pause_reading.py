@@ -48,6 +48,17 @@ def test_the_resend_timeout_restarts_after_the_pause(role: Role) -> None:
     assert ended.reason is CloseReason.SEQUENCE_GAP
 
 
+def test_the_logon_timeout_of_a_reset_restarts_after_the_pause(wired: Wired) -> None:
+    wired.session.reset(wired.clock.now)
+    wired.session.pause_reading()
+    assert wired.wait(100) == []
+    wired.session.resume_reading(wired.clock.now)
+    assert wired.wait(9) == []
+    ended = wired.wait(1)[-1]
+    assert isinstance(ended, SessionEnded)
+    assert ended.reason is CloseReason.LOGON_TIMEOUT
+
+
 def test_resuming_without_a_pause_has_no_effect() -> None:
     wired = established(Role.INITIATOR)
     wired.wait(20)

@@ -86,6 +86,7 @@ class Session:
         self._actions: Mapping[Rule, Callable[[Instant], None]] = {
             COMMIT_DUE: self._commit_overdue,
             LOGON_DUE: self._receiver.handshake.handle_timeout,
+            Timers.reset_due: self._receiver.handshake.handle_timeout,
             LOGOUT_DUE: self._logout_overdue,
             Timers.heartbeat_due: self._receiver.send_heartbeat,
             Timers.silence_due: self._silence,

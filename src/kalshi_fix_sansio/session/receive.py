@@ -149,6 +149,8 @@ class Receiver:
             timers.resend_at = now.monotonic + core.config.resend_timeout
         if core.state is State.LOGOUT_SENT:
             timers.logout_at = now.monotonic + core.config.logout_timeout
+        elif core.state in {State.LOGON_SENT, State.RESETTING}:
+            timers.logon_at = now.monotonic + core.config.logon_timeout
 
     def drain(self, now: Instant) -> None:
         """Process all complete messages, until a Logon waits for the user's decision or the session has

@@ -83,6 +83,10 @@ class Timers:
         """Return the deadline for progress of a resend; None while reading is paused."""
         return None if self.reading_paused else self.resend_at
 
+    def reset_due(self) -> float | None:
+        """Return the deadline for the answer to a reset; None while reading is paused."""
+        return None if self.reading_paused else self.logon_at
+
     def heartbeat_due(self) -> float | None:
         """Return the time at which this side must send a Heartbeat."""
         return self.last_sent + self.heart_bt_int if self.heart_bt_int else None
@@ -128,7 +132,7 @@ RULES_BY_STATE: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
         State.LOGON_SENT: (*_HANDSHAKE, CALL_DUE),
         State.ESTABLISHED: _LOGGED_ON,
         State.RECOVERING: (*_LOGGED_ON, Timers.resend_due),
-        State.RESETTING: (*_LOGGED_ON, LOGON_DUE),
+        State.RESETTING: (*_LOGGED_ON, Timers.reset_due),
         State.LOGOUT_SENT: (COMMIT_DUE, LOGOUT_DUE, PAGE_DUE, CALL_DUE),
         State.ENDING: (COMMIT_DUE, LOGOUT_DUE),
         State.CLOSED: (),
