@@ -160,8 +160,9 @@ class ResendFresh:
 
     def __call__(self, message: Message, age: float) -> bool:
         """Return whether this message, sent `age` seconds ago, may be resent."""
-        # Checked first, because the maximum age also applies to types in `safe_types`.
-        if age > self.max_age:
+        # Checked first, because the maximum age also applies to types in `safe_types`. If the clock was set
+        # back, the age may be negative, and the message may be of any age.
+        if not 0 <= age <= self.max_age:
             return False
         msg_type = message.MSG_TYPE
         if msg_type in self.safe_types:

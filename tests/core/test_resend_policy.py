@@ -30,3 +30,4 @@ def test_a_user_can_name_message_types_that_are_safe_to_resend() -> None:
     policy = ResendFresh(max_age=5, safe_types=frozenset({"UA"}))
     assert policy(ACCEPT, 5)
     assert not policy(ACCEPT, 6)
+    assert not policy(ACCEPT, -0.001)
