@@ -84,6 +84,10 @@ def test_messages_are_forgotten_beyond_an_age() -> None:
     assert [message.seq_num for message in store.sent_between(1, 6)] == [6]
 
 
+def test_the_maximum_age_may_be_any_time_span() -> None:
+    assert filled_store(5, max_age=timedelta.max).kept == 5
+
+
 def test_all_messages_can_be_dropped_on_request() -> None:
     store = filled_store(3)
     store.forget_before(START + timedelta(seconds=2))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from kalshi_fix_adapters.stores.rows import DamagedRowError, Numbers, microseconds
+from kalshi_fix_sansio.clock import BEGINNING, END
 
 _BATCH_SIZE = 256
 """Number of messages, oldest first, that are read at a time. It is also the size of the batches in which rows
@@ -31,7 +32,8 @@ class Retention:
     """
 
     def __init__(self, max_age: timedelta, max_messages: int, max_bytes: int, kept_bytes: int = 0) -> None:
-        self._max_age = microseconds(max_age)
+        # No message is older than END - BEGINNING; a database has no integer for `timedelta.max`.
+        self._max_age = microseconds(min(max_age, END - BEGINNING))
         self.max_messages: int = max_messages
         self._max_bytes = max_bytes
         self._kept_bytes = kept_bytes

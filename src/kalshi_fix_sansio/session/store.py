@@ -12,6 +12,7 @@ from typing import Protocol
 import attrs
 
 from kalshi_fix_sansio.classes.value import quick_init
+from kalshi_fix_sansio.clock import BEGINNING
 from kalshi_fix_sansio.events import OpenRequest
 
 MAX_KEPT_BYTES = 64 * 1024 * 1024
@@ -186,7 +187,9 @@ class MemoryStore:
             self._messages[seq_num] = message
             self._kept_numbers.append(seq_num)
             self._bytes += len(message.frame)
-            self.forget_before(message.sent_at - self.max_age)
+            sent_at = message.sent_at
+            # `max_age` may be `timedelta.max`, and no time is before BEGINNING.
+            self.forget_before(sent_at - min(self.max_age, sent_at - BEGINNING))
         self.next_outgoing = seq_num + 1
 
     def forget_before(self, time: datetime) -> None:

@@ -86,6 +86,13 @@ def test_the_oldest_ids_are_forgotten(tmp_path: Path, limits: dict[str, object],
         assert store.sent_request("o0") is None
 
 
+def test_the_maximum_age_may_be_any_time_span(tmp_path: Path) -> None:
+    with opened(tmp_path, max_age=timedelta.max) as store:
+        record_orders(store, "a1")
+        store.commit()
+        assert store.sent_request("a1") is not None
+
+
 def test_expired_ids_do_not_accumulate_over_many_processes(tmp_path: Path) -> None:
     for process in range(5):
         with opened(tmp_path, sync="normal", max_messages=10) as store:
