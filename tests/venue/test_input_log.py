@@ -480,10 +480,6 @@ def test_a_server_also_logs_resets(path: Path) -> None:
 # --- values ---------------------------------------------------------------------------------------------
 
 
-def test_an_input_log_contains_the_schedule_under_its_former_name() -> None:
-    assert {"programme", "pauses"} <= dump_config(config()).keys()
-
-
 def test_every_setting_and_every_operation_can_be_logged() -> None:
     scenario = load_scenario(EXAMPLE)
     settings = scenario.config(scenario.make_keys())

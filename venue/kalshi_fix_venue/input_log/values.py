@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 
 import attrs
 from cattrs.errors import ForbiddenExtraKeysError, StructureHandlerNotFoundError
-from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 from cattrs.preconf.json import make_converter
 from cattrs.strategies import configure_tagged_union
 
@@ -111,19 +110,3 @@ for _type, _dump, _load in (
 _CONVERTER.register_unstructure_hook(Operation, lambda each: [each.NAME, each.values()])
 _CONVERTER.register_structure_hook(Operation, lambda plain, _: operation(*plain))
 configure_tagged_union(Command, _CONVERTER)
-# Input logs contain `VenueConfig.schedule` as "programme". These hooks must be made after all others, which
-# they use.
-_SCHEDULE = override(rename="programme")
-_CONVERTER.register_unstructure_hook(
-    VenueConfig, make_dict_unstructure_fn(VenueConfig, _CONVERTER, schedule=_SCHEDULE)
-)
-_CONVERTER.register_structure_hook(
-    VenueConfig,
-    make_dict_structure_fn(
-        VenueConfig,
-        _CONVERTER,
-        _cattrs_forbid_extra_keys=True,
-        _cattrs_detailed_validation=False,
-        schedule=_SCHEDULE,
-    ),
-)
