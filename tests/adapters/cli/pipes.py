@@ -30,8 +30,12 @@ def started(
     *arguments: str, program: tuple[str, str] = COMMAND, environ: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[PipedProcess]:
     """Run the command with these arguments and additional environment variables, and kill it at the end."""
-    # A test run started in the background by a shell ignores SIGINT, and its child processes would too.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A test run that a shell started in the background ignores SIGINT, and one under `nohup` ignores SIGHUP;
+    # their child processes would too.
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    }
     process = PipedProcess(
         [sys.executable, *program, *arguments],
         stdin=subprocess.PIPE,
@@ -39,7 +43,8 @@ def started(
         stderr=subprocess.PIPE,
         env={**os.environ, **environ},
     )
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
     watchdog = threading.Timer(PATIENCE, process.kill)
     watchdog.start()
     with process:
