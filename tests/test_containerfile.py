@@ -95,7 +95,7 @@ def test_the_command_of_the_image_runs(tmp_path: Path, monkeypatch: pytest.Monke
         seen.append((sandbox.server.host, (tmp_path / "venue" / "env.sh").read_text()))
 
     monkeypatch.setattr(module, "_announce", record)
-    monkeypatch.setattr(module, "_wait_for_sigterm", lambda: None)
+    monkeypatch.setattr(module, "_wait_for_signal", lambda: None)
     done = CliRunner().invoke(commands, arguments)
     assert done.exit_code == 0, done.output
     [(host, exports)] = seen
