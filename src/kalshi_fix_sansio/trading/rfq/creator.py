@@ -494,7 +494,9 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             self._put(update, rfq, self._early.pop(key))
 
     def _merge(self, update: CreatorUpdate, rfq: CreatorRfq, adopted: CreatorRfq) -> None:
-        """Move what is known about a request that was adopted under its RfqId to the request itself."""
+        """Move the quotes, acceptances and facts of a request that was adopted under its RfqId to the
+        request itself.
+        """
         acceptances = list(adopted.acceptances)
         self._forget(adopted)
         rfq.facts |= adopted.facts
