@@ -41,7 +41,7 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, dump_state, keyed_by, loading
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.common.received import remember
-from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests, UnattributedState
+from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
 from kalshi_fix_sansio.trading.common.uncertain_items import Remedy, UncertainItem, numbered_items
 from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyRange, DropCopyReport
 
@@ -149,7 +149,7 @@ class _State:
     covered: list[CopyRange]
     forgotten: dict[int, ExecKey] = attrs.field(metadata=keyed_by("shard"))
     left_out: int
-    unattributed: UnattributedState
+    unattributed: UnattributedRequests
 
 
 class DropCopy:
@@ -220,7 +220,7 @@ class DropCopy:
         `Orders.drop_copy_start`."""
         self.left_out: int = 0
         """Number of ranges that were not requested, or not kept, because there were too many shards."""
-        self.unattributed: UnattributedRequests = UnattributedRequests(EventResendRequest)
+        self.unattributed: UnattributedRequests = UnattributedRequests((EventResendRequest,))
         """Requests with an unknown outcome that could not be decoded."""
 
     # --- queries --------------------------------------------------------------------------------------
@@ -536,7 +536,7 @@ class DropCopy:
                 [each for ranges in self._covered.values() for each in ranges],
                 self.forgotten,
                 self.left_out,
-                self.unattributed.dump(),
+                self.unattributed,
             )
         )
 

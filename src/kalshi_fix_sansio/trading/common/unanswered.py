@@ -17,6 +17,7 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.events import OpenRequest, OutcomesUnknown
 from kalshi_fix_sansio.messages import CODEC
+from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED
 from kalshi_fix_sansio.trading.common.received import remember
 
 MAX_LISTED_REQUESTS: Final = 10_000
@@ -41,16 +42,7 @@ class UnattributedRequest:
     sent_at: datetime
 
 
-@attrs.frozen
-class UnattributedState:
-    """The layout of `UnattributedRequests` in the dump of a machine."""
-
-    listed: dict[str, None]
-    """The requests that `OutcomesUnknown` events have listed."""
-    kept: list[UnattributedRequest]
-    """The requests that could not be decoded or attributed to a known item."""
-
-
+@attrs.define(eq=False, repr=False)
 class UnattributedRequests:
     """The requests with an unknown outcome that one state machine could not decode, or cannot attribute to
     any known order, group or quote.
@@ -58,13 +50,11 @@ class UnattributedRequests:
     Each remains until its answer is received, or until you have determined its outcome and call `resolve`.
     """
 
-    __slots__ = ("_kept", "_listed", "_types")
-
-    def __init__(self, *types: type[Message]) -> None:
-        self._types: dict[str, type[Message]] = {each.MSG_TYPE: each for each in types}
-        self._listed: dict[str, None] = {}
-        """The machine's requests that `OutcomesUnknown` events have listed, the oldest first."""
-        self._kept: list[UnattributedRequest] = []
+    _types: tuple[type[Message], ...] = attrs.field(metadata=NOT_DUMPED)
+    """The types of the machine's requests."""
+    _listed: dict[str, None] = attrs.field(factory=dict)
+    """The machine's requests that `OutcomesUnknown` events have listed, the oldest first."""
+    _kept: list[UnattributedRequest] = attrs.field(factory=list)
 
     def __iter__(self) -> Iterator[UnattributedRequest]:
         return iter(list(self._kept))
@@ -84,8 +74,9 @@ class UnattributedRequests:
         """Yield each request in an event, with its message, or with None if its frame cannot be decoded.
         Requests of other machines, and requests that an earlier event listed, are left out.
         """
+        types = {each.MSG_TYPE: each for each in self._types}
         for request in event.requests:
-            cls = self._types.get(request.msg_type)
+            cls = types.get(request.msg_type)
             sent_at = request.sent_at.isoformat(timespec="milliseconds")  # as on the wire
             name = f"{request.msg_type} {request.seq_num} {sent_at} {request.request_id}"
             if cls is not None and name not in self._listed:
@@ -102,20 +93,16 @@ class UnattributedRequests:
         """Remove the requests with this id, because a message answers them. Return whether there were any.
         Only requests of the given types are removed; without `types`, those of any type.
         """
-        msg_types = {each.MSG_TYPE for each in types or self._types.values()}
+        msg_types = {each.MSG_TYPE for each in types or self._types}
         left = [
             each for each in self._kept if each.request_id != request_id or each.msg_type not in msg_types
         ]
         found, self._kept = len(left) < len(self._kept), left
         return found
 
-    def dump(self) -> UnattributedState:
-        """Return the state to include in the dump of the machine."""
-        return UnattributedState(self._listed, self._kept)
-
-    def load(self, state: UnattributedState) -> None:
-        """Replace the state with one that `dump` returned."""
-        self._listed, self._kept = state.listed, state.kept
+    def load(self, dumped: UnattributedRequests) -> None:
+        """Replace the state with one that was loaded from the dump of the machine."""
+        self._listed, self._kept = dumped._listed, dumped._kept
 
 
 def _read(request: OpenRequest, cls: type[Message]) -> Message | None:

@@ -42,7 +42,7 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.trading.common.amounts import ZERO
 from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
 from kalshi_fix_sansio.trading.common.received import clipped, first_sent, readable, remember, sending_time
-from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests, UnattributedState
+from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
 from kalshi_fix_sansio.trading.common.uncertain_items import Remedy, UncertainItem, numbered_items
 from kalshi_fix_sansio.trading.groups.order_group import GroupState, OrderGroup
 from kalshi_fix_sansio.trading.orders.order_reports import ENDED_STATUSES
@@ -137,7 +137,7 @@ class _State:
 
     lost_creates: int
     lost: list[_Terms]
-    unattributed: UnattributedState
+    unattributed: UnattributedRequests
     by_cl_ord_id: dict[str, str]
     by_order_id: dict[str, str]
     ended: dict[str, str]
@@ -224,7 +224,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         """
         self._lost: list[_Terms] = []
         """Unanswered requests from earlier processes that no event has listed since."""
-        self.unattributed: UnattributedRequests = UnattributedRequests(OrderGroupRequest, NewOrderSingle)
+        self.unattributed: UnattributedRequests = UnattributedRequests((OrderGroupRequest, NewOrderSingle))
         """Requests with an unknown outcome that could not be decoded, or that concern groups for which there
         is no room.
         """
@@ -670,7 +670,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             _State(
                 self.lost_creates + is_create,
                 lost,
-                self.unattributed.dump(),
+                self.unattributed,
                 self._by_cl_ord_id,
                 self._by_order_id,
                 self._ended,

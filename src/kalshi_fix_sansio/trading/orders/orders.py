@@ -40,7 +40,7 @@ from kalshi_fix_sansio.trading.common.amounts import ZERO, from_cents
 from kalshi_fix_sansio.trading.common.dumping import dump_state, keyed_by, loading
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
 from kalshi_fix_sansio.trading.common.received import clipped, sending_time
-from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests, UnattributedState
+from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
 from kalshi_fix_sansio.trading.common.uncertain_items import LazyItems
 from kalshi_fix_sansio.trading.orders.answers import RequestSettler
 from kalshi_fix_sansio.trading.orders.knowledge import (
@@ -125,7 +125,7 @@ class _State:
     answers: dict[str, None]
     settled_early: dict[str, None]
     mass_cancels: list[MassCancel]
-    unattributed: UnattributedState
+    unattributed: UnattributedRequests
     copied: dict[int, ExecKey] = attrs.field(metadata=keyed_by("shard"))
 
 
@@ -197,7 +197,7 @@ class Orders:
         self._reports = NewestReports(max_orders)
         self._answers = RequestSettler(self._kept)
         self.unattributed: UnattributedRequests = UnattributedRequests(
-            NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest, OrderMassCancelRequest
+            (NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest, OrderMassCancelRequest)
         )
         """Requests with an unknown outcome that concern unknown orders or could not be decoded."""
         self._uncertainty = Uncertainty(
@@ -952,7 +952,7 @@ class Orders:
             self._answers.known,
             self._answers.settled_early,
             self._mass_cancels.open,
-            self.unattributed.dump(),
+            self.unattributed,
             self._reports.copied,
         )
         yield _ROW, dump_state(state)

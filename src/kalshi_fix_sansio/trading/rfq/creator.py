@@ -35,7 +35,7 @@ from kalshi_fix_sansio.events import LoggedOn, OpenRequest
 from kalshi_fix_sansio.trading.common.amounts import ZERO, divide, subtract, to_cents
 from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
 from kalshi_fix_sansio.trading.common.received import clipped, readable
-from kalshi_fix_sansio.trading.common.unanswered import UnattributedState
+from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
 from kalshi_fix_sansio.trading.orders.order_reports import PENDING_TYPES, leaves_open
 from kalshi_fix_sansio.trading.rfq.coverage import ReportKeys
 from kalshi_fix_sansio.trading.rfq.creator_state import (
@@ -96,7 +96,7 @@ class _State:
     rfqs: list[CreatorRfq]
     early: list[tuple[str, CreatorQuote]]
     """Quotes for requests that are not known yet, with their RfqIds."""
-    unattributed: UnattributedState
+    unattributed: UnattributedRequests
 
 
 class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
@@ -774,7 +774,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
                 self._keys,
                 list(self._rfqs.values()),
                 [(rfq_id, quote) for (rfq_id, _), quote in self._early.items()],
-                self.unattributed.dump(),
+                self.unattributed,
             )
         )
 

@@ -30,7 +30,7 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import LoggedOn, OpenRequest, SessionEnded
 from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
 from kalshi_fix_sansio.trading.common.received import clipped, readable
-from kalshi_fix_sansio.trading.common.unanswered import UnattributedState
+from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
 from kalshi_fix_sansio.trading.orders.order_reports import PENDING_TYPES
 from kalshi_fix_sansio.trading.rfq.coverage import ReportKeys
 from kalshi_fix_sansio.trading.rfq.deals import Fact
@@ -88,7 +88,7 @@ class _State:
     dollars: bool
     keys: ReportKeys
     rfqs: list[MakerRfq]
-    unattributed: UnattributedState
+    unattributed: UnattributedRequests
 
 
 class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
@@ -691,7 +691,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
                 self._dollars,
                 self._keys,
                 list(self._rfqs.values()),
-                self.unattributed.dump(),
+                self.unattributed,
             )
         )
 
