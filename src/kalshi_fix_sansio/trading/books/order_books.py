@@ -9,13 +9,11 @@ from typing import Any, Final
 import attrs
 
 from kalshi_fix_sansio._generated import (
-    BusinessMessageReject,
     MarketDataIncrementalRefresh,
     MarketDataRequest,
     MarketDataRequestReject,
     MarketDataSnapshotFullRefresh,
     MDIncEntry,
-    Reject,
     SubscriptionRequestType,
 )
 from kalshi_fix_sansio.dialect.base import Message
@@ -148,13 +146,9 @@ class OrderBooks(Mapping[str, OrderBook]):
             # The adapters' `Resubscribed` event, matched structurally: the core cannot import the adapters.
             case object(request=MarketDataRequest() as request):
                 self._handle_request(request)
-            case MarketDataRequestReject():
-                return self._handle_request_reject(None)
             case RejectReceived(sent=MarketDataRequest() as sent):
                 return self._handle_request_reject(sent)
-            case RejectReceived(sent=None, reject=Reject(ref_msg_type="V")):
-                return self._handle_request_reject(None)
-            case RejectReceived(sent=None, reject=BusinessMessageReject(ref_msg_type="V")):
+            case MarketDataRequestReject() | RejectReceived(sent=None, reject=object(ref_msg_type="V")):
                 return self._handle_request_reject(None)
             case MessageRejected(message=rejected, problems=problems):
                 return self._handle_own_reject(rejected, problems)
