@@ -200,9 +200,9 @@ class OrderBooks(Mapping[str, OrderBook]):
 
     def _handle_update(self, message: MarketDataIncrementalRefresh) -> list[BookUpdate]:
         entries = message.md_entries
-        if message.problems:
-            touched: dict[str, BookUpdate | None] = {}
-            return self._handle_entries(self._complete_entries(message, touched), touched)
+        if message.problems and (problems := book_problems(message.problems)):
+            touched = self._report_unreadable(_affected_symbols(message, problems), problems)
+            return self._handle_entries(filter(is_complete, entries), touched)
         if not entries:
             return []
         # Usually all entries belong to one market. This path skips the bookkeeping for several
@@ -224,20 +224,18 @@ class OrderBooks(Mapping[str, OrderBook]):
     def _handle_entries(
         self, entries: Iterable[MDIncEntry], touched: dict[str, BookUpdate | None]
     ) -> list[BookUpdate]:
-        """Apply the entries of one message, which may concern several markets; return the non-empty
-        updates."""
+        """Apply the entries of one message, which may concern several markets; return the non-empty updates.
+
+        `touched` contains the updates already begun, by symbol; None for a forgotten book.
+        """
         for entry in entries:
             symbol = entry.symbol
-            # `touched` contains None for a forgotten book.
-            update = touched[symbol] if symbol in touched else self._touch(symbol, touched)
+            if symbol not in touched:
+                touched[symbol] = self._begin(symbol)
+            update = touched[symbol]
             if update is not None:
                 self._entries.apply(update, iter((entry,)))
         return self._take_updates(touched)
-
-    def _touch(self, symbol: str, touched: dict[str, BookUpdate | None]) -> BookUpdate | None:
-        """Begin the update of a book, once per message; return None for a forgotten book."""
-        update = touched[symbol] = self._begin(symbol)
-        return update
 
     def _begin(self, symbol: str) -> BookUpdate | None:
         """Begin the update of a book; return None for a forgotten book."""
@@ -273,26 +271,12 @@ class OrderBooks(Mapping[str, OrderBook]):
             self._entries.check_crossed(update)
         return bool(update.levels or update.trades or update.discrepancies)
 
-    def _complete_entries(
-        self, message: MarketDataIncrementalRefresh, touched: dict[str, BookUpdate | None]
-    ) -> list[MDIncEntry]:
-        """Report the problems with a message in the updates of the affected books; return the complete
-        entries.
-        """
-        problems = book_problems(message.problems)
-        if not problems:
-            return message.md_entries
-        self._report_unreadable(_affected_symbols(message, problems), problems[0].text, touched)
-        return [entry for entry in message.md_entries if is_complete(entry)]
-
     def _handle_snapshot(self, message: MarketDataSnapshotFullRefresh) -> list[BookUpdate]:
         fields: Any = message  # an unreadable field is None
         symbol, entries = fields.symbol, message.md_entries
         problems = book_problems(message.problems)
         if symbol is None:
-            touched: dict[str, BookUpdate | None] = {}
-            self._report_unreadable(None, problems[0].text, touched)
-            return self._take_updates(touched)
+            return self._take_updates(self._report_unreadable(None, problems))
         refused = None if symbol in self._books else self._no_room_update(symbol)
         # Recorded even if the snapshot is not used: the request has its answer, so a later refusal concerns
         # another request.
@@ -322,13 +306,16 @@ class OrderBooks(Mapping[str, OrderBook]):
         return [update]
 
     def _report_unreadable(
-        self, symbols: Iterable[str] | None, detail: str, touched: dict[str, BookUpdate | None]
-    ) -> None:
-        """Report an unreadable message in the updates of these books; `symbols` is None for all books."""
-        for symbol in tuple(self._books) if symbols is None else symbols:
-            update = self._touch(symbol, touched)
+        self, symbols: Iterable[str] | None, problems: list[Problem]
+    ) -> dict[str, BookUpdate | None]:
+        """Report the problems with a message in the updates of these books, and return the updates; `symbols`
+        is None for all books.
+        """
+        touched = {symbol: self._begin(symbol) for symbol in (self._books if symbols is None else symbols)}
+        for update in touched.values():
             if update is not None and update.book.state in _ACTIVE_STATES:
-                self._entries.report(update, DiscrepancyKind.UNREADABLE, detail)
+                self._entries.report(update, DiscrepancyKind.UNREADABLE, problems[0].text)
+        return touched
 
     def _drop(self, symbols: Iterable[str]) -> None:
         for symbol in symbols:
