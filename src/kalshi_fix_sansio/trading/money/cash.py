@@ -186,7 +186,7 @@ class Cash(Mapping[BalanceKey, Balance]):
         They include balances from which fills or payouts were moved to another account or shard. Such a
         balance is removed if it is empty now, but is still returned.
         """
-        changed: dict[BalanceKey, Balance] = {}
+        changed: list[Balance] = []
         match update:
             case OrderUpdate(order=Order() as order, fills=fills):
                 if update.moved_from is not None:
@@ -194,22 +194,19 @@ class Cash(Mapping[BalanceKey, Balance]):
                 for fill in fills:
                     shard = fill.key.shard
                     if shard > self._shards.get(order.symbol, NO_SHARD):
-                        for balance in self._move_payouts(order.symbol, shard):
-                            changed[BalanceKey(balance.account, balance.shard)] = balance
-                    key = BalanceKey(order.account, shard)
-                    found = self._balance(key)
-                    if found is None:
+                        changed += self._move_payouts(order.symbol, shard)
+                    balance = self._balance(BalanceKey(order.account, shard))
+                    if balance is None:
                         self.refused += 1
                     else:
-                        changed[key] = found
-                        self._count_fill(found, order, fill)
+                        changed.append(balance)
+                        self._count_fill(balance, order, fill)
             case SettlementUpdate(settlement=Settlement() as settlement) | (Settlement() as settlement):
-                for balance in self._pay(settlement):
-                    changed[BalanceKey(balance.account, balance.shard)] = balance
-        return list(changed.values())
+                changed += self._pay(settlement)
+        return list(dict.fromkeys(changed))
 
     def _subtract_fills(
-        self, update: OrderUpdate, order: Order, account: Account, changed: dict[BalanceKey, Balance]
+        self, update: OrderUpdate, order: Order, account: Account, changed: list[Balance]
     ) -> list[Fill]:
         """Subtract an order's fills from the balances of its previous account, which are added to `changed`;
         return the subtracted fills."""
@@ -220,7 +217,7 @@ class Cash(Mapping[BalanceKey, Balance]):
             if balance is None:
                 continue
             found.append(fill)
-            changed[key] = balance
+            changed.append(balance)
             counted = Balance(*key)
             self._count_fill(counted, order, fill)
             for name in _SUMS:
