@@ -39,7 +39,6 @@ from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
 from kalshi_fix_sansio.trading.orders.order_reports import PENDING_TYPES, leaves_open
 from kalshi_fix_sansio.trading.rfq.coverage import ReportKeys
 from kalshi_fix_sansio.trading.rfq.creator_state import (
-    ENDED_STATES,
     Acceptance,
     CreatorQuote,
     CreatorRfq,
@@ -71,19 +70,17 @@ _ANSWERS: Final = frozenset(
     each.MSG_TYPE for each in (QuoteRequestAck, QuoteRequestReject, AcceptQuoteStatus, RFQCancelStatus)
 )
 """Messages that change the state of a request, in addition to execution reports."""
-_RESOLVABLE_STATES: Final = frozenset(
-    (RfqState.OPEN, RfqState.ACCEPTED, *(ENDED_STATES - {RfqState.REFUSED}))
-)
-"""States that the user can pass to `RfqCreator.resolve`."""
-_ACCEPTANCE_FACTS: Final = {
-    RfqState.OPEN: {Fact.REFUSED},
-    RfqState.ACCEPTED: {Fact.ACCEPTED},
-    RfqState.EXECUTED: {Fact.EXECUTED},
-    RfqState.FAILED: {Fact.ACCEPTED, Fact.ORDER_REFUSED},
+_FACTS_BY_RESOLUTION: Final[Mapping[RfqState, tuple[set[Fact], set[Fact]]]] = {
+    RfqState.OPEN: (set(), {Fact.REFUSED}),
+    RfqState.ACCEPTED: (set(), {Fact.ACCEPTED}),
+    RfqState.EXECUTED: (set(), {Fact.EXECUTED}),
+    RfqState.FAILED: (set(), {Fact.ACCEPTED, Fact.ORDER_REFUSED}),
+    RfqState.CANCELED: ({Fact.CANCELED}, set()),
+    RfqState.EXPIRED: ({Fact.EXPIRED}, set()),
 }
-"""Facts about the acceptance that follow from the state that the user reports."""
-_RFQ_FACTS: Final = {RfqState.CANCELED: {Fact.CANCELED}, RfqState.EXPIRED: {Fact.EXPIRED}}
-"""Facts about the request that follow from the state that the user reports."""
+"""States that the user can pass to `RfqCreator.resolve`, each with the facts about the request and about its
+acceptance that follow from it.
+"""
 
 
 @attrs.frozen
@@ -322,7 +319,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         """
         acceptance = rfq.acceptance
         need_acceptance = (RfqState.ACCEPTED, RfqState.EXECUTED, RfqState.FAILED)
-        if state not in _RESOLVABLE_STATES or (acceptance is None and state in need_acceptance):
+        if state not in _FACTS_BY_RESOLUTION or (acceptance is None and state in need_acceptance):
             raise RfqRequestError(
                 f"request {rfq.quote_req_id} cannot be resolved to this state: {state.value}"
             )
@@ -331,15 +328,16 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
                 raise RfqRequestError(f"the RfqId of request {rfq.quote_req_id} is unknown; pass it")
             self._set_rfq_id(self._update_of(rfq), rfq, rfq_id)
             acceptance = rfq.acceptance
+        rfq_facts, acceptance_facts = _FACTS_BY_RESOLUTION[state]
         rfq.uncertain_since = None
         if acceptance is not None:
             acceptance.end_uncertainty()
-            acceptance.facts |= _ACCEPTANCE_FACTS.get(state, set())
+            acceptance.facts |= acceptance_facts
             if state is RfqState.OPEN:
                 acceptance.facts.discard(Fact.ACCEPTED)
             if state is RfqState.ACCEPTED and self._now is not None:
                 acceptance.deadline = self._deadline(rfq, None, self._now)
-        rfq.facts |= _RFQ_FACTS.get(state, set())
+        rfq.facts |= rfq_facts
         self._reindex(rfq)
 
     # --- events ---------------------------------------------------------------------------------------
