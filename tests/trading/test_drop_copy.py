@@ -37,6 +37,7 @@ from kalshi_fix_sansio.trading import (
     Remedy,
 )
 from kalshi_fix_sansio.trading import drop_copy as drop_copy_module
+from kalshi_fix_sansio.trading.common.received import MAX_ID_SIZE
 from tests.trading.order_flow import (
     NOON,
     SESSION_ENDED,
@@ -311,7 +312,7 @@ def test_other_refusals_are_reported(
     [pending] = harness.copies.pending
     assert pending.state is state
     assert pending.why.startswith("BusinessMessageReject: no")
-    assert len(pending.why) == drop_copy_module.MAX_TEXT
+    assert len(pending.why) == MAX_ID_SIZE
 
 
 def test_unsolicited_answers_have_no_effect(harness: Harness) -> None:

@@ -40,7 +40,7 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, dump_state, keyed_by, loading
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
-from kalshi_fix_sansio.trading.common.received import remember
+from kalshi_fix_sansio.trading.common.received import clipped, remember
 from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
 from kalshi_fix_sansio.trading.common.uncertain_items import Remedy, UncertainItem, numbered_items
 from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyRange, DropCopyReport
@@ -49,8 +49,6 @@ MAX_SHARDS: Final = 64
 """Maximum number of shards whose ranges are requested or remembered."""
 MAX_RANGES: Final = 64
 """Maximum number of separate ranges remembered for each shard."""
-MAX_TEXT: Final = 256
-"""Maximum number of characters kept of a reject text."""
 MARGIN: Final = "margin"
 DROP_COPY: Final = "KalshiDC"
 _RETRY_REASONS: Final = frozenset(
@@ -402,7 +400,7 @@ class DropCopy:
         reply = self._reply
         if reply is not None and key is not None and reply.pending.has(key):
             if len(reply.keys) < self._max_reports:
-                seen = key, (report.order_id or "")[:MAX_TEXT], str(report.exec_type)[:MAX_TEXT]
+                seen = key, clipped(report.order_id), clipped(str(report.exec_type))
                 if seen not in reply.seen:
                     reply.seen[seen] = None
                     insort(reply.keys, key)
@@ -455,7 +453,7 @@ class DropCopy:
             return
         pending, reason = self._reply.pending, reject.event_resend_reject_reason
         self._reply = None
-        name = getattr(reason, "name", str(reason)[:MAX_TEXT])
+        name = getattr(reason, "name", clipped(str(reason)))
         match reason:
             case EventResendRejectReason.TOO_MANY_REQUESTS:
                 self._wait(pending, name, now)
@@ -480,7 +478,7 @@ class DropCopy:
         if self._reply is None:
             return
         pending, self._reply = self._reply.pending, None
-        why = f"{reject.NAME}: {reject.text or ''}"[:MAX_TEXT]
+        why = clipped(f"{reject.NAME}: {reject.text or ''}")
         if getattr(reject, "business_reject_reason", None) in _RETRY_REASONS:
             self._wait(pending, why, now)
         else:
