@@ -25,7 +25,14 @@ from kalshi_fix_sansio._generated import (
 from kalshi_fix_sansio._generated.limits import RFQ_CONFIRMATION, RFQ_EXECUTION
 from kalshi_fix_sansio.clock import shifted
 from kalshi_fix_sansio.errors import LocalProtocolError
-from kalshi_fix_sansio.trading.common.amounts import ZERO, add, from_cents, multiply, subtract, to_whole_cents
+from kalshi_fix_sansio.trading.common.amounts import (
+    ZERO,
+    add,
+    from_cents,
+    multiply_add,
+    subtract,
+    to_whole_cents,
+)
 from kalshi_fix_sansio.trading.common.received import first_sent
 from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequest
 from kalshi_fix_sansio.trading.common.uncertain_items import Remedy, UncertainItem
@@ -77,12 +84,10 @@ class Exposure:
 
     def plus(self, side: Side, quantity: Decimal, price: Decimal) -> Exposure:
         """Return this exposure plus a trade on one side at a YES price."""
-        unit_cost = price if side is Side.BUY else subtract(ONE, price)
-        return Exposure(
-            add(self.bought, quantity) if side is Side.BUY else self.bought,
-            self.sold if side is Side.BUY else add(self.sold, quantity),
-            add(self.cost, multiply(quantity, unit_cost)),
-        )
+        if side is Side.BUY:
+            return Exposure(add(self.bought, quantity), self.sold, multiply_add(quantity, price, self.cost))
+        cost = multiply_add(quantity, subtract(ONE, price), self.cost)
+        return Exposure(self.bought, add(self.sold, quantity), cost)
 
 
 class UncertainRfqKind(Enum):
