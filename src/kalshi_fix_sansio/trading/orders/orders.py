@@ -452,10 +452,17 @@ class Orders:
 
     # --- sent requests --------------------------------------------------------------------------------
 
-    def _place(self, message: NewOrderSingle) -> None:
+    def _handle_request(self, message: NewOrderSingle | _Change | OrderMassCancelRequest) -> None:
         self._record_time(message)
-        if not _is_repeated(message):
+        # A log may contain retransmissions of earlier requests.
+        if message.header is not None and message.header.poss_dup_flag:
+            return
+        if isinstance(message, NewOrderSingle):
             self._add(message, self._reports.newest())
+        elif isinstance(message, OrderMassCancelRequest):
+            self._mass_cancels.send(message.cl_ord_id, set(self._kept.own), self._reports.newest())
+        else:
+            self._request_change(message)
 
     def _add(self, message: NewOrderSingle, after: Mapping[int, ExecKey]) -> Order:
         order = Order(self._number + 1, message.symbol, message.side, losses=self._losses)
@@ -479,9 +486,6 @@ class Orders:
         )
 
     def _request_change(self, message: _Change) -> None:
-        self._record_time(message)
-        if _is_repeated(message):
-            return
         order = self._order_of(message)
         if order is None:
             detail = f"{message.MSG_TYPE} {message.cl_ord_id} with OrigClOrdID {message.orig_cl_ord_id}"
@@ -510,11 +514,6 @@ class Orders:
         terms = self._pending_request(message).terms
         found = self._kept.requests(message.cl_ord_id, message.MSG_TYPE)
         return sorted(found, key=lambda each: each[1].terms != terms)
-
-    def _request_mass_cancel(self, message: OrderMassCancelRequest) -> None:
-        self._record_time(message)
-        if not _is_repeated(message):
-            self._mass_cancels.send(message.cl_ord_id, set(self._kept.own), self._reports.newest())
 
     def _price(self, price: Decimal) -> Decimal:
         return price if self._dollars else from_cents(price)
@@ -1029,10 +1028,10 @@ _HANDLERS: Final[Mapping[type, Callable[[Orders, Any], None]]] = {
     ExecutionReport: Orders._handle_report,
     OrderCancelReject: Orders._handle_cancel_reject,
     OrderMassCancelReport: Orders._handle_mass_cancel_report,
-    NewOrderSingle: Orders._place,
-    OrderCancelReplaceRequest: Orders._request_change,
-    OrderCancelRequest: Orders._request_change,
-    OrderMassCancelRequest: Orders._request_mass_cancel,
+    NewOrderSingle: Orders._handle_request,
+    OrderCancelReplaceRequest: Orders._handle_request,
+    OrderCancelRequest: Orders._handle_request,
+    OrderMassCancelRequest: Orders._handle_request,
     DropCopyReport: lambda orders, copied: orders._handle_report(copied.report, copied),
     DropCopyRange: lambda orders, covered: orders._uncertainty.cover(covered),
     RejectReceived: Orders._handle_reject_received,
@@ -1068,8 +1067,3 @@ def _account_sort_key(account: Account) -> tuple[int, str]:
 
 def _revives(last: ReportFacts, end: ReportFacts) -> bool:
     return last.key > end.key and not last.ends and last.leaves_qty > ZERO
-
-
-def _is_repeated(message: Any) -> bool:
-    """Return whether a request has PossDupFlag. A log may contain retransmissions of earlier requests."""
-    return message.header is not None and message.header.poss_dup_flag is True
