@@ -158,24 +158,6 @@ class DropCopy:
     returns them too.
     """
 
-    __slots__ = (
-        "_covered",
-        "_failed",
-        "_logged_on",
-        "_logon",
-        "_max_faults",
-        "_max_pause",
-        "_max_reports",
-        "_pause",
-        "_product",
-        "_reply",
-        "_session_type",
-        "_waiting",
-        "forgotten",
-        "left_out",
-        "unattributed",
-    )
-
     def __init__(
         self,
         session_type: str = DROP_COPY,

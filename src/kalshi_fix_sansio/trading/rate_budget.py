@@ -184,19 +184,6 @@ class RateBudget:
     empties the bucket of the rejected message. Call `spent` with the tokens that REST requests have spent.
     """
 
-    __slots__ = (
-        "_buckets",
-        "_cancel_reserve",
-        "_costs",
-        "_default_cost",
-        "_limits",
-        "_reserved",
-        "_use",
-        "_waiting",
-        "product",
-        "tier",
-    )
-
     def __init__(
         self,
         tier: str | TokenLimits,

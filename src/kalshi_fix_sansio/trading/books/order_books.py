@@ -70,8 +70,6 @@ class OrderBooks(Mapping[str, OrderBook]):
     requested without updates is not mistaken for a live book.
     """
 
-    __slots__ = ("_books", "_entries", "_forgotten", "_max_books", "_requests")
-
     def __init__(
         self,
         *,

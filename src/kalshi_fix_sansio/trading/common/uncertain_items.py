@@ -95,8 +95,6 @@ class HasUncertainItems(Protocol):
 class UncertainItems:
     """A combined list of the uncertain items of any number of state machines, computed on each access."""
 
-    __slots__ = ("_machines",)
-
     def __init__(self, *machines: HasUncertainItems) -> None:
         """Combine state machines that have the method `uncertain`: `Orders`, `Positions`, `Cash`, `DropCopy`
         and others.

@@ -156,26 +156,6 @@ class OrderGroups(Mapping[str, OrderGroup]):
     The state of a group depends on which messages were received, not on their sequence.
     """
 
-    __slots__ = (
-        "_by_cl_ord_id",
-        "_by_order_id",
-        "_down",
-        "_ended",
-        "_groups",
-        "_in_flight",
-        "_logged_on",
-        "_lost",
-        "_max_fills",
-        "_max_groups",
-        "_max_orders",
-        "_requested_at",
-        "_resend",
-        "_time",
-        "_updates",
-        "lost_creates",
-        "unattributed",
-    )
-
     def __init__(
         self,
         session_type: str = "KalshiNR",

@@ -102,18 +102,6 @@ class Cash(Mapping[BalanceKey, Balance]):
     moved to the shard of those fills (the highest shard, if there are several).
     """
 
-    __slots__ = (
-        "_balances",
-        "_max_balances",
-        "_max_paid",
-        "_parties",
-        "_payouts",
-        "_prediction",
-        "_remembered",
-        "_shards",
-        "refused",
-    )
-
     def __init__(
         self,
         *,

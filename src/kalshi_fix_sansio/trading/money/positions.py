@@ -160,8 +160,6 @@ class Positions(Mapping[PositionKey, Position]):
     `apply`.
     """
 
-    __slots__ = ("_lost", "_max_positions", "_max_settled", "_positions", "_settled", "refused")
-
     def __init__(self, *, max_positions: int = 100_000, max_settled: int = 100_000) -> None:
         """Start without positions; call `begin` for existing ones.
 

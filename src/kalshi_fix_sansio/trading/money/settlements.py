@@ -247,8 +247,6 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
     pages. No message from the venue raises an exception.
     """
 
-    __slots__ = ("_kept", "_max_parties", "_max_settlements", "_weight")
-
     def __init__(self, *, max_settlements: int = 10_000, max_parties: int = 100_000) -> None:
         """Start without settlements.
 

@@ -164,8 +164,6 @@ class Losses:
     applying all losses.
     """
 
-    __slots__ = ("_marks", "answers", "cancels", "mark", "reports")
-
     def __init__(self) -> None:
         self.reports: int = 1
         """The epoch of the last loss."""

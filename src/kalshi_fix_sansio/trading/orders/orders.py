@@ -138,26 +138,6 @@ class Orders:
     venue raises an exception.
     """
 
-    __slots__ = (
-        "_answers",
-        "_dollars",
-        "_kept",
-        "_loading",
-        "_logged_on",
-        "_logon",
-        "_losses",
-        "_mass_cancels",
-        "_max_fills",
-        "_number",
-        "_product",
-        "_reports",
-        "_session_type",
-        "_time",
-        "_uncertainty",
-        "epoch",
-        "unattributed",
-    )
-
     def __init__(
         self,
         session_type: str = "KalshiNR",
@@ -987,8 +967,8 @@ class Orders:
             with loading(head if isinstance(head, Mapping) else {}, _State, "Orders") as state:
                 yield from fresh._load_orders(state, rows)
                 updates = fresh._load_rest(state)
-            for name in self.__slots__:
-                setattr(self, name, getattr(fresh, name))
+            for name, value in vars(fresh).items():
+                setattr(self, name, value)
         finally:
             self._loading = False
         yield updates

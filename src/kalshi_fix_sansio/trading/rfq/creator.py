@@ -107,7 +107,6 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
 
     _UPDATE = CreatorUpdate
     _REQUESTS = (QuoteRequest, AcceptQuote, RFQCancel, NewOrderSingle)
-    __slots__ = ("_accepted", "_by_rfq_id", "_early", "_max_quotes")
 
     def __init__(
         self,

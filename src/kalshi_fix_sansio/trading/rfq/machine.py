@@ -45,20 +45,6 @@ U = TypeVar("U", bound=RfqUpdate)
 class RfqMachine(ABC, Generic[R, D, U]):
     """The base of `RfqMaker` and `RfqCreator`: deadlines, exposure, uncertain items, and session events."""
 
-    __slots__ = (
-        "_dollars",
-        "_grace",
-        "_high_volatility",
-        "_keys",
-        "_max_rfqs",
-        "_may_trade",
-        "_now",
-        "_rfqs",
-        "_standard",
-        "_updates",
-        "_volatile_symbols",
-        "unattributed",
-    )
     _UPDATE: type[U]
     _REQUESTS: tuple[type[Message], ...]
     """The requests whose outcome may be unknown."""

@@ -103,7 +103,6 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
 
     _UPDATE = MakerUpdate
     _REQUESTS = (Quote, QuoteConfirm, QuoteCancel)
-    __slots__ = ("_confirm", "_idle", "_logged_on", "_new_id", "_quote", "_quotes", "alloc_account")
 
     def __init__(
         self,
