@@ -200,7 +200,7 @@ class DropCopy:
         `Orders.drop_copy_start`."""
         self.left_out: int = 0
         """Number of ranges that were not requested, or not kept, because there were too many shards."""
-        self.unattributed: UnattributedRequests = UnattributedRequests((EventResendRequest,))
+        self.unattributed: UnattributedRequests = UnattributedRequests()
         """Requests with an unknown outcome that could not be decoded."""
 
     # --- queries --------------------------------------------------------------------------------------
@@ -360,7 +360,7 @@ class DropCopy:
 
     def _handle_unanswered(self, event: OutcomesUnknown, now: Instant) -> None:
         """Request unanswered ranges again, unless a pending range already contains them."""
-        for each, message in self.unattributed.read(event):
+        for each, message in self.unattributed.read(event, EventResendRequest):
             try:
                 if message is None:
                     raise LocalProtocolError("its frame cannot be read")
@@ -538,7 +538,7 @@ class DropCopy:
         for name in ("_logon", "_waiting", "_failed", "_covered"):
             setattr(self, name, getattr(fresh, name))
         self.forgotten, self.left_out = state.forgotten, state.left_out
-        self.unattributed.load(state.unattributed)
+        self.unattributed = state.unattributed
         self._reply, self._logged_on = None, False
 
 

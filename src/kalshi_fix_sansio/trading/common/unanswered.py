@@ -17,7 +17,6 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.events import OpenRequest, OutcomesUnknown
 from kalshi_fix_sansio.messages import CODEC
-from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED
 from kalshi_fix_sansio.trading.common.received import remember
 
 MAX_LISTED_REQUESTS: Final = 10_000
@@ -50,8 +49,6 @@ class UnattributedRequests:
     Each remains until its answer is received, or until you have determined its outcome and call `resolve`.
     """
 
-    _types: tuple[type[Message], ...] = attrs.field(metadata=NOT_DUMPED)
-    """The types of the machine's requests."""
     _listed: dict[str, None] = attrs.field(factory=dict)
     """The machine's requests that `OutcomesUnknown` events have listed, the oldest first."""
     _kept: list[UnattributedRequest] = attrs.field(factory=list)
@@ -70,13 +67,13 @@ class UnattributedRequests:
 
     # The machine calls the following methods.
 
-    def read(self, event: OutcomesUnknown) -> Iterator[tuple[OpenRequest, Any]]:
-        """Yield each request in an event, with its message, or with None if its frame cannot be decoded.
-        Requests of other machines, and requests that an earlier event listed, are left out.
+    def read(self, event: OutcomesUnknown, *types: type[Message]) -> Iterator[tuple[OpenRequest, Any]]:
+        """Yield each request of these types in an event, with its message, or with None if its frame cannot
+        be decoded. Requests that an earlier event listed are left out.
         """
-        types = {each.MSG_TYPE: each for each in self._types}
+        classes = {each.MSG_TYPE: each for each in types}
         for request in event.requests:
-            cls = types.get(request.msg_type)
+            cls = classes.get(request.msg_type)
             sent_at = request.sent_at.isoformat(timespec="milliseconds")  # as on the wire
             name = f"{request.msg_type} {request.seq_num} {sent_at} {request.request_id}"
             if cls is not None and name not in self._listed:
@@ -90,19 +87,15 @@ class UnattributedRequests:
         )
 
     def answer(self, request_id: str | None, *types: type[Message]) -> bool:
-        """Remove the requests with this id, because a message answers them. Return whether there were any.
-        Only requests of the given types are removed; without `types`, those of any type.
+        """Remove the requests of these types with this id, because a message answers them. Return whether
+        there were any.
         """
-        msg_types = {each.MSG_TYPE for each in types or self._types}
+        msg_types = [each.MSG_TYPE for each in types]
         left = [
             each for each in self._kept if each.request_id != request_id or each.msg_type not in msg_types
         ]
         found, self._kept = len(left) < len(self._kept), left
         return found
-
-    def load(self, dumped: UnattributedRequests) -> None:
-        """Replace the state with one that was loaded from the dump of the machine."""
-        self._listed, self._kept = dumped._listed, dumped._kept
 
 
 def _read(request: OpenRequest, cls: type[Message]) -> Message | None:

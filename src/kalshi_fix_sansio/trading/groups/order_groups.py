@@ -204,7 +204,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         """
         self._lost: list[_Terms] = []
         """Unanswered requests from earlier processes that no event has listed since."""
-        self.unattributed: UnattributedRequests = UnattributedRequests((OrderGroupRequest, NewOrderSingle))
+        self.unattributed: UnattributedRequests = UnattributedRequests()
         """Requests with an unknown outcome that could not be decoded, or that concern groups for which there
         is no room.
         """
@@ -449,7 +449,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
 
     def _handle_unanswered(self, event: OutcomesUnknown) -> None:
         """Apply requests that will not be answered."""
-        for each, message in self.unattributed.read(event):
+        for each, message in self.unattributed.read(event, OrderGroupRequest, NewOrderSingle):
             if each.msg_type == NewOrderSingle.MSG_TYPE:
                 if message is not None and message.cl_ord_id not in self._by_cl_ord_id:
                     self._handle_order(message)
@@ -673,7 +673,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._groups = {group.group_id: group for group in state.groups}
         self.lost_creates, self._in_flight = state.lost_creates, None
         self._lost = state.lost[-MAX_LOST_REQUESTS:]
-        self.unattributed.load(state.unattributed)
+        self.unattributed = state.unattributed
         self._by_cl_ord_id, self._by_order_id = state.by_cl_ord_id, state.by_order_id
         self._ended, self._time = state.ended, state.time
         self._logged_on = self._down = False

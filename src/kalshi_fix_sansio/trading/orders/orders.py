@@ -176,13 +176,9 @@ class Orders:
         self._time: datetime | None = None
         self._reports = NewestReports(max_orders)
         self._answers = RequestSettler(self._kept)
-        self.unattributed: UnattributedRequests = UnattributedRequests(
-            (NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest, OrderMassCancelRequest)
-        )
+        self.unattributed: UnattributedRequests = UnattributedRequests()
         """Requests with an unknown outcome that concern unknown orders or could not be decoded."""
-        self._uncertainty = Uncertainty(
-            self._kept, self._reports, self._answers, self._mass_cancels, self.unattributed
-        )
+        self._uncertainty = Uncertainty(self._kept, self._reports, self._answers, self._mass_cancels)
 
     def _set_logon(self, logon: Mapping[str, Any]) -> None:
         self._logon = dict(logon)
@@ -234,7 +230,7 @@ class Orders:
         """Return the uncertainties that no expected message will resolve. The result is lazy: each item is
         determined when the iteration reaches it.
         """
-        return LazyItems(lambda: self._uncertainty.items(self._kept.maybe_uncertain()))
+        return LazyItems(lambda: self._uncertainty.items(self._kept.maybe_uncertain(), self.unattributed))
 
     @property
     def newest(self) -> Mapping[int, ExecKey]:
@@ -766,7 +762,9 @@ class Orders:
         if they had been passed to `apply` when they were sent.
         """
         self.epoch += 1
-        for request, message in self.unattributed.read(event):
+        for request, message in self.unattributed.read(
+            event, NewOrderSingle, *_CHANGES, OrderMassCancelRequest
+        ):
             if request.msg_type == NewOrderSingle.MSG_TYPE:
                 self._handle_unknown_order(request, message)
             elif request.msg_type == OrderMassCancelRequest.MSG_TYPE:
@@ -993,7 +991,7 @@ class Orders:
 
     def _load_rest(self, state: _State) -> list[OrderUpdate]:
         self._mass_cancels.open = state.mass_cancels
-        self.unattributed.load(state.unattributed)
+        self.unattributed = state.unattributed
         self._reports.loaded = self._reports.newest()
         if state.logged_on:
             self._handle_end()

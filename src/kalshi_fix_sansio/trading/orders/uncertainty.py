@@ -16,7 +16,7 @@ from kalshi_fix_sansio._generated import (
     OrderMassCancelRequest,
 )
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey, covers, first_keys
-from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
+from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequest
 from kalshi_fix_sansio.trading.common.uncertain_items import LazyItems, Remedy
 from kalshi_fix_sansio.trading.orders.answers import RequestSettler
 from kalshi_fix_sansio.trading.orders.mass_cancels import MassCancel, MassCancels
@@ -47,10 +47,11 @@ class Uncertainty:
     _reports: NewestReports
     _answers: RequestSettler
     _mass_cancels: MassCancels
-    _unattributed: UnattributedRequests
 
-    def items(self, orders: Iterable[Order]) -> Iterator[UncertainOrder]:
-        """Yield the uncertain items about these orders, mass cancels and unattributed requests."""
+    def items(
+        self, orders: Iterable[Order], requests: Iterable[UnattributedRequest] = ()
+    ) -> Iterator[UncertainOrder]:
+        """Yield the uncertain items about these orders and unattributed requests, and about mass cancels."""
         for order in orders:
             state = order.state
             if state is OrderState.UNKNOWN and order.placed is not None:
@@ -77,7 +78,7 @@ class Uncertainty:
                     mass_cancel=each,
                     begin=min(self._awaited(each).values(), default=None),
                 )
-        for unattributed in self._unattributed:
+        for unattributed in requests:
             kind, about = _ITEM_BY_MSG_TYPE[unattributed.msg_type]
             yield UncertainOrder(
                 kind=kind,

@@ -790,7 +790,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         self._rfqs, self._early = rfqs, early
         self._by_rfq_id = {rfq.rfq_id: rfq for rfq in rfqs.values() if rfq.rfq_id is not None}
         self._accepted, self._may_trade = {}, {}
-        self.unattributed.load(state.unattributed)
+        self.unattributed = state.unattributed
         self._updates.clear()
         for rfq in rfqs.values():
             for acceptance in rfq.acceptances:

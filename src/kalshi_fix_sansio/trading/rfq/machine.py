@@ -67,7 +67,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
         """Accepted deals that may trade: by QuoteID for a maker, by QuoteReqID for a creator."""
         self._keys = ReportKeys()
         self._now: datetime | None = None
-        self.unattributed: UnattributedRequests = UnattributedRequests(self._REQUESTS)
+        self.unattributed: UnattributedRequests = UnattributedRequests()
         """Requests with an unknown outcome that concern unknown RFQs or quotes, or could not be decoded."""
         self._updates: dict[Any, U] = {}
         """Updates of the current call by the key of their request, or by a number for a discrepancy without a
@@ -166,7 +166,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
             case RejectReceived(sent=sent, reject=reject):
                 self._handle_reject(sent, reject)
             case OutcomesUnknown():
-                for request, decoded in self.unattributed.read(message):
+                for request, decoded in self.unattributed.read(message, *self._REQUESTS):
                     self._handle_unanswered(request, decoded)
             case MessagesLost() | SequenceSkipped(gap_fill=False):
                 self._record_lost_answers()

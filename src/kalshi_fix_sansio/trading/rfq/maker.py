@@ -555,7 +555,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             return
         quote = self._quotes.get(_quote_id(report))
         if quote is None:
-            self.unattributed.answer(_quote_id(report))
+            self.unattributed.answer(_quote_id(report), *self._REQUESTS)
             return
         self._update_of(quote.rfq, quote)
         quote.apply_report(report)
@@ -709,7 +709,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         self._keys, self._rfqs = state.keys, rfqs
         self._quotes = {name: quote for rfq in rfqs.values() for name, quote in rfq.quotes.items()}
         self._idle, self._may_trade = {}, {}
-        self.unattributed.load(state.unattributed)
+        self.unattributed = state.unattributed
         self._updates.clear()
         for rfq in rfqs.values():
             for quote in rfq.quotes.values():
