@@ -52,7 +52,18 @@ class _Codec(NamedTuple):
 
 def dump_state(state: attrs.AttrsInstance) -> dict[str, Any]:
     """Return the state of a machine as JSON values, including the version of the layout."""
-    return {"version": VERSION, **_codec(type(state)).dump(state)}
+    return dump_attributes(state, type(state))
+
+
+def dump_attributes(machine: object, layout: type) -> dict[str, Any]:
+    """Return the attributes of a machine that a layout names, as `dump_state` returns them."""
+    return {"version": VERSION, **_codec(layout).dump(machine)}
+
+
+def load_attributes(machine: object, state: attrs.AttrsInstance) -> None:
+    """Set the attributes of a machine that its loaded state contains."""
+    for field in attrs.fields(type(state)):
+        setattr(machine, field.name, getattr(state, field.name))
 
 
 def dump_row(row: attrs.AttrsInstance) -> dict[str, Any]:

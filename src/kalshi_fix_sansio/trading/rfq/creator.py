@@ -33,7 +33,7 @@ from kalshi_fix_sansio.clock import END
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import LoggedOn, OpenRequest
 from kalshi_fix_sansio.trading.common.amounts import ZERO, divide, subtract, to_cents
-from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
+from kalshi_fix_sansio.trading.common.dumping import keyed_by, loading
 from kalshi_fix_sansio.trading.common.received import clipped, readable
 from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
 from kalshi_fix_sansio.trading.orders.order_reports import PENDING_TYPES, leaves_open
@@ -87,12 +87,11 @@ acceptance that follow from it.
 class _State:
     """The layout of a dump."""
 
-    now: datetime | None
-    dollars: bool
-    keys: ReportKeys
-    rfqs: list[CreatorRfq]
-    early: list[tuple[str, CreatorQuote]]
-    """Quotes for requests that are not known yet, with their RfqIds."""
+    _now: datetime | None
+    _dollars: bool
+    _keys: ReportKeys
+    _rfqs: dict[str, CreatorRfq] = attrs.field(metadata=keyed_by("quote_req_id"))
+    _early: dict[tuple[str, str], CreatorQuote]
     unattributed: UnattributedRequests
 
 
@@ -105,7 +104,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
     exception.
     """
 
-    _UPDATE = CreatorUpdate
+    _UPDATE, _STATE = CreatorUpdate, _State
     _REQUESTS = (QuoteRequest, AcceptQuote, RFQCancel, NewOrderSingle)
 
     def __init__(
@@ -760,20 +759,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             found = self._updates[rfq.quote_req_id] = CreatorUpdate(rfq, rfq.state)
         return found
 
-    # --- dump and load --------------------------------------------------------------------------------
-
-    def dump(self) -> dict[str, Any]:
-        """Return the state as JSON values, for `load`."""
-        return dump_state(
-            _State(
-                self._now,
-                self._dollars,
-                self._keys,
-                list(self._rfqs.values()),
-                [(rfq_id, quote) for (rfq_id, _), quote in self._early.items()],
-                self.unattributed,
-            )
-        )
+    # --- load -----------------------------------------------------------------------------------------
 
     def load(self, dumped: Mapping[str, Any]) -> None:
         """Replace the state with a dump that this process or an earlier one wrote.
@@ -784,15 +770,10 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             ValueError: the dump was not produced by `dump` of this class and version; the state is unchanged.
         """
         with loading(dumped, _State, "RfqCreator") as state:
-            rfqs = {rfq.quote_req_id: rfq for rfq in state.rfqs}
-            early = {(rfq_id, quote.quote_id): quote for rfq_id, quote in state.early}
-        self._now, self._dollars, self._keys = state.now, state.dollars, state.keys
-        self._rfqs, self._early = rfqs, early
-        self._by_rfq_id = {rfq.rfq_id: rfq for rfq in rfqs.values() if rfq.rfq_id is not None}
-        self._accepted, self._may_trade = {}, {}
-        self.unattributed = state.unattributed
-        self._updates.clear()
-        for rfq in rfqs.values():
+            by_rfq_id = {rfq.rfq_id: rfq for rfq in state._rfqs.values() if rfq.rfq_id is not None}
+        self._restore(state)
+        self._by_rfq_id, self._accepted = by_rfq_id, {}
+        for rfq in self._rfqs.values():
             for acceptance in rfq.acceptances:
                 acceptance.rfq = rfq
                 self._index(acceptance)

@@ -9,6 +9,8 @@ from collections.abc import Container, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+import attrs
+
 from kalshi_fix_sansio._generated import ExecutionReport
 from kalshi_fix_sansio.clock import BEGINNING
 from kalshi_fix_sansio.dialect.base import Message
@@ -20,6 +22,7 @@ from kalshi_fix_sansio.events import (
     RejectReceived,
     SequenceSkipped,
 )
+from kalshi_fix_sansio.trading.common.dumping import dump_attributes, load_attributes
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.common.received import clipped
 from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
@@ -46,6 +49,8 @@ class RfqMachine(ABC, Generic[R, D, U]):
     """The base of `RfqMaker` and `RfqCreator`: deadlines, exposure, uncertain items, and session events."""
 
     _UPDATE: type[U]
+    _STATE: type[attrs.AttrsInstance]
+    """The layout of a dump: the names and types of the dumped attributes."""
     _REQUESTS: tuple[type[Message], ...]
     """The requests whose outcome may be unknown."""
 
@@ -254,3 +259,15 @@ class RfqMachine(ABC, Generic[R, D, U]):
     def _take_updates(self) -> list[U]:
         updates, self._updates = self._updates, {}
         return [each for each in updates.values() if each.has_effect]
+
+    # --- dump and load --------------------------------------------------------------------------------
+
+    def dump(self) -> dict[str, Any]:
+        """Return the state as JSON values, for `load`."""
+        return dump_attributes(self, self._STATE)
+
+    def _restore(self, state: attrs.AttrsInstance) -> None:
+        """Replace the state with one that was loaded; the caller then rebuilds the indexes."""
+        load_attributes(self, state)
+        self._may_trade.clear()
+        self._updates.clear()

@@ -28,7 +28,7 @@ from kalshi_fix_sansio._generated import (
 from kalshi_fix_sansio.clock import END, shifted
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import LoggedOn, OpenRequest, SessionEnded
-from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
+from kalshi_fix_sansio.trading.common.dumping import keyed_by, loading
 from kalshi_fix_sansio.trading.common.received import clipped, readable
 from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
 from kalshi_fix_sansio.trading.orders.order_reports import PENDING_TYPES
@@ -83,11 +83,11 @@ _CONFLICT: Final = "a quote is both confirmed and cancelled"
 class _State:
     """The layout of a dump."""
 
-    now: datetime | None
-    logged_on: bool
-    dollars: bool
-    keys: ReportKeys
-    rfqs: list[MakerRfq]
+    _now: datetime | None
+    _logged_on: bool
+    _dollars: bool
+    _keys: ReportKeys
+    _rfqs: dict[str, MakerRfq] = attrs.field(metadata=keyed_by("rfq_id"))
     unattributed: UnattributedRequests
 
 
@@ -101,7 +101,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
     callbacks propagate.
     """
 
-    _UPDATE = MakerUpdate
+    _UPDATE, _STATE = MakerUpdate, _State
     _REQUESTS = (Quote, QuoteConfirm, QuoteCancel)
 
     def __init__(
@@ -679,20 +679,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             found = self._updates[key] = MakerUpdate(rfq, quote, None if quote is None else quote.state)
         return found
 
-    # --- dump and load --------------------------------------------------------------------------------
-
-    def dump(self) -> dict[str, Any]:
-        """Return the state as JSON values, for `load`."""
-        return dump_state(
-            _State(
-                self._now,
-                self._logged_on,
-                self._dollars,
-                self._keys,
-                list(self._rfqs.values()),
-                self.unattributed,
-            )
-        )
+    # --- load -----------------------------------------------------------------------------------------
 
     def load(self, dumped: Mapping[str, Any]) -> list[MakerUpdate]:
         """Replace the state with a dump that this process or an earlier one wrote.
@@ -704,20 +691,17 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             ValueError: the dump was not produced by `dump` of this class and version; the state is unchanged.
         """
         with loading(dumped, _State, "RfqMaker") as state:
-            rfqs = {rfq.rfq_id: rfq for rfq in state.rfqs}
-        self._now, self._logged_on, self._dollars = state.now, False, state.dollars
-        self._keys, self._rfqs = state.keys, rfqs
-        self._quotes = {name: quote for rfq in rfqs.values() for name, quote in rfq.quotes.items()}
-        self._idle, self._may_trade = {}, {}
-        self.unattributed = state.unattributed
-        self._updates.clear()
-        for rfq in rfqs.values():
+            quotes = {name: quote for rfq in state._rfqs.values() for name, quote in rfq.quotes.items()}
+        self._restore(state)
+        self._quotes, self._idle = quotes, {}
+        for rfq in self._rfqs.values():
             for quote in rfq.quotes.values():
                 quote.rfq = rfq
             self._reindex(rfq, None)
         for quote in self._quotes.values():
             self._reindex(quote.rfq, quote)
-        if state.logged_on:
+        if self._logged_on:
+            self._logged_on = False
             self._record_lost_answers()
         return self._take_updates()
 
