@@ -9,7 +9,7 @@ received, the outcome of the request is unknown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -296,7 +296,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             case SessionEnded():
                 self._handle_end()
             case MessagesLost() | SequenceSkipped(gap_fill=False):
-                self._mark_reports_missing(self._open_groups())
+                self._mark_reports_missing(self._open_group_ids())
             case MessageRejected(will_be_resent=False, message=refused):
                 self._handle_undelivered(refused)
         return self._take_updates()
@@ -517,7 +517,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         # follows no SessionEnded means that the end of the previous session was missed, so reports may have
         # been lost.
         if event.reset if self._resend else (self._logged_on and not self._down):
-            self._mark_reports_missing(self._open_groups())
+            self._mark_reports_missing(self._open_group_ids())
         self._logged_on, self._down = True, False
         for group in self._groups.values():
             group.logged_on(self._time)
@@ -525,26 +525,26 @@ class OrderGroups(Mapping[str, OrderGroup]):
     def _handle_end(self) -> None:
         if not self._resend:
             self._down = True
-            self._mark_reports_missing(self._open_groups())
+            self._mark_reports_missing(self._open_group_ids())
 
-    def _open_groups(self) -> list[OrderGroup]:
-        """Return the groups that may have open orders."""
-        names = dict.fromkeys((*self._by_cl_ord_id.values(), *self._by_order_id.values()))
-        return [self._groups[name] for name in names if name in self._groups]
+    def _open_group_ids(self) -> Iterable[str]:
+        """Return the ids of the groups that may have open orders."""
+        return dict.fromkeys((*self._by_cl_ord_id.values(), *self._by_order_id.values()))
 
-    def _mark_reports_missing(self, groups: list[OrderGroup]) -> None:
-        """Record that reports about orders of these groups may be missing."""
-        for group in groups:
+    def _mark_reports_missing(self, group_ids: Iterable[str]) -> None:
+        """Record that reports about orders of these groups may be missing; ids of unknown groups have no
+        effect.
+        """
+        for group in filter(None, map(self._groups.get, group_ids)):
             self._update_of(group)
             group.record_loss(self._time, None if self._down else self._time)
 
     def _handle_undelivered(self, refused: Any) -> None:
         """Handle a message that the session rejected and did not deliver."""
         if refused is None:
-            self._mark_reports_missing(self._open_groups())
+            self._mark_reports_missing(self._open_group_ids())
         elif refused.msg_type == ExecutionReport.MSG_TYPE:
-            group = self._groups.get(self._group_id(refused) or "")
-            self._mark_reports_missing([] if group is None else [group])
+            self._mark_reports_missing([self._group_id(refused) or ""])
 
     def _record_time(self, message: Any) -> None:
         time = sending_time(message)
@@ -564,10 +564,9 @@ class OrderGroups(Mapping[str, OrderGroup]):
     def _remember(self, known: dict[str, str], name: str, group_id: str) -> None:
         """Remember the group of an open order. Beyond the limit, the oldest order is removed."""
         if len(known) >= self._max_orders and name not in known:
-            forgotten = self._groups.get(known[next(iter(known))])
-            self._mark_reports_missing([] if forgotten is None else [forgotten])
+            self._mark_reports_missing([known[next(iter(known))]])
         group = self._groups.get(group_id)
-        # All orders of a group share one string object, which makes the comparisons in `_open_groups` four
+        # All orders of a group share one string object, which makes the comparisons in `_open_group_ids` four
         # times as fast.
         remember(known, name, group_id if group is None else group.group_id, self._max_orders)
 
@@ -595,14 +594,14 @@ class OrderGroups(Mapping[str, OrderGroup]):
         time = self._event_time(report, is_copy=is_copy)
         if report.exec_type == ExecType.TRADE:
             if time is None or not report.last_qty or report.last_qty < ZERO or not readable(report.exec_id):
-                self._mark_reports_missing([group])
+                self._mark_reports_missing([group_id])
             else:
                 # The OrderID is part of the key, because both sides of a trade may belong to the group.
                 key = f"{report.exec_id} {clipped(report.order_id)}"
                 group.count_fill(time, key, report.last_qty, self._max_fills)
         elif report.text in _TRIGGER_TEXTS:
             if time is None:
-                self._mark_reports_missing([group])
+                self._mark_reports_missing([group_id])
             else:
                 group.record_trigger(time)
         elif report.exec_type == ExecType.NEW and time is not None:
