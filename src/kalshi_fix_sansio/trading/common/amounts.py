@@ -23,6 +23,7 @@ from decimal import (
 from typing import Final
 
 ZERO: Final = Decimal(0)
+ONE: Final = Decimal(1)
 # All arguments are passed, because omitted ones are copied from `decimal.DefaultContext`, which the caller
 # may have changed.
 EXACT: Final = Context(

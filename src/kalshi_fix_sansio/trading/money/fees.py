@@ -15,13 +15,12 @@ from typing import Final
 import attrs
 
 from kalshi_fix_sansio._generated import Side
-from kalshi_fix_sansio.trading.common.amounts import EXACT, ZERO, add, multiply, subtract
+from kalshi_fix_sansio.trading.common.amounts import EXACT, ONE, ZERO, add, multiply, subtract
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.orders.order import Fill, Order
 
 CENT: Final = Decimal("0.01")
 CENTICENT: Final = Decimal("0.0001")
-ONE: Final = Decimal(1)
 
 
 def trade_fee(

@@ -8,10 +8,10 @@ are in dollars, quantities in contracts.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
@@ -21,13 +21,12 @@ from kalshi_fix_sansio._generated import (
     MarketSettlementParty,
     MarketSettlementReport,
 )
+from kalshi_fix_sansio.clock import END
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading.common.amounts import ZERO, add, from_cents, total
 from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, dump_state, loading
 from kalshi_fix_sansio.trading.common.received import clipped, readable, sending_time
 from kalshi_fix_sansio.trading.common.uncertain_items import UncertainItem
-
-_NO_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class SettlementDiscrepancyKind(Enum):
@@ -281,7 +280,7 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
             for pages in self._kept.values()
             if not pages.is_complete()
         ]
-        return sorted(waiting, key=lambda each: (each.since or _NO_TIME, each.symbol))
+        return sorted(waiting, key=lambda each: (each.since or END, each.symbol))
 
     def uncertain(self) -> list[UncertainItem]:
         """Return the settlements with missing pages as uncertain items."""

@@ -32,7 +32,7 @@ from kalshi_fix_sansio._generated import (
 from kalshi_fix_sansio.clock import END
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import LoggedOn, OpenRequest
-from kalshi_fix_sansio.trading.common.amounts import ZERO, divide, subtract, to_cents
+from kalshi_fix_sansio.trading.common.amounts import ONE, ZERO, divide, subtract, to_cents
 from kalshi_fix_sansio.trading.common.dumping import keyed_by, loading
 from kalshi_fix_sansio.trading.common.received import clipped, readable
 from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
@@ -51,7 +51,6 @@ from kalshi_fix_sansio.trading.rfq.machine import RfqMachine
 from kalshi_fix_sansio.trading.rfq.values import (
     CLOSED_QUOTE_TEXTS,
     HIGH_VOLATILITY,
-    ONE,
     STANDARD,
     RfqDiscrepancyKind,
     RfqRequestError,

@@ -11,11 +11,10 @@ import attrs
 
 from kalshi_fix_sansio._generated import MultivariateSelectedLeg, Side
 from kalshi_fix_sansio.clock import BEGINNING
-from kalshi_fix_sansio.trading.common.amounts import ZERO, subtract, total
+from kalshi_fix_sansio.trading.common.amounts import ONE, ZERO, subtract, total
 from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, keyed_by
 from kalshi_fix_sansio.trading.common.received import clipped, first_sent, readable
 from kalshi_fix_sansio.trading.rfq.deals import Deal, Fact, RfqUpdate
-from kalshi_fix_sansio.trading.rfq.values import ONE
 
 
 class RfqState(Enum):

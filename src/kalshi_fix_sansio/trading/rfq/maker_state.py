@@ -11,10 +11,10 @@ import attrs
 
 from kalshi_fix_sansio._generated import MultivariateSelectedLeg, Quote, QuoteConfirm, Side
 from kalshi_fix_sansio.scalars import to_decimal
-from kalshi_fix_sansio.trading.common.amounts import ZERO, divide, subtract, total
+from kalshi_fix_sansio.trading.common.amounts import ONE, ZERO, divide, subtract, total
 from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, keyed_by
 from kalshi_fix_sansio.trading.rfq.deals import Deal, Fact, RfqUpdate
-from kalshi_fix_sansio.trading.rfq.values import ONE, answer_key
+from kalshi_fix_sansio.trading.rfq.values import answer_key
 
 
 class QuoteState(Enum):

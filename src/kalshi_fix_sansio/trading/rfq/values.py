@@ -26,6 +26,7 @@ from kalshi_fix_sansio._generated.limits import RFQ_CONFIRMATION, RFQ_EXECUTION
 from kalshi_fix_sansio.clock import shifted
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.trading.common.amounts import (
+    ONE,
     ZERO,
     add,
     from_cents,
@@ -37,7 +38,6 @@ from kalshi_fix_sansio.trading.common.received import first_sent
 from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequest
 from kalshi_fix_sansio.trading.common.uncertain_items import Remedy, UncertainItem
 
-ONE: Final = Decimal(1)
 CLOSED_QUOTE_TEXTS: Final = frozenset(
     (AcceptQuoteStatusText.NOT_FOUND.value, AcceptQuoteStatusText.EXPIRED.value)
 )
@@ -159,10 +159,6 @@ _ITEM_BY_MSG_TYPE: Final = {
 }
 
 
-_QUOTE_ID_TYPES: Final = frozenset(each.MSG_TYPE for each in (Quote, QuoteCancel, QuoteConfirm, AcceptQuote))
-"""MsgTypes of the requests that are identified by a QuoteID."""
-
-
 def unattributed_items(requests: Iterable[UnattributedRequest]) -> Iterator[UncertainRfq]:
     """Yield the uncertain items about requests without a known quote or RFQ."""
     for each in requests:
@@ -173,7 +169,7 @@ def unattributed_items(requests: Iterable[UnattributedRequest]) -> Iterator[Unce
             about=f"{about} {each.request_id}",
             since=each.sent_at,
             symbol="",
-            quote_id=each.request_id if each.msg_type in _QUOTE_ID_TYPES else None,
+            quote_id=None if kind is UncertainRfqKind.RFQ_UNKNOWN else each.request_id,
             unattributed=each,
         )
 
