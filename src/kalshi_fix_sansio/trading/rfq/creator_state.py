@@ -11,10 +11,11 @@ import attrs
 
 from kalshi_fix_sansio._generated import MultivariateSelectedLeg, Side
 from kalshi_fix_sansio.clock import BEGINNING
-from kalshi_fix_sansio.trading.common.amounts import ONE, ZERO, subtract, total
+from kalshi_fix_sansio.trading.common.amounts import ONE, ZERO, subtract
 from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, keyed_by
 from kalshi_fix_sansio.trading.common.received import clipped, first_sent, readable
 from kalshi_fix_sansio.trading.rfq.deals import Deal, Fact, RfqUpdate
+from kalshi_fix_sansio.trading.rfq.values import valid_prices
 
 
 class RfqState(Enum):
@@ -276,9 +277,7 @@ def _rank(quote: CreatorQuote, side: Side) -> tuple[Decimal, tuple[datetime, dat
 
 def read_quote(message: Any) -> CreatorQuote | None:
     """Return the quote in a message; None if it is unreadable or not a quote."""
-    prices = [price for price in (message.bid_px, message.offer_px) if price]
-    is_valid = prices and min(prices) > ZERO and max(prices) < ONE and total(prices) <= ONE
-    if not is_valid or not readable(message.quote_id):
+    if not (valid_prices(message.bid_px, message.offer_px) and readable(message.quote_id)):
         return None
     header = message.header
     number = None if header is None else header.msg_seq_num

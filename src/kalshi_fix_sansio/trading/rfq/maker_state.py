@@ -11,10 +11,10 @@ import attrs
 
 from kalshi_fix_sansio._generated import MultivariateSelectedLeg, Quote, QuoteConfirm, Side
 from kalshi_fix_sansio.scalars import to_decimal
-from kalshi_fix_sansio.trading.common.amounts import ONE, ZERO, divide, subtract, total
+from kalshi_fix_sansio.trading.common.amounts import ONE, ZERO, divide, subtract
 from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, keyed_by
 from kalshi_fix_sansio.trading.rfq.deals import Deal, Fact, RfqUpdate
-from kalshi_fix_sansio.trading.rfq.values import answer_key
+from kalshi_fix_sansio.trading.rfq.values import answer_key, valid_prices
 
 
 class QuoteState(Enum):
@@ -85,8 +85,7 @@ class QuoteTerms:
     rest_remainder: bool = False
 
     def __attrs_post_init__(self) -> None:
-        prices = [price for price in (self.bid, self.offer) if price is not None]
-        if not prices or min(prices) <= ZERO or max(prices) >= ONE or total(prices) > ONE:
+        if not valid_prices(self.bid, self.offer):
             raise ValueError(
                 f"bid {self.bid} and offer {self.offer} are not a valid quote: pass at least one price in "
                 "dollars; each must be above 0 and below 1, and their sum at most 1"

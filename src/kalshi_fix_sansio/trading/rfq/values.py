@@ -33,6 +33,7 @@ from kalshi_fix_sansio.trading.common.amounts import (
     multiply_add,
     subtract,
     to_whole_cents,
+    total,
 )
 from kalshi_fix_sansio.trading.common.received import first_sent
 from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequest
@@ -215,6 +216,14 @@ def answer_key(message: Any, number: int) -> str:
     and the time when the answer was first sent, or is `number` if the message has no header.
     """
     return str(number) if message.header is None else f"{message.header.msg_seq_num} {first_sent(message)}"
+
+
+def valid_prices(bid: Decimal | None, offer: Decimal | None) -> bool:
+    """Return whether the prices of a quote in dollars are valid: there is at least one, each is above 0 and
+    below 1, and their sum is at most 1. A side without a price has None or 0.
+    """
+    prices = [price for price in (bid, offer) if price]
+    return bool(prices) and min(prices) > ZERO and max(prices) < ONE and total(prices) <= ONE
 
 
 def read_price(price: Decimal | None, *, dollars: bool) -> Decimal | None:
