@@ -61,9 +61,10 @@ def dump_attributes(machine: object, layout: type) -> dict[str, Any]:
 
 
 def load_attributes(machine: object, state: attrs.AttrsInstance) -> None:
-    """Set the attributes of a machine that its loaded state contains."""
+    """Set the attributes of a machine that its loaded state contains, except properties."""
     for field in attrs.fields(type(state)):
-        setattr(machine, field.name, getattr(state, field.name))
+        if not hasattr(type(machine), field.name):
+            setattr(machine, field.name, getattr(state, field.name))
 
 
 def dump_row(row: attrs.AttrsInstance) -> dict[str, Any]:

@@ -40,7 +40,7 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.trading.common.amounts import ZERO
-from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
+from kalshi_fix_sansio.trading.common.dumping import dump_attributes, keyed_by, load_attributes, loading
 from kalshi_fix_sansio.trading.common.received import clipped, first_sent, readable, remember, sending_time
 from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
 from kalshi_fix_sansio.trading.common.uncertain_items import Remedy, UncertainItem, numbered_items
@@ -136,16 +136,15 @@ class _State:
     """The layout of a dump."""
 
     lost_creates: int
-    lost: list[_Terms]
+    _lost: list[_Terms]
     unattributed: UnattributedRequests
-    by_cl_ord_id: dict[str, str]
-    by_order_id: dict[str, str]
-    ended: dict[str, str]
-    time: datetime | None
-    logged_on: bool
-    in_flight: str | None
-    """OrderGroupID of the unanswered request."""
-    groups: list[OrderGroup]
+    _by_cl_ord_id: dict[str, str]
+    _by_order_id: dict[str, str]
+    _ended: dict[str, str]
+    _time: datetime | None
+    _logged_on: bool
+    _groups: dict[str, OrderGroup] = attrs.field(metadata=keyed_by("group_id"))
+    _unanswered: _Terms | None
 
 
 class OrderGroups(Mapping[str, OrderGroup]):
@@ -222,6 +221,10 @@ class OrderGroups(Mapping[str, OrderGroup]):
     def in_flight(self) -> OrderGroupRequest | None:
         """The unanswered request. No other may be sent until it is answered."""
         return self._in_flight
+
+    @property
+    def _unanswered(self) -> _Terms | None:
+        return None if self._in_flight is None else _terms(self._in_flight)
 
     def room(self, group_id: str, now: datetime) -> Decimal | None:
         """Return the maximum number of contracts that a group's orders may fill before the group triggers.
@@ -638,27 +641,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
     # --- dump and load --------------------------------------------------------------------------------
 
     def dump(self) -> dict[str, Any]:
-        """Return the state as JSON values, for `load`. An unanswered request is dumped as lost, because its
-        outcome is unknown after a crash.
-        """
-        request = self._in_flight
-        is_create = request is not None and request.order_group_action == OrderGroupAction.CREATE
-        in_flight = None if request is None else request.order_group_id
-        lost = self._lost if request is None else [*self._lost, _terms(request)]
-        return dump_state(
-            _State(
-                self.lost_creates + is_create,
-                lost,
-                self.unattributed,
-                self._by_cl_ord_id,
-                self._by_order_id,
-                self._ended,
-                self._time,
-                self._logged_on,
-                in_flight,
-                list(self._groups.values()),
-            )
-        )
+        """Return the state as JSON values, for `load`."""
+        return dump_attributes(self, _State)
 
     def load(self, dumped: Mapping[str, Any]) -> None:
         """Replace the state with a dump. The sessions at the time of the dump count as ended.
@@ -667,19 +651,22 @@ class OrderGroups(Mapping[str, OrderGroup]):
             ValueError: the dump was not produced by `dump` of this class and version; the state is unchanged.
         """
         with loading(dumped, _State, "OrderGroups") as state:
-            for group in state.groups:
-                group.restore()
-        self._groups = {group.group_id: group for group in state.groups}
-        self.lost_creates, self._in_flight = state.lost_creates, None
-        self._lost = state.lost[-MAX_LOST_REQUESTS:]
-        self.unattributed = state.unattributed
-        self._by_cl_ord_id, self._by_order_id = state.by_cl_ord_id, state.by_order_id
-        self._ended, self._time = state.ended, state.time
+            for each in state._groups.values():
+                each.restore()
+        load_attributes(self, state)
+        self._in_flight = None
         self._logged_on = self._down = False
-        if state.logged_on:
+        if state._logged_on:
             self._handle_end()
-        if state.in_flight in self._groups:
-            self._mark_outcome_unknown(self._groups[state.in_flight], state.time)
+        # The outcome of a request that was unanswered is unknown after a crash.
+        request = state._unanswered
+        if request is not None:
+            self._lost.append(request)
+            self.lost_creates += request.action == OrderGroupAction.CREATE
+            group = self._groups.get(request.group_id or "")
+            if group is not None:
+                self._mark_outcome_unknown(group, self._time)
+        del self._lost[:-MAX_LOST_REQUESTS]
         self._updates.clear()
 
 
