@@ -38,7 +38,13 @@ from kalshi_fix_sansio.events import (
     SequenceSkipped,
     SessionEnded,
 )
-from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, dump_state, keyed_by, loading
+from kalshi_fix_sansio.trading.common.dumping import (
+    NOT_DUMPED,
+    dump_attributes,
+    keyed_by,
+    load_attributes,
+    loading,
+)
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.common.received import clipped, remember
 from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
@@ -142,9 +148,9 @@ class _Reply:
 class _State:
     """The layout of a dump."""
 
-    logon: dict[str, bool]
+    _use_dollars: bool
     pending: list[PendingRange]
-    covered: list[CopyRange]
+    _covered: dict[int, list[CopyRange]]
     forgotten: dict[int, ExecKey] = attrs.field(metadata=keyed_by("shard"))
     left_out: int
     unattributed: UnattributedRequests
@@ -185,7 +191,8 @@ class DropCopy:
         """
         self._session_type, self._product = session_type, product
         given: Any = {"use_dollars": True} if logon is None else logon
-        self._logon: Mapping[str, Any] = values_of(given) if isinstance(given, LogonFields) else dict(given)
+        fields = values_of(given) if isinstance(given, LogonFields) else given
+        self._use_dollars: bool = fields.get("use_dollars") is True
         self._pause, self._max_pause = pause, max_pause
         self._max_faults, self._max_reports = max_faults, max_reports
         self._logged_on = False
@@ -234,7 +241,7 @@ class DropCopy:
     @property
     def dollars(self) -> bool:
         """Whether the session's prices are in dollars rather than cents."""
-        return self._product == MARGIN or self._logon.get("use_dollars") is True
+        return self._product == MARGIN or self._use_dollars
 
     # --- requests to send -----------------------------------------------------------------------------
 
@@ -336,7 +343,7 @@ class DropCopy:
                 if self._reply is not None:
                     self._try_again(self._reply.pending, "the end of its answer could not be read", now)
             case LoggedOn(flags=flags):
-                self._logon, self._logged_on = dict(flags), True
+                self._use_dollars, self._logged_on = flags.get("use_dollars") is True, True
             # The venue does not send the rest of the answer after the next logon, because neither KalshiDC
             # nor KalshiNR has resends.
             case SessionEnded():
@@ -509,16 +516,7 @@ class DropCopy:
         """Return the state as JSON values, for `load`. Dump `Orders` at the same time: its dump must
         include the reports of all ranges that are complete in this dump.
         """
-        return dump_state(
-            _State(
-                {name: value for name, value in self._logon.items() if isinstance(value, bool)},
-                list(self.pending),
-                [each for ranges in self._covered.values() for each in ranges],
-                self.forgotten,
-                self.left_out,
-                self.unattributed,
-            )
-        )
+        return dump_attributes(self, _State)
 
     def load(self, dumped: Mapping[str, Any]) -> None:
         """Replace the state with one that `dump` returned. Call `load` before the session logs on. Incomplete
@@ -528,17 +526,13 @@ class DropCopy:
             ValueError: the dump was not produced by `dump` of this class and version; the state is unchanged.
         """
         with loading(dumped, _State, "DropCopy") as state:
-            # Load into a new object first, so an unreadable dump leaves this one unchanged.
-            fresh = DropCopy(self._session_type, product=self._product, logon=state.logon)
+            # Put the ranges into a new object first, so an unreadable dump leaves this one unchanged.
+            fresh = DropCopy()
             for pending in state.pending:
                 failed = pending.state is CopyState.FAILED
                 fresh._put(fresh._failed if failed else fresh._waiting, pending)
-            for each in state.covered:
-                fresh._join(each)
-        for name in ("_logon", "_waiting", "_failed", "_covered"):
-            setattr(self, name, getattr(fresh, name))
-        self.forgotten, self.left_out = state.forgotten, state.left_out
-        self.unattributed = state.unattributed
+        load_attributes(self, state)
+        self._waiting, self._failed = fresh._waiting, fresh._failed
         self._reply, self._logged_on = None, False
 
 
