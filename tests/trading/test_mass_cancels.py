@@ -265,7 +265,7 @@ def test_a_dump_keeps_mass_cancels(orders: Orders) -> None:
     assert mass_cancel_states(load(other, dumped)) == [State.UNKNOWN]
     assert [(cancel.cl_ord_id, cancel.missed) for cancel in other.mass_cancels] == [("m", {1}), ("n", set())]
     other.apply(SESSION_ENDED)
-    assert dumped["orders"]["mass_cancels"][0] == dump(other)["orders"]["mass_cancels"][0]
+    assert dumped["orders"]["mass_cancels"]["open"][0] == dump(other)["orders"]["mass_cancels"]["open"][0]
     feed(
         other,
         DropCopyReport(canceled(1)),

@@ -158,7 +158,7 @@ def test_an_invalid_dump_is_refused_without_effect() -> None:
             load(orders, wrong)
         assert dump(orders) == before
     with pytest.raises(ValueError, match="not a valid dump of Orders"):
-        load(orders, before | {"orders": before["orders"] | {"newest": ["1;?"]}})
+        load(orders, before | {"orders": before["orders"] | {"reports": {"live": ["1;?"]}}})
     for wrong in ({"orders/1": before["orders/0"]}, {"orders/9": None}, {"orders/x": None}, {"orders/0": []}):
         with pytest.raises(ValueError, match="not a valid dump of Orders"):
             load(orders, before | wrong)

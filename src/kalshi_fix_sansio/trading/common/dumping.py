@@ -61,9 +61,11 @@ def dump_attributes(machine: object, layout: type) -> dict[str, Any]:
 
 
 def load_attributes(machine: object, state: attrs.AttrsInstance) -> None:
-    """Set the attributes of a machine that its loaded state contains, except properties."""
-    for field in attrs.fields(type(state)):
-        if not hasattr(type(machine), field.name):
+    """Set the attributes of a machine that its loaded state contains, except properties and attributes that
+    are not dumped.
+    """
+    for field in _dumped_fields(type(state)):
+        if not isinstance(getattr(type(machine), field.name, None), property):
             setattr(machine, field.name, getattr(state, field.name))
 
 
@@ -253,9 +255,13 @@ def _field_codec(field: attrs.Attribute[Any], hint: Any) -> _Codec:
     return _codec(hint) if attribute is None else _keyed_dict_codec(attribute, _codec(get_args(hint)[1]))
 
 
+def _dumped_fields(kind: Any) -> list[Any]:
+    return [field for field in attrs.fields(kind) if field.metadata.get(_KEY, "") is not None]
+
+
 def _attrs_codec(kind: Any) -> _Codec:
     hints = get_type_hints(kind)
-    fields = [field for field in attrs.fields(kind) if field.metadata.get(_KEY, "") is not None]
+    fields = _dumped_fields(kind)
     codecs = [(field, _field_codec(field, hints[field.name])) for field in fields]
     dumps = [(field.alias, field.name, codec.dump) for field, codec in codecs]
     loads = {field.alias: codec.load for field, codec in codecs}

@@ -14,6 +14,7 @@ from kalshi_fix_sansio._generated import (
     OrderCancelRequest,
 )
 from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.common.received import remember
 from kalshi_fix_sansio.trading.orders.order import Order, PendingRequest
@@ -39,7 +40,7 @@ class RequestSettler:
     Several requests may have the same ClOrdID, and messages may be received repeatedly and in any order.
     """
 
-    _kept: OrderIndex
+    _kept: OrderIndex = attrs.field(metadata=NOT_DUMPED)
     known: dict[str, None] = attrs.field(factory=dict)
     """Messages already received, the oldest first: hashes of answers without ExecID, and "OrderID ExecID" of
     reports that settled one of several requests with the same ClOrdID.

@@ -150,7 +150,7 @@ class Mark:
 
 @attrs.frozen
 class LossesState:
-    """The layout of `Losses` in a dump."""
+    """The layout of `Losses` in a dump: the dumped attributes."""
 
     reports: int
     answers: int
@@ -189,12 +189,13 @@ class Losses:
                 each.answers = each.answers or loss
         self.mark = self._marks[loss.epoch] = Mark(loss.epoch)
 
-    def dump(self) -> LossesState:
-        """Return the state to include in the dump of `Orders`."""
-        return LossesState(self.reports, self.answers, self.cancels, list(self._marks.values()))
+    @property
+    def marks(self) -> list[Mark]:
+        """The marks of all orders."""
+        return list(self._marks.values())
 
     def load(self, state: LossesState) -> dict[int, Mark]:
-        """Replace the state with one that `dump` returned; return the marks by their epochs."""
+        """Replace the state with one from a dump; return the marks by their epochs."""
         self.reports, self.answers, self.cancels = state.reports, state.answers, state.cancels
         marks = {each.epoch: each for each in state.marks}
         self._marks.clear()

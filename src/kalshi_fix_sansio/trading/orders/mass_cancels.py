@@ -15,7 +15,7 @@ from typing import Any, Final
 import attrs
 
 from kalshi_fix_sansio._generated import MassCancelResponse
-from kalshi_fix_sansio.trading.common.dumping import keyed_by
+from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, keyed_by
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey, covers
 
 
@@ -78,7 +78,7 @@ class MassCancels:
 
     open: list[MassCancel] = attrs.field(factory=list)
     """Mass cancels that are not complete, the oldest first."""
-    touched: dict[int, MassCancel] = attrs.field(factory=dict)
+    touched: dict[int, MassCancel] = attrs.field(factory=dict, metadata=NOT_DUMPED)
     """Changed mass cancels that have not been reported to the user yet, by number."""
 
     def send(self, cl_ord_id: str, orders: set[int], newest: dict[int, ExecKey]) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 
 import attrs
 
+from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, keyed_by
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
 from kalshi_fix_sansio.trading.orders.order import Order
 
@@ -20,14 +21,18 @@ MAX_SHARDS: Final = 64
 class NewestReports:
     """The newest reports from a session and from its drop copy, by shard, and the shard of each symbol."""
 
-    _max_symbols: int
-    live: dict[int, ExecKey] = attrs.field(factory=dict)
+    _max_symbols: int = attrs.field(metadata=NOT_DUMPED)
+    live: dict[int, ExecKey] = attrs.field(factory=dict, metadata=keyed_by("shard"))
     """The newest unsolicited report, by shard."""
-    copied: dict[int, ExecKey] = attrs.field(factory=dict)
+    copied: dict[int, ExecKey] = attrs.field(factory=dict, metadata=keyed_by("shard"))
     """The newest report from drop copy, by shard."""
-    loaded: dict[int, ExecKey] = attrs.field(factory=dict)
+    loaded: dict[int, ExecKey] = attrs.field(factory=dict, metadata=NOT_DUMPED)
     """The newest report when `Orders.load` was called, by shard. If the loaded state does not contain a
     request, all reports about the request are newer.
+    """
+    floors: dict[int, ExecKey] = attrs.field(factory=dict, metadata=keyed_by("shard"))
+    """By shard, the highest key of the reports about orders that are no longer kept. A report with a higher
+    key is not about such an order.
     """
     shards: dict[str, int] = attrs.field(factory=dict)
     """The shard of the reports, by symbol."""

@@ -14,6 +14,7 @@ from kalshi_fix_sansio._generated import Side
 from kalshi_fix_sansio.trading.common.dumping import dump_row, load_row
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
 from kalshi_fix_sansio.trading.orders.knowledge import KnowledgeKind, Losses, Mark
+from kalshi_fix_sansio.trading.orders.newest_reports import NewestReports
 from kalshi_fix_sansio.trading.orders.order import (
     UNCERTAIN_STATES,
     Cohort,
@@ -42,6 +43,7 @@ class OrderIndex:
 
     max_orders: int
     losses: Losses
+    reports: NewestReports
     orders: dict[int, Order] = attrs.field(factory=dict)
     done: OrderedDict[int, None] = attrs.field(factory=OrderedDict)
     """Numbers of orders that have ended, the earliest ended first. This is an OrderedDict, because a dict
@@ -73,10 +75,6 @@ class OrderIndex:
     current: dict[int | None, Cohort] = attrs.field(factory=dict)
     """The cohort that orders join when their states become certain, by shard. After a loss, a new cohort
     replaces it.
-    """
-    floors: dict[int, ExecKey] = attrs.field(factory=dict)
-    """By shard, the highest key of the reports about removed orders. A report with a higher key is not about
-    a removed order.
     """
     touched: list[OrderUpdate] = attrs.field(factory=list)
     """Updates to report; each is the `update` of its order."""
@@ -275,8 +273,8 @@ class OrderIndex:
         if first is not None and last is not None:
             # If the order's first and last reports are on the same shard, so are all reports between them.
             for key in (last,) if first.shard == last.shard else (last, *order.fills):
-                if key > self.floors.get(key.shard, NO_KEY):
-                    self.floors[key.shard] = key
+                if key > self.reports.floors.get(key.shard, NO_KEY):
+                    self.reports.floors[key.shard] = key
         self.drop(order)
         return True
 

@@ -37,7 +37,7 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.trading.common.amounts import ZERO, from_cents
-from kalshi_fix_sansio.trading.common.dumping import dump_state, keyed_by, loading
+from kalshi_fix_sansio.trading.common.dumping import dump_attributes, load_attributes, loading
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
 from kalshi_fix_sansio.trading.common.received import clipped, sending_time
 from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
@@ -114,19 +114,15 @@ class _State:
     """The layout of a dump."""
 
     epoch: int
-    losses: LossesState
-    number: int
-    logged_on: bool
-    time: datetime | None
-    logon: dict[str, bool]
-    newest: dict[int, ExecKey] = attrs.field(metadata=keyed_by("shard"))
-    floors: dict[int, ExecKey] = attrs.field(metadata=keyed_by("shard"))
-    shards: dict[str, int]
-    answers: dict[str, None]
-    settled_early: dict[str, None]
-    mass_cancels: list[MassCancel]
+    _losses: LossesState
+    _number: int
+    _logged_on: bool
+    _time: datetime | None
+    _logon: dict[str, bool]
+    _reports: NewestReports
+    _answers: RequestSettler
+    _mass_cancels: MassCancels
     unattributed: UnattributedRequests
-    copied: dict[int, ExecKey] = attrs.field(metadata=keyed_by("shard"))
 
 
 class Orders:
@@ -165,7 +161,8 @@ class Orders:
         self._set_logon(values_of(given) if isinstance(given, LogonFields) else given)
         self._max_fills = max_fills
         self._losses = Losses()
-        self._kept = OrderIndex(max_orders, self._losses)
+        self._reports = NewestReports(max_orders)
+        self._kept = OrderIndex(max_orders, self._losses, self._reports)
         self._mass_cancels = MassCancels()
         self.epoch: int = 1
         """Counter that increases with each event that makes an outcome uncertain. `DropCopyRange.epoch` is
@@ -174,14 +171,13 @@ class Orders:
         self._logged_on = self._loading = False
         self._number = 0
         self._time: datetime | None = None
-        self._reports = NewestReports(max_orders)
         self._answers = RequestSettler(self._kept)
         self.unattributed: UnattributedRequests = UnattributedRequests()
         """Requests with an unknown outcome that concern unknown orders or could not be decoded."""
         self._uncertainty = Uncertainty(self._kept, self._reports, self._answers, self._mass_cancels)
 
     def _set_logon(self, logon: Mapping[str, Any]) -> None:
-        self._logon = dict(logon)
+        self._logon = {name: value for name, value in logon.items() if isinstance(value, bool)}
         self._dollars = self._product == MARGIN or self._logon.get("use_dollars") is True
 
     # --- queries --------------------------------------------------------------------------------------
@@ -634,7 +630,7 @@ class Orders:
             return own
         if report.exec_type in PENDING_TYPES:
             return None
-        if key is not None and key <= self._kept.floors.get(key.shard, NO_KEY):
+        if key is not None and key <= self._reports.floors.get(key.shard, NO_KEY):
             detail = f"report {key} of order {report.order_id}"
             self._kept.record_discrepancy(None, OrderDiscrepancyKind.FORGOTTEN, detail)
             return None
@@ -916,23 +912,7 @@ class Orders:
         yield _ROW, None
         for slot, row in self._kept.dump(full=full):
             yield f"{_ROW}/{slot}", row
-        state = _State(
-            self.epoch,
-            self._losses.dump(),
-            self._number,
-            self._logged_on,
-            self._time,
-            {name: value for name, value in self._logon.items() if isinstance(value, bool)},
-            self._reports.live,
-            self._kept.floors,
-            self._reports.shards,
-            self._answers.known,
-            self._answers.settled_early,
-            self._mass_cancels.open,
-            self.unattributed,
-            self._reports.copied,
-        )
-        yield _ROW, dump_state(state)
+        yield _ROW, dump_attributes(self, _State)
 
     def load(self, rows: Mapping[str, Any]) -> Iterator[list[OrderUpdate]]:
         """Replace the state with the rows of `dump`, written by this process or an earlier one. Rows with
@@ -972,14 +952,11 @@ class Orders:
         yield updates
 
     def _load_orders(self, state: _State, rows: Mapping[str, Any]) -> Iterator[list[OrderUpdate]]:
-        self._number, self.epoch = state.number, state.epoch
-        marks = self._losses.load(state.losses)
-        self._time = state.time
-        self._set_logon(state.logon)
-        reports = self._reports
-        reports.live, reports.copied, reports.shards = state.newest, state.copied, state.shards
-        self._kept.floors = state.floors
-        self._answers.known, self._answers.settled_early = state.answers, state.settled_early
+        self._number, self.epoch, self._time = state._number, state.epoch, state._time
+        marks = self._losses.load(state._losses)
+        self._set_logon(state._logon)
+        load_attributes(self._reports, state._reports)
+        load_attributes(self._answers, state._answers)
         prefix = f"{_ROW}/"
         slots = 0
         for count, name in enumerate(rows):
@@ -990,10 +967,10 @@ class Orders:
             yield []
 
     def _load_rest(self, state: _State) -> list[OrderUpdate]:
-        self._mass_cancels.open = state.mass_cancels
+        load_attributes(self._mass_cancels, state._mass_cancels)
         self.unattributed = state.unattributed
         self._reports.loaded = self._reports.newest()
-        if state.logged_on:
+        if state._logged_on:
             self._handle_end()
         updates = self._take_updates()
         if not updates and any(each.state in UNCERTAIN_STATES for each in self._kept.maybe_uncertain()):
