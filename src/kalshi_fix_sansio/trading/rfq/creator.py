@@ -34,7 +34,7 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import LoggedOn, OpenRequest
 from kalshi_fix_sansio.trading.common.amounts import ONE, ZERO, divide, subtract, to_cents
 from kalshi_fix_sansio.trading.common.dumping import keyed_by, loading
-from kalshi_fix_sansio.trading.common.received import clipped, readable
+from kalshi_fix_sansio.trading.common.received import clipped, readable, remember
 from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
 from kalshi_fix_sansio.trading.orders.order_reports import PENDING_TYPES, leaves_open
 from kalshi_fix_sansio.trading.rfq.coverage import ReportKeys
@@ -545,9 +545,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             return
         rfq = self._by_rfq_id.get(message.quote_req_id)
         if rfq is None:
-            if len(self._early) >= MAX_EARLY_QUOTES:
-                del self._early[next(iter(self._early))]
-            self._early[message.quote_req_id, quote.quote_id] = quote
+            remember(self._early, (message.quote_req_id, quote.quote_id), quote, MAX_EARLY_QUOTES)
             return
         self._put(self._update_of(rfq), rfq, quote)
 

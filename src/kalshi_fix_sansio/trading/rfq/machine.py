@@ -253,7 +253,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
         self, kind: RfqDiscrepancyKind, answer: Any, name: str | None, *requests: type[Message]
     ) -> None:
         """Record a discrepancy for an answer with an unknown id if it answers no unattributed request."""
-        if not (requests and self.unattributed.answer(name, *requests)):
+        if not self.unattributed.answer(name, *requests):
             self._add_discrepancy(None, kind, f"{answer.NAME} for {clipped(name)!r}")
 
     def _take_updates(self) -> list[U]:
