@@ -89,11 +89,17 @@ def identifying_fields(order: Order, cl_ord_id: str) -> dict[str, Any]:
         "ex_destination": None if order.placed is None else order.placed.ex_destination,
     }
     if account.customer is not None:
-        role = PartyRole.CUSTOMER_ACCOUNT
-        fields["party_ids"] = [Party(party_id=account.customer, party_role=role)]
+        fields["party_ids"] = customer_parties(account.customer)
     elif account.subaccount:
         fields["alloc_account"] = account.subaccount
     return fields
+
+
+def customer_parties(customer: str | None) -> list[Party]:
+    """Return the party that names a clearing member's customer; empty without a customer."""
+    if customer is None:
+        return []
+    return [Party(party_id=customer, party_role=PartyRole.CUSTOMER_ACCOUNT)]
 
 
 def wire_price(price: Decimal | int | str, *, dollars: bool) -> Decimal:

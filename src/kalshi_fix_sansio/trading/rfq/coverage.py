@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 
 from kalshi_fix_sansio.trading.common.dumping import keyed_by
-from kalshi_fix_sansio.trading.common.exec_key import ExecKey, first_keys
+from kalshi_fix_sansio.trading.common.exec_key import ExecKey, covers, first_keys
 from kalshi_fix_sansio.trading.common.received import readable, remember
 from kalshi_fix_sansio.trading.drop_copy import MAX_SHARDS
 from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyRange
@@ -92,8 +92,7 @@ class ReportKeys:
         """
         if covered.end is not None or covered.requested_at is None or covered.requested_at < due:
             return False
-        begin = self._first_key(symbol, preceding)
-        return begin is not None and begin.shard == covered.shard and covered.begin <= begin
+        return covers(covered.begin, self._first_key(symbol, preceding))
 
 
 def _keep(newest: dict[int, ExecKey], key: ExecKey) -> None:

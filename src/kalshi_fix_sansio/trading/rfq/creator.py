@@ -17,8 +17,6 @@ from kalshi_fix_sansio._generated import (
     ExecutionReport,
     NewOrderSingle,
     OrdType,
-    Party,
-    PartyRole,
     Quote,
     QuoteRequest,
     QuoteRequestAck,
@@ -36,6 +34,7 @@ from kalshi_fix_sansio.trading.common.amounts import ONE, ZERO, divide, subtract
 from kalshi_fix_sansio.trading.common.dumping import keyed_by, loading
 from kalshi_fix_sansio.trading.common.received import clipped, readable, remember
 from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
+from kalshi_fix_sansio.trading.orders.order_making import customer_parties
 from kalshi_fix_sansio.trading.orders.order_reports import PENDING_TYPES, leaves_open
 from kalshi_fix_sansio.trading.rfq.coverage import ReportKeys
 from kalshi_fix_sansio.trading.rfq.creator_state import (
@@ -229,7 +228,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             side=side,
             order_qty=quantity,
             cl_ord_id=cl_ord_id,
-            party_ids=_parties(rfq),
+            party_ids=customer_parties(rfq.customer),
             prefer_better_quote=prefer_better or None,
         )
         self._add(rfq, message)
@@ -271,7 +270,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             quote_id=quote.quote_id,
             rfq_id=rfq.rfq_id,
             alloc_account=None if rfq.customer else rfq.alloc_account,
-            party_ids=_parties(rfq),
+            party_ids=customer_parties(rfq.customer),
             **fields,
         )
         self._add(rfq, message)
@@ -286,7 +285,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         if rfq.has_ended:
             raise RfqRequestError(f"request {rfq.quote_req_id} has ended: {rfq.state.value}")
         # No state changes: until the venue answers, the request stays as it is and may still trade.
-        return RFQCancel(quote_req_id=rfq.quote_req_id, party_ids=_parties(rfq))
+        return RFQCancel(quote_req_id=rfq.quote_req_id, party_ids=customer_parties(rfq.customer))
 
     def withdraw(self, request: Message) -> None:
         """Undo the effect of a message that was not sent because `send` refused it."""
@@ -782,9 +781,3 @@ def _requested_quantity(rfq: CreatorRfq, side: Side, price: Decimal | None) -> D
     if rfq.contracts is not None or rfq.cash is None or price is None:
         return rfq.contracts or ZERO
     return divide(rfq.cash, price if side is Side.BUY else subtract(ONE, price))
-
-
-def _parties(rfq: CreatorRfq) -> list[Party]:
-    if rfq.customer is None:
-        return []
-    return [Party(party_id=rfq.customer, party_role=PartyRole.CUSTOMER_ACCOUNT)]
