@@ -104,11 +104,6 @@ class Entries:
         make_stale(update, StaleReason.DISCREPANCY)
         return False
 
-    def refuse(self, update: BookUpdate, detail: str) -> None:
-        """Record TOO_MANY and make the book stale; this kind is never tolerated."""
-        update.discrepancies.append(Discrepancy(DiscrepancyKind.TOO_MANY, update.symbol, detail))
-        make_stale(update, StaleReason.DISCREPANCY)
-
     def check_crossed(self, update: BookUpdate) -> None:
         """Check whether the best prices cross. Call it after all entries of a message, because the prices may
         cross between two of them.
@@ -214,7 +209,8 @@ class Entries:
             self._report_price(update, entry)
             return False
         if not self.room.reserve(1):
-            self.refuse(update, f"no room for another level: the limit for all books is {self.room.limit}")
+            detail = f"no room for another level: the limit for all books is {self.room.limit}"
+            self.report(update, DiscrepancyKind.TOO_MANY, detail)
             return False
         return entry.md_update_action is _NEW or self.report(
             update, DiscrepancyKind.LEVEL_MISSING, f"no level to change at {price}", entry
@@ -248,8 +244,8 @@ class Entries:
         book = update.book
         more = len(entries) - len(book.bids) - len(book.offers)
         if more > 0 and not self.room.reserve(more):
-            limit = self.room.limit
-            self.refuse(update, f"no room for {len(entries)} levels: the limit for all books is {limit}")
+            detail = f"no room for {len(entries)} levels: the limit for all books is {self.room.limit}"
+            self.report(update, DiscrepancyKind.TOO_MANY, detail)
             return bids, offers
         for entry in entries:
             kind, price, size = entry.md_entry_type, entry.md_entry_px, entry.md_entry_size

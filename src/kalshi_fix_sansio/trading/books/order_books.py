@@ -89,7 +89,7 @@ class OrderBooks(Mapping[str, OrderBook]):
                 room for its levels becomes stale.
         """
         self._books: dict[str, OrderBook] = {}
-        self._entries = Entries(tolerated, Room(self._books, max_levels))
+        self._entries = Entries(tolerated - {DiscrepancyKind.TOO_MANY}, Room(self._books, max_levels))
         self._max_books = max_books
         self._requests = Subscriptions()
         self._forgotten: set[str] = set()
@@ -256,7 +256,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         else:
             return None
         update = BookUpdate(OrderBook(symbol))
-        self._entries.refuse(update, why)
+        self._entries.report(update, DiscrepancyKind.TOO_MANY, why)
         return update
 
     def _take_updates(self, touched: dict[str, BookUpdate | None]) -> list[BookUpdate]:
