@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
 import attrs
 
 from kalshi_fix_sansio.trading.common.dumping import keyed_by
-from kalshi_fix_sansio.trading.common.exec_key import ExecKey, covers, first_keys
+from kalshi_fix_sansio.trading.common.exec_key import ExecKey, covers
 from kalshi_fix_sansio.trading.common.received import readable, remember
 from kalshi_fix_sansio.trading.drop_copy import MAX_SHARDS
 from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyRange
@@ -70,15 +70,10 @@ class ReportKeys:
         if time is not None:
             preceding.time = time if preceding.time is None else max(preceding.time, time)
 
-    def drop_copy_start(
-        self, overdue: Iterable[tuple[str, PrecedingReports]], forgotten: Mapping[int, ExecKey]
-    ) -> dict[int, ExecKey]:
-        """Return, by shard, the key from which drop copy must be requested to find overdue orders. `overdue`
-        contains the market and the preceding reports of each order. Orders without a known key are left out.
+    def first_key(self, symbol: str, preceding: PrecedingReports) -> ExecKey | None:
+        """Return the key from which drop copy must be requested to find an order in a market; None if it is
+        unknown.
         """
-        return first_keys((self._first_key(symbol, preceding) for symbol, preceding in overdue), forgotten)
-
-    def _first_key(self, symbol: str, preceding: PrecedingReports) -> ExecKey | None:
         shard = self._shards.get(symbol)
         return None if shard is None else preceding.keys.get(shard)
 
@@ -92,7 +87,7 @@ class ReportKeys:
         """
         if covered.end is not None or covered.requested_at is None or covered.requested_at < due:
             return False
-        return covers(covered.begin, self._first_key(symbol, preceding))
+        return covers(covered.begin, self.first_key(symbol, preceding))
 
 
 def _keep(newest: dict[int, ExecKey], key: ExecKey) -> None:

@@ -23,7 +23,7 @@ from kalshi_fix_sansio.events import (
     SequenceSkipped,
 )
 from kalshi_fix_sansio.trading.common.dumping import dump_attributes, load_attributes
-from kalshi_fix_sansio.trading.common.exec_key import ExecKey
+from kalshi_fix_sansio.trading.common.exec_key import ExecKey, first_keys
 from kalshi_fix_sansio.trading.common.received import clipped
 from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
 from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyRange, unwrapped
@@ -121,10 +121,9 @@ class RfqMachine(ABC, Generic[R, D, U]):
             now: the current time, timezone-aware.
             forgotten: as for `Orders.drop_copy_start`.
         """
-        overdue = [
-            (deal.rfq.symbol or "", deal.preceding) for deal, due in self._uncertain_deals() if due <= now
-        ]
-        return self._keys.drop_copy_start(overdue, forgotten)
+        overdue = (deal for deal, due in self._uncertain_deals() if due <= now)
+        keys = (self._keys.first_key(deal.rfq.symbol or "", deal.preceding) for deal in overdue)
+        return first_keys(keys, forgotten)
 
     @abstractmethod
     def _uncertain_items(self) -> Iterator[UncertainRfq]:
