@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> None:
     """Run the command."""
+    # Python sets a stream to None when its file descriptor is closed (`>&-`), and a connection or file opened
+    # later would get that number.
+    for stream, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, stream) is None:
+            setattr(sys, stream, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
     try:
         from kalshi_fix_adapters.cli.commands import commands
 

@@ -49,6 +49,11 @@ _HOST = re.compile(
 """Pattern of a host name or address. Python cannot look up a name with an empty or longer label."""
 
 _PORT = re.compile("[0-9]{1,5}")
+_PORTS = range(1, 1 << 16)
+
+
+def _is_port(text: str) -> bool:
+    return bool(_PORT.fullmatch(text)) and int(text) in _PORTS
 
 
 def _is_host(text: str) -> bool:
@@ -211,6 +216,8 @@ def find_endpoint(
     port = port or default_port
     if host is None or port is None:
         raise ConfigurationError(f"the address of {session_type.name} is unknown; pass host and port")
+    if port not in _PORTS:
+        raise ConfigurationError(f"port is {port}; a TCP port is between {_PORTS[0]} and {_PORTS[-1]}")
     return Endpoint(host, port)
 
 
@@ -250,7 +257,7 @@ def _overrides(name: str, environment: str, environ: Mapping[str, str] | None) -
             continue
         session, _, address = item.strip().partition("=")
         host, _, port = address.rpartition(":")
-        if session not in SESSION_TYPES or not _is_host(host) or not _PORT.fullmatch(port):
+        if session not in SESSION_TYPES or not _is_host(host) or not _is_port(port):
             raise ConfigurationError(
                 f"{name} contains {shown(item.strip())}; write SESSION=HOST:PORT, such as "
                 "KalshiNR=127.0.0.1:8228"

@@ -191,3 +191,22 @@ def test_a_full_disk_is_reported_in_one_sentence(
         )
     assert (done.returncode, done.stderr.decode().splitlines()[-1]) == (status, f"kalshi-fix: {error}")
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("redirections", "arguments", "status"),
+    [
+        (">&-", "spec 55", 0),
+        (">&-", "spec nosuch", 1),
+        ("<&- >&- 2>&-", "spec 55", 0),
+        ("<&- >&- 2>&-", "spec nosuch", 1),
+        ("2>&-", "spec nosuch", 1),
+    ],
+)
+def test_closed_standard_streams_change_no_exit_status(
+    redirections: str, arguments: str, status: int
+) -> None:
+    command = f"{sys.executable} -m kalshi_fix_adapters.cli {arguments} {redirections}"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=False)
+    assert done.returncode == status
+    assert b"Traceback" not in done.stderr

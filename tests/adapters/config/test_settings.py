@@ -387,12 +387,19 @@ def test_production_is_refused_with_endpoints_from_environment_variables(name: s
     "value",
     [
         *("127.0.0.1:1", "KalshiXX=h:1", "KalshiNR=h", "KalshiNR=h:x", "KalshiNR=:1"),
+        *("KalshiNR=h:0", "KalshiNR=h:65536", "KalshiNR=h:99999"),
         *(" ", ",", "KalshiNR=a..b:1", "KalshiNR=.b:1", f"KalshiNR={'a' * 64}.b:1"),
     ],
 )
 def test_an_invalid_endpoint_is_refused(value: str) -> None:
     with pytest.raises(ConfigurationError, match="write SESSION=HOST:PORT"):
         find_endpoint("prediction", "demo", NR, environ={"KALSHI_FIX_ENDPOINTS": value})
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_an_invalid_port_is_refused(port: int) -> None:
+    with pytest.raises(ConfigurationError, match=f"port is {port}; a TCP port is between 1 and 65535"):
+        find_endpoint("prediction", "demo", NR, host="localhost", port=port)
 
 
 @pytest.mark.parametrize(
