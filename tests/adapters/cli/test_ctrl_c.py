@@ -203,9 +203,7 @@ def test_a_full_disk_is_reported_in_one_sentence(
         ("2>&-", "spec nosuch", 1),
     ],
 )
-def test_closed_standard_streams_change_no_exit_status(
-    redirections: str, arguments: str, status: int
-) -> None:
+def test_closed_streams_do_not_change_the_exit_status(redirections: str, arguments: str, status: int) -> None:
     command = f"{sys.executable} -m kalshi_fix_adapters.cli {arguments} {redirections}"
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=False)
     assert done.returncode == status
