@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -45,33 +47,6 @@ async def _driven(module: Any, *options: Any) -> Measurements:
         return await drive(lambda values: client.send(NewOrderSingle(**values)), take)
 
 
-def on_asyncio(*options: Any) -> Measurements:
-    """Measure our asyncio client."""
-    from kalshi_fix_adapters import asyncio as module
-
-    return asyncio.run(_driven(module, *options))
-
-
-def on_uvloop(*options: Any) -> Measurements:
-    """Measure our asyncio client on the event loop of uvloop."""
-    import uvloop  # type: ignore[import-not-found, unused-ignore]
-
-    from kalshi_fix_adapters import asyncio as module
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_driven(module, *options))
-
-
-def on_trio(*options: Any) -> Measurements:
-    """Measure our trio client."""
-    import trio
-
-    from kalshi_fix_adapters import trio as module
-
-    found: Measurements = trio.run(_driven, module, *options)
-    return found
-
-
 def _reaction() -> Callable[[Any], NewOrderSingle | None]:
     """Return a function that applies a message to its books, and returns an order at the best bid after an
     update."""
@@ -99,22 +74,8 @@ def _both_clients(
     )
 
 
-def blocking_ticks(*options: Any) -> None:
-    """Answer each update with an order, using our blocking clients."""
-    from kalshi_fix_adapters import blocking as module
-
-    market, orders = _both_clients(module, *options)
-    react = _reaction()
-    with market, orders:
-        reports = orders.messages()
-        for message in market.messages():
-            if (order := react(message)) is not None:
-                orders.send(order)
-                next(reports)
-
-
-def polling_ticks(*options: Any) -> None:
-    """Answer each update with an order, using our blocking clients, one of which polls for the updates."""
+def blocking_ticks(*options: Any, timeout: float | None = None) -> None:
+    """Answer each update with an order, using our blocking clients; with a timeout of 0, one polls."""
     from kalshi_fix_adapters import blocking as module
 
     market, orders = _both_clients(module, *options)
@@ -122,7 +83,7 @@ def polling_ticks(*options: Any) -> None:
     with market, orders:
         reports = orders.messages()
         while True:
-            for message in market.messages(timeout=0):
+            for message in market.messages(timeout=timeout):
                 if (order := react(message)) is not None:
                     orders.send(order)
                     next(reports)
@@ -139,38 +100,39 @@ async def _ticks(module: Any, *options: Any) -> None:
                 await anext(reports)
 
 
-def asyncio_ticks(*options: Any) -> None:
-    """Answer each update with an order, using our asyncio clients."""
-    from kalshi_fix_adapters import asyncio as module
-
-    asyncio.run(_ticks(module, *options))
-
-
-def uvloop_ticks(*options: Any) -> None:
-    """Answer each update with an order, using our asyncio clients on uvloop."""
+def _on_uvloop(main: Callable[..., Any], *options: Any) -> Any:
     import uvloop  # type: ignore[import-not-found, unused-ignore]
 
-    from kalshi_fix_adapters import asyncio as module
-
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_ticks(module, *options))
+        return runner.run(main(*options))
 
 
-def trio_ticks(*options: Any) -> None:
-    """Answer each update with an order, using our trio clients."""
+def _on_trio(main: Callable[..., Any], *options: Any) -> Any:
     import trio
 
-    from kalshi_fix_adapters import trio as module
+    return trio.run(main, *options)
 
-    trio.run(_ticks, module, *options)
+
+_LOOPS: dict[str, tuple[str, Callable[..., Any]]] = {
+    "asyncio": ("asyncio", lambda main, *options: asyncio.run(main(*options))),
+    "asyncio on uvloop": ("asyncio", _on_uvloop),
+    "trio": ("trio", _on_trio),
+}
+"""For each event loop, the module with the clients, and a function that runs a coroutine function."""
+
+
+def _run(loop: str, main: Callable[..., Any], *options: Any) -> Any:
+    module, run = _LOOPS[loop]
+    return run(main, import_module(f"kalshi_fix_adapters.{module}"), *options)
 
 
 POLLING = "blocking, polling"
-TICKS = {
+TICKS: dict[str, Callable[..., None]] = {
     "blocking": blocking_ticks,
-    POLLING: polling_ticks,
-    "asyncio": asyncio_ticks,
-    "asyncio on uvloop": uvloop_ticks,
-    "trio": trio_ticks,
+    POLLING: partial(blocking_ticks, timeout=0),
+    **{loop: partial(_run, loop, _ticks) for loop in _LOOPS},
 }
-ENGINES = {"blocking": blocking, "asyncio": on_asyncio, "asyncio on uvloop": on_uvloop, "trio": on_trio}
+ENGINES: dict[str, Callable[..., Measurements]] = {
+    "blocking": blocking,
+    **{loop: partial(_run, loop, _driven) for loop in _LOOPS},
+}

@@ -6,19 +6,40 @@ import asyncio
 import queue
 import ssl
 import threading
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
 from benchmarks import samples
 from benchmarks.clients.drive import TIMEOUT, Measurements, awaited, drive, finished, tick_orders
 
+Receive = Callable[[Any], Awaitable[object]]
 
-def sdk(port: int, key: str, authority: str | None) -> Measurements:
-    """Measure kalshi-sdk's session, with messages decoded to typed models as in its documentation."""
+
+def _sessions(port: int, key: str, authority: str | None) -> Callable[[str, Receive], Any]:
+    """Return a function that makes a session of kalshi-sdk."""
     from kalshi.fix.auth import FixSigner
     from kalshi.fix.config import FixConfig, FixSessionType
-    from kalshi.fix.messages.dispatch import decode_app_message
     from kalshi.fix.session import FixSession
+
+    config = FixConfig.prediction(
+        host="127.0.0.1", port=port, use_tls=authority is not None, use_dollars=True
+    )
+    context = None
+    if authority is not None:
+        context = ssl.create_default_context(cafile=authority)
+        context.check_hostname = False
+
+    def make(kind: str, receive: Receive) -> Any:
+        signer = FixSigner.from_key_path(samples.KEY_ID, key)
+        return FixSession(signer, config, FixSessionType[kind], on_message=receive, ssl_context=context)
+
+    return make
+
+
+def sdk(*options: Any) -> Measurements:
+    """Measure kalshi-sdk's session, with messages decoded to typed models as in its documentation."""
+    from kalshi.fix.messages.dispatch import decode_app_message
 
     from benchmarks.engines import kalshi_sdk
 
@@ -29,20 +50,8 @@ def sdk(port: int, key: str, authority: str | None) -> Measurements:
             name: str | None = (await reports.get()).cl_ord_id
             return name
 
-        config = FixConfig.prediction(
-            host="127.0.0.1", port=port, use_tls=authority is not None, use_dollars=True
-        )
-        context = None
-        if authority is not None:
-            context = ssl.create_default_context(cafile=authority)
-            context.check_hostname = False
-        async with FixSession(
-            FixSigner.from_key_path(samples.KEY_ID, key),
-            config,
-            FixSessionType.ORDER_ENTRY_NR,
-            on_message=awaited(lambda raw: reports.put_nowait(decode_app_message(raw))),
-            ssl_context=context,
-        ) as session:
+        receive = awaited(lambda raw: reports.put_nowait(decode_app_message(raw)))
+        async with _sessions(*options)("ORDER_ENTRY_NR", receive) as session:
             return await drive(lambda values: session.send(kalshi_sdk.order(values)), take)
 
     return asyncio.run(run())
@@ -67,28 +76,15 @@ def quickfix_initiator(port: int, _: str, authority: str | None) -> Measurements
 
 def sdk_ticks(port: int, key: str, authority: str | None, store: str | None, _: str) -> None:
     """Answer each update with an order, using kalshi-sdk's sessions, models and books."""
-    from kalshi.fix.auth import FixSigner
-    from kalshi.fix.config import FixConfig, FixSessionType
     from kalshi.fix.messages.dispatch import decode_app_message
-    from kalshi.fix.session import FixSession
 
     from benchmarks.engines import kalshi_sdk
 
     assert store is None
-    context = None
-    if authority is not None:
-        context = ssl.create_default_context(cafile=authority)
-        context.check_hostname = False
 
     async def run() -> None:
+        session = _sessions(port, key, authority)
         books, prepared = kalshi_sdk.Books(), tick_orders()
-        config = FixConfig.prediction(
-            host="127.0.0.1", port=port, use_tls=authority is not None, use_dollars=True
-        )
-
-        def session(kind: Any, receive: Any) -> Any:
-            signer = FixSigner.from_key_path(samples.KEY_ID, key)
-            return FixSession(signer, config, kind, on_message=receive, ssl_context=context)
 
         async def receive(raw: Any) -> None:
             message: Any = decode_app_message(raw)
@@ -100,8 +96,8 @@ def sdk_ticks(port: int, key: str, authority: str | None, store: str | None, _: 
             await orders.send(kalshi_sdk.order(next(prepared) | values))
 
         async with (
-            session(FixSessionType.ORDER_ENTRY_NR, awaited(decode_app_message)) as orders,
-            session(FixSessionType.MARKET_DATA, receive),
+            session("ORDER_ENTRY_NR", awaited(decode_app_message)) as orders,
+            session("MARKET_DATA", receive),
         ):
             await asyncio.Event().wait()
 
