@@ -15,13 +15,13 @@ import tempfile
 from pathlib import Path
 from typing import Self
 
-import pytest
-
-_PROGRAM = shutil.which("nats-server") or shutil.which("nats-server", path="/usr/sbin")
+PROGRAM = shutil.which("nats-server") or shutil.which("nats-server", path="/usr/sbin")
 
 
 def skip(reason: str) -> None:
     """Skip a test, or fail it if it may not be skipped."""
+    import pytest  # the benchmarks use the servers without pytest
+
     if os.environ.get("NATS_REQUIRED"):
         pytest.fail(reason)
     pytest.skip(reason)
@@ -36,7 +36,7 @@ class NatsServer:
     def __init__(self, config: str = "") -> None:
         if importlib.util.find_spec("nats") is None:
             skip("the bus needs nats-py (extra nats)")
-        if _PROGRAM is None:
+        if PROGRAM is None:
             skip("no NATS server is installed; make nats installs it")
         self.folder = Path(tempfile.mkdtemp(prefix="nats-"))
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -62,7 +62,7 @@ class NatsServer:
         """Start the server, and wait until it accepts connections."""
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [str(_PROGRAM), "-c", str(self.folder / "nats.conf")], stdout=log, stderr=log
+                [str(PROGRAM), "-c", str(self.folder / "nats.conf")], stdout=log, stderr=log
             )
         while True:
             assert self._process.poll() is None, (self.folder / "log").read_text()

@@ -4,20 +4,13 @@ ten consumers."""
 from __future__ import annotations
 
 import json
-import shutil
-import socket
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
-from benchmarks.cases.loopback import free_port
-from benchmarks.measure import ROOT, Result, python, result
+from benchmarks.cases.loopback import serving
+from benchmarks.measure import Result, python, result
+from tests.nats import PROGRAM, NatsServer
 
 KINDS = (1, 3)
 """Numbers of entries in an update."""
@@ -32,18 +25,17 @@ NAMES = {
     "consumer": "consumer",
     "raw": "consumer, without decoding",
 }
-_PROGRAM = shutil.which("nats-server") or shutil.which("nats-server", path="/usr/sbin")
 
 
 def over_nats(rounds: int = 9, count: int = COUNT, seconds: float = SECONDS) -> list[Result]:
     """Measure the bus with a separate server; return nothing without nats-server (`make nats`) or nats-py."""
-    if _PROGRAM is None or find_spec("nats") is None:
+    if PROGRAM is None or find_spec("nats") is None:
         print("skipped: nats-server or nats-py is not installed")
         return []
     results = []
     for entries in KINDS:
-        with _server() as url:
-            figures: dict[str, list[float]] = _run("costs", url, entries, count, rounds)
+        with NatsServer() as server:
+            figures: dict[str, list[float]] = _run("costs", server.url, entries, count, rounds)
         case = f"p: incremental of {entries} over the bus"
         results += [result(case, NAMES[name], found, by_round=True) for name, found in figures.items()]
     for name, mode, rate in FIXED_RATES:
@@ -55,10 +47,13 @@ def _at_fixed_rate(case: str, mode: str, rate: int, seconds: float) -> list[Resu
     sent, received, late, published_us, consumer_us, batch = [], [], [], [], [], []
     for _ in range(FIXED_RATE_ROUNDS):
         count = int(rate * seconds)
-        with _server() as url, ExitStack() as stack:
-            consumers = [stack.enter_context(_consumer(url, str(count), mode)) for _ in range(CONSUMERS)]
-            publisher: dict[str, float] = _run("publish", url, count, rate)
-            found = [json.loads(each.stdout.readline()) for each in consumers if each.stdout is not None]
+        with NatsServer() as server, ExitStack() as stack:
+            consumers = [
+                stack.enter_context(serving("bus", "follow", server.url, count, mode))
+                for _ in range(CONSUMERS)
+            ]
+            publisher: dict[str, float] = _run("publish", server.url, count, rate)
+            found = [json.loads(each.readline()) for each in consumers]
         sent.append(float(count))
         received.append(min(each["received"] for each in found))
         late.append((max(each["last"] for each in found) - publisher["end"]) * 1e3)
@@ -77,43 +72,3 @@ def _at_fixed_rate(case: str, mode: str, rate: int, seconds: float) -> list[Resu
 
 def _run(command: str, url: str, *numbers: int) -> Any:
     return json.loads(python("-m", "benchmarks.clients.bus", command, url, *map(str, numbers)))
-
-
-@contextmanager
-def _consumer(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "benchmarks.clients.bus", "follow", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        try:
-            assert process.stdout is not None
-            if process.stdout.readline() != "listening\n":
-                raise RuntimeError("a consumer did not start")
-            yield process
-        finally:
-            process.kill()
-
-
-@contextmanager
-def _server() -> Iterator[str]:
-    """Run a NATS server with JetStream in a new folder; yield its address."""
-    port = free_port()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        config = Path(folder, "nats.conf")
-        config.write_text(f'listen: "127.0.0.1:{port}"\njetstream {{ store_dir: "{folder}" }}\n')
-        with subprocess.Popen(
-            [str(_PROGRAM), "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as server:
-            try:
-                _until_open(port)
-                yield f"nats://127.0.0.1:{port}"
-            finally:
-                server.kill()
-
-
-def _until_open(port: int) -> None:
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except ConnectionRefusedError:
-            time.sleep(0.01)
-        else:
-            return

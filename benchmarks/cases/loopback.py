@@ -13,7 +13,7 @@ from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import IO, Any
 
 from benchmarks.engines import missing
 from benchmarks.measure import ROOT, Result, in_turn, python, result
@@ -25,28 +25,34 @@ ADAPTERS = ("blocking", "asyncio", "trio")
 UVLOOP = "asyncio on uvloop"
 BARE, LOWER_BOUNDS = "bare session", ("bare session, asyncio", "bare session, trio")
 SDK, QUICKFIX = "kalshi-sdk", "quickfix"
-_WAIT = 60
-"""Maximum wait in seconds for a process to end."""
 
 
-def ours(client: str) -> str:
-    """Return the name that one of our clients has in the results."""
-    return f"kalshi-fix-sansio, {client}"
+def title(client: str) -> str:
+    """Return the name that a client has in the results."""
+    return client if client in (QUICKFIX, SDK) else f"kalshi-fix-sansio, {client}"
+
+
+def installed() -> tuple[list[str], list[str], list[str]]:
+    """Return the clients that can be measured: our own, kalshi-sdk, and QuickFIX."""
+    absent = missing()
+    return (
+        [*ADAPTERS, *([] if find_spec("uvloop") is None else [UVLOOP])],
+        [] if "kalshi.fix" in absent else [SDK],
+        [] if "quickfix" in absent else [QUICKFIX],
+    )
 
 
 def round_trips(rounds: int = 9) -> list[Result]:
     """Measure every client once in each round; each has a fresh process and a fresh acceptor."""
-    absent = missing()
-    if "quickfix" in absent:
+    own, sdk, quickfix = installed()
+    if not quickfix:
         return []
-    sdk = [] if "kalshi.fix" in absent else [SDK]
-    own = [*ADAPTERS, *([] if find_spec("uvloop") is None else [UVLOOP]), BARE]
-    clients = [(name, "") for name in (*own, *LOWER_BOUNDS, QUICKFIX, *sdk)]
-    clients += [(name, TLS) for name in (*own, *sdk)]
+    clients = [(name, "") for name in (*own, BARE, *LOWER_BOUNDS, QUICKFIX, *sdk)]
+    clients += [(name, TLS) for name in (*own, BARE, *sdk)]
     found = in_turn({client: partial(_figures, *client) for client in clients}, rounds)
     results = []
     for (name, tls), figures in found.items():
-        shown = name if name in (QUICKFIX, SDK) else ours(name)
+        shown = title(name)
         medians, p99, rates = zip(*figures, strict=True)
         results += [
             result(f"{MEDIAN}{tls}", shown, medians, by_round=True),
@@ -88,22 +94,26 @@ def run_client(name: str, *options: str, tls: bool = False) -> dict[str, Any]:
 
 
 @contextmanager
-def serving(module: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """Run a module of `benchmarks.clients` to which other processes connect, until the context ends."""
+def running(module: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """Run a module of `benchmarks.clients` until the context ends."""
     command = [sys.executable, "-m", f"benchmarks.clients.{module}", *map(str, arguments)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:
-        assert process.stdin is not None
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
+def serving(module: str, *arguments: object) -> Iterator[IO[str]]:
+    """Run a module that prints when it is ready; yield its further output."""
+    with running(module, *arguments) as process:
         assert process.stdout is not None
         if process.stdout.readline() != "listening\n":
             raise RuntimeError(f"{module} did not start")
-        yield process
-        process.stdin.close()
-        try:
-            process.wait(_WAIT)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        yield process.stdout
 
 
 @cache

@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import attrs
 
 from benchmarks.cases.loopback import (
-    ADAPTERS,
-    QUICKFIX,
-    SDK,
     TLS,
-    UVLOOP,
     client_key,
     free_port,
-    ours,
+    installed,
+    running,
     serving,
+    title,
 )
 from benchmarks.clients.drive import MAX_TICKS
 from benchmarks.clients.ours import POLLING
-from benchmarks.engines import missing
-from benchmarks.measure import ROOT, Result, awake_processors, in_turn, result
+from benchmarks.measure import Result, awake_processors, in_turn, result
 
 FIRST_TICKS = 1000
 """Number of the first ticks, which are reported separately because they include one-time work."""
@@ -74,10 +68,7 @@ def ticks(rounds: int = 5) -> list[Result]:
     """Measure each client in each setting, in turn; each run has a fresh process and a fresh market.
 
     Only the standard setting, which has targets, is repeated."""
-    absent = missing()
-    own = [*ADAPTERS, *([] if find_spec("uvloop") is None else [UVLOOP])]
-    sdk = [] if "kalshi.fix" in absent else [SDK]
-    quickfix = [] if "quickfix" in absent else [QUICKFIX]
+    own, sdk, quickfix = installed()
     results = []
     for setting in SETTINGS:
         clients = own if setting.sync else [*own, *sdk, *([] if setting.tls else quickfix)]
@@ -87,10 +78,11 @@ def ticks(rounds: int = 5) -> list[Result]:
             {name: partial(play, name, setting) for name in clients}, rounds if setting is STANDARD else 1
         )
         for name, runs in found.items():
-            shown = name if name in (QUICKFIX, SDK) else ours(name)
             by_run = [figures(run) for run in runs]
             results += [
-                result(f"{setting.name}, {figure}", shown, [each[figure] for each in by_run], by_round=True)
+                result(
+                    f"{setting.name}, {figure}", title(name), [each[figure] for each in by_run], by_round=True
+                )
                 for figure in by_run[0]
             ]
     return results
@@ -121,17 +113,6 @@ def play(name: str, setting: Setting, count: int | None = None) -> list[float]:
             serving("market", port, setting.pause_ms / 1000, count or setting.count, *tls)
         )
         store = [] if setting.sync is None else ["--store", folder, "--sync", setting.sync]
-        stack.enter_context(_client(name, str(port), str(key), "--ticks", *tls, *store))
-        assert market.stdout is not None
-        seconds: list[float] = json.loads(market.stdout.readline())
+        stack.enter_context(running("__main__", name, port, key, "--ticks", *tls, *store))
+        seconds: list[float] = json.loads(market.readline())
     return seconds
-
-
-@contextmanager
-def _client(*arguments: str) -> Iterator[None]:
-    command = [sys.executable, "-m", "benchmarks.clients", *arguments]
-    with subprocess.Popen(command, cwd=ROOT) as process:
-        try:
-            yield
-        finally:
-            process.kill()
