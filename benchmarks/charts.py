@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
-from benchmarks import report
+from benchmarks import report, samples
 from benchmarks.cases import books, codec, loopback, shapes, sizes, stream, ticks
 from benchmarks.engines.ours import NAME as OURS
 from benchmarks.measure import ROOT, Result
@@ -33,7 +33,7 @@ LINES = {
         "symbols",
         "Querying the live orders of a symbol: µs by number of symbols",
     ),
-    "memory.svg": (sizes.MEMORY, "books", f"Books of {sizes.LEVELS} levels: MiB by number of books"),
+    "memory.svg": (sizes.MEMORY, "books", f"Books of {samples.LEVELS} levels: MiB by number of books"),
     "sessions.svg": (sizes.SESSIONS, "sessions", "Receiving a report: µs by number of sessions"),
     "shapes.svg": (shapes.SHAPES, "shapes", "Decoding a report: µs by number of shapes in rotation"),
     "read-log.svg": (sizes.READ_LOG, "MB", "Reading a log: µs per message by MB"),

@@ -10,7 +10,7 @@ import attrs
 
 from benchmarks.engines.ours import NAME as OURS
 from benchmarks.measure import Result
-from benchmarks.targets import TARGETS, by_key
+from benchmarks.targets import by_key, measured
 
 HERE = Path(__file__).parent
 RESULTS = "results.json"
@@ -58,14 +58,10 @@ def table(results: Sequence[Result]) -> list[str]:
 
 def ratios(results: Sequence[Result]) -> list[tuple[str, str, str, str]]:
     """Return the targets: name, measured ratio, bound, and whether the bound was met."""
-    keyed = by_key(results)
-    rows = []
-    for target in TARGETS:
-        ratio = target.ratio(keyed)
-        if ratio is not None:
-            mark = "reached" if target.is_reached(ratio) else "not reached"
-            rows.append((target.name, f"{ratio:.2f}", target.bound, mark))
-    return rows
+    return [
+        (target.name, f"{ratio:.2f}", target.bound, "reached" if target.is_reached(ratio) else "not reached")
+        for target, ratio in measured(results).items()
+    ]
 
 
 def compare(results: Sequence[Result], committed: Sequence[Result]) -> tuple[list[str], list[str]]:
@@ -73,10 +69,9 @@ def compare(results: Sequence[Result], committed: Sequence[Result]) -> tuple[lis
 
     Return also the names of the ratios that are worse by more than the slack.
     """
-    now, then, lines, worse = by_key(results), by_key(committed), [], []
-    for target in TARGETS:
-        found, known = target.ratio(now), target.ratio(then)
-        if found is None or known is None:
+    now, then, lines, worse = measured(results), measured(committed), [], []
+    for target, found in now.items():
+        if (known := then.get(target)) is None:
             continue
         factor = known / found if target.at_least is not None else found / known
         if factor > SLACK:

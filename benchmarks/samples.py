@@ -37,6 +37,8 @@ COUNT = 1000
 more than branch prediction can learn."""
 MARKETS = tuple(f"KXHIGH{city}-26AUG{day}-B80" for city in ("NY", "CH", "MI", "AU") for day in (17, 18))
 SYMBOL = MARKETS[0]
+LEVELS = 40
+"""Number of levels of a book."""
 BURST_STEP = timedelta(microseconds=1370)
 """Interval between the times of successive messages in a burst."""
 CENT, FINEST = Decimal("0.01"), Decimal("0.0001")
@@ -214,9 +216,9 @@ def report_bytes(number: int = 0) -> bytes:
     return encode(report(number), header("8", 99 + number, NOON + timedelta(milliseconds=number)))
 
 
-def first_snapshots(levels: int) -> list[bytes]:
+def first_snapshots() -> list[bytes]:
     """Return the first snapshot for the book of each market."""
-    return [snapshot_bytes(levels, number) for number in range(len(MARKETS))]
+    return [snapshot_bytes(LEVELS, number) for number in range(len(MARKETS))]
 
 
 def snapshot_bytes(levels: int, number: int = 0) -> bytes:
@@ -240,23 +242,23 @@ def snapshot(levels: int, number: int = 0) -> MarketDataSnapshotFullRefresh:
     return MarketDataSnapshotFullRefresh(symbol=MARKETS[number % len(MARKETS)], md_entries=entries)
 
 
-def incremental_bytes(count: int, number: int = 0, *, levels: int) -> bytes:
+def incremental_bytes(count: int, number: int = 0) -> bytes:
     """Return `incremental` as it is received."""
-    return _from_market(incremental(count, number, levels=levels), number)
+    return _from_market(incremental(count, number), number)
 
 
-def incremental(count: int, number: int = 0, *, levels: int) -> MarketDataIncrementalRefresh:
+def incremental(count: int, number: int = 0) -> MarketDataIncrementalRefresh:
     """Return an incremental update that changes the size of this many levels of a book.
 
     Levels are changed, not added or removed, so messages can be applied repeatedly. kalshi-sdk supports no
     other updates.
     """
-    indices = [(number * 7 + n * 11) % levels for n in range(count)]
+    indices = [(number * 7 + n * 11) % LEVELS for n in range(count)]
     entries = [
         MDIncEntry(
             md_update_action="1",
             symbol=MARKETS[number % len(MARKETS)],
-            md_entry_type="0" if index < levels // 2 else "1",
+            md_entry_type="0" if index < LEVELS // 2 else "1",
             md_entry_px=Decimal(index + 1) / 100,
             md_entry_size=contracts(f"level {index}", number),
         )

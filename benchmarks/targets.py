@@ -85,8 +85,13 @@ def by_key(results: Iterable[Result]) -> dict[Key, Result]:
     return {(found.case, found.engine): found for found in results}
 
 
-def missed(results: Iterable[Result]) -> list[Target]:
-    """Return the targets that were measured and not reached."""
+def measured(results: Iterable[Result]) -> dict[Target, float]:
+    """Return the ratio of each target that was measured."""
     keyed = by_key(results)
     ratios = ((target, target.ratio(keyed)) for target in TARGETS)
-    return [target for target, ratio in ratios if ratio is not None and not target.is_reached(ratio)]
+    return {target: ratio for target, ratio in ratios if ratio is not None}
+
+
+def missed(results: Iterable[Result]) -> list[Target]:
+    """Return the targets that were measured and not reached."""
+    return [target for target, ratio in measured(results).items() if not target.is_reached(ratio)]

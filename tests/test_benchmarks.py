@@ -51,7 +51,7 @@ def test_the_samples_have_the_documented_sizes() -> None:
         for data in (order, report_bytes, samples.snapshot_bytes(40, number)):
             assert is_frame(data)
             decode_strict(data)
-        assert is_frame(samples.incremental_bytes(3, number, levels=40))
+        assert is_frame(samples.incremental_bytes(3, number))
 
 
 def test_no_message_is_repeated() -> None:
@@ -69,8 +69,8 @@ def test_typed_and_untyped_engines_send_the_same_order() -> None:
 
 def test_book_updates_can_be_applied_repeatedly() -> None:
     book = OrderBooks()
-    for number in range(len(samples.MARKETS)):
-        book.apply(decode_strict(samples.snapshot_bytes(books.LEVELS, number)))
+    for data in samples.first_snapshots():
+        book.apply(decode_strict(data))
     for data in books.wire("incremental of 3", MESSAGE_COUNT) * 2:
         assert not any(update.discrepancies for update in book.apply(decode_strict(data)))
 

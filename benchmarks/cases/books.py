@@ -10,9 +10,8 @@ from benchmarks.canonical import levels, require_equal
 from benchmarks.engines import installed, ours
 from benchmarks.measure import Contender, call_for_each
 
-LEVELS = 40
 MESSAGE, BOOK = "to message", "to book"
-KINDS = ("incremental of 1", "incremental of 3", f"snapshot of {LEVELS}")
+KINDS = ("incremental of 1", "incremental of 3", f"snapshot of {samples.LEVELS}")
 """Kinds of messages, each with its number of entries."""
 
 
@@ -24,9 +23,9 @@ def title(kind: str, end: str) -> str:
 def wire(kind: str, count: int = samples.COUNT) -> list[bytes]:
     """Return messages of one kind; successive messages are for different markets."""
     if kind.startswith("snapshot"):
-        return [samples.snapshot_bytes(LEVELS, number) for number in range(count)]
+        return [samples.snapshot_bytes(samples.LEVELS, number) for number in range(count)]
     entries = int(kind.rpartition(" ")[2])
-    return [samples.incremental_bytes(entries, number, levels=LEVELS) for number in range(count)]
+    return [samples.incremental_bytes(entries, number) for number in range(count)]
 
 
 def started_books(engine: Any = ours) -> tuple[Any, Callable[[bytes], object]]:
@@ -36,7 +35,7 @@ def started_books(engine: Any = ours) -> tuple[Any, Callable[[bytes], object]]:
     def apply(data: bytes) -> None:
         books.apply(decode(data))
 
-    for first in samples.first_snapshots(LEVELS):
+    for first in samples.first_snapshots():
         apply(first)
     return books, apply
 

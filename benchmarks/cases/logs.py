@@ -12,7 +12,6 @@ from pathlib import Path
 
 from benchmarks import samples
 from benchmarks.cases import stream
-from benchmarks.cases.books import LEVELS
 from benchmarks.measure import Contender, call_for_each
 from kalshi_fix_adapters.cli.logs.decoding import Decoder, Form, OutputOptions
 from kalshi_fix_adapters.logs import LogReader, read_log, replay
@@ -89,9 +88,9 @@ def decode_log(path: Path, form: Form) -> None:
 
 
 def _replay_contenders(size: int) -> Iterable[Contender]:
-    data = samples.first_snapshots(LEVELS)
+    data = samples.first_snapshots()
     while sum(map(len, data)) < size:
-        data += [samples.incremental_bytes(3, len(data) + number, levels=LEVELS) for number in range(100)]
+        data += [samples.incremental_bytes(3, len(data) + number) for number in range(100)]
     chunks = stream.cut(b"".join(data))
     times = (samples.NOON + timedelta(milliseconds=number) for number in range(len(chunks)))
     records = [pack(time, 1, Kind.RECEIVED, each) for time, each in zip(times, chunks, strict=True)]

@@ -75,9 +75,7 @@ def _updates(count: int) -> list[bytes]:
     chance = random.Random(1)  # noqa: S311 - the same in every run
     found = []
     for number in range(count):
-        update = decode(
-            samples.incremental_bytes(1 + chance.randrange(_ENTRIES), number, levels=books.LEVELS)
-        )
+        update = decode(samples.incremental_bytes(1 + chance.randrange(_ENTRIES), number))
         for entry in update.md_entries:  # type: ignore[attr-defined]
             entry.trade_id = f"t{number:06d}" if chance.random() < 1 / 2 else None
         found.append(_encoded(update))

@@ -44,8 +44,6 @@ COUNTS = {
 }
 LOG_ROUNDS = 2
 """Fewer rounds than in other cases, because the largest log takes some seconds."""
-LEVELS = 40
-"""Number of levels of each book in the measurement of memory."""
 _MESSAGE_COUNT = 400
 """Number of different messages used in turn."""
 _PLAIN_REPORT = 25
@@ -72,7 +70,7 @@ def by_size(rounds: int = 7) -> list[Result]:
         SESSIONS: _sessions,
     }
     contenders = [make(count) for case, make in constructors.items() for count in COUNTS[case]]
-    memory = process.alone("books", LEVELS, *COUNTS[MEMORY])
+    memory = process.alone("books", samples.LEVELS, *COUNTS[MEMORY])
     return [
         *measure(contenders, rounds),
         *(result(MEMORY, count, [size], "MiB") for count, size in memory.items()),

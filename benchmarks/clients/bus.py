@@ -27,7 +27,6 @@ from kalshi_fix_sansio import Logon, decode, encode
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived
 from kalshi_fix_sansio.trading import BookState, OrderBooks
 
-LEVELS = 40
 CHANNEL = Channel("demo", "prediction", "KalshiMD", "benchmark")
 WAIT = 3.0
 """Seconds without a message after which a consumer ends."""
@@ -70,8 +69,8 @@ class Source:
 
 def frames(count: int, entries: int) -> list[bytes]:
     """Return snapshots of all markets, and updates to them."""
-    opening = [samples.snapshot(LEVELS, number) for number in range(len(samples.MARKETS))]
-    updates = [samples.incremental(entries, number, levels=LEVELS) for number in range(samples.COUNT)]
+    opening = [samples.snapshot(samples.LEVELS, number) for number in range(len(samples.MARKETS))]
+    updates = [samples.incremental(entries, number) for number in range(samples.COUNT)]
     messages = [*opening, *(updates[number % samples.COUNT] for number in range(count - len(opening)))]
     return [
         encode(message, samples.header(message.msg_type, 2 + number, samples.NOON))

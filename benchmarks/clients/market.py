@@ -33,7 +33,6 @@ from kalshi_fix_sansio import Heartbeat, Logon, Message, NewOrderSingle, TestReq
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.messages import CODEC
 
-LEVELS = 40
 MARKET_DATA = "KalshiMD"
 _MAX_BYTES = 65536
 _TIMEOUT = 30.0
@@ -103,11 +102,11 @@ def _pause(connections: list[_Connection], seconds: float) -> None:
 
 def _times(market: _Connection, orders: _Connection, pause: float, count: int) -> list[float]:
     found, both = [], [market, orders]
-    market.link.sendall(market.frame(samples.snapshot(LEVELS)))
+    market.link.sendall(market.frame(samples.snapshot(samples.LEVELS)))
     _pause(both, 0.5)
     for number in range(count):
         _pause(both, pause)
-        data = market.frame(samples.incremental(1, number * len(samples.MARKETS), levels=LEVELS))
+        data = market.frame(samples.incremental(1, number * len(samples.MARKETS)))
         end = begin = time.time_ns()
         market.link.sendall(data)
         while not orders.orders:
