@@ -15,16 +15,9 @@ import tempfile
 from pathlib import Path
 from typing import Self
 
+from tests.programs import skip_unless_required
+
 PROGRAM = shutil.which("nats-server") or shutil.which("nats-server", path="/usr/sbin")
-
-
-def skip(reason: str) -> None:
-    """Skip a test, or fail it if it may not be skipped."""
-    import pytest  # the benchmarks use the servers without pytest
-
-    if os.environ.get("NATS_REQUIRED"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 class NatsServer:
@@ -35,9 +28,9 @@ class NatsServer:
 
     def __init__(self, config: str = "") -> None:
         if importlib.util.find_spec("nats") is None:
-            skip("the bus needs nats-py (extra nats)")
+            skip_unless_required("NATS", "the bus needs nats-py (extra nats)")
         if PROGRAM is None:
-            skip("no NATS server is installed; make nats installs it")
+            skip_unless_required("NATS", "no NATS server is installed; make nats installs it")
         self.folder = Path(tempfile.mkdtemp(prefix="nats-"))
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]

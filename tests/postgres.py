@@ -18,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+from tests.programs import skip_unless_required
+
 PORT = 5432
 """Part of the name of the socket; there is no TCP port."""
 _PROGRAMS = [
@@ -26,15 +28,6 @@ _PROGRAMS = [
     if (found / "initdb").exists()
 ]
 _POOLER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
-
-
-def skip(reason: str) -> None:
-    """Skip a test, or fail it if it may not be skipped."""
-    import pytest  # the benchmarks use the servers without pytest
-
-    if os.environ.get("POSTGRES_REQUIRED"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def execute_at(dsn: str, statement: str) -> list[Any]:
@@ -86,9 +79,9 @@ class Server(_Folder):
 
     def __init__(self, parent: Path = Path("/tmp")) -> None:
         if importlib.util.find_spec("psycopg") is None:
-            skip("stores in Postgres need psycopg (extra postgres)")
+            skip_unless_required("POSTGRES", "stores in Postgres need psycopg (extra postgres)")
         if not _PROGRAMS:
-            skip("no Postgres server is installed; make postgres installs it")
+            skip_unless_required("POSTGRES", "no Postgres server is installed; make postgres installs it")
         super().__init__(parent)
         self._data = str(self.folder / "data")
         self._count = 0
@@ -163,7 +156,7 @@ class Pooler(_Folder):
 
     def __init__(self, server: Server) -> None:
         if _POOLER is None:
-            skip("PgBouncer is not installed; make postgres installs it")
+            skip_unless_required("POSTGRES", "PgBouncer is not installed; make postgres installs it")
         super().__init__()
         (self.folder / "pgbouncer.ini").write_text(f"""
             [databases]

@@ -6,10 +6,19 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 """A search path that begins with the commands installed for this interpreter."""
+
+
+def skip_unless_required(kind: str, reason: str) -> NoReturn:
+    """Skip a test, or fail it if the variable KIND_REQUIRED is set."""
+    import pytest  # the benchmarks use the servers without pytest
+
+    if os.environ.get(f"{kind}_REQUIRED"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def run_program(*command: object, **settings: Any) -> subprocess.CompletedProcess[str]:

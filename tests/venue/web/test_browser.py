@@ -6,7 +6,6 @@ turns a skip into a failure."""
 from __future__ import annotations
 
 import importlib.util
-import os
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -20,6 +19,7 @@ from kalshi_fix_adapters.blocking import order_entry
 from kalshi_fix_sansio import NewOrderSingle, Side
 from kalshi_fix_venue.exchange import PauseState
 from kalshi_fix_venue.operations import OPERATIONS
+from tests.programs import skip_unless_required
 from tests.venue.web.conftest import Page
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -37,19 +37,12 @@ FOREIGN_REQUEST = """async ([url, token]) => {
 }"""
 
 
-def skip(reason: str) -> None:
-    """Skip a test, or fail it if it may not be skipped."""
-    if os.environ.get("BROWSER_REQUIRED"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     if not CHROMIUM.exists():
-        skip(f"there is no {CHROMIUM}; make browser installs it")
+        skip_unless_required("BROWSER", f"there is no {CHROMIUM}; make browser installs it")
     if importlib.util.find_spec("playwright") is None:
-        skip("there is no Playwright; make browser installs it")
+        skip_unless_required("BROWSER", "there is no Playwright; make browser installs it")
     from playwright.sync_api import sync_playwright
 
     resolve = "--host-resolver-rules=MAP evil.example 127.0.0.1"
