@@ -18,12 +18,14 @@ class ImportLine:
     """Whether each name is on its own line, so that adding one changes no other line."""
 
 
-@attrs.define
 class Imports:
-    """Collector of a module's imports."""
+    """Collector of a module's imports. Each of `statements` is a module and names to import on one line."""
 
-    _names: dict[str, set[str]] = attrs.field(factory=dict)
-    _one_per_line: set[str] = attrs.field(factory=set)
+    def __init__(self, *statements: tuple[str, ...]) -> None:
+        self._names: dict[str, set[str]] = {}
+        self._one_per_line: set[str] = set()
+        for module, *names in statements:
+            self.on_one_line(module, *names)
 
     def one_per_line(self, module: str, *names: str) -> None:
         """Import names that differ between specs, each on its own line."""

@@ -13,6 +13,9 @@ from codegen.emit.layouts import LAYOUT
 from codegen.model import CodeSet, Dialect, Element, Message
 from codegen.naming import texts_class, upper_snake
 
+_MAPPINGS = (("collections.abc", "Mapping"), ("types", "MappingProxyType"))
+"""Imports of every module with read-only mappings."""
+
 
 @attrs.frozen
 class ModuleView:
@@ -80,12 +83,13 @@ class _Modules:
 
     def messages(self, family: str, messages: list[Message]) -> ModuleView:
         """Return the classes of a family and their encoders."""
-        imports = Imports()
-        imports.on_one_line("typing", "ClassVar")
-        imports.on_one_line(f"{self.package}.blocks", "FixMessage", "Header", "Trailer")
         # Imports of every module of messages; building the views adds the others.
-        imports.on_one_line(f"{self.package}.layouts", family)
-        imports.on_one_line("kalshi_fix_sansio.dialect.problems", "Problem")
+        imports = Imports(
+            ("typing", "ClassVar"),
+            (f"{self.package}.blocks", "FixMessage", "Header", "Trailer"),
+            (f"{self.package}.layouts", family),
+            ("kalshi_fix_sansio.dialect.problems", "Problem"),
+        )
         writer = self._class_writer(imports)
         views = []
         for message in messages:
@@ -118,11 +122,17 @@ class _Modules:
     # Modules that do not depend on a message family
 
     def _init(self) -> ModuleView:
-        imports = Imports()
-        imports.on_one_line(f"{self.package}.blocks", "FixMessage", "Header", "Trailer")
-        imports.on_one_line(f"{self.package}.dialect", "DIALECT")
-        imports.on_one_line(
-            f"{self.package}.sessions", "ENDPOINTS", "ENVIRONMENTS", "PRODUCTS", "REFUSALS", "SESSION_TYPES"
+        imports = Imports(
+            (f"{self.package}.blocks", "FixMessage", "Header", "Trailer"),
+            (f"{self.package}.dialect", "DIALECT"),
+            (
+                f"{self.package}.sessions",
+                "ENDPOINTS",
+                "ENVIRONMENTS",
+                "PRODUCTS",
+                "REFUSALS",
+                "SESSION_TYPES",
+            ),
         )
         imports.one_per_line(
             f"{self.package}.texts", "TEXTS", *(texts_class(each.message.name) for each in self.dialect.texts)
@@ -156,10 +166,7 @@ class _Modules:
         return ModuleView("codesets.py", "codesets.py.j2", doc, imports, sources, {"codesets": views})
 
     def _texts(self) -> ModuleView:
-        imports = Imports()
-        imports.on_one_line("collections.abc", "Mapping")
-        imports.on_one_line("types", "MappingProxyType")
-        imports.on_one_line(LAYOUT, "TextMeaning")
+        imports = Imports(*_MAPPINGS, (LAYOUT, "TextMeaning"))
         if self.dialect.texts:
             imports.on_one_line("enum", "StrEnum")
         views = texts.text_views(self.dialect, imports, self.package)
@@ -168,18 +175,14 @@ class _Modules:
         return ModuleView("texts.py", "texts.py.j2", doc, imports, sources, {"texts": views})
 
     def _limits(self) -> ModuleView:
-        imports = Imports()
-        imports.on_one_line("typing", "Final")
+        imports = Imports(("typing", "Final"))
         views = [limits.limit_view(each, imports) for each in self.dialect.limits]
         doc = f"Limits of the {self.dialect.title} dialect that do not apply to single field values."
         sources = _files(self.dialect.limits)
         return ModuleView("limits.py", "limits.py.j2", doc, imports, sources, {"limits": views})
 
     def _sessions(self) -> ModuleView:
-        imports = Imports()
-        imports.on_one_line("collections.abc", "Mapping")
-        imports.on_one_line("types", "MappingProxyType")
-        imports.on_one_line(LAYOUT, "Refusal", "SessionType")
+        imports = Imports(*_MAPPINGS, (LAYOUT, "Refusal", "SessionType"))
         dialect = self.dialect
         if dialect.products or dialect.environments:
             imports.on_one_line("typing", "Literal")
@@ -200,12 +203,13 @@ class _Modules:
         return ModuleView("sessions.py", "sessions.py.j2", doc, imports, sources, context)
 
     def _dialect(self) -> ModuleView:
-        imports = Imports()
-        imports.on_one_line("types", "MappingProxyType")
-        imports.on_one_line(LAYOUT, "Dialect")
+        imports = Imports(
+            ("types", "MappingProxyType"),
+            (LAYOUT, "Dialect"),
+            (f"{self.package}.layouts.fields", "FIELDS"),
+            (f"{self.package}.sessions", "SESSION_TYPES"),
+        )
         imports.one_per_line(f"{self.package}.layouts", "blocks", *families(self.dialect))
-        imports.on_one_line(f"{self.package}.layouts.fields", "FIELDS")
-        imports.on_one_line(f"{self.package}.sessions", "SESSION_TYPES")
         dialect, logon = self.dialect, self.dialect.logon
         since = history.certain_from(dialect)
         context = {
@@ -236,9 +240,7 @@ class _Modules:
         return ModuleView("history.py", "history.py.j2", doc, imports, frozenset(), context)
 
     def _fields(self) -> ModuleView:
-        imports = Imports()
-        imports.on_one_line("collections.abc", "Mapping")
-        imports.on_one_line("types", "MappingProxyType")
+        imports = Imports(*_MAPPINGS)
         imports.one_per_line(LAYOUT, "FieldLayout")
         writer = layouts.LayoutWriter(imports, self.package)
         views = [writer.field(field) for field in self.dialect.fields]
