@@ -96,6 +96,40 @@ class Element:
 
 
 @attrs.frozen
+class PythonKind:
+    """Python side of one `kalshi_fix_sansio.dialect.layout.Kind`."""
+
+    accepts: str
+    """Annotation of the constructor's argument."""
+    converter: str
+    """Function of `kalshi_fix_sansio.scalars` that a constructor applies."""
+    module: str | None = None
+    """Standard library module of its type."""
+
+    @property
+    def type(self) -> str:
+        """The type, which is the first that the argument may have."""
+        return self.accepts.partition(" | ")[0]
+
+
+# Numbers may be passed as text, never as float.
+_PYTHON_KINDS: dict[str, PythonKind] = {
+    "STRING": PythonKind("str", "to_str"),
+    "CHAR": PythonKind("str", "to_char"),
+    "INT": PythonKind("int | str", "to_int"),
+    "LENGTH": PythonKind("int | str", "to_seqnum"),
+    "SEQNUM": PythonKind("int | str", "to_seqnum"),
+    "NUMINGROUP": PythonKind("int | str", "to_seqnum"),
+    "DECIMAL": PythonKind("Decimal | int | str", "to_decimal", "decimal"),
+    "BOOLEAN": PythonKind("bool", "to_bool"),
+    "UTCTIMESTAMP": PythonKind("datetime", "to_datetime", "datetime"),
+    "UTCDATEONLY": PythonKind("date", "to_date", "datetime"),
+    "UTCTIMEONLY": PythonKind("time", "to_time", "datetime"),
+    "DATA": PythonKind("bytes | str", "to_data"),
+}
+
+
+@attrs.frozen
 class Datatype:
     """A FIX datatype."""
 
@@ -103,11 +137,14 @@ class Datatype:
     """Name, such as PRICE."""
     kind: str
     """Member name of `layout.Kind`, such as DECIMAL."""
-    python: str
-    """Annotation, such as Decimal."""
     quickfix: str
     """Type name in a QuickFIX dictionary."""
     doc: str
+
+    @property
+    def python(self) -> PythonKind:
+        """Its type and converter in Python."""
+        return _PYTHON_KINDS[self.kind]
 
 
 @attrs.frozen

@@ -329,12 +329,12 @@ class ClassWriter:
 
     def _field_attribute(self, member: Member, siblings: Mapping[str, Field]) -> AttributeView:
         field = member.field
-        kind = kinds.kind_of(field)
+        kind = field.datatype.python
         # Other specs may import other names from datetime.
         if kind.module == "datetime":
-            self.imports.one_per_line(kind.module, field.datatype.python)
+            self.imports.one_per_line(kind.module, kind.type)
         elif kind.module:
-            self.imports.on_one_line(kind.module, field.datatype.python)
+            self.imports.on_one_line(kind.module, kind.type)
         name, annotation, accepts = member.attribute, kinds.annotation_of(field), kinds.accepts_of(field)
         value = f"{kinds.converter_of(field)}({name})"
         default = ""
@@ -394,7 +394,7 @@ class ClassWriter:
                     f"{self.package}.codesets", codeset.name, kinds.codeset_converter(codeset)
                 )
             else:
-                self.imports.one_per_line("kalshi_fix_sansio.scalars", kinds.kind_of(member.field).converter)
+                self.imports.one_per_line("kalshi_fix_sansio.scalars", member.field.datatype.python.converter)
 
 
 def _is_argument(member: Member, constructor: Constructor, sets: Mapping[str, str]) -> bool:

@@ -12,22 +12,6 @@ from codegen.read.context import Context, flag, integer, optional_text, text, wo
 from codegen.read.load import Definition
 from kalshi_fix_adapters.documents.nodes import Map, Scalar
 
-PYTHON = {
-    "STRING": "str",
-    "CHAR": "str",
-    "INT": "int",
-    "LENGTH": "int",
-    "SEQNUM": "int",
-    "NUMINGROUP": "int",
-    "DECIMAL": "Decimal",
-    "BOOLEAN": "bool",
-    "UTCTIMESTAMP": "datetime",
-    "UTCDATEONLY": "date",
-    "UTCTIMEONLY": "time",
-    "DATA": "bytes",
-}
-"""Python type of each lexical kind."""
-
 _COUNTER_DOC = "Number of entries in the group that follows."
 _INTEGER = re.compile(r"-?[0-9]+\Z")
 
@@ -38,7 +22,6 @@ def datatypes(context: Context) -> dict[str, model.Datatype]:
         name: model.Datatype(
             name=name,
             kind=text(entry.node, "kind"),
-            python=PYTHON[text(entry.node, "kind")],
             quickfix=text(entry.node, "quickfix", name),
             doc=text(entry.node, "doc"),
         )

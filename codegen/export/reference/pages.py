@@ -246,7 +246,7 @@ def _type(member: Member) -> str:
     field = member.field
     if member.group is not None:
         return f"list of `{member.group.entry_class}`"
-    name = f"`{field.codeset.name}`" if field.codeset is not None else f"`{field.datatype.python}`"
+    name = f"`{field.codeset.name}`" if field.codeset is not None else f"`{field.datatype.python.type}`"
     unit = f", {field.unit}" if field.unit else ""
     return f"{name}{unit}"
 

@@ -35,7 +35,7 @@ def test_fields_are_sorted_by_tag_and_complete(dialect: model.Dialect, tmp_path:
         tag=11,
         name="ClOrdID",
         attribute="cl_ord_id",
-        datatype=model.Datatype("STRING", "STRING", "str", "STRING", "Text."),
+        datatype=model.Datatype("STRING", "STRING", "STRING", "Text."),
         codeset=None,
         unit=None,
         doc="Order id.",
@@ -54,7 +54,7 @@ def test_fields_are_sorted_by_tag_and_complete(dialect: model.Dialect, tmp_path:
 def test_a_datatype_has_a_python_type_and_a_quickfix_name(tmp_path: Path) -> None:
     dialect = changed(tmp_path, "datatypes", "kind: DECIMAL", "kind: DECIMAL, quickfix: PRICEY")
     (price,) = (t for t in dialect.datatypes if t.name == "PRICE")
-    assert (price.python, price.quickfix) == ("Decimal", "PRICEY")
+    assert (price.python.type, price.quickfix) == ("Decimal", "PRICEY")
 
 
 def test_the_codes_of_an_integer_field_are_integers(dialect: model.Dialect) -> None:
