@@ -201,6 +201,12 @@ class Field(Element):
         """Its known values; empty for a field without a codeset."""
         return self.codeset.codes if self.codeset is not None else ()
 
+    @property
+    def named_values(self) -> dict[str, str]:
+        """Its known values by name and by themselves: names first, so that suggestions prefer them."""
+        names = {code.name: code.value for code in self.codes}
+        return names | {value: value for value in names.values()}
+
     def code(self, written: str) -> Code | None:
         """Return the code with this name or value, or None."""
         return next((code for code in self.codes if written in (code.name, code.value)), None)
@@ -291,6 +297,11 @@ class Member(Element):
     """Meaning in this block: the member's own text, or the field's."""
     past: tuple[tuple[Change, Member], ...] = ()
     """Changes, each with the member before the change."""
+
+    @property
+    def name(self) -> str:
+        """Name in the spec: that of the group or of the field."""
+        return self.group.name if self.group is not None else self.field.name
 
 
 def after_removal(member: Member) -> Member:

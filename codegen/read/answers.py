@@ -177,7 +177,7 @@ def _values(context: Context, field: model.Field) -> dict[str, str]:
     if field.name == _TEXT:
         listed = context.source.sections["texts"].values()
         return {value: value for texts in listed for value in texts.node}
-    return {code.name: code.value for code in field.codes} | {code.value: code.value for code in field.codes}
+    return field.named_values
 
 
 def _is_known(

@@ -30,7 +30,7 @@ class _Reader:
         self._context, self._message, self._name, self._node = context, message, name, node
         self._location = location
         self._label = f"constructor `{name}` of message `{message.name}`"
-        self._members = {_name(member): member for member in message.members}
+        self._members = {member.name: member for member in message.members}
         self._positional = self._members.get(text(node, "takes"))
         """Member that is passed by position."""
 
@@ -49,7 +49,7 @@ class _Reader:
         """Return the constructor."""
         entry = self._entry()
         # `requires` and `without` may name fields of the entry, which become arguments too.
-        known = {**self._members, **{_name(member): member for member in entry}}
+        known = {**self._members, **{member.name: member for member in entry}}
         named = {
             key: tuple(
                 known[each].attribute
@@ -83,8 +83,8 @@ class _Reader:
         attributes = {member.attribute for member in self._message.members}
         for member in group.members:
             if group.maximum == 1 and member.attribute in attributes:
-                name = _name(member)
-                what = f"{self._label} takes `{taken}`, whose field `{name}` is also a field of the message"
+                what = f"{self._label} takes `{taken}`, "
+                what += f"whose field `{member.name}` is also a field of the message"
                 self._context.mistakes.add(where, what, "remove `takes`")
         return group.members
 
@@ -95,9 +95,7 @@ class _Reader:
             if not self._is_known(name, given.at(name), plain):
                 continue
             member, written = plain[name], text(given, name)
-            # Names first, so that suggestions prefer them to values.
-            known = {code.name: code.value for code in member.field.codes}
-            known |= {code.value: code.value for code in member.field.codes}
+            known = member.field.named_values
             what = f"`{written}` is not a code of `{name}`"
             if self._context.is_among(written, known, given.at(name), what):
                 yield member, known[written]
@@ -105,8 +103,3 @@ class _Reader:
     def _is_known(self, name: str, where: Location, known: Mapping[str, model.Member]) -> bool:
         what = f"{self._label} names `{name}`, which is not one of its members"
         return self._context.is_among(name, known, where, what)
-
-
-def _name(member: model.Member) -> str:
-    """Return the name of a member in the spec."""
-    return member.group.name if member.group is not None else member.field.name

@@ -490,10 +490,9 @@ class BlockResolver:
                     what += f"it is also in `{owners[field.name]}`"
                     advice = "a parser could not distinguish them: remove one"
                     self.context.mistakes.add(member.location, what, advice)
-            name = member.group.name if member.group is not None else member.field.name
             # Owners are updated after the check, so duplicates within a group are recorded only for the
             # group.
-            owners.update((field.name, name) for field in [*own, *nested])
+            owners.update((field.name, member.name) for field in [*own, *nested])
             if member.attribute in attributes:
                 other = attributes[member.attribute]
                 what = f"{label} has the attribute `{member.attribute}` twice: it is also that of `{other}`"
