@@ -19,6 +19,7 @@ import pytest
 from kalshi_fix_adapters.blocking import order_entry
 from kalshi_fix_sansio import NewOrderSingle, OrdType, Side
 from kalshi_fix_venue.testing import MARKETS, Sandbox
+from tests.adapters.cli.venue_environ import environ_of
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SYMBOL = MARKETS["prediction"][0].rules.ticker
@@ -115,12 +116,6 @@ class ExampleEnvironment:
 def example_environment(folder: Path) -> Iterator[ExampleEnvironment]:
     """Run a venue, and write the files of its keys into a folder."""
     with Sandbox(("you", "other")) as sandbox:
-        [(key_id, path), second, *_] = sandbox.write_files(folder, "you")["prediction"]
-        environ = {
-            "PATH": os.environ["PATH"],
-            "KALSHI_KEY_ID": key_id,
-            "KALSHI_PRIVATE_KEY_PATH": str(path),
-            "KALSHI_FIX_ENDPOINTS": sandbox.endpoints("prediction"),
-            "KALSHI_FIX_CA_FILE": str(sandbox.ca_path(folder)),
-        }
-        yield ExampleEnvironment(sandbox, environ, second)
+        environ = {"PATH": os.environ["PATH"], **environ_of(sandbox, "you", folder)}
+        second_key = environ["KALSHI_KEY_ID_2"], Path(environ["KALSHI_PRIVATE_KEY_PATH_2"])
+        yield ExampleEnvironment(sandbox, environ, second_key)
