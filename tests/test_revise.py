@@ -12,6 +12,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+from codegen.files import write_files
 from tests.codegen.diff.pier_dialect import PAGES, SPEC
 from tests.codegen.diff.published import documents, publish, revised
 from tests.codegen.diff.test_fetch import Site
@@ -66,9 +67,7 @@ def clone(tmp_path: Path) -> Iterator[Clone]:
     site = Site(PAGES)
     made = Clone(root, tmp_path / "revisions", site)
     pages = tmp_path / "pages"
-    for name, text in documents().items():
-        (pages / name).parent.mkdir(parents=True, exist_ok=True)
-        (pages / name).write_text(text, encoding="utf-8")
+    write_files(documents(), pages)
     (root / ".gitignore").write_text("__pycache__/\n", encoding="utf-8")
     for command in (
         ["diff", "--reviewed", str(pages)],

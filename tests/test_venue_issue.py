@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from codegen.files import write_files
 from tests.codegen.diff.pier_dialect import PAGES, SPEC
 from tests.codegen.diff.published import documents, publish, revised
 from tests.codegen.diff.test_fetch import Site
@@ -153,9 +154,7 @@ def runner(tmp_path: Path, site: Site) -> Runner:
 def test_the_issue_shows_the_changed_words_until_the_documents_agree(runner: Runner, site: Site) -> None:
     command = (runner.root / ".venv/bin/python", "-m", "codegen", "diff", "--reviewed")
     pages = runner.root.parent / "pages"
-    for name, text in documents().items():
-        (pages / name).parent.mkdir(parents=True, exist_ok=True)
-        (pages / name).write_text(text, encoding="utf-8")
+    write_files(documents(), pages)
     run_program(*command, pages, cwd=runner.root).check_returncode()
     assert runner.day()
     assert runner.issues == {}

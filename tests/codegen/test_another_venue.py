@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,10 @@ import pytest
 from codegen.read.resolve import load_dialect
 from kalshi_fix_sansio import Role
 from kalshi_fix_sansio.errors import LocalProtocolError
-from kalshi_fix_sansio.events import LogonRequested, MessageReceived
+from kalshi_fix_sansio.events import MessageReceived
 from tests.codegen.harbour_spec import edit, imported, session
-from tests.helpers import Clock
+from tests.helpers import Clock, Pair
+from tests.programs import run_program
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "how-to" / "another-venue.md").read_text("utf-8")
@@ -33,9 +33,7 @@ def follow(folder: Path, title: str) -> str:
     """Run a block of commands from the page, with `folder` instead of ../acme; return its output."""
     commands = BLOCKS[title].replace("../acme", str(folder)).replace(".venv/bin/python", sys.executable)
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(
-        ["bash", "-ec", commands], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
-    )
+    done = run_program("bash", "-ec", commands, cwd=ROOT, env=environ)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
@@ -119,11 +117,7 @@ def test_a_spec_can_be_adapted_with_the_steps_on_the_page(
     assert b"\x01553=me\x01" in logon
     assert b"\x011137=" not in logon  # DefaultApplVerID is a field of FIXT only
     venue.receive_data(logon, clock.now)
-    [requested] = venue.events()
-    assert isinstance(requested, LogonRequested)
-    venue.accept_logon(clock.now)
-    client.receive_data(venue.data_to_send(), clock.now)
-    client.events()
+    Pair(clock, client, venue).settle()
     common = {"cl_ord_id": "1", "symbol": "IBM", "transact_time": clock.utc, "ord_type": "1"}
     with pytest.raises(TypeError, match="venue_flag"):
         package.NewOrderSingle(side="1", **common)

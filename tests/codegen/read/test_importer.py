@@ -15,10 +15,10 @@ from codegen.model import Dialect, Product
 from codegen.read.quickfix_xml import read
 from codegen.read.resolve import load_dialect
 from kalshi_fix_sansio import Role, Session
-from kalshi_fix_sansio.events import LoggedOn, LogonRequested, MessageReceived
+from kalshi_fix_sansio.events import LoggedOn, MessageReceived
 from tests.codegen.command import run
 from tests.codegen.harbour_spec import imported, session
-from tests.helpers import Clock
+from tests.helpers import Clock, Pair
 
 OLD = """<fix type="FIX" major="4" minor="2">
  <header>
@@ -107,18 +107,11 @@ def old(tmp_path: Path) -> Path:
 
 def pair(dialect: Any) -> tuple[Session, Session, Clock]:
     """Return two sessions of a dialect, logged on to each other."""
-    clock = Clock()
     client = session(dialect, Role.INITIATOR, "US", "THEM")
-    venue = session(dialect, Role.ACCEPTOR, "THEM", "US")
-    venue.connect(clock.now)
-    client.connect(clock.now)
-    venue.receive_data(client.data_to_send(), clock.now)
-    assert isinstance(venue.events()[0], LogonRequested)
-    venue.accept_logon(clock.now)
-    client.receive_data(venue.data_to_send(), clock.now)
-    assert isinstance(client.events()[0], LoggedOn)
-    venue.events()
-    return client, venue, clock
+    made = Pair(Clock(), client, session(dialect, Role.ACCEPTOR, "THEM", "US"))
+    made.connect()
+    assert isinstance(made.client_events[0], LoggedOn)
+    return client, made.venue, made.clock
 
 
 def test_a_session_runs_on_an_imported_dialect(
