@@ -70,7 +70,11 @@ def encoder_view(
         body.lines += [f"if type({parameter}) is not {cls}:", f"    require_entry({parameter}, {cls})"]
     # Fields written by the codec precede or follow the text of this function.
     written = [member for member in attributes_of(members) if member.field.tag not in CODEC_TAGS]
-    leading = list(takewhile(_is_mandatory_string, written)) if is_header else []
+    leading = (
+        list(takewhile(lambda each: _is_mandatory(each) and _is_plain_string(each.field), written))
+        if is_header
+        else []
+    )
     body.write(leading, written[len(leading) :])
     # Names assigned in a function are local unless declared global.
     kept = sorted({name for name, _ in body.tables} & {_NAMES, _SECOND})
@@ -82,10 +86,6 @@ def _is_mandatory(member: Member) -> bool:
     if member.group or member.field.length_field:
         return False
     return always_required(member) or member.presence == "constant"
-
-
-def _is_mandatory_string(member: Member) -> bool:
-    return _is_mandatory(member) and _is_plain_string(member.field)
 
 
 def _is_plain_string(field: Field) -> bool:

@@ -40,15 +40,6 @@ _ONE_OF_FLAGS: dict[str, dict[str, str]] = {
 
 
 @attrs.frozen
-class FieldView:
-    """Layout of one field."""
-
-    constant: str
-    expression: str
-    name: str
-
-
-@attrs.frozen
 class BlockView:
     """Layout of a header, a trailer or a group entry."""
 
@@ -75,19 +66,6 @@ class MessageView:
     """Keyword arguments after the body."""
 
 
-@attrs.frozen
-class LogonFieldsView:
-    """Layout of the Logon fields that the session does not write."""
-
-    constant: str
-    cls: str
-    name: str
-    logon: str
-    """Constant of the Logon's layout, whose members it shares."""
-    omitted: str
-    """Attributes that it omits, as an expression."""
-
-
 @attrs.define
 class LayoutWriter:
     """Builds the expressions of one module and collects their imports."""
@@ -97,8 +75,8 @@ class LayoutWriter:
     in_groups_module: bool = False
     """Whether this is the module of group layouts, where nested layouts are local names."""
 
-    def field(self, field: Field) -> FieldView:
-        """Return the layout of a field."""
+    def field(self, field: Field) -> tuple[str, str]:
+        """Return the constant of a field's layout, and its expression."""
         self.imports.one_per_line(LAYOUT, "Kind")
         if field.codeset:
             self.imports.one_per_line(f"{self.package}.codesets", field.codeset.name)
@@ -117,7 +95,7 @@ class LayoutWriter:
             limits=_tuple_or_none(map(self._limit, field.limits)),
             secret="True" if field.secret else None,
         )
-        return FieldView(field_constant(field), expression, field.name)
+        return field_constant(field), expression
 
     def block(
         self, name: str, members: tuple[Member, ...], one_of: tuple[OneOf, ...], module: str
@@ -137,20 +115,21 @@ class LayoutWriter:
             members=tuple((self.member(member), member.field.tag) for member in attributes_of(members)),
         )
 
-    def logon_fields(self, message: Message) -> LogonFieldsView:
-        """Return the layout of the Logon fields that the session does not write."""
-        self.imports.one_per_line(LAYOUT, "BlockLayout")
+    def logon_fields(self, message: Message) -> tuple[str, str]:
+        """Return the constant of the layout of the Logon fields that the session does not write, and its
+        expression.
+        """
         self.imports.on_one_line("kalshi_fix_sansio.dialect.support", "refuse_to_encode")
         # Attributes of the class; all others of the Logon's layout are omitted.
         kept = {member.attribute for member in logon_fields(message)}
         omitted = [each.attribute for each in attributes_of(message.members) if each.attribute not in kept]
-        without = ", ".join(map(repr, omitted))
-        return LogonFieldsView(
-            upper_snake(LOGON_FIELDS),
-            repr(f"{self.package}.messages.{message.family}.{LOGON_FIELDS}"),
-            repr(LOGON_FIELDS),
-            upper_snake(message.name),
-            f"{{{without}}}",
+        all_members = f"member for member in {upper_snake(message.name)}.body.members"
+        return upper_snake(LOGON_FIELDS), self._call(
+            "BlockLayout",
+            name=repr(LOGON_FIELDS),
+            cls=repr(f"{self.package}.messages.{message.family}.{LOGON_FIELDS}"),
+            members=f"tuple({all_members} if member.attribute not in {{{', '.join(map(repr, omitted))}}})",
+            encode="refuse_to_encode",
         )
 
     def message(self, message: Message) -> MessageView:
@@ -224,7 +203,7 @@ class LayoutWriter:
             legacy_tags=_tuple_or_none(str(field.tag) for field in member.legacy_fields),
         )
 
-    def _call(self, cls: str, *positional: str | None, **named: str | None) -> str:
+    def _call(self, cls: str, /, *positional: str | None, **named: str | None) -> str:
         """Import a class of the layout module, and return the code of a call to it."""
         self.imports.one_per_line(LAYOUT, cls)
         return call(cls, *positional, **named)
