@@ -71,6 +71,13 @@ class SpecCopy:
         """Insert text into a file, before or after a passage."""
         self.edit(file, after + before, after + more + before)
 
+    def cut(self, file: str | Path, begin: str, end: str) -> str:
+        """Remove the text of a file from one passage up to another; return it."""
+        text = (self.spec / file).read_text(encoding="utf-8")
+        removed = text[text.index(begin) : text.index(end)]
+        self.edit(file, removed, "")
+        return removed
+
     def append(self, file: str | Path, more: str) -> None:
         """Append text to a file."""
         path = self.spec / file

@@ -19,14 +19,6 @@ CASES: dict[str, list[dict[str, Any]]] = yaml.safe_load(
 )
 
 
-def without_section(path: Path, heading: str) -> None:
-    """Remove a second-level section from a page."""
-    page = path.read_text(encoding="utf-8")
-    shortened = re.sub(rf"## {re.escape(heading)}\n.*?(?=\n## |\Z)", "", page, flags=re.DOTALL)
-    assert shortened != page
-    path.write_text(shortened, encoding="utf-8")
-
-
 def test_a_page_is_compared_only_with_the_elements_it_covers(scratch: Scratch) -> None:
     for page in sorted(scratch.pages.rglob("*.md")):
         assert scratch.diff(page) == [], page
@@ -48,16 +40,13 @@ def test_a_deleted_row_is_missing_from_the_message_of_that_product(scratch: Scra
 
 
 def test_a_removed_group_is_reported_once(scratch: Scratch) -> None:
-    page = scratch.pages / "pier/bookings.md"
-    whole = page.read_text(encoding="utf-8")
-    start, end = whole.index("| 9010 | NoLots"), whole.index("```fix Example")
-    page.write_text(whole[:start] + "\n" + whole[end:], encoding="utf-8")
+    scratch.cut(scratch.pages / "pier/bookings.md", "| 9010 | NoLots", "\n```fix Example")
     assert reported(scratch.diff_pages()) == {("gone", "member", "BookingRequest.NoLots", "absent")}
 
 
 def test_a_message_without_a_section_or_without_a_table_is_reported_once(scratch: Scratch) -> None:
     page = scratch.pages / "pier/tides.md"
-    without_section(page, "Tide Request (35=T1)")
+    scratch.cut(page, "## Tide Request (35=T1)", "## Tide Report")
     assert reported(scratch.diff_pages()) == {("gone", "message", "TideRequest", "absent")}
     scratch.append(page, "\n## Tide Request (35=T1)\n\nJust ask.\n")
     assert reported(scratch.diff_pages()) == {("gone", "message", "TideRequest", "no fields")}
@@ -81,9 +70,7 @@ def test_messages_missing_from_a_dictionary_are_reported_by_family(scratch: Scra
 
 def test_a_section_on_another_page_has_moved(scratch: Scratch) -> None:
     tides, bookings = scratch.pages / "pier/tides.md", scratch.pages / "pier/bookings.md"
-    page = tides.read_text(encoding="utf-8")
-    section = page[page.index("## Tide Request") : page.index("## Tide Report")]
-    without_section(tides, "Tide Request (35=T1)")
+    section = scratch.cut(tides, "## Tide Request", "## Tide Report")
     scratch.append(bookings, f"\n{section}")
     assert reported(scratch.diff_pages()) == {("different", "message", "TideRequest", "on bookings")}
     scratch.insert("messages/tides.yaml", "    source: bookings\n", after="    msg_type: T1\n")
@@ -198,25 +185,20 @@ def test_a_change_to_a_dictionary_is_found(scratch: Scratch, case: dict[str, Any
 
 
 def test_a_dictionary_of_another_edition_is_reported(scratch: Scratch) -> None:
-    path = scratch.dictionary / "FIX50SP2.xml"
-    page = path.read_text(encoding="utf-8")
-    path.write_text(page.replace("<!--", "<!-- Pier dictionary v2.1 --><!--", 1), encoding="utf-8")
+    edition = "<!-- Pier dictionary v2.1 -->"
+    scratch.insert(scratch.dictionary / "FIX50SP2.xml", edition, before="<!-- Written by")
     assert reported(scratch.diff_dictionary()) == {("different", "source", "dictionary 2.0", "edition 2.1")}
 
 
 def test_a_message_without_tables_for_one_sender_is_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier-tours/sessions.md"
-    whole = page.read_text(encoding="utf-8")
-    whole = whole.replace("### Required Fields\n", "### Required Fields, Ship \u2192 Exchange\n")
-    page.write_text(whole.replace("### Optional Fields\n", "### Ship \u2192 Exchange\n"), encoding="utf-8")
+    scratch.edit(page, "### Required Fields\n", "### Required Fields, Ship \u2192 Exchange\n")
+    scratch.edit(page, "### Optional Fields\n", "### Ship \u2192 Exchange\n")
     assert reported(scratch.diff_pages()) == {("gone", "message", "Logon", "no fields from the venue")}
 
 
 def test_values_that_are_no_longer_listed_are_reported(scratch: Scratch) -> None:
-    page = scratch.pages / "pier/bookings.md"
-    whole = page.read_text(encoding="utf-8")
-    start, end = whole.index("### Answers (9007)"), whole.index("### Reasons (9008)")
-    page.write_text(whole[:start] + whole[end:], encoding="utf-8")
+    scratch.cut(scratch.pages / "pier/bookings.md", "### Answers (9007)", "### Reasons (9008)")
     assert reported(scratch.diff_pages()) == {("gone", "code", "Answer", "no values")}
 
 
@@ -358,13 +340,9 @@ def test_mistakes_in_kept_differences_are_reported(scratch: Scratch, entry: str,
 
 def test_findings_of_a_group_are_reported_together(scratch: Scratch) -> None:
     page = scratch.pages / "pier-tours/bookings.md"
-    rows = [
-        line
-        for line in page.read_text(encoding="utf-8").splitlines()
-        if "| 9005 |" in line or "| 9003 |" in line or "| 9004 |" in line
-    ]
-    for row in rows:
-        scratch.edit(page, row + "\n", "")
+    for line in page.read_text(encoding="utf-8").splitlines(keepends=True):
+        if "| 9005 |" in line or "| 9003 |" in line or "| 9004 |" in line:
+            scratch.edit(page, line, "")
     report = text(scratch.diff_pages(), 0, GivenSources((), frozenset()))
     assert report.count("or keep") == 1
     assert (
