@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
+from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio._generated import (
     ExecutionReport,
     NewOrderSingle,
@@ -29,6 +30,14 @@ CODEC_TAGS = frozenset({8, 9, 10, 35})
 
 VALUE_BY_PATTERN = {"[0-9]{3}": "123", "[A-Z]{2}[0-9]{1,10}": "DE123"}
 """Values of fields with these patterns; the value of a field with another pattern is its own name."""
+
+
+def every_layout() -> dict[str, BlockLayout]:
+    """Return the layouts of messages, group entries, header and trailer, by the names of their classes."""
+    found = [*(layout.body for layout in DIALECT.messages.values()), DIALECT.header, DIALECT.trailer]
+    for block in found:
+        found += [m.entry for m in block.members if isinstance(m, GroupMember) and m.entry not in found]
+    return {block.name: block for block in found}
 
 
 def is_required(member: Member) -> bool:

@@ -19,26 +19,10 @@ from kalshi_fix_sansio.dialect.base import Block, Message
 from kalshi_fix_sansio.dialect.layout import BY_SESSION, BlockLayout, FieldMember, GroupMember, Kind, Presence
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.scalars import PARSERS, format_value
-from tests.samples import CODEC_TAGS, full, is_required, minimal
-
-
-def entry_layouts() -> dict[str, BlockLayout]:
-    """Return the layout of every group entry, by the name of its class."""
-    found: dict[str, BlockLayout] = {}
-
-    def visit(layout: BlockLayout) -> None:
-        for member in layout.members:
-            if isinstance(member, GroupMember):
-                found[member.entry.cls.__name__] = member.entry
-                visit(member.entry)
-
-    for message in DIALECT.messages.values():
-        visit(message.body)
-    return found
-
+from tests.samples import CODEC_TAGS, every_layout, full, is_required, minimal
 
 MESSAGES = {layout.name: layout.body for layout in DIALECT.messages.values()}
-BLOCKS = {**MESSAGES, **entry_layouts(), "Header": DIALECT.header, "Trailer": DIALECT.trailer}
+BLOCKS = every_layout()
 
 CODESETS = {field.codes.__name__: field.codes for field in DIALECT.fields.values() if field.codes is not None}
 

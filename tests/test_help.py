@@ -15,7 +15,8 @@ import kalshi_fix_sansio
 from kalshi_fix_adapters.config.plan import ClientConfig, Options, SessionSettings
 from kalshi_fix_sansio import DIALECT, trading
 from kalshi_fix_sansio.config import SessionConfig
-from kalshi_fix_sansio.dialect.layout import BY_SESSION, BlockLayout, FieldMember, GroupMember
+from kalshi_fix_sansio.dialect.layout import BY_SESSION, BlockLayout, FieldMember
+from tests.samples import every_layout
 
 API = Path(__file__).parent.parent / "docs" / "api"
 DOCUMENTING_CLASS: dict[type[Any], type[Any]] = {ClientConfig: Options, SessionSettings: SessionConfig}
@@ -63,16 +64,7 @@ def test_the_docstring_lists_every_attribute(cls: type[Any]) -> None:
     assert attributes_of(cls) - documented_attributes(cls).keys() == set()
 
 
-def blocks() -> list[BlockLayout]:
-    found = [DIALECT.header, DIALECT.trailer, *(layout.body for layout in DIALECT.messages.values())]
-    assert DIALECT.logon_fields is not None
-    found.append(DIALECT.logon_fields)
-    for block in found:
-        found += [m.entry for m in block.members if isinstance(m, GroupMember) and m.entry not in found]
-    return found
-
-
-@pytest.mark.parametrize("block", blocks(), ids=lambda block: block.name)
+@pytest.mark.parametrize("block", [*every_layout().values(), DIALECT.logon_fields], ids=lambda e: e.name)
 def test_every_field_is_described_with_tag_unit_codes_and_where_it_is_required(block: BlockLayout) -> None:
     presence = "Required|Optional|Not allowed|Allowed only|Always|the codec computes it|Fixed"
     for member in block.members:
