@@ -44,18 +44,6 @@ BURST_STEP = timedelta(microseconds=1370)
 CENT, FINEST = Decimal("0.01"), Decimal("0.0001")
 Fields = list[tuple[int, str]]
 """Tags and values, for engines without types."""
-_ORDER_TAGS = {
-    "cl_ord_id": 11,
-    "order_qty": 38,
-    "ord_type": 40,
-    "price": 44,
-    "side": 54,
-    "symbol": 55,
-    "time_in_force": 59,
-    "secondary_cl_ord_id": 526,
-    "self_trade_prevention_type": 2964,
-    "cancel_order_on_pause": 21006,
-}
 _TWENTY_VALUES = (
     *("order_id", "cl_ord_id", "exec_id", "exec_type", "ord_status", "side", "symbol", "order_qty"),
     *("leaves_qty", "cum_qty", "avg_px", "price", "last_px", "last_qty", "transact_time", "trd_match_id"),
@@ -97,6 +85,13 @@ def order_values(number: int = 0) -> dict[str, Any]:
         "cancel_order_on_pause": number % 3 > 0,
         "secondary_cl_ord_id": f"group-{number % 10}",
     }
+
+
+_ORDER_TAGS = {
+    member.attribute: member.tag
+    for member in NewOrderSingle.LAYOUT.members
+    if member.attribute in order_values()
+}
 
 
 def order_fields(values: dict[str, Any]) -> Fields:
@@ -223,7 +218,7 @@ def first_snapshots() -> list[bytes]:
 
 def snapshot_bytes(levels: int, number: int = 0) -> bytes:
     """Return `snapshot` as it is received."""
-    return _from_market(snapshot(levels, number), number)
+    return received(snapshot(levels, number), number)
 
 
 def snapshot(levels: int, number: int = 0) -> MarketDataSnapshotFullRefresh:
@@ -244,7 +239,7 @@ def snapshot(levels: int, number: int = 0) -> MarketDataSnapshotFullRefresh:
 
 def incremental_bytes(count: int, number: int = 0) -> bytes:
     """Return `incremental` as it is received."""
-    return _from_market(incremental(count, number), number)
+    return received(incremental(count, number), number)
 
 
 def incremental(count: int, number: int = 0) -> MarketDataIncrementalRefresh:
@@ -267,6 +262,7 @@ def incremental(count: int, number: int = 0) -> MarketDataIncrementalRefresh:
     return MarketDataIncrementalRefresh(md_entries=entries)
 
 
-def _from_market(message: Message, number: int) -> bytes:
+def received(message: Message, number: int) -> bytes:
+    """Return a message from the venue as it is received; `number` determines its MsgSeqNum and time."""
     head = header(message.msg_type, 2 + number, NOON + timedelta(milliseconds=number))
     return encode(message, head)

@@ -46,7 +46,12 @@ def many_shapes(count: int = samples.COUNT) -> list[Contender]:
     """Return contenders that decode increasing numbers of shapes, and shapes that are new to the codec."""
     found = []
     for shapes in COUNTS:
-        reports = [_report(number, number % shapes) for number in range(max(count, shapes))]
+        # The additional field determines the shape. All shapes have the same size and the same beginning, so
+        # only their tags differ.
+        reports = [
+            _with_field(samples.report_bytes(number), 9000 + number % shapes)
+            for number in range(max(count, shapes))
+        ]
         found.append(_compiled_shapes(SHAPES, str(shapes), reports))
     mixed = _updates(count)
     found += [_compiled_shapes(MIX, GROUPED, sorted(mixed, key=_tags)), _compiled_shapes(MIX, MIXED, mixed)]
@@ -55,12 +60,6 @@ def many_shapes(count: int = samples.COUNT) -> list[Contender]:
         new = _wire(kind, max(count, MAX_SIGHTINGS + 1))
         found += [_compiled_shapes(case, COMPILED, wire), _new_shapes(case, new), _first_messages(case, wire)]
     return found
-
-
-def _report(number: int, shape: int) -> bytes:
-    """Return a report with one more field, whose tag determines its shape. All shapes have the same size and
-    the same beginning, so only their tags differ."""
-    return _with_field(samples.report_bytes(number), 9000 + shape)
 
 
 def _with_field(data: bytes, tag: int) -> bytes:

@@ -83,8 +83,7 @@ def numbered(size: int = SIZE) -> list[bytes]:
     total = 0
     while total < size:
         number = len(found)
-        head = samples.header("8", 2 + number, samples.NOON + timedelta(milliseconds=number))
-        found.append(encode(samples.report(number), head))
+        found.append(samples.received(samples.report(number), number))
         total += len(found[-1])
     return found
 
