@@ -35,7 +35,7 @@ SUBSCRIBERS = 5
 MORE_SUBSCRIBERS = 100
 ORDERS = 100
 """Number of orders in a batch. None of them trades; all are cancelled before the next batch."""
-MARKET, OWNER = "KXBENCH-26", "owner"
+MARKET = "KXBENCH-26"
 NOW = Instant(50.0, datetime(2026, 10, 5, 14, 30, tzinfo=UTC))
 
 

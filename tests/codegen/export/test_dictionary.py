@@ -16,7 +16,6 @@ import pytest
 from codegen.export import dictionary
 from codegen.model import Dialect, Member
 
-ROOT = Path(__file__).resolve().parents[3]
 PRODUCTS = ("prediction", "margin")
 
 
