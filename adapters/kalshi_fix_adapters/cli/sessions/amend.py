@@ -6,9 +6,8 @@ from decimal import Decimal
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.sessions import order_entry
-from kalshi_fix_adapters.cli.sessions.target import Target
+from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_sansio import OrderCancelReplaceRequest
 
 
@@ -19,9 +18,9 @@ from kalshi_fix_sansio import OrderCancelReplaceRequest
 @click.argument("quantity", type=order_entry.NUMBER)
 @click.argument("price", type=order_entry.NUMBER)
 @order_entry.order_id_option
-@order_entry.request_options
+@order_entry.request_command
 def amend(
-    target: Target,
+    plan: ConnectionPlan,
     order: str,
     side: str,
     symbol: str,
@@ -37,22 +36,20 @@ def amend(
     has the ClOrdID of the change, which is printed. Exit status: 0 if the order was changed, 1 if the
     request was rejected or not sent, 3 if the outcome is unknown.
     """
-    with plain_errors():
-        plan = order_entry.order_plan(target)
-        request = OrderCancelReplaceRequest(
-            cl_ord_id=cl_ord_id,
-            orig_cl_ord_id=order,
-            order_id=order_id,
-            symbol=symbol,
-            side=order_entry.SIDES[side],
-            order_qty=quantity,
-            price=price,
-        )
-        description = [
-            f"change {order}",
-            f"to {side} {quantity:f} {symbol} in total",
-            f"at {price:f} dollars",
-            order_entry.cost(target.product, side, quantity, price),
-        ]
-        outcome = order_entry.perform(plan, request, description, yes=yes, settle=True)
+    request = OrderCancelReplaceRequest(
+        cl_ord_id=cl_ord_id,
+        orig_cl_ord_id=order,
+        order_id=order_id,
+        symbol=symbol,
+        side=order_entry.SIDES[side],
+        order_qty=quantity,
+        price=price,
+    )
+    description = [
+        f"change {order}",
+        f"to {side} {quantity:f} {symbol} in total",
+        f"at {price:f} dollars",
+        order_entry.cost(plan.config.product, side, quantity, price),
+    ]
+    outcome = order_entry.perform(plan, request, description, yes=yes, settle=True)
     order_entry.print_order(outcome)

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.sessions import order_entry
-from kalshi_fix_adapters.cli.sessions.target import Target
+from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_sansio import ExecType, OrderMassCancelRequest
 
 
 @click.command(name="mass-cancel")
-@order_entry.request_options
-def mass_cancel(target: Target, cl_ord_id: str, yes: bool) -> None:
+@order_entry.request_command
+def mass_cancel(plan: ConnectionPlan, cl_ord_id: str, yes: bool) -> None:
     """Cancel all open orders that this API key has placed on KalshiNR.
 
     Exit status: 0 if the venue accepted the request, 1 if it was rejected or not sent, 3 if the outcome is
     unknown.
     """
-    with plain_errors():
-        plan = order_entry.order_plan(target)
-        request = OrderMassCancelRequest(cl_ord_id=cl_ord_id)
-        description = [
-            f"cancel ALL open orders of this key on {order_entry.SESSION}",
-            f"key {plan.config.sender_comp_id}",
-            "costs nothing; fills are kept",
-        ]
-        outcome = order_entry.perform(plan, request, description, yes=yes, settle=True)
+    request = OrderMassCancelRequest(cl_ord_id=cl_ord_id)
+    description = [
+        f"cancel ALL open orders of this key on {order_entry.SESSION}",
+        f"key {plan.config.sender_comp_id}",
+        "costs nothing; fills are kept",
+    ]
+    outcome = order_entry.perform(plan, request, description, yes=yes, settle=True)
     ended = {each.order_id: each for each in outcome.reports if each.exec_type == ExecType.CANCELED}
     order_entry.print_labelled(
         "accepted", f"the venue is cancelling all orders; {len(ended)} cancelled so far"

@@ -6,9 +6,8 @@ from decimal import Decimal
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.sessions import order_entry
-from kalshi_fix_adapters.cli.sessions.target import Target
+from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_sansio import ExecInst, NewOrderSingle, TimeInForce
 
 EXPIRIES = {
@@ -34,9 +33,9 @@ IMMEDIATE_TIMES_IN_FORCE = frozenset((TimeInForce.IMMEDIATE_OR_CANCEL, TimeInFor
     help="How long the order stays open.",
 )
 @click.option("--post-only", is_flag=True, help="Reject the order if it would be filled at once.")
-@order_entry.request_options
+@order_entry.request_command
 def order(
-    target: Target,
+    plan: ConnectionPlan,
     side: str,
     symbol: str,
     quantity: Decimal,
@@ -52,28 +51,26 @@ def order(
     exits. Exit status: 0 if the order is open or filled, 1 if it was not sent, was rejected, or ended without
     a fill, 3 if the outcome is unknown.
     """
-    with plain_errors():
-        plan = order_entry.order_plan(target)
-        request = NewOrderSingle(
-            cl_ord_id=cl_ord_id,
-            symbol=symbol,
-            side=order_entry.SIDES[side],
-            order_qty=quantity,
-            price=price,
-            time_in_force=EXPIRIES[expiry],
-            exec_inst=ExecInst.POST_ONLY if post_only else None,
-        )
-        conditions = f", {expiry}" + (", post only" if post_only else "")
-        description = [
-            f"{side} {quantity:f} {symbol}",
-            f"at {price:f} dollars{conditions}",
-            order_entry.cost(target.product, side, quantity, price),
-        ]
-        never_rests = request.time_in_force in IMMEDIATE_TIMES_IN_FORCE
+    request = NewOrderSingle(
+        cl_ord_id=cl_ord_id,
+        symbol=symbol,
+        side=order_entry.SIDES[side],
+        order_qty=quantity,
+        price=price,
+        time_in_force=EXPIRIES[expiry],
+        exec_inst=ExecInst.POST_ONLY if post_only else None,
+    )
+    conditions = f", {expiry}" + (", post only" if post_only else "")
+    description = [
+        f"{side} {quantity:f} {symbol}",
+        f"at {price:f} dollars{conditions}",
+        order_entry.cost(plan.config.product, side, quantity, price),
+    ]
+    never_rests = request.time_in_force in IMMEDIATE_TIMES_IN_FORCE
 
-        outcome = order_entry.perform(
-            plan, request, description, yes=yes, settle=not never_rests, never_rests=never_rests
-        )
+    outcome = order_entry.perform(
+        plan, request, description, yes=yes, settle=not never_rests, never_rests=never_rests
+    )
     order_entry.print_order(outcome)
     report = outcome.report
     if report is not None and not report.leaves_qty and not outcome.fills:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Final
+from functools import wraps
+from typing import Any, Final
 from uuid import uuid4
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import CommandError
+from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import print_stderr, printable, wrapped
 from kalshi_fix_adapters.cli.kit.values import Value, option_group
 from kalshi_fix_adapters.cli.sessions.outcome import Outcome, Request, carry_out
@@ -73,7 +74,7 @@ NUMBER, ID = Value("number", _number), Value("id", _id)
 side_argument: Final = click.argument("side", type=click.Choice(["buy", "sell"]))
 order_id_option: Final = click.option("--order-id", type=ID, help="OrderID, the venue's id for the order.")
 SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}
-request_options: Final = option_group(
+_request_options: Final = option_group(
     click.option(
         "--id",
         "cl_ord_id",
@@ -85,13 +86,20 @@ request_options: Final = option_group(
     click.option("--yes", is_flag=True, help="Send without confirmation."),
     target_options,
 )
-"""The options that all requests have, including the connection options."""
 
 
-def order_plan(target: Target) -> ConnectionPlan:
-    """Return the plan of an order session whose orders stay open after the disconnect."""
-    fields = LogonFields(skip_pending_exec_reports=True)
-    return target.plan(SESSION, reconnect=None, logon_fields=fields)
+def request_command(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that all requests have. The command receives the argument `plan`: the plan of an order
+    session whose orders stay open after the disconnect.
+    """
+
+    @wraps(command)
+    def with_plan(*, target: Target, **others: Any) -> None:
+        fields = LogonFields(skip_pending_exec_reports=True)
+        with plain_errors():
+            command(plan=target.plan(SESSION, reconnect=None, logon_fields=fields), **others)
+
+    return _request_options(with_plan)
 
 
 def _check(plan: ConnectionPlan, request: Message) -> None:
