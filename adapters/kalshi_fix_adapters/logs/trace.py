@@ -221,38 +221,20 @@ class _ValuesOfTag:
         self._tag = tag
         self._values: set[bytes] = set()
         self._sizes: set[int] = set()
-        self._heads: set[bytes] = set()
-        """The prefixes of the values, each as long as the shortest value."""
-        self._size = 0
 
     def add(self, value: bytes) -> None:
         self._values.add(value)
         self._sizes.add(len(value))
-        if self._size and len(value) >= self._size:
-            self._heads.add(self._head(value))
-        else:
-            self._size = len(value)
-            self._heads = {*map(self._head, self._values)}
-
-    def _head(self, value: bytes) -> bytes:
-        # The data is split at the tag. If a value contains the tag, only the part before it can be compared.
-        return value.partition(self._tag)[0][: self._size]
 
     def positions(self, data: bytes) -> Iterator[int]:
         """Yield the positions of the tag followed by one of the values."""
-        size, heads, tag = self._size, self._heads, self._tag
-        parts = data.split(tag)
-        if heads.isdisjoint([part[:size] for part in parts[1:]]):
-            return
-        at = len(parts[0])
-        for part in parts[1:]:
-            begin = at + len(tag)
-            if part[:size] in heads and any(
-                data[begin : begin + each] in self._values and data[begin + each : begin + each + 1] in _ENDS
-                for each in self._sizes
-            ):
-                yield at
-            at = begin + len(part)
+        for at in _occurrences(data, self._tag):
+            begin = at + len(self._tag)
+            for size in self._sizes:
+                end = begin + size
+                if data[begin:end] in self._values and data[end : end + 1] in _ENDS:
+                    yield at
+                    break
 
 
 class _Search:
