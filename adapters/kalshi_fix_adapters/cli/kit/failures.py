@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import click
 
+PROBLEMS_FOUND, UNREADABLE, NOTHING_FOUND = 1, 2, 3
+"""Exit statuses of the commands that read logs."""
 INTERRUPTED, PIPE_CLOSED = 130, 141
 """Exit statuses that a shell reports for a program ended by SIGINT or SIGPIPE."""
 

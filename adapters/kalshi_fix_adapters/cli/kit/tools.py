@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 import click
 
+from kalshi_fix_adapters.cli.kit.failures import UNREADABLE
 from kalshi_fix_adapters.documents.names import did_you_mean
 
 MAX_OUTPUT: Final = 64 * 1024
@@ -20,8 +21,6 @@ MAX_NOTES: Final = 4 * 1024
 """Maximum size in bytes of an error text, and of the output of a subcommand on standard error."""
 MAX_FILES: Final = 100
 """Maximum number of files for one call."""
-UNREADABLE: Final = 2
-"""Exit status of a command that cannot read one of its logs."""
 _TRUNCATION_NOTE: Final = "\n[truncated: only the beginning is shown; narrow the request]\n"
 _MAX_CANDIDATES: Final = 1_000
 """Maximum number of names in a folder that are considered as suggestions for the name of a missing file."""

@@ -10,6 +10,7 @@ from typing import Final
 
 import click
 
+from kalshi_fix_adapters.cli.kit.failures import NOTHING_FOUND, PROBLEMS_FOUND, UNREADABLE
 from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, print_stderr
 from kalshi_fix_adapters.cli.kit.values import option_group
 from kalshi_fix_adapters.cli.logs import filters
@@ -23,7 +24,6 @@ from kalshi_fix_adapters.logs.entries import Direction
 from kalshi_fix_adapters.logs.reader import LogReader
 from kalshi_fix_adapters.logs.split import in_processes
 
-PROBLEMS_FOUND, UNREADABLE, NOTHING_FOUND = 1, 2, 3
 POLL_SECONDS = 0.2
 
 

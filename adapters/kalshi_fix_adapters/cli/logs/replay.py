@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import plain_errors
+from kalshi_fix_adapters.cli.kit.failures import NOTHING_FOUND, plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import (
     Line,
     Screen,
@@ -31,7 +31,6 @@ from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES, trading
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import MessageReceived, SessionEnded
 
-NOTHING_FOUND = 3
 PROGRESS_CHECK_INTERVAL = 1_000
 """Number of messages between two checks of whether a progress line is due."""
 _SERVICES = {name: session_type.service for name, session_type in SESSION_TYPES.items()}

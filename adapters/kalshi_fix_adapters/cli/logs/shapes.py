@@ -7,9 +7,8 @@ from pathlib import Path
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import plain_errors
+from kalshi_fix_adapters.cli.kit.failures import NOTHING_FOUND, plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, plain, print_stderr
-from kalshi_fix_adapters.cli.logs.replay import NOTHING_FOUND
 from kalshi_fix_adapters.engine.quiet import MAX_SHAPES, write_shapes
 from kalshi_fix_adapters.logs import read_events
 from kalshi_fix_sansio import DIALECT, SESSION_TYPES

@@ -11,9 +11,9 @@ from typing import IO
 
 import click
 
+from kalshi_fix_adapters.cli.kit.failures import NOTHING_FOUND, PROBLEMS_FOUND, UNREADABLE
 from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, print_stderr, printable
 from kalshi_fix_adapters.cli.logs.as_of import as_of_option
-from kalshi_fix_adapters.cli.logs.decode import NOTHING_FOUND, PROBLEMS_FOUND, UNREADABLE
 from kalshi_fix_adapters.cli.logs.files import STDIN, OtherVersionCounter, Progress, UnreadableError, chunks
 from kalshi_fix_adapters.cli.logs.steps import OrderHistory, page, terminal_lines
 from kalshi_fix_adapters.logs.dates import AsOf
