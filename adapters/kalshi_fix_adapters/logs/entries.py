@@ -28,20 +28,8 @@ _TIME: Final = re.compile(
     rb"(?<![0-9])([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})[-T ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.,][0-9]+)?"
 )
 _DIRECTIONS: Final[dict[bytes, Direction]] = {
-    b"sent": "sent",
-    b"send": "sent",
-    b"sending": "sent",
-    b"out": "sent",
-    b"outgoing": "sent",
-    b"->": "sent",
-    b">>": "sent",
-    b"received": "received",
-    b"recv": "received",
-    b"receiving": "received",
-    b"in": "received",
-    b"incoming": "received",
-    b"<-": "received",
-    b"<<": "received",
+    **dict.fromkeys((b"sent", b"send", b"sending", b"out", b"outgoing", b"->", b">>"), "sent"),
+    **dict.fromkeys((b"received", b"recv", b"receiving", b"in", b"incoming", b"<-", b"<<"), "received"),
 }
 _WORD: Final = re.compile(rb"[a-z]+|->|>>|<-|<<")
 

@@ -17,22 +17,16 @@ if sys.platform != "win32":
     import termios
     import tty
 
-_NAMES: Final = {
-    b"\x1b[A": "up",
-    b"\x1bOA": "up",
-    b"k": "up",
-    b"\x1b[B": "down",
-    b"\x1bOB": "down",
-    b"j": "down",
-    b"\x1b[5~": "page up",
-    b"b": "page up",
-    b"\x1b[6~": "page down",
-    b" ": "page down",
-    b"\x1b[H": "home",
-    b"\x1bOH": "home",
-    b"g": "home",
-    b"q": "q",
+_SEQUENCES: Final = {
+    "up": (b"\x1b[A", b"\x1bOA", b"k"),
+    "down": (b"\x1b[B", b"\x1bOB", b"j"),
+    "page up": (b"\x1b[5~", b"b"),
+    "page down": (b"\x1b[6~", b" "),
+    "home": (b"\x1b[H", b"\x1bOH", b"g"),
+    "q": (b"q",),
 }
+"""The bytes that a terminal sends for a key, and a letter with the same effect."""
+_NAMES: Final = {each: name for name, sequences in _SEQUENCES.items() for each in sequences}
 _SEQUENCES_LONGEST_FIRST: Final = sorted(_NAMES, key=len, reverse=True)
 
 
@@ -45,7 +39,8 @@ class Keys:
     def __init__(self) -> None:
         self._saved_mode: list[Any] | None = None
         self._handlers: dict[int, Any] = {}
-        self._is_suspended = False
+        self.is_suspended: bool = False
+        """Whether Ctrl-Z was pressed."""
 
     def __enter__(self) -> Self:
         if sys.platform != "win32":
@@ -75,16 +70,12 @@ class Keys:
                 if known in _NAMES:
                     yield _NAMES[known]
 
-    def suspended(self) -> bool:
-        """Return whether Ctrl-Z was pressed."""
-        return self._is_suspended
-
     def suspend(self) -> None:
         """Restore the terminal and stop the process. When the process continues, set the terminal to key mode
         again.
         """
         if sys.platform != "win32":
-            self._is_suspended = False
+            self.is_suspended = False
             self._restore()
             signal.signal(signal.SIGTSTP, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGTSTP)
@@ -106,7 +97,7 @@ class Keys:
 
     def _on_suspend(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        self._is_suspended = True
+        self.is_suspended = True
 
 
 def _exit(number: int, frame: FrameType | None) -> None:

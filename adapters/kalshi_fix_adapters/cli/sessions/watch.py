@@ -224,14 +224,10 @@ class BookView:
             if book.state is not BookState.LIVE:
                 yield ("", f"{symbol:<{room}} "), ("bold yellow", f"{_state_text(book)}, {changed}")
                 continue
-            bid, offer, spread = (
-                "-" if value is None else f"{value:f}"
-                for value in (
-                    None if book.best_bid is None else book.best_bid.price,
-                    None if book.best_offer is None else book.best_offer.price,
-                    book.spread,
-                )
+            bid, offer = (
+                "-" if best is None else f"{best.price:f}" for best in (book.best_bid, book.best_offer)
             )
+            spread = "-" if book.spread is None else f"{book.spread:f}"
             yield (
                 ("", f"{symbol:<{room}} "),
                 ("green", f"{bid:>8} "),
