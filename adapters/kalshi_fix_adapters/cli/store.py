@@ -19,6 +19,7 @@ import click
 
 from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import (
+    HIDDEN,
     Line,
     Screen,
     StatusLine,
@@ -35,7 +36,6 @@ from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session import StoredMessage
 
 _LABEL_WIDTH = 30
-HIDDEN: Final = "<hidden>"
 MAX_VALUE: Final = 300
 """Maximum length of a row's value in the output, in characters; longer values are truncated."""
 _SECRET_FIELDS: Final = [field for field in DIALECT.fields.values() if field.secret]
@@ -47,6 +47,9 @@ _SECRET_WORDS: Final = ("password", "passphrase", "privatekey", "secret", "token
 _SECRET_IN_FRAME: Final = re.compile(
     rf"((?:^|[\x01|])0*(?:{'|'.join(str(field.tag) for field in _SECRET_FIELDS)})=)[^\x01|]*"
 )
+
+# The account is part of a store's name, but not of its content. Frames contain signatures.
+_SHOWN_IN_JSON: Final = attrs.filters.exclude("account", "frame", "key")
 
 
 class _ShowByDefault(click.Group):
@@ -256,34 +259,9 @@ def _format_time(at: datetime) -> str:
 
 
 def _as_json(summary: StoreSummary) -> dict[str, Any]:
-    return {
-        # The account is part of a store's name, but not of its content.
-        "owner": attrs.asdict(summary.owner, filter=lambda field, _: field.name != "account"),
-        "next_outgoing": summary.next_outgoing,
-        "next_incoming": summary.next_incoming,
-        "reset_unanswered": summary.reset_unanswered,
-        "generation": summary.generation,
-        "oldest_kept": summary.oldest_kept,
-        "kept": summary.kept,
-        "oldest": _message_as_json(summary.oldest),
-        "newest": _message_as_json(summary.newest),
-        "open_requests": [
-            {
-                "request_id": request.request_id,
-                "msg_type": request.msg_type,
-                "seq_num": request.seq_num,
-                "uncertain": request.uncertain,
-                "sent_at": request.sent_at.isoformat(),
-            }
-            for request in summary.open_requests
-        ],
-        "rows": summary.rows,
-        "row_bytes": summary.row_bytes,
-        "last_rows": {key: _value(key, text) for key, text in summary.last_rows},
-    }
+    found = attrs.asdict(summary, filter=_SHOWN_IN_JSON, value_serializer=_json_value)
+    return found | {"last_rows": {key: _value(key, text) for key, text in summary.last_rows}}
 
 
-def _message_as_json(message: StoredMessage | None) -> dict[str, Any] | None:
-    if message is None:
-        return None
-    return {"seq_num": message.seq_num, "sent_at": message.sent_at.isoformat()}
+def _json_value(_instance: Any, _field: Any, value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -30,6 +30,8 @@ PLAIN_WIDTH = 1000
 MAX_TEXT_WIDTH: Final = 100
 """Maximum number of columns of running text, for readability."""
 
+HIDDEN: Final = "<hidden>"
+"""Replaces the value of a secret, such as a signature or a password."""
 TRUNCATION_MARK = ">"
 """Marks the end of a truncated line."""
 

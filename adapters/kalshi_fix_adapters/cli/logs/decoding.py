@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from kalshi_fix_adapters.cli.kit.terminal import Line, printable
-from kalshi_fix_adapters.cli.logs.explain import Explanation, explain, valid_message
+from kalshi_fix_adapters.cli.logs.explain import Explanation, explain, header_text, valid_message
 from kalshi_fix_adapters.cli.logs.filters import NO_FILTERS, Filters
 from kalshi_fix_adapters.cli.logs.order_list import OrderFacts, order_facts
 from kalshi_fix_adapters.cli.logs.render import brief, json_fields, lines, name_of, origin_text
@@ -145,7 +145,7 @@ class Decoder:
         return _line(self._time_text(time), direction, connection, number, message.NAME, fields)
 
     def _explained_lines(self, entry: LogEntry, explanation: Explanation) -> Iterator[Line]:
-        number = _header(explanation, _MSG_SEQ_NUM) or "-"
+        number = printable(header_text(explanation.inspection, _MSG_SEQ_NUM) or "-")
         if number.isdecimal():  # without leading zeros, as in a decoded message
             number = number.lstrip("0") or "0"
         fields = brief(explanation.inspection)
@@ -203,13 +203,6 @@ def _line(
         ("bold", name),
         ("", f" {fields}"),
     )
-
-
-def _header(explanation: Explanation, tag: int) -> str | None:
-    for node in explanation.inspection.header:
-        if isinstance(node, FieldNode) and node.tag == tag:
-            return printable(node.text)
-    return None
 
 
 def _facts(logged: LoggedMessage, message: Any) -> MessageFacts:

@@ -16,7 +16,7 @@ from kalshi_fix_adapters.logs.reader import LoggedMessage
 from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
 from kalshi_fix_sansio.codec import Codec, FieldNode, Inspection
 from kalshi_fix_sansio.dialect.base import Message
-from kalshi_fix_sansio.dialect.layout import Dialect, MessageContext, MessageLayout, Sender
+from kalshi_fix_sansio.dialect.layout import MessageContext, MessageLayout, Sender
 from kalshi_fix_sansio.dialect.problems import Problem, Reason
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import encode_frame
@@ -55,7 +55,7 @@ def valid_message(logged: LoggedMessage, decoder: DatedDecoder) -> Message | Non
     if problems:
         return None
     header = message.header
-    all_checks = _cached_checks(decoder.codec, message.MSG_TYPE, header.sender_comp_id, header.target_comp_id)
+    all_checks = _all_checks(decoder.codec, message.MSG_TYPE, header.sender_comp_id, header.target_comp_id)
     # The message may have been sent on any of several sessions. A missing field is not a problem if the
     # message has all fields that one of these sessions requires.
     for check, check_header in all_checks:
@@ -93,8 +93,13 @@ def explain(logged: LoggedMessage | LogEntry, decoder: DatedDecoder) -> Explanat
 
 def comp_ids(inspection: Inspection) -> tuple[str | None, str | None]:
     """Return SenderCompID (49) and TargetCompID (56); None if missing."""
-    found = {node.tag: node.text for node in inspection.header if isinstance(node, FieldNode)}
-    return found.get(SENDER_COMP_ID), found.get(TARGET_COMP_ID)
+    return header_text(inspection, SENDER_COMP_ID), header_text(inspection, TARGET_COMP_ID)
+
+
+def header_text(inspection: Inspection, tag: int) -> str | None:
+    """Return the value of a header field; None if it is missing."""
+    fields = (node for node in inspection.header if isinstance(node, FieldNode))
+    return next((field.text for field in fields if field.tag == tag), None)
 
 
 def _required_but_missing(codec: Codec, frame: bytes, inspection: Inspection) -> Iterator[Problem]:
@@ -102,7 +107,7 @@ def _required_but_missing(codec: Codec, frame: bytes, inspection: Inspection) ->
     layout = inspection.layout
     if layout is None:
         return
-    all_checks = _all_checks(codec.dialect, layout, *comp_ids(inspection))
+    all_checks = _all_checks(codec, layout.msg_type, *comp_ids(inspection))
     message = _decode_leniently(codec, frame) if all_checks else None
     if message is None:
         return
@@ -117,22 +122,17 @@ _Checks = tuple[Check, Check]
 
 
 @lru_cache(MAX_CACHED_CHECKS)
-def _cached_checks(
-    codec: Codec, msg_type: str, sender_id: str | None, target_id: str | None
-) -> tuple[_Checks, ...]:
-    return _all_checks(codec.dialect, codec.dialect.messages[msg_type], sender_id, target_id)
-
-
 def _all_checks(
-    dialect: Dialect, layout: MessageLayout, sender_id: str | None, target_id: str | None
+    codec: Codec, msg_type: str, sender_id: str | None, target_id: str | None
 ) -> tuple[_Checks, ...]:
     """Return the checks of a message type, one pair for each session on which the message may have been
     sent.
     """
+    layout = codec.dialect.messages[msg_type]
     return tuple(
         (
-            presence_checker(layout.body, MessageContext(product, session, sender, layout.msg_type)),
-            presence_checker(dialect.header, MessageContext(product, session, sender, "")),
+            presence_checker(layout.body, MessageContext(product, session, sender, msg_type)),
+            presence_checker(codec.dialect.header, MessageContext(product, session, sender, "")),
         )
         for product, session, sender in _contexts(layout, sender_id, target_id)
     )

@@ -12,9 +12,10 @@ import attrs
 
 from kalshi_fix_adapters.cli.kit.terminal import Line, counted, printable
 from kalshi_fix_adapters.cli.logs.render import names_of_codes
+from kalshi_fix_adapters.cli.logs.units import VENUE_IDS
 from kalshi_fix_adapters.logs.entries import parse_origin
 from kalshi_fix_adapters.logs.reader import LoggedMessage
-from kalshi_fix_sansio import DIALECT, SESSION_TYPES, OrdStatus
+from kalshi_fix_sansio import DIALECT, OrdStatus
 
 MAX_ORDERS: Final = 100_000
 """Maximum number of orders; the messages of further orders are only counted."""
@@ -22,7 +23,6 @@ MAX_IDS: Final = 1_000
 """Maximum number of ClOrdIDs and OrderIDs of an order."""
 MAX_TEXT: Final = 100
 """Maximum length of a kept value, in characters; longer values are truncated."""
-_VENUE: Final = frozenset(name for each in SESSION_TYPES.values() for name in each.comp_ids)
 _QUANTITY: Final = re.compile("[0-9]{1,20}(?:[.][0-9]{1,20})?", re.ASCII)
 _REPORTS: Final = frozenset({"8", "9"})
 _TYPES: Final = _REPORTS | {"D", "F", "G"}
@@ -105,7 +105,7 @@ class OrderList:
         """Add a message."""
         values = facts.values
         comp_ids = [values[name] for name in ("SenderCompID", "TargetCompID") if name in values]
-        client = next((each for each in comp_ids if each not in _VENUE), "")
+        client = next((each for each in comp_ids if each not in VENUE_IDS), "")
         keys = [(client, "c", values[name]) for name in ("OrigClOrdID", "ClOrdID") if values.get(name)]
         # The key for an OrderID contains no client, because drop copy logs on with a separate API key. The
         # OrderID of an OrderCancelReject is not used, because it may be NONE.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any, Final
 
-from kalshi_fix_adapters.cli.kit.terminal import Line, printable
+from kalshi_fix_adapters.cli.kit.terminal import HIDDEN, Line, printable
 from kalshi_fix_adapters.cli.logs.explain import Explanation
 from kalshi_fix_adapters.cli.logs.units import Units
 from kalshi_fix_adapters.logs.entries import LogEntry
@@ -15,18 +15,16 @@ from kalshi_fix_sansio.codec import FieldNode, Inspection, Node
 from kalshi_fix_sansio.dialect.layout import FieldLayout, Kind
 
 TEXT = "Text"
-HIDDEN = "<hidden>"
-"""Replaces the value of a secret, such as a signature or a password."""
 INDENT = "  "
 _LABEL_WIDTH = 36
 _JSON = dict[str, Any]
 _Formatter = Callable[[Node], str]
-_FIRST_FIELDS: Final = (
+FIRST_FIELDS: Final = (
     *("ClOrdID", "OrigClOrdID", "ExecType", "OrdStatus", "Side", "OrderQty", "Price", "Symbol", "LastQty"),
     *("LastPx", "LeavesQty", "CumQty", "Text"),
 )
 """The fields that are shown first on a line, because a terminal may not have room for the others."""
-_RANKS: Final = {name: rank for rank, name in enumerate(_FIRST_FIELDS)}
+_RANKS: Final = {name: rank for rank, name in enumerate(FIRST_FIELDS)}
 _SHOWN_HEADER_FIELDS: Final = frozenset({"PossDupFlag", "PossResend"})
 
 

@@ -15,30 +15,17 @@ import attrs
 from kalshi_fix_adapters.cli.kit.terminal import Line, StatusLine, counted, plain, printable
 from kalshi_fix_adapters.cli.logs.diagram import STYLE, Arrow, diagram
 from kalshi_fix_adapters.cli.logs.explain import Explanation, explain
-from kalshi_fix_adapters.cli.logs.render import brief, lines, name_of
+from kalshi_fix_adapters.cli.logs.render import FIRST_FIELDS, brief, lines, name_of
 from kalshi_fix_adapters.cli.logs.units import Units
 from kalshi_fix_adapters.logs.dates import AsOf, DatedDecoder
 from kalshi_fix_adapters.logs.trace import Step, Trace
 from kalshi_fix_sansio import SESSION_TYPES
 
-_SHOWN_FIELDS: Final = frozenset(
-    (
-        *(
-            "ClOrdID",
-            "OrigClOrdID",
-            "ExecType",
-            "OrdStatus",
-            "Side",
-            "OrderQty",
-            "Price",
-            "LastQty",
-            "LastPx",
-        ),
-        *("LeavesQty", "CumQty", "Text", "OrdRejReason", "CxlRejReason", "ExecRestatementReason"),
-        *("RefSeqNum", "RefTagID", "SessionRejectReason", "BusinessRejectReason", "BusinessRejectRefID"),
-        "TimeInForce",
-    )
-)
+# All messages of an order have the same Symbol.
+_SHOWN_FIELDS: Final = frozenset(FIRST_FIELDS) - {"Symbol"} | {
+    *("OrdRejReason", "CxlRejReason", "ExecRestatementReason", "RefSeqNum", "RefTagID"),
+    *("SessionRejectReason", "BusinessRejectReason", "BusinessRejectRefID", "TimeInForce"),
+}
 """The fields of a message that are shown unless all fields are requested."""
 _DRAWN_FIELDS: Final = frozenset(("ClOrdID", "ExecType", "LastQty", "LastPx", "Text"))
 """The fields of a message that are shown in the diagram."""

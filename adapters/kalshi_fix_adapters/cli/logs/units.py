@@ -11,7 +11,7 @@ from kalshi_fix_sansio.dialect.layout import BY_SESSION, FieldLayout
 
 _LOGON = "A"
 _USE_DOLLARS = next(tag for tag, field in DIALECT.fields.items() if field.attribute == "use_dollars")
-_VENUE_IDS = frozenset(comp_id for kind in SESSION_TYPES.values() for comp_id in kind.comp_ids)
+VENUE_IDS = frozenset(comp_id for kind in SESSION_TYPES.values() for comp_id in kind.comp_ids)
 _MAX_CLIENTS = 10_000
 
 
@@ -29,7 +29,7 @@ class Units:
     def learn(self, inspection: Inspection) -> None:
         """Learn the unit from a message, if it is the Logon of a client."""
         client, _ = comp_ids(inspection)
-        if inspection.msg_type != _LOGON or client is None or client in _VENUE_IDS:
+        if inspection.msg_type != _LOGON or client is None or client in VENUE_IDS:
             return
         flags = [
             node.text for node in inspection.body if isinstance(node, FieldNode) and node.tag == _USE_DOLLARS
