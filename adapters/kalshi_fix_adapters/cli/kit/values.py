@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 else:
     _ParamType = click.ParamType  # not generic in click 8.1
 
-_Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 
 class Value(_ParamType):
@@ -35,7 +35,7 @@ class Value(_ParamType):
             self.fail(str(error), param, ctx)
 
 
-def option_group(*options: _Decorator) -> _Decorator:
+def option_group(*options: Decorator) -> Decorator:
     """Return a decorator that adds options to a command, in this order."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:

@@ -6,21 +6,23 @@ All filters match the bytes of a message, before it is decoded.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
 import click
 
-from kalshi_fix_adapters.cli.kit.values import Value, option_group
+from kalshi_fix_adapters.cli.kit.values import Decorator, Value, option_group
 from kalshi_fix_adapters.logs.entries import Direction, parse_origin
 from kalshi_fix_adapters.logs.reader import LoggedMessage
 from kalshi_fix_sansio import DIALECT
+from kalshi_fix_sansio.dialect.layout import FieldLayout, MessageLayout
 
 _CLIENT_IDS = frozenset(tag for tag, field in DIALECT.fields.items() if field.name.endswith("ClOrdID"))
 _SYMBOLS = frozenset(tag for tag, field in DIALECT.fields.items() if field.name == "Symbol")
 TimeBound = datetime | time
+_K = TypeVar("_K")
 
 
 @attrs.frozen
@@ -63,31 +65,15 @@ def _time_for(when: datetime, bound: TimeBound) -> Any:
     return when if isinstance(bound, datetime) else when.time()
 
 
+def _condition(option: str, argument: str, metavar: str, text: str) -> Decorator:
+    return click.option(option, argument, multiple=True, metavar=metavar, help=f"Only messages {text}")
+
+
 field_options: Final = option_group(
-    click.option(
-        "--type",
-        "types",
-        multiple=True,
-        metavar="TYPE",
-        help="Only messages of this type: D, NewOrderSingle.",
-    ),
-    click.option(
-        "--tag",
-        "tags",
-        multiple=True,
-        metavar="TAG[=VALUE]",
-        help="Only messages with this field: 58, Side=1, 55=KX*.",
-    ),
-    click.option(
-        "--id",
-        "client_ids",
-        multiple=True,
-        metavar="ID",
-        help="Only messages with this ClOrdID or OrigClOrdID.",
-    ),
-    click.option(
-        "--symbol", "symbols", multiple=True, metavar="SYMBOL", help="Only messages for this market: KX*."
-    ),
+    _condition("--type", "types", "TYPE", "of this type: D, NewOrderSingle."),
+    _condition("--tag", "tags", "TAG[=VALUE]", "with this field: 58, Side=1, 55=KX*."),
+    _condition("--id", "client_ids", "ID", "with this ClOrdID or OrigClOrdID."),
+    _condition("--symbol", "symbols", "SYMBOL", "for this market: KX*."),
 )
 """The options for conditions on fields."""
 
@@ -142,23 +128,21 @@ def _glob(text: str) -> str:
 def _msg_type(text: str) -> str:
     if text in DIALECT.messages or text == "*":
         return text
-    found = [msg_type for msg_type, layout in DIALECT.messages.items() if layout.name.lower() == text.lower()]
-    if not found:
-        raise click.BadParameter(
-            f"there is no message {text!r}; give the name of a message or its MsgType, such as D"
-        )
-    return found[0]
+    return _key_of(text, DIALECT.messages, "message", "name of a message or its MsgType, such as D")
 
 
 def _tag(name: str) -> int:
     if name.isascii() and name.isdigit() and len(name) < 10:
         return int(name)
-    found = [tag for tag, field in DIALECT.fields.items() if field.name.lower() == name.lower()]
-    if not found:
-        raise click.BadParameter(
-            f"there is no field {name!r}; give the name of a field or its tag, such as 55 or 55=KX*"
-        )
-    return found[0]
+    return _key_of(name, DIALECT.fields, "field", "name of a field or its tag, such as 55 or 55=KX*")
+
+
+def _key_of(name: str, elements: Mapping[_K, FieldLayout | MessageLayout], kind: str, expected: str) -> _K:
+    """Return the key of the element with this name, in any case."""
+    for key, element in elements.items():
+        if element.name.lower() == name.lower():
+            return key
+    raise click.BadParameter(f"there is no {kind} {name!r}; give the {expected}")
 
 
 def _time_bound(text: str) -> TimeBound:
