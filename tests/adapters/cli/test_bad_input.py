@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from click.testing import CliRunner
 
-from kalshi_fix_adapters.cli.commands import commands, subcommands
+from kalshi_fix_adapters.cli.commands import subcommands
 from kalshi_fix_adapters.logs import Recorder
 from kalshi_fix_adapters.store_sqlite import SqliteStore
 from kalshi_fix_venue.identities import Authority, ClientKey
 from tests.adapters.cli.order_logs import ORDERS
+from tests.adapters.cli.runner import invoke
 from tests.adapters.cli.terminals import on_terminal, plain
 from tests.adapters.store_sqlite.stores import OWNER, execute
 
@@ -112,7 +112,7 @@ def outcome(row: Row, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
         assert ended.stdout == ""
         return ended.stderr.removeprefix("kalshi-fix: ").rstrip("\n"), str(ended.returncode)
-    result = CliRunner().invoke(commands, arguments, input="")
+    result = invoke(*arguments, status=None)
     assert isinstance(result.exception, SystemExit), result.exception
     assert "\x1b" not in result.output
     return documented_error(result.stdout, result.stderr), str(result.exit_code)

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.cli.sessions.system_clock import Synchronization
 from kalshi_fix_venue.identities import Authority, ClientKey
 from kalshi_fix_venue.server import all_ports
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.cli.pipes import interrupt, lines_until, started
+from tests.adapters.cli.runner import invoke
 from tests.adapters.net.peers import hang_up, keep_silent, listening
 
 SYNCHRONIZATION = "kalshi_fix_adapters.cli.sessions.doctor.read_synchronization"
@@ -28,9 +28,9 @@ UNREGISTERED_KEY = ClientKey.generate(ed25519_key=True).private_key_pem.decode()
 """A private key that no API key uses."""
 
 
-def doctor(environ: dict[str, Any], *args: str) -> Result:
+def doctor(environ: dict[str, Any], *args: object, status: int = 0) -> Result:
     """Run the command; a variable with the value None is unset."""
-    return CliRunner().invoke(commands, ["doctor", *args], env=environ)
+    return invoke("doctor", *args, environ=environ, status=status)
 
 
 def steps(result: Result) -> dict[str, str]:
@@ -49,7 +49,6 @@ def failure_of(step: str, result: Result) -> str:
 
 def error_of(result: Result) -> str:
     """Return the error of a failed command, which must be a single sentence."""
-    assert result.exit_code == 1
     assert result.stdout == ""
     [sentence] = result.stderr.splitlines()
     assert sentence.startswith("kalshi-fix: ")
@@ -64,7 +63,7 @@ def test_the_doctor_reports_each_successful_step(
 ) -> None:
     monkeypatch.setattr(SYNCHRONIZATION, lambda: Synchronization(True, 0.125))
     result = doctor(environ)
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stderr == ""
     names = ("key", "NTP", "address", "TCP", "TLS", "certificate", "logon", "clock", "logout")
     assert steps(result) == dict.fromkeys(names, "ok")
     assert f"{environ['KALSHI_KEY_ID']}, for KalshiNR prediction at 127.0.0.1:" in result.stdout
@@ -90,18 +89,18 @@ def test_an_unsynchronized_clock_is_a_warning_and_not_a_failure(
 ) -> None:
     monkeypatch.setattr(SYNCHRONIZATION, lambda: found)
     result = doctor(environ)
-    assert (result.exit_code, steps(result)["NTP"], steps(result)["logout"]) == (0, verdict, "ok")
+    assert (steps(result)["NTP"], steps(result)["logout"]) == (verdict, "ok")
     assert text in result.stdout
 
 
 def test_doctor_accepts_only_the_pinned_certificate(environ: dict[str, str], sandbox: Sandbox) -> None:
     port = str(sandbox.server.port("prediction", "KalshiNR"))
     elsewhere = ("--host", "127.0.0.1", "--port", port)
-    refused = doctor(environ, *elsewhere, "--pin", "00" * 32)
+    refused = doctor(environ, *elsewhere, "--pin", "00" * 32, status=1)
     fingerprint = re.search(r"SHA-256 is ([0-9a-f]{64})", refused.stderr)
     assert fingerprint is not None
     assert "is not the pinned one" in failure_of("certificate", refused)
-    assert doctor(environ, *elsewhere, "--pin", fingerprint[1]).exit_code == 0
+    doctor(environ, *elsewhere, "--pin", fingerprint[1])
 
 
 @pytest.mark.parametrize(
@@ -140,19 +139,19 @@ def test_doctor_reports_which_step_failed_and_why(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("other.pem").write_bytes(Authority().certificate_pem)
-    assert text in failure_of(step, doctor(environ | changes, *arguments))
+    assert text in failure_of(step, doctor(environ | changes, *arguments, status=1))
 
 
 def test_doctor_reports_a_refusal_by_the_venue(environ: dict[str, str], sandbox: Sandbox) -> None:
     port = str(sandbox.server.port("prediction", "KalshiMD"))
-    assert "TargetCompID" in failure_of("logon", doctor(environ, "--port", port))
+    assert "TargetCompID" in failure_of("logon", doctor(environ, "--port", port, status=1))
 
 
 def test_doctor_reports_a_peer_that_is_not_a_venue(environ: dict[str, str]) -> None:
     for handler, text in ((keep_silent, "did not answer the Logon"), (hang_up, "closed the connection")):
         with listening(handler) as port:
             elsewhere = ("--host", "127.0.0.1", "--port", str(port), "--plaintext", "--timeout", "0.3")
-            assert text in failure_of("logon", doctor(environ, *elsewhere))
+            assert text in failure_of("logon", doctor(environ, *elsewhere, status=1))
 
 
 # --- venue
@@ -202,8 +201,7 @@ def test_venue_serves_the_printed_ports_until_it_is_stopped(
         ] == exports
         environ = dict(shlex.split(line)[1].split("=", 1) for line in exports)
         for product in ("prediction", "margin"):
-            result = doctor(environ, "--product", product)
-            assert result.exit_code == 0, result.stderr
+            doctor(environ, "--product", product)
         assert interrupt(process, stop) == (status, b"")
     assert list(folder.iterdir()) == []
 
@@ -213,15 +211,14 @@ def test_the_environment_of_a_venue_in_a_chosen_folder_is_found(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("KALSHI_FIX_VENUE_FOLDER", str(tmp_path / "previous"))
-    assert "no venue is running" in error_of(CliRunner().invoke(commands, ["venue", "env"]))
+    assert "no venue is running" in error_of(invoke("venue", "env", status=1))
     with started("venue", environ={"TMPDIR": str(tmp_path)}) as process:
         lines_until(process, "export KALSHI_FIX_VENUE_FOLDER=")
         [folder] = tmp_path.iterdir()
         if os.name == "posix":
             assert folder.stat().st_mode & 0o777 == 0o700
         for arguments in ((), ("--folder", str(folder))):
-            result = CliRunner().invoke(commands, ["venue", "env", *arguments])
-            assert (result.exit_code, result.stdout) == (0, f"{folder / 'env.sh'}\n")
+            assert invoke("venue", "env", *arguments).stdout == f"{folder / 'env.sh'}\n"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="this system has no POSIX permissions")
@@ -229,7 +226,7 @@ def test_venue_does_not_put_files_into_a_folder_that_others_can_write_to(tmp_pat
     folder = tmp_path / "shared"
     folder.mkdir()
     folder.chmod(0o777)
-    text = error_of(CliRunner().invoke(commands, ["venue", "--folder", str(folder)]))
+    text = error_of(invoke("venue", "--folder", folder, status=1))
     assert "can be written by other users (mode 777" in text
     assert list(folder.iterdir()) == []
 
@@ -237,14 +234,13 @@ def test_venue_does_not_put_files_into_a_folder_that_others_can_write_to(tmp_pat
 def test_venue_cannot_listen_on_ports_in_use(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        arguments = ["venue", "--folder", str(tmp_path / "new"), "--first-port", port]
-        assert "in use" in error_of(CliRunner().invoke(commands, arguments))
+        result = invoke("venue", "--folder", tmp_path / "new", "--first-port", port, status=1)
+        assert "in use" in error_of(result)
 
 
 USUAL_PORTS = """
 import sys
 from kalshi_fix_adapters.cli.commands import commands
-from kalshi_fix_adapters.cli.sessions.system_clock import Synchronization
 from kalshi_fix_venue.cli import venue
 venue.FIRST_PORT = int(sys.argv.pop(1))
 commands()
@@ -276,8 +272,7 @@ def test_venue_uses_free_ports_if_its_usual_ports_are_in_use(tmp_path: Path) -> 
     assert f"KalshiNR=127.0.0.1:{first}," in endpoints[0]
     assert f":{first}," not in endpoints[1]
     for name in ("one", "two"):
-        replayed = CliRunner().invoke(commands, ["venue", "replay", str(tmp_path / f"{name}.log")])
-        assert replayed.exit_code == 0, replayed.output
+        invoke("venue", "replay", tmp_path / f"{name}.log")
 
 
 # --- demo

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from click.testing import CliRunner, Result
-
 from codegen.export import shipped
 from codegen.read.resolve import load_dialect
-from kalshi_fix_adapters.cli.commands import commands
+from tests.adapters.cli.runner import invoke
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(commands, ["dictionary", *map(str, arguments)])
 
 
 def test_the_dictionaries_and_the_orchestra_repository_are_written_unchanged(tmp_path: Path) -> None:
     expected = shipped.render(load_dialect(REPOSITORY / "spec" / "kalshi"))
     for product in ("prediction", "margin"):
-        result = run(product, "--out", tmp_path / product)
-        assert result.exit_code == 0
+        result = invoke("dictionary", product, "--out", tmp_path / product)
         assert [Path(line).name for line in result.output.split()] == ["FIX50SP2.xml", "FIXT11.xml"]
-    assert run("orchestra", "--out", tmp_path).exit_code == 0
+    invoke("dictionary", "orchestra", "--out", tmp_path)
     written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.xml")}
     del expected[shipped.VALIDATED_FILE]
     assert written == set(expected)

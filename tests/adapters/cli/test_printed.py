@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from kalshi_fix_adapters.cli.commands import commands, subcommands
+from kalshi_fix_adapters.cli.commands import subcommands
 from kalshi_fix_adapters.store_sqlite import SqliteStore
 from kalshi_fix_sansio.events import OpenRequest
+from tests.adapters.cli.runner import invoke
 from tests.adapters.cli.terminals import on_terminal, plain
 from tests.adapters.store_sqlite.stores import OWNER
 
@@ -71,8 +71,7 @@ def words(line: str, name: str) -> list[str]:
     arguments = shlex.split(line)
     placed = {"amend": "o-1", "cancel": "o-2"}.get(arguments[0])
     if placed is not None:
-        order = ["order", "buy", MARKET, "10", "0.10", "--id", f"{name}-{placed}", "--yes"]
-        assert CliRunner().invoke(commands, order).exit_code == 0
+        invoke("order", "buy", MARKET, 10, "0.10", "--id", f"{name}-{placed}", "--yes")
         arguments[1] = f"{name}-{placed}"
     if "--id" in arguments:
         index = arguments.index("--id") + 1
@@ -105,9 +104,7 @@ def test_on_a_terminal_of_60_columns_every_line_fits(
 def test_output_in_a_pipe_is_plain(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for forced in ("FORCE_COLOR", "CLICOLOR_FORCE"):
         monkeypatch.setenv(forced, "1")
-    arguments = words(line, "p")
-    result = CliRunner().invoke(commands, arguments)
-    assert result.exit_code == 0, result.output
+    result = invoke(*words(line, "p"))
     assert result.output
     assert "\x1b" not in result.output
 
@@ -122,11 +119,6 @@ def test_writing_the_page_of_a_long_log_shows_progress_on_a_terminal(monkeypatch
     _, _, output = on_terminal(monkeypatch, arguments)
     assert "\r0 of 6 messages of the order" in output
     assert "\r5 of 6 messages of the order" in output
-    assert (
-        output.splitlines()[-1].rpartition("\r")[2]
-        == "kalshi-fix: page.html contains 6 messages about the order"
-    )
-    assert (
-        CliRunner().invoke(commands, arguments).stderr
-        == "kalshi-fix: page.html contains 6 messages about the order\n"
-    )
+    last = "kalshi-fix: page.html contains 6 messages about the order"
+    assert output.splitlines()[-1].rpartition("\r")[2] == last
+    assert invoke(*arguments).stderr == f"{last}\n"

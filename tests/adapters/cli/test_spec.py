@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from click.testing import CliRunner
 
-from kalshi_fix_adapters.cli.spec import MAX_LISTED, _entries, _entry_lines, spec
+from kalshi_fix_adapters.cli.spec import MAX_LISTED, _entries, _entry_lines
 from kalshi_fix_sansio import DIALECT, TEXTS, NewOrderSingle, OrdStatus
+from tests.adapters.cli.runner import invoke
 
 
 def shown_for(*word: str) -> str:
-    result = CliRunner().invoke(spec, word)
-    assert (result.exit_code, result.stderr) == (0, "")
-    return result.stdout
+    return invoke("spec", *word).stdout
 
 
 def test_every_field_message_and_text_is_found() -> None:
@@ -43,7 +41,7 @@ def test_no_line_is_wider_than_the_terminal(columns: int) -> None:
     for entry in _entries():
         for line in _entry_lines(entry, columns):
             assert len("".join(text for _, text in line)) <= columns, line
-    result = CliRunner().invoke(spec, ["ExecutionReport"], env={"COLUMNS": str(columns)})
+    result = invoke("spec", "ExecutionReport", environ={"COLUMNS": str(columns)})
     assert columns - 12 < max(map(len, result.stdout.splitlines())) <= columns
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import attrs
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.store_sqlite import SqliteStore, store_path
 from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session import StoredMessage
+from tests.adapters.cli.runner import invoke
 from tests.adapters.store_sqlite.stores import OWNER, execute
 from tests.helpers import KEY_ID, START
 
@@ -35,8 +35,8 @@ def fill(store: SqliteStore) -> None:
     store.commit()
 
 
-def show_store(location: Path | str, *options: str) -> Result:
-    result = CliRunner().invoke(commands, ["store", *options, str(location)])
+def show_store(location: Path | str, *options: object, status: int = 0) -> Result:
+    result = invoke("store", *options, location, status=status)
     assert SECRET.decode() not in result.output
     return result
 
@@ -44,7 +44,7 @@ def show_store(location: Path | str, *options: str) -> Result:
 def test_a_new_store_is_shown(path: Path) -> None:
     SqliteStore(path, owner=OWNER).close()
     result = show_store(path)
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stderr == ""
     assert result.stdout.splitlines() == [
         f"KalshiRT as {KEY_ID} (demo, prediction)",
         "  next number to send         1",
@@ -61,10 +61,8 @@ def test_stores_at_a_url_are_shown(path: Path) -> None:
         store.reset()
         generation = store.generation
     result = show_store(f"sqlite://{path.parent}", "--json")
-    assert (result.exit_code, result.stderr) == (0, "")
     assert json.loads(result.stdout)[path.name]["generation"] == generation
-    result = show_store("other://user:secret@host")
-    assert result.exit_code == 1
+    result = show_store("other://user:secret@host", status=1)
     assert "no store for URLs that begin with other://" in result.stderr
     assert "secret" not in result.stderr
 
@@ -152,8 +150,8 @@ def test_an_unanswered_reset_and_one_message_are_shown(path: Path) -> None:
 
 def test_a_folder_without_stores_is_an_error(tmp_path: Path) -> None:
     for arguments in ((), ("--json",)):
-        result = show_store(tmp_path, *arguments)
-        assert (result.exit_code, result.stdout) == (1, "")
+        result = show_store(tmp_path, *arguments, status=1)
+        assert result.stdout == ""
         assert result.stderr.startswith(f"kalshi-fix: {tmp_path} contains no store")
 
 
@@ -163,7 +161,6 @@ def test_each_store_in_a_folder_is_shown(count: int, tmp_path: Path) -> None:
     for owner in owners:
         SqliteStore(store_path(tmp_path, owner), owner=owner).close()
     shown, as_json = show_store(tmp_path), show_store(tmp_path, "--json")
-    assert (shown.exit_code, as_json.exit_code) == (0, 0)
     found = json.loads(as_json.stdout)
     for owner in owners:
         name = store_path(tmp_path, owner).name
@@ -171,8 +168,8 @@ def test_each_store_in_a_folder_is_shown(count: int, tmp_path: Path) -> None:
         assert found[name] == json.loads(show_store(tmp_path / name, "--json").stdout)
     assert len(found) == count
     (tmp_path / "notes.sqlite3").write_bytes(b"no store")
-    result = show_store(tmp_path)
-    assert (result.exit_code, result.stdout) == (1, shown.stdout)
+    result = show_store(tmp_path, status=1)
+    assert result.stdout == shown.stdout
     assert "notes.sqlite3 is " in result.stderr
 
 
@@ -180,17 +177,14 @@ def test_a_store_is_migrated_to_another_key(path: Path) -> None:
     with SqliteStore(path, owner=OWNER) as store:
         fill(store)
         store.record_rows({"mine": "1"})
-    result = CliRunner().invoke(commands, ["store", "migrate", str(path), "--key-id", "new-key"])
+    result = invoke("store", "migrate", path, "--key-id", "new-key")
     new = attrs.evolve(OWNER, sender_comp_id="new-key")
     target = store_path(path.parent, new)
     assert result.stdout == f"{target} contains 1 user row and 2 open requests, and belongs to {new}\n"
-    assert result.exit_code == 0
     assert "next number to send         1\n" in show_store(target).stdout
-    result = CliRunner().invoke(commands, ["store", "migrate", str(target), "--account", "maker"])
-    assert result.exit_code == 0
-    for wrong, status in (((), 2), (("--key-id", "a", "--account", "b"), 2), (("--key-id", "a"), 1)):
-        result = CliRunner().invoke(commands, ["store", "migrate", str(path), *wrong])
-        assert (result.exit_code, result.stdout) == (status, "")
+    invoke("store", "migrate", target, "--account", "maker")
+    for wrong, status in ((("--key-id", "a", "--account", "b"), 2), (("--key-id", "a"), 1)):
+        assert invoke("store", "migrate", path, *wrong, status=status).stdout == ""
 
 
 # --- user rows
@@ -242,9 +236,7 @@ def test_a_damaged_row_is_reported(path: Path) -> None:
         store.record_rows({"mine": '"0.40"'})
         store.commit()
     execute(path, """UPDATE journal SET value = '"0.41"'""")
-    result = show_store(path)
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert "damaged" in result.stderr
+    assert "damaged" in show_store(path, status=1).stderr
 
 
 def test_reading_a_large_store_shows_progress_on_a_terminal(
@@ -268,5 +260,4 @@ def test_an_interrupt_while_a_store_is_read_ends_the_command(
     SqliteStore(path, owner=OWNER).close()
     monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.summary._INSTRUCTIONS_PER_CALL", 1)
     monkeypatch.setattr("kalshi_fix_adapters.cli.store.StatusLine.is_due", interrupt)
-    result = show_store(path)
-    assert (result.exit_code, result.output) == (130, "")
+    assert show_store(path, status=130).output == ""

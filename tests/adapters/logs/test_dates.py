@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
 from codegen.export.reference import examples
 from codegen.read.resolve import load_dialect
-from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.logs import map_log, read_events, read_log
 from kalshi_fix_adapters.logs.dates import AsOf
 from kalshi_fix_adapters.logs.recording import MAGIC, Kind, pack
@@ -23,6 +22,7 @@ from kalshi_fix_sansio.dialect.layout import BlockLayout, GroupMember, Presence,
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.messages import CODEC, codec_as_of
+from tests.adapters.cli.runner import invoke
 from tests.helpers import tag_of
 
 SPEC = Path(__file__).parents[3] / "spec" / "kalshi"
@@ -54,12 +54,11 @@ def at(day: str) -> str:
     return f"{day.replace('-', '')}-12:00:00.000"
 
 
-def run_decode(log: bytes, *options: str) -> Result:
-    return CliRunner().invoke(commands, ["decode", *options], input=log)
+run_decode = partial(invoke, "decode", status=None)
 
 
 def problems(body: str, time: str, *options: str) -> list[str]:
-    result = run_decode(frame(body, time) + b"\n", *options)
+    result = run_decode(*options, log=frame(body, time) + b"\n")
     assert not result.exception or isinstance(result.exception, SystemExit)
     return [line.partition(": ")[2] for line in result.output.splitlines() if line.startswith("  ! ")]
 
@@ -141,7 +140,7 @@ def test_an_option_sets_the_date_of_the_dialect(body: str, day: str, as_of: str,
     # The result is the same in every form of output.
     log = frame(body, at(day)) + b"\n"
     for form in ("--json", "--summary", "--full"):
-        assert run_decode(log, form, "--as-of", as_of).exit_code == bool(expected)
+        run_decode(form, "--as-of", as_of, log=log, status=1 if expected else 0)
 
 
 def test_messages_with_dates_in_any_order_are_checked_one_by_one() -> None:
@@ -149,23 +148,22 @@ def test_messages_with_dates_in_any_order_are_checked_one_by_one() -> None:
     frames = [frame(body, at(day)) for day in days for body in (SNAPSHOT, CANCEL)]
     frames.insert(5, frames[5][:-4] + b"999\x01")  # damaged: CheckSum
     log = b"\n".join(frames) + b"\n"
-    alone = [problem for item in frames for problem in run_decode(item + b"\n").output.split("  ! ")[1:]]
-    result = run_decode(log)
+    alone = [problem for item in frames for problem in run_decode(log=item + b"\n").output.split("  ! ")[1:]]
+    result = run_decode(log=log)
     found = [line for line in result.output.splitlines() if line.startswith("  ! ")]
     assert [item.partition(": ")[2] for item in found] == [
         line.strip().partition(": ")[2] for item in alone for line in item.splitlines()[:1]
     ]
     assert len(found) > len(days)
     # The same in several processes, and with another date.
-    assert run_decode(log, "--processes", "2").output == result.output
-    latest = run_decode(log, "--processes", "2", "--as-of", "latest").output
-    assert latest == run_decode(log, "--as-of", "latest").output != result.output
+    assert run_decode("--processes", 2, log=log).output == result.output
+    latest = run_decode("--processes", 2, "--as-of", "latest", log=log).output
+    assert latest == run_decode("--as-of", "latest", log=log).output != result.output
 
 
 @pytest.mark.parametrize("text", ["june", "2026-06", "2026-02-30", ""])
 def test_an_invalid_date_is_refused(text: str) -> None:
-    result = run_decode(frame(SNAPSHOT, at("2026-06-15")), "--as-of", text)
-    assert result.exit_code == 2
+    result = run_decode("--as-of", text, log=frame(SNAPSHOT, at("2026-06-15")), status=2)
     assert "is neither a date such as 2026-06-30 nor 'latest'" in result.output
 
 
@@ -196,8 +194,8 @@ def test_a_field_that_only_an_older_dialect_has_is_kept_and_shown() -> None:
         (entry,) = read_log(io.BytesIO(log))
         assert entry.message is not None, number
         assert entry.message.get_unknown(38) == b"10"
-    assert "OrderQty=10" in run_decode(log).output
-    assert '"OrderQty": "10"' in run_decode(log, "--json").output
+    assert "OrderQty=10" in run_decode(log=log).output
+    assert '"OrderQty": "10"' in run_decode("--json", log=log).output
     (entry,) = read_log(io.BytesIO(frame(OLD_LOGON, at("2025-06-11")) + b"\n"))
     assert (entry.problems, entry.message.skip_pending_exec_reports) == ((), True)  # type: ignore[union-attr]
 
@@ -207,7 +205,7 @@ def test_trace_uses_the_dialect_of_the_date(tmp_path: Path, options: tuple[str, 
     log = tmp_path / "orders.log"
     log.write_bytes(frame(CANCEL, at("2025-06-11")))
     for form in ((), ("--full",)):
-        assert CliRunner().invoke(commands, ["trace", "a2", str(log), *form, *options]).exit_code == status
+        invoke("trace", "a2", log, *form, *options, status=status)
 
 
 @pytest.mark.parametrize("recorded", [False, True])
@@ -224,9 +222,7 @@ def test_replay_uses_the_dialect_of_the_date(tmp_path: Path, recorded: bool) -> 
         received = [item for item in found if isinstance(item, MessageReceived)]
         assert len(received) == 2
         assert not any(item.message.problems for item in received)
-    result = CliRunner().invoke(commands, ["replay", str(path), "--as-of", "2026-06-15"])
-    assert result.exit_code == 0, result.output
-    assert MARKET in result.output
+    assert MARKET in invoke("replay", path, "--as-of", "2026-06-15").output
 
 
 # --- logs of the examples in each older dialect
@@ -282,7 +278,6 @@ def test_a_log_of_the_examples_in_an_older_dialect_has_no_problem(
     frames = [example_on(wire.wire, day) for wire in wires]
     existing = [frame for frame in frames if frame is not None]
     assert len(existing) > 30
-    result = run_decode(b"\n".join(existing) + b"\n")
-    assert result.exit_code == 0, [line for line in result.output.splitlines() if line.startswith("  ! ")]
+    result = run_decode(log=b"\n".join(existing) + b"\n", status=0)
     assert len(result.output.splitlines()) == len(existing)
     assert [problems_of(item) for item in read_log(io.BytesIO(b"\n".join(existing)))] == [""] * len(existing)

@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.engine.quiet import read_shapes
 from kalshi_fix_adapters.logs import Kind, Recorder, Recording, read_events, replay, to_parquet
 from kalshi_fix_adapters.logs.recording import MAGIC, pack
@@ -35,6 +33,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived, MessagesLost, RejectReceived, SessionEnded
 from kalshi_fix_sansio.trading import BookState, Cash, DropCopy, OrderBooks, Orders, Positions
+from tests.adapters.cli.runner import invoke
 from tests.helpers import of_type
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -327,12 +326,11 @@ def test_damage_makes_books_stale_and_is_reported_by_the_command(rest: bytes, tm
     assert books[MARKET].state is BookState.STALE
     assert recording.damaged == [range(len(whole), len(whole) + len(damaged))]
     reported = f"kalshi-fix: {path} is damaged (bytes {len(whole):,} to {len(whole) + len(damaged):,}"
-    assert run(path).stderr.startswith(f"{reported}, {len(damaged)} bytes in total)")
+    assert invoke("replay", path).stderr.startswith(f"{reported}, {len(damaged)} bytes in total)")
     path.write_bytes(whole + damaged + pack_frames(DATA) + damaged + rest + damaged[1:5])
-    result = run(path)
+    result = invoke("replay", path)
     assert f"{reported} and 1 more, {2 * len(damaged)} bytes in total)" in result.stderr
     assert f"{path} ends in an incomplete record of 4 bytes" in result.stderr
-    assert result.exit_code == 0
 
 
 def test_a_sent_record_that_is_not_a_message_is_skipped(tmp_path: Path) -> None:
@@ -344,21 +342,17 @@ def test_a_sent_record_that_is_not_a_message_is_skipped(tmp_path: Path) -> None:
 # --- the command
 
 
-def run(*args: object) -> Any:
-    return CliRunner().invoke(commands, ["replay", *map(str, args)])
-
-
 def test_the_command_prints_the_state(tmp_path: Path) -> None:
     day = write(tmp_path / "day", TRADING, TRADING[:2], log=False)
     data = write(tmp_path / "data", DATA, log=False)
-    result = run("--all", day, data)
-    assert (result.exit_code, result.stderr) == (0, "")
+    result = invoke("replay", "--all", day, data)
+    assert result.stderr == ""
     shown = result.stdout
     assert f"books: 1\n  {MARKET} LIVE bid 0.5 x 10 offer -\n" in shown
     assert "orders: 3, of which 3 shown\n  a DONE BUY 10/10 " in shown
     assert f"positions\n  {MARKET} 10 realized" in shown
     assert "uncertain: 2\n  " in shown
-    assert "of which 2 shown" in run(day).stdout
+    assert "of which 2 shown" in invoke("replay", day).stdout
 
 
 @pytest.mark.parametrize("log", [True, False])
@@ -368,19 +362,15 @@ def test_the_shapes_of_a_log_are_learned(tmp_path: Path, log: bool) -> None:
     frames = numbered_frames("KalshiNR", [("received", logon()), *sent, *reports])
     path, out = write(tmp_path / "day", frames, log=log), tmp_path / "shapes"
 
-    def learn(*args: str) -> Any:
-        return CliRunner().invoke(commands, ["shapes", *args, "--out", str(out), str(path)])
-
-    result = learn("--session", "KalshiNR")
-    assert (result.exit_code, result.output) == (0, f"1 shape written to {out}\n")
+    result = invoke("shapes", "--session", "KalshiNR", "--out", out, path)
+    assert result.output == f"1 shape written to {out}\n"
     (shape,) = read_shapes(out)
     tags = [field.partition(b"=")[0] for field in shape.split(b"\x01")]
     last = frame("received", 1, report("a", 1), "KalshiNR")
     assert tags == [field.partition(b"=")[0] for field in last.split(b"\x01")]
     assert b"o-a" not in shape
     out.unlink()
-    nothing = learn("--session", "KalshiMD")
-    assert nothing.exit_code == 3
+    nothing = invoke("shapes", "--session", "KalshiMD", "--out", out, path, status=3)
     assert "no shape occurred often enough to be learned" in nothing.stderr
     assert not out.exists()
 

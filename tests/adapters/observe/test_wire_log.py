@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalshi_fix_adapters.cli.logs.decode import decode
 from kalshi_fix_adapters.logs.reader import LogReader
 from kalshi_fix_adapters.observe import log_file
 from kalshi_fix_adapters.observe.observer import Direction
@@ -25,6 +23,7 @@ from kalshi_fix_adapters.observe.wire_log import WireLog, close_shared, open_sha
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.framing import encode_frame, is_frame
+from tests.adapters.cli.runner import invoke
 from tests.helpers import raw
 
 NOW = Instant(100.0, datetime(2026, 11, 21, 12, 0, 0, 7, UTC))
@@ -208,9 +207,7 @@ def test_the_command_reads_the_wire_log(path: Path) -> None:
         connection = log.connect("x", NOW)
         connection.wire("sent", LOGON, NOW)
         connection.wire("received", reject, NOW)
-    done = CliRunner().invoke(decode, ["--json", str(path)])
-    logon, rejected = map(json.loads, done.stdout.splitlines())
-    assert done.exit_code == 0, done.output
+    logon, rejected = map(json.loads, invoke("decode", "--json", path).stdout.splitlines())
     assert logon["fields"]["RawData"] == "<hidden>"
     assert rejected["fields"]["Text"] == "a|b\n§"
     assert logon["problems"] == rejected["problems"] == []

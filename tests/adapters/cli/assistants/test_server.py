@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from mcp import Client, StdioServerParameters, stdio_client
 
 from kalshi_fix_adapters.cli.assistants.server import make_server
-from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.cli.kit.tools import MAX_FILES, MAX_NOTES, MAX_OUTPUT, Workspace
 from kalshi_fix_venue.control import ControlServer
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.cli.assistants.conftest import Call
 from tests.adapters.cli.order_logs import ORDERS
+from tests.adapters.cli.runner import invoke
 
 READING_TOOLS = {"decode", "trace", "replay", "store", "spec"}
 LOG: dict[str, Any] = {"files": ["orders.log"]}
@@ -264,8 +263,7 @@ def test_do_operates_a_running_venue(call: Call, tmp_path: Path, monkeypatch: py
 
 def test_the_input_log_of_a_venue_is_replayed(call: Call, planted: Path) -> None:
     path = planted / "venue.input_log"
-    options = ["--for", "20s", "--input-log", str(path)]
-    assert CliRunner().invoke(commands, ["venue", "simulate", *options]).exit_code == 0
+    invoke("venue", "simulate", "--for", "20s", "--input-log", path)
     result = call("venue_replay", file=path.name)
     assert not result.is_error
     assert "were reproduced" in result.text

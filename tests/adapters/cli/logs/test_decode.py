@@ -1,16 +1,15 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fuzz.wire import LOG, logged
-from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.cli.logs.explain import explain
 from kalshi_fix_adapters.cli.logs.render import json_fields, lines
 from kalshi_fix_adapters.cli.logs.units import Units
@@ -21,6 +20,7 @@ from kalshi_fix_sansio.dialect.layout import BlockLayout, FieldMember
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.validation import validate
 from tests.adapters.cli.every_message import KEY, SYMBOL, conversation
+from tests.adapters.cli.runner import invoke
 from tests.helpers import tag_of
 
 HOSTILE = (
@@ -59,12 +59,11 @@ def message(body: bytes = BODY, head: bytes = HEAD) -> bytes:
     return encode_frame("FIXT.1.1", (head + body).replace(b"|", b"\x01")).replace(b"\x01", b"|")
 
 
-def run(*args: str, log: bytes = b"") -> Result:
-    return CliRunner().invoke(commands, ["decode", *args], input=log)
+run = partial(invoke, "decode")
 
 
 def objects(log: bytes) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in run("--json", log=log).stdout.splitlines()]
+    return [json.loads(line) for line in run("--json", log=log, status=None).stdout.splitlines()]
 
 
 def problems(log: bytes) -> list[str]:
@@ -85,8 +84,8 @@ def test_the_log_with_every_message_is_up_to_date_and_valid() -> None:
 
 
 def test_every_message_is_decoded_without_problems() -> None:
-    result = run("--full", str(LOG))
-    assert (result.exit_code, result.stderr) == (0, "")
+    result = run("--full", LOG)
+    assert result.stderr == ""
     for layout in DIALECT.messages.values():
         assert f"{layout.name} (35={layout.msg_type})" in result.stdout
     assert "!" not in result.stdout
@@ -141,11 +140,9 @@ def test_nested_groups_are_arrays_of_objects() -> None:
 
 
 def test_a_message_is_shown_with_names_and_units() -> None:
-    lines = [
-        line.rstrip() for line in run("--full", log=b"12:00 sent " + message() + b"\n").stdout.splitlines()
-    ]
-    assert lines[0] == "line 1: NewOrderSingle (35=D), sent"
-    words = [" ".join(line.split()) for line in lines]
+    shown = run("--full", log=b"12:00 sent " + message() + b"\n").stdout
+    words = [" ".join(line.split()) for line in shown.splitlines()]
+    assert words[0] == "line 1: NewOrderSingle (35=D), sent"
     assert "OrderQty (38) 10 contracts" in words
     assert "Side (54) 1 (BUY)" in words
     assert "Price (44) 0.75" in words
@@ -163,7 +160,7 @@ def test_a_logon_determines_the_unit_of_prices() -> None:
 
 
 def test_groups_are_indented() -> None:
-    lines = run("--full", str(LOG)).stdout.splitlines()
+    lines = run("--full", LOG).stdout.splitlines()
     at = next(i for i, line in enumerate(lines) if "NoMarketSettlementPartyIDs" in line)
     party, inner = lines[at + 1], next(line for line in lines[at:] if "CollateralAmountChange " in line)
     assert party == "    entry 1"
@@ -181,26 +178,26 @@ def test_no_secret_field_of_a_logon_is_shown(full: bool) -> None:
         for field in secrets
     )
     log = message(body.encode(), HEAD.replace(b"35=D", b"35=A"))
-    output = run("--full" if full else "--json", "-", log=log).stdout
+    output = run("--full" if full else "--json", "-", log=log, status=1).stdout
     assert "topsecret" not in output
     assert output.count("<hidden>") == len(secrets)
 
 
 def test_secrets_are_not_shown() -> None:
     for form in ([], ["--full"], ["--json"]):
-        output = run(*form, str(LOG)).stdout
+        output = run(*form, LOG).stdout
         assert "bm90IGEg" not in output
         assert output.count("<hidden>") == 1
     damaged = b"8=FIXT.1.1|35=A|96=topsecret|96=topsecret|554=hunter2|554=hunter2|10=1|"
     for form in ([], ["--full"], ["--json"]):
-        output = run(*form, log=damaged).stdout
+        output = run(*form, log=damaged, status=1).stdout
         assert "topsecret" not in output
         assert "hunter2" not in output
 
 
 def test_control_characters_cannot_reach_the_terminal() -> None:
     evil = message(BODY + b"30001=\x1b[2J\x07|")
-    output = run(log=evil).stdout
+    output = run(log=evil, status=1).stdout
     assert "\x1b" not in output
     assert "\\x1b[2J\\x07" in output
 
@@ -210,7 +207,7 @@ def test_control_characters_cannot_reach_the_terminal() -> None:
 
 def test_a_valid_message_has_no_problems() -> None:
     assert problems(message()) == []
-    assert run(log=message()).exit_code == 0
+    run(log=message())
 
 
 def test_a_wrong_body_length_and_check_sum_are_reported_with_the_expected_values() -> None:
@@ -242,13 +239,11 @@ def test_a_known_text_is_explained_in_the_messages_that_can_contain_it() -> None
     other = next(item for item in DIALECT.messages if (item, text) not in TEXTS)
     for kind, shown in ((msg_type, f" {text} ({output.meaning})"), (other, f" {text}"), ("ZZ", f" {text}")):
         head = HEAD.replace(b"35=D", f"35={kind}".encode())
-        lines = run("--full", log=message(b"58=" + text.encode() + b"|", head)).stdout.splitlines()
+        lines = run("--full", log=message(b"58=" + text.encode() + b"|", head), status=1).stdout.splitlines()
         assert next(line for line in lines if "Text (58)" in line or "tag 58" in line).endswith(shown)
         assert objects(message(b"58=" + text.encode() + b"|", head))[0]["fields"]["Text"] == text
-    unknown = run(
-        "--full", log=message(b"58=SOMETHING_ELSE|", HEAD.replace(b"35=D", f"35={msg_type}".encode()))
-    )
-    assert "SOMETHING_ELSE\n" in unknown.stdout
+    unknown = message(b"58=SOMETHING_ELSE|", HEAD.replace(b"35=D", f"35={msg_type}".encode()))
+    assert "SOMETHING_ELSE\n" in run("--full", log=unknown, status=1).stdout
 
 
 def test_missing_fields_are_named() -> None:
@@ -282,7 +277,7 @@ def test_messages_after_a_bad_one_are_decoded() -> None:
     log = b"8=FIXT.1.1|35=D|junk|=|44=x|\n\n" + message() + b"8=FIXT.1.1|9=5|35=??|10=000|" + message()
     assert [found["msg_type"] for found in objects(log)] == ["D", "D", "??", "D"]
     assert [bool(found["problems"]) for found in objects(log)] == [True, False, True, False]
-    assert run(log=log).exit_code == 1
+    run(log=log, status=1)
 
 
 def test_an_unknown_message_type_has_no_name() -> None:
@@ -320,4 +315,4 @@ def test_junk_in_a_message_does_not_stop_the_reader(junk: bytes) -> None:
 def test_standard_input_is_the_default(tmp_path: Path) -> None:
     path = tmp_path / "fix.log"
     path.write_bytes(message())
-    assert run(str(path)).stdout == run(log=message()).stdout == run("-", log=message()).stdout
+    assert run(path).stdout == run(log=message()).stdout == run("-", log=message()).stdout

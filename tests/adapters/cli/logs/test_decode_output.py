@@ -9,14 +9,13 @@ import re
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
 from fuzz.targets.log_reader import CarefulDecoder
 from fuzz.wire import LOG
-from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.cli.kit.terminal import Screen
 from kalshi_fix_adapters.cli.logs import files, templates
 from kalshi_fix_adapters.cli.logs.decoding import Decoder, Form, OutputOptions
@@ -25,6 +24,7 @@ from kalshi_fix_adapters.logs.fields import SEPARATORS
 from kalshi_fix_adapters.logs.reader import LogReader
 from tests.adapters.cli.every_message import SYMBOL
 from tests.adapters.cli.order_logs import line, wire
+from tests.adapters.cli.runner import invoke
 from tests.adapters.logs.test_past_sessions import DATA, TRADING, write
 
 ORDER = f"11=a1|38=10|40=2|44=0.75|54=1|55={SYMBOL}|"
@@ -32,10 +32,7 @@ REPORT = f"37=o|11=a1|17=1;1|150=0|39=0|54=1|55={SYMBOL}|38=10.00|151=10.00|14=0
 REPORT += "60=20260817-16:00:00.000|"
 
 
-def run(*args: str, log: bytes = b"") -> Result:
-    return CliRunner().invoke(commands, ["decode", *args], input=log)
-
-
+run = partial(invoke, "decode")
 DAY = (
     line("16:00:00.000001", "D", ORDER, sent=True)
     + line("16:00:00.004001", "8", REPORT)
@@ -45,7 +42,10 @@ DAY = (
 
 
 def assert_types(msg_types: str, *args: str, log: bytes = DAY) -> None:
-    shown = [json.loads(text)["msg_type"] for text in run("--json", *args, log=log).stdout.splitlines()]
+    shown = [
+        json.loads(text)["msg_type"]
+        for text in run("--json", *args, log=log, status=0 if msg_types else 3).stdout.splitlines()
+    ]
     assert "".join(shown) == msg_types
 
 
@@ -75,8 +75,7 @@ def test_a_log_without_times_is_shown() -> None:
 
 
 def test_problems_are_shown_below_the_line() -> None:
-    result = run(log=b"\n" + wire("D", ORDER.replace("54=1|", ""), sent=True))
-    assert result.exit_code == 1
+    result = run(log=b"\n" + wire("D", ORDER.replace("54=1|", ""), sent=True), status=1)
     assert result.stdout.splitlines()[1] == "  ! line 2: Side (54) is missing"
 
 
@@ -156,26 +155,18 @@ def test_filters_select_messages(args: list[str], expected: str) -> None:
     ],
 )
 def test_several_stars_match_any_text_between_the_other_parts(glob: str, text: str, *, matches: bool) -> None:
-    result = run("--tag", f"58={glob}", log=wire("5", f"58={text}|"))
-    assert (result.exit_code, bool(result.stdout)) == ((0, True) if matches else (3, False))
+    result = run("--tag", f"58={glob}", log=wire("5", f"58={text}|"), status=0 if matches else 3)
+    assert bool(result.stdout) is matches
 
 
 def test_excluded_messages_are_not_counted() -> None:
     wrong = wire("D", ORDER.replace("54=1|", ""), sent=True)
-    assert run(log=wrong + DAY).exit_code == 1
-    assert run("--type", "8", log=wrong + DAY).exit_code == 0
-    result = run("--type", "Z", log=DAY)
-    assert (result.exit_code, result.stdout) == (3, "")
-    assert "no matching FIX message (8=FIXT.1.1) found" in result.stderr
+    run(log=wrong + DAY, status=1)
+    run("--type", "8", log=wrong + DAY)
 
 
-@pytest.mark.parametrize(
-    "args", [["--type", "NoSuch"], ["--tag", "NoSuch=1"], ["--since", "noon"], ["--since", "14:30+01:00"]]
-)
-def test_an_invalid_filter_is_an_error(args: list[str]) -> None:
-    result = run(*args, log=DAY)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert args[1].partition("=")[0] in result.stderr
+def test_a_time_of_day_with_an_offset_is_refused() -> None:
+    assert "'14:30+01:00' is not a time" in run("--since", "14:30+01:00", log=DAY, status=2).stderr
 
 
 # --- sources
@@ -185,7 +176,7 @@ def test_several_files_are_distinguished(tmp_path: Path) -> None:
     first, second = tmp_path / "one.log", tmp_path / "two.log.gz"
     first.write_bytes(DAY)
     second.write_bytes(gzip.compress(DAY))
-    shown = run(str(first), str(second)).stdout.splitlines()
+    shown = run(first, second).stdout.splitlines()
     assert shown[0] == f"==> {first} <=="
     assert shown[5] == f"==> {second} <=="
     assert shown[1:5] == shown[6:]
@@ -195,8 +186,7 @@ def test_several_files_are_distinguished(tmp_path: Path) -> None:
 def test_a_truncated_compressed_file_is_shown_up_to_its_end(tmp_path: Path) -> None:
     path = tmp_path / "torn.log.gz"
     path.write_bytes(gzip.compress(DAY * 2_000)[:-20])
-    result = run(str(path))
-    assert result.exit_code == 2
+    result = run(path, status=2)
     assert len(result.stdout.splitlines()) > 1_000
     assert f"{path} cannot be read: " in result.stderr
 
@@ -230,11 +220,7 @@ def test_the_fast_renderer_of_times_agrees_with_the_full_one() -> None:
 def test_a_log_of_another_fix_version_is_reported() -> None:
     other = b"8=FIX.4.4|9=5|35=0|10=163|\n"
     result = run(log=DAY + other * 2)
-    assert result.exit_code == 0
     assert "2 messages use FIX.4.4 instead of Kalshi's FIXT.1.1" in result.stderr
-    alone = run(log=other)
-    assert alone.exit_code == 3
-    assert "1 message uses FIX.4.4" in alone.stderr
     versions = files.OtherVersionCounter()
     list(versions.watch(bytes([byte]) for byte in other * 2))
     assert len(list(versions.sentences())) == 1
@@ -273,12 +259,10 @@ def test_a_file_is_followed_across_rotation(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "args",
-    [["-f", "a", "b"], ["-f", "--processes", "2", "a"], ["-f", "a.gz"], ["--full", "--processes", "2"]],
+    "args", [["-f", "--processes", "2", "a"], ["-f", "a.gz"], ["--full", "--processes", "2"]]
 )
 def test_incompatible_options_are_refused(args: list[str]) -> None:
-    result = run(*args)
-    assert result.exit_code == 2
+    result = run(*args, status=2)
     assert result.stderr.startswith("kalshi-fix: --f")
     assert result.stderr.endswith("; see kalshi-fix decode --help\n")
 
@@ -288,15 +272,14 @@ def test_several_processes_produce_the_same_output(tmp_path: Path) -> None:
     path.write_bytes(DAY * 50)
     command = [sys.executable, "-m", "kalshi_fix_adapters.cli", "decode", "--processes", "2", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr, done.stdout) == (0, "", run(str(path)).stdout)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", run(path).stdout)
 
 
 # --- the summary
 
 
 def summary(log: bytes, *args: str) -> str:
-    result = run("--summary", *args, log=log)
-    return re.sub(r" +", " ", result.stdout)
+    return re.sub(r" +", " ", run("--summary", *args, log=log, status=None).stdout)
 
 
 def test_a_summary_counts_messages_and_measures_response_times() -> None:
@@ -399,13 +382,10 @@ def test_progress_is_shown_on_a_terminal_and_erased(tmp_path: Path, monkeypatch:
 def test_a_recording_is_read_as_the_wire_log_of_its_connections(tmp_path: Path, chunk_size: int) -> None:
     # The second connection ends in the middle of a message.
     connections = TRADING, [(direction, data[:-20]) for direction, data in TRADING[1:2]], DATA
-    recording, log = (
-        re.sub(
-            r"line \d+",
-            "line",
-            run(str(write(tmp_path / name, *connections, log=is_log, chunk_size=chunk_size))).stdout,
-        )
+    paths = [
+        write(tmp_path / name, *connections, log=is_log, chunk_size=chunk_size)
         for name, is_log in (("day.rec", False), ("day.log", True))
-    )
+    ]
+    recording, log = (re.sub(r"line \d+", "line", run(path, status=None).stdout) for path in paths)
     assert recording == log
     assert len(re.findall("^2026-11-21 12:", recording, re.MULTILINE)) >= len(TRADING) + len(DATA)

@@ -11,13 +11,13 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.logs import LoggedMessage, LogReader
 from kalshi_fix_adapters.logs import trace as tracing
 from kalshi_fix_adapters.logs.trace import Trace, trace
 from tests.adapters.cli.order_logs import DETAILS, ORDER_ID, ORDERS, OTHER, line, report
+from tests.adapters.cli.runner import invoke
 from tests.helpers import tag_of
 
 COPY = line("16:00:01.005000", "8", report("a1", "1;1;1", "0"), 2, venue="KalshiDC") + line(
@@ -37,8 +37,8 @@ def lines_of(found: Trace) -> list[tuple[int, int]]:
     return [(step.log, step.logged.line) for step in found.steps]
 
 
-def run(*args: str, log: bytes = b"", **environ: str) -> Result:
-    return CliRunner().invoke(commands, ["trace", *args], input=log, env={"COLUMNS": "60", **environ})
+def run(*args: object, log: bytes = b"", status: int = 0) -> Result:
+    return invoke("trace", *args, log=log, status=status, environ={"COLUMNS": "60"})
 
 
 @pytest.fixture
@@ -230,7 +230,7 @@ def test_the_result_agrees_with_decoding_every_message() -> None:
 def test_the_output_fits_sixty_columns(logs: list[str]) -> None:
     for args in ([], ["--full"]):
         result = run("a2", *args, *logs)
-        assert (result.exit_code, result.stderr) == (0, "")
+        assert result.stderr == ""
         assert max(map(len, result.stdout.splitlines())) <= 60
         assert "\x1b" not in result.stdout
     shown = run("a2", *logs).stdout
@@ -242,48 +242,43 @@ def test_the_output_fits_sixty_columns(logs: list[str]) -> None:
 def test_problems_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "one.log"
     path.write_bytes(ORDERS.replace(b"11=a1|38=10|", b"11=a1|38=1x|", 1))
-    result = run("a1", str(path))
-    assert result.exit_code == 1
+    result = run("a1", path, status=1)
     assert "  ! CheckSum (10) is" in result.stdout
 
 
 def test_an_order_that_is_in_no_log_is_an_error(logs: list[str], tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     for args in ([], ["--html", str(page)]):
-        result = run("gone\x1b", *args, *logs)
-        assert (result.exit_code, result.stdout) == (3, "")
+        result = run("gone\x1b", *args, *logs, status=3)
+        assert result.stdout == ""
         assert result.stderr == ("kalshi-fix: no message has the ClOrdID, OrderID or ExecID 'gone\\x1b'\n")
     assert not page.exists()
-    assert "1 message uses FIX.4.4" in run("gone", "-", log=b"8=FIX.4.4|9=5|35=0|10=000|\n").stderr
+    assert "1 message uses FIX.4.4" in run("gone", "-", log=b"8=FIX.4.4|9=5|35=0|10=000|\n", status=3).stderr
 
 
 def test_standard_input_is_one_log() -> None:
-    assert run("a1", "-", "-").exit_code == 2
+    run("a1", "-", "-", status=2)
 
 
 def test_a_truncated_log_is_reported_and_its_messages_shown(logs: list[str], tmp_path: Path) -> None:
     truncated = tmp_path / "torn.log.gz"
     truncated.write_bytes(gzip.compress(ORDERS + random.Random(1).randbytes(5_000))[:-3_000])
-    result = run("a3", str(truncated), logs[1], str(tmp_path / "missing.log"))
-    assert result.exit_code == 2
+    result = run("a3", truncated, logs[1], tmp_path / "missing.log", status=2)
     assert "ClOrdID  a1, a2, a3\n" in result.stdout
     assert [line.partition(" cannot be read: ")[0] for line in result.stderr.splitlines()] == [
         f"kalshi-fix: {truncated}",
         f"kalshi-fix: {tmp_path / 'missing.log'}",
     ]
-    cut = ORDERS[:-30]
-    assert run("a1", "-", log=cut).exit_code == 1
+    run("a1", "-", log=ORDERS[:-30], status=1)
 
 
 def test_binary_garbage_around_messages_is_ignored(tmp_path: Path) -> None:
     path = tmp_path / "one.log"
     garbage = random.Random(2).randbytes(200_000)
     path.write_bytes(garbage + b"\n" + ORDERS + garbage)
-    result = run("a2", str(path))
-    assert result.exit_code == 0
-    assert "ClOrdID  a1, a2, a3\n" in result.stdout
+    assert "ClOrdID  a1, a2, a3\n" in run("a2", path).stdout
     path.write_bytes(garbage)
-    assert run("a2", str(path)).exit_code == 3
+    run("a2", path, status=3)
 
 
 def test_standard_input_is_read_as_often_as_needed() -> None:
@@ -298,8 +293,8 @@ def test_secrets_are_not_shown_in_either_form(tmp_path: Path) -> None:
     logon = line("16:00:00.000000", "A", "98=0|108=30|141=Y|95=7|96=hunter2|", 1, sent=True)
     order = line("16:00:01.000000", "D", f"11=a1|38=10|40=2|44=0.50|{DETAILS}{SECRETS}|", 7, sent=True)
     path.write_bytes(logon + order)
-    output = run("a1", "--full", str(path)).stdout
-    assert run("a1", "--html", str(page), str(path)).exit_code == 1
+    output = run("a1", "--full", path, status=1).stdout
+    run("a1", "--html", page, path, status=1)
     for text in (output, page.read_text("utf-8")):
         assert "hunter2" not in text
         assert "hidden" in text
@@ -307,8 +302,8 @@ def test_secrets_are_not_shown_in_either_form(tmp_path: Path) -> None:
 
 def test_the_page_is_self_contained(logs: list[str], tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    result = run("a3", "--html", str(page), *logs)
-    assert (result.exit_code, result.stdout) == (0, "")
+    result = run("a3", "--html", page, *logs)
+    assert result.stdout == ""
     assert result.stderr == f"kalshi-fix: {page} contains 8 messages about the order\n"
     text = page.read_text("utf-8")
     assert text.count('<li id="m') == 8
@@ -320,7 +315,7 @@ def test_the_page_is_self_contained(logs: list[str], tmp_path: Path) -> None:
 
 def test_the_page_begins_with_a_diagram_of_you_and_the_venue(logs: list[str], tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    assert run("a3", "--html", str(page), *logs).exit_code == 0
+    run("a3", "--html", page, *logs)
     text = page.read_text("utf-8")
     drawn = ET.fromstring(text[text.index("<svg") : text.index("</svg>") + len("</svg>")])
     assert [item.text for item in drawn.findall("text")] == ["time (UTC)", "you", "venue"]
@@ -342,7 +337,7 @@ def test_text_from_a_log_is_escaped_in_html(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     evil = "<script>&\"'"
     log = line("16:00:01.000000", "D", f"11=a1|58={evil}|30001={evil}|38=10|40=2|44=0.50|55={evil}|", 7)
-    assert run("a1", "--html", str(page), "-", log=log.replace(b"KalshiNR", b"<b>")).exit_code == 1
+    run("a1", "--html", page, "-", log=log.replace(b"KalshiNR", b"<b>"), status=1)
     assert "<script" not in page.read_text("utf-8")
     assert "<b><" not in page.read_text("utf-8")
 
@@ -353,5 +348,5 @@ def test_prices_have_the_unit_that_the_logon_determines(tmp_path: Path) -> None:
     for options, unit in ((None, ""), ("", " cents"), (flag, " dollars")):
         logon = f"98=0|108=30|141=Y|{options}"
         begin = b"" if options is None else line("15:00:00.000000", "A", logon, 1, sent=True)
-        run("a1", "--html", str(page), "-", log=begin + ORDERS)
+        run("a1", "--html", page, "-", log=begin + ORDERS)
         assert f"0.50{unit}\n" in page.read_text("utf-8")

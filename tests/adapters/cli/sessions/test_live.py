@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.cli.sessions.orders import OpenOrders
 from kalshi_fix_adapters.cli.sessions.watch import Books
 from kalshi_fix_adapters.errors import NotConnectedError
@@ -19,6 +17,7 @@ from kalshi_fix_sansio.events import LoggedOn
 from kalshi_fix_venue.operations import operation
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.cli.pipes import lines_until, started
+from tests.adapters.cli.runner import invoke
 from tests.adapters.cli.terminals import (
     COLOUR,
     ENTER_ALTERNATE_SCREEN,
@@ -46,10 +45,8 @@ def other_trader(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
     return environ_of(sandbox, "them", tmp_path / "theirs")
 
 
-def run(environ: dict[str, str], *arguments: str) -> str:
-    result = CliRunner().invoke(commands, [*arguments, "--yes"], env=environ)
-    assert result.exit_code == 0, result.output
-    return result.stdout
+def run(environ: dict[str, str], *arguments: str) -> None:
+    invoke(*arguments, "--yes", environ=environ)
 
 
 def assert_terminal_is_restored(terminal: Terminal) -> None:

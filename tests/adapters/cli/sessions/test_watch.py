@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from click.testing import CliRunner
-
-from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_venue.operations import operation
 from kalshi_fix_venue.testing import Sandbox
+from tests.adapters.cli.runner import invoke
 
 MARKET = "KXHIGHNY-26DEC31-B50"
 
 
 def test_books_and_open_orders_are_shown_once(sandbox: Sandbox, environ: dict[str, str]) -> None:
     def run(*arguments: str) -> str:
-        result = CliRunner().invoke(commands, arguments, env=environ)
-        assert result.exit_code == 0, result.output
+        result = invoke(*arguments, environ=environ)
         assert all(len(line) <= 60 for line in result.stdout.splitlines())
         return result.stdout
 
@@ -29,8 +26,7 @@ def test_books_and_open_orders_are_shown_once(sandbox: Sandbox, environ: dict[st
     assert "0 open" in shown
     assert "does this ExecID belong to this account?" in " ".join(shown.split())
     sandbox.server.perform(operation("refuse-drop-copy", {"reason": "begin-too-small"}))
-    refused = CliRunner().invoke(commands, ["orders", "--once"], env=environ)
-    assert refused.exit_code == 1
+    refused = invoke("orders", "--once", environ=environ, status=1)
     assert "  BEGIN_TOO_SMALL; see kalshi-fix spec BEGIN_TOO_SMALL\n" in refused.stdout
-    assert CliRunner().invoke(commands, ["spec", "BEGIN_TOO_SMALL"]).exit_code == 0
+    invoke("spec", "BEGIN_TOO_SMALL")
     assert "set --since to an ExecID" in refused.stdout

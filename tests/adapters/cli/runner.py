@@ -1,0 +1,21 @@
+"""The command in this process, with its output in place of a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from click.testing import CliRunner, Result
+
+from kalshi_fix_adapters.cli.commands import commands
+
+
+def invoke(
+    *arguments: object,
+    status: int | None = 0,
+    log: bytes | str = b"",
+    environ: Mapping[str, str | None] | None = None,
+) -> Result:
+    """Run the command, with `log` as its standard input, and check its exit status (any if it is None)."""
+    result = CliRunner().invoke(commands, [*map(str, arguments)], input=log, env=environ)
+    assert status in (None, result.exit_code), result.output
+    return result
