@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import wraps
+from collections.abc import Iterator
 from importlib.metadata import entry_points, version
 from typing import Any
 
@@ -23,17 +22,25 @@ _INSTRUCTIONS = (
 
 
 class _Server(MCPServer):
-    """A server that also returns a typed error if the arguments do not match a tool's schema."""
+    """A server that returns typed errors, also for arguments that do not match the schema of a tool."""
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as error:
-            if not isinstance(error.__cause__, ValidationError):
+            failure = error.__cause__
+            if isinstance(failure, ValidationError):
+                problems = failure.errors(include_url=False, include_context=False, include_input=False)
+                texts = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in problems]
+                failure = ToolFailure(ErrorType.INVALID_ARGUMENT, "; ".join(texts))
+            if not isinstance(failure, ToolFailure):
                 raise
-            problems = error.__cause__.errors(include_url=False, include_context=False, include_input=False)
-        texts = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in problems]
-        return _error(ToolFailure(ErrorType.INVALID_ARGUMENT, "; ".join(texts)))
+        kind = failure.kind.value
+        return CallToolResult(
+            content=[TextContent(type="text", text=f"{kind}: {failure.text}")],
+            structured_content={"error": kind, "message": failure.text},
+            is_error=True,
+        )
 
 
 def make_server(workspace: Workspace) -> MCPServer:
@@ -46,7 +53,7 @@ def make_server(workspace: Workspace) -> MCPServer:
     )
     for tool in _tools(workspace):
         server.add_tool(
-            _typed_errors(tool.function),
+            tool.function,
             annotations=ToolAnnotations(read_only_hint=tool.read_only, open_world_hint=False),
             structured_output=False,
         )
@@ -61,25 +68,3 @@ def _tools(workspace: Workspace) -> Iterator[Tool]:
     yield from reading_tools(workspace)
     for entry_point in entry_points(group="kalshi_fix.tools"):
         yield from entry_point.load()(workspace)
-
-
-def _typed_errors(function: Callable[..., str]) -> Callable[..., Any]:
-    """Return a function that reports a ToolFailure as a typed tool error."""
-
-    @wraps(function)
-    def tool(**arguments: Any) -> str | CallToolResult:
-        try:
-            return function(**arguments)
-        except ToolFailure as failure:
-            return _error(failure)
-
-    return tool
-
-
-def _error(failure: ToolFailure) -> CallToolResult:
-    kind = failure.kind.value
-    return CallToolResult(
-        content=[TextContent(type="text", text=f"{kind}: {failure.text}")],
-        structured_content={"error": kind, "message": failure.text},
-        is_error=True,
-    )

@@ -197,13 +197,15 @@ class Screen:
         width = self.width if self.is_terminal else _columns_from_environment() or DEFAULT_WIDTH
         self.text_width: int = min(width, MAX_TEXT_WIDTH)
         """Number of columns of running text."""
-        self._console = Console(file=self._stream, width=self.width, highlight=False, markup=False)
-        self._styled: bool = self.is_terminal and not self._console.no_color
-        if not self._styled:
-            # NO_COLOR alone would keep bold and other styles.
-            self._console = Console(
-                file=self._stream, width=self.width, highlight=False, markup=False, color_system=None
-            )
+        # With NO_COLOR alone, the console would keep bold and other styles.
+        self._styled: bool = self.is_terminal and not os.environ.get("NO_COLOR")
+        self._console = Console(
+            file=self._stream,
+            width=self.width,
+            highlight=False,
+            markup=False,
+            color_system="auto" if self._styled else None,
+        )
 
     def lines(self, lines: Sequence[Line], *, truncate: bool = False) -> None:
         """Print lines. On a terminal they are folded to its width or, with `truncate`, truncated."""

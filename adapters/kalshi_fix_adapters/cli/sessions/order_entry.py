@@ -37,7 +37,7 @@ SESSION: Final = DIALECT.session_type_for("orders", resend=False).name
 """The session type of orders without resend. The session ends with the command, so messages could not be
 resent later.
 """
-DONE, REFUSED, UNKNOWN = 0, 1, 3
+REFUSED, UNKNOWN = 1, 3
 """Exit statuses; 2 is for usage errors."""
 WIDTH: Final = 60
 """Number of columns of the output."""

@@ -148,14 +148,11 @@ def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, never_res
                 outcome.reason = outcome.reason or f"no answer within {plan.timeout:g} seconds"
             elif settle:
                 _listen(client, outcome, SETTLE_SECONDS, lambda: False)
-    except KeyboardInterrupt:
+    except (KalshiFixError, KeyboardInterrupt) as error:
         if not may_have_been_sent:
             raise
-        outcome.fail("interrupted before the answer")
-    except KalshiFixError as error:
-        if not may_have_been_sent:
-            raise
-        outcome.fail(str(error))
+        interrupted = isinstance(error, KeyboardInterrupt)
+        outcome.fail("interrupted before the answer" if interrupted else str(error))
     # Process messages that the venue sent before it answered the Logout.
     for event in client.events():
         outcome.apply(event)
