@@ -12,32 +12,9 @@ from typing import Any
 import pytest
 
 from kalshi_fix_adapters.blocking import order_entry
-from kalshi_fix_adapters.errors import LogonRefusedError
-from kalshi_fix_adapters.events import ClientEvent, Connecting, Disconnected, Endpoint, GaveUp
-from kalshi_fix_adapters.observe.dispatch import Dispatcher
 from kalshi_fix_adapters.observe.json_log import JsonFormatter
 from kalshi_fix_sansio import LogonFields, NewOrderSingle, Side
-from kalshi_fix_sansio.events import (
-    CloseReason,
-    GarbledReceived,
-    LogoutReceived,
-    MessagesLost,
-    OpenRequest,
-    OrdersUnverified,
-    OutcomesUnknown,
-    RejectReceived,
-    RestingOrder,
-    SessionEnded,
-    Uncertainty,
-)
 from kalshi_fix_venue.testing import MARKETS, Sandbox
-from tests.adapters.observe.test_observer import REJECT
-from tests.helpers import START, Clock, order
-
-ENDED = SessionEnded(CloseReason.CONNECTION_LOST, "the connection ended", clean=False, unsent=2)
-OPEN = OpenRequest("a", "D", 2, START, b"hush", 1)
-RESTING = RestingOrder("o1", None, "KX", "1", None, None)
-REFUSED = LogonRefusedError("no", "ask", retryable=False)
 
 
 @pytest.fixture
@@ -57,54 +34,6 @@ def lines() -> Iterator[io.StringIO]:
 
 def objects(lines: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines.getvalue().splitlines()]
-
-
-@pytest.mark.parametrize(
-    ("event", "fields"),
-    [
-        (Connecting(Endpoint("fix.example", 8228), 2), {"endpoint": "fix.example:8228", "attempt": 2}),
-        (
-            Disconnected(ENDED, 1.5, "soon"),
-            {
-                "reason": "the connection ended",
-                "text": "the connection ended",
-                "clean": False,
-                "unsent": 2,
-                "advice": "",
-                "retry_in": 1.5,
-                "note": "soon",
-            },
-        ),
-        (GaveUp(REFUSED, "the key is wrong"), {"reason": "the key is wrong"}),
-        (LogoutReceived("good\nnight"), {"text": "good\nnight"}),
-        (LogoutReceived(None), {}),
-        (
-            RejectReceived(REJECT, 7, order("a")),
-            {
-                "reject": "BusinessMessageReject",
-                "ref_seq_num": 7,
-                "sent": "NewOrderSingle",
-                "cl_ord_id": "a",
-            },
-        ),
-        (GarbledReceived("no head", b"hush", 4), {"reason": "no head", "size": 4}),
-        (MessagesLost(2, 3), {"begin": 2, "end": 3}),
-        (
-            OutcomesUnknown((OPEN,) * 11, Uncertainty.RESET),
-            {"requests": ["a"] * 10, "why": Uncertainty.RESET.value},
-        ),
-        (OrdersUnverified((RESTING,), complete=True), {"orders": ["o1"], "complete": True}),
-    ],
-    ids=lambda value: type(value).__name__,
-)
-def test_an_event_has_its_fields_in_json(
-    event: ClientEvent, fields: dict[str, Any], lines: io.StringIO
-) -> None:
-    Dispatcher("KalshiNR prediction").event(event, Clock().now)
-    [found] = objects(lines)
-    assert found["fix"] == {"session": "KalshiNR prediction", "event": type(event).__name__, **fields}
-    assert found["message"].startswith("KalshiNR prediction: ")
-    assert "hush" not in json.dumps(found["fix"])
 
 
 def test_a_session_writes_one_object_per_line_without_secrets(lines: io.StringIO) -> None:

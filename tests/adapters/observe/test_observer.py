@@ -429,6 +429,50 @@ def test_each_event_has_its_log_line(
     assert found == ([] if line is None else [f"kalshi_fix_adapters.{line.replace(': ', ': KalshiNR: ', 1)}"])
 
 
+@pytest.mark.parametrize(
+    ("event", "fields"),
+    [
+        (Connecting(ENDPOINT, 2), {"endpoint": "fix.example:8228", "attempt": 2}),
+        (
+            Disconnected(attrs.evolve(ENDED, unsent=2), 1.5, "soon"),
+            {
+                "reason": "the connection ended",
+                "text": ENDED.text,
+                "clean": False,
+                "unsent": 2,
+                "advice": "",
+                "retry_in": 1.5,
+                "note": "soon",
+            },
+        ),
+        (GaveUp(ERROR, "the key is wrong"), {"reason": "the key is wrong"}),
+        (LogoutReceived("good\nnight"), {"text": "good\nnight"}),
+        (LogoutReceived(None), {}),
+        (
+            RejectReceived(REJECT, 7, order("a")),
+            {"reject": "BusinessMessageReject", "ref_seq_num": 7, "sent": "NewOrderSingle", "cl_ord_id": "a"},
+        ),
+        (GarbledReceived("no head", b"hush", 4), {"reason": "no head", "size": 4}),
+        (MessagesLost(2, 3), {"begin": 2, "end": 3}),
+        (
+            OutcomesUnknown((OPEN,) * 11, Uncertainty.RESET),
+            {"requests": ["a"] * 10, "why": Uncertainty.RESET.value},
+        ),
+        (
+            OrdersUnverified((attrs.evolve(RESTING, cl_ord_id=None),), complete=True),
+            {"orders": ["o1"], "complete": True},
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_the_record_of_an_event_has_its_plain_values(
+    event: ClientEvent, fields: dict[str, Any], clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    Dispatcher("KalshiNR").event(event, clock.now)
+    [record] = caplog.records
+    assert record.__dict__["fix"] == {"session": "KalshiNR", "event": type(event).__name__, **fields}
+
+
 def test_states_connections_and_logons_are_logged(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     observers = Dispatcher("KalshiNR")
     observers.event(Connecting(ENDPOINT, 1), clock.now)
