@@ -19,6 +19,7 @@ from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, print_stderr, 
 from kalshi_fix_adapters.cli.logs import filters
 from kalshi_fix_adapters.cli.logs.decode import Output, form_options
 from kalshi_fix_adapters.cli.logs.decoding import Decoder, Form, OutputOptions
+from kalshi_fix_adapters.cli.logs.render import time_text
 from kalshi_fix_adapters.logs.reader import LogReader
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class _Printer:
         else:
             # Formatted as lines of a wire log, which `LogReader` reads. The parts of a large message form one
             # line.
-            origin = b"" if message_id.part > 1 else f"{message.time:%Y-%m-%d %H:%M:%S.%f} received ".encode()
+            origin = b"" if message_id.part > 1 else f"{time_text(message.time)} received ".encode()
             lines = message.data.replace(b"\x018=FIXT", b"\x01\n" + origin + b"8=FIXT")
             end = b"\n" if message_id.part == message_id.parts else b""
             self._output.add(self._decoder.batch(self._reader.feed(origin + lines + end)))
@@ -137,8 +138,9 @@ class _Printer:
         if self._options.form is Form.JSON:
             self._screen.text([json.dumps({"time": message.time.isoformat(), "event": name, "fields": text})])
         else:
-            when = message.time.isoformat(" ", "microseconds")[: len("2026-11-21 12:00:00.123456")]
-            self._screen.lines([(("dim", f"{when} - "), ("bold", name), ("", f" {printable(text)}"))])
+            self._screen.lines(
+                [(("dim", f"{time_text(message.time)} - "), ("bold", name), ("", f" {printable(text)}"))]
+            )
         self._screen.flush()
 
     def finish(self) -> int:

@@ -95,6 +95,16 @@ class _Step(Enum):
     TRUNCATED = auto()
 
 
+def after(line: int, before: bytes, data: bytes) -> tuple[int, bytes]:
+    """Return the line number and the beginning of the line after some bytes of a log, of which at most
+    `MAX_BEFORE` bytes are kept. `line` and `before` are the values before these bytes.
+    """
+    newline = data.rfind(b"\n")
+    if newline >= 0:
+        line, before = line + data.count(b"\n"), b""
+    return line, (before + data[newline + 1 :][:MAX_BEFORE])[:MAX_BEFORE]
+
+
 class LogReader:
     """Extracts messages from a log, which is passed in chunks of any size."""
 

@@ -20,12 +20,12 @@ import attrs
 from kalshi_fix_adapters.logs.entries import Direction, parse_origin
 from kalshi_fix_adapters.logs.fields import SEPARATORS
 from kalshi_fix_adapters.logs.reader import (
-    MAX_BEFORE,
     MAX_MESSAGE,
     MAX_START_SIZE,
     START,
     LoggedMessage,
     LogReader,
+    after,
 )
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.dialect.layout import FieldMember, MessageLayout
@@ -156,7 +156,7 @@ class _Block:
     def messages(self, positions: Iterable[int]) -> Iterator[tuple[int, LoggedMessage]]:
         """Yield the messages that contain one of these positions, each with its own position in the log."""
         done = counted = 0
-        line = self.line
+        line, before = self.line, self.before
         for at in sorted(positions):
             # Skip a position inside the message that was yielded last.
             if at < done:
@@ -166,11 +166,7 @@ class _Block:
             done = len(self.data) if following is None else following.start()
             if begin < 0:
                 continue
-            line_begin = self.data.rfind(b"\n", 0, begin) + 1
-            before = self.data[line_begin : min(begin, line_begin + MAX_BEFORE)]
-            if not line_begin:
-                before = (self.before + before)[:MAX_BEFORE]
-            line += self.data.count(b"\n", counted, begin)
+            line, before = after(line, before, self.data[counted:begin])
             counted = begin
             reader = LogReader(line=line, before=before)
             # The data includes the beginning of the next message, which ends this message.
@@ -206,9 +202,7 @@ def _blocks(number: int, chunks: Iterable[bytes]) -> Iterator[_Block]:
                 continue
         data = waiting[:end]
         yield _Block(data, (number, offset), line, before)
-        newline = data.rfind(b"\n")
-        before = ((before if newline < 0 else b"") + data[newline + 1 :][:MAX_BEFORE])[:MAX_BEFORE]
-        line += data.count(b"\n")
+        line, before = after(line, before, data)
         offset += end
         waiting = waiting[end:]
         searched_to = max(0, searched_to - end)

@@ -14,7 +14,7 @@ from kalshi_fix_adapters.cli.kit.terminal import Line, printable
 from kalshi_fix_adapters.cli.logs.explain import Explanation, explain, header_text, valid_message
 from kalshi_fix_adapters.cli.logs.filters import NO_FILTERS, Filters
 from kalshi_fix_adapters.cli.logs.order_list import OrderFacts, order_facts
-from kalshi_fix_adapters.cli.logs.render import brief, json_fields, lines, name_of, origin_text
+from kalshi_fix_adapters.cli.logs.render import brief, json_fields, lines, name_of, origin_text, time_text
 from kalshi_fix_adapters.cli.logs.summary import MessageFacts
 from kalshi_fix_adapters.cli.logs.templates import Templates
 from kalshi_fix_adapters.cli.logs.units import Units
@@ -28,7 +28,6 @@ PROBLEM = "  ! "
 """Prefix of a line that describes a problem with a message."""
 _ARROWS = {"sent": ">", "received": "<", None: "-"}
 _MSG_SEQ_NUM = 34
-_TIME_SIZE = len("2026-11-21 12:00:00.123456")
 
 
 class Form(Enum):
@@ -136,7 +135,7 @@ class Decoder:
             return "-"
         if self._options.on_terminal:
             return f"{time:%H:%M:%S}.{time.microsecond // 1000:03d}"
-        return time.isoformat(" ", "microseconds")[:_TIME_SIZE]
+        return time_text(time)
 
     def _brief(self, logged: LoggedMessage, message: Message) -> Line:
         time, direction, connection = parse_origin(logged.before)

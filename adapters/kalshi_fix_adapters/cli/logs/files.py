@@ -12,7 +12,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Final, Self
+from typing import IO, Final
 
 from kalshi_fix_adapters.cli.kit.terminal import StatusLine
 from kalshi_fix_adapters.logs.entries import chunks_of
@@ -130,11 +130,12 @@ class OtherVersionCounter:
             yield f"{count:,} {verb} {version} instead of Kalshi's FIXT.1.1, and {be} not shown"
 
 
-class Progress:
+class Progress(StatusLine):
     """Shows the progress of reading a large file on a terminal."""
 
     def __init__(self, name: str, *, shown: bool) -> None:
-        self._shown = shown and StatusLine.is_visible()
+        super().__init__()
+        self._shown = shown and self.is_visible()
         self._name = name
         self._size = 0
         if self._shown and name != STDIN and not name.endswith(".gz"):
@@ -142,13 +143,6 @@ class Progress:
                 self._size = Path(name).stat().st_size
             except OSError:
                 self._shown = False  # the reader of the file reports the error
-        self._line = StatusLine()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._line.clear()
 
     def watch(self, found: Iterator[bytes]) -> Iterator[bytes]:
         """Yield the chunks of a log unchanged, and show the progress."""
@@ -159,10 +153,10 @@ class Progress:
         for chunk in found:
             yield chunk
             done += len(chunk)
-            if self._line.is_due():
+            if self.is_due():
                 self._show_progress(done, done / (time.monotonic() - started))
 
     def _show_progress(self, done: int, speed: float) -> None:
         part = f"{done / self._size:4.0%} of {self._size / _MEGABYTE:,.0f} MB" if self._size else ""
         text = part or f"{done / _MEGABYTE:,.0f} MB"
-        self._line.show(f"{Path(self._name).name[:24]}: {text}, {speed / _MEGABYTE:.0f} MB/s")
+        self.show(f"{Path(self._name).name[:24]}: {text}, {speed / _MEGABYTE:.0f} MB/s")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
@@ -47,11 +48,16 @@ def name_of(explanation: Explanation) -> str:
     return explanation.name or unnamed
 
 
+def time_text(time: datetime) -> str:
+    """Return a date and time in UTC, with microseconds."""
+    return time.isoformat(" ", "microseconds")[: len("2026-11-21 12:00:00.123456")]
+
+
 def origin_text(entry: LogEntry) -> str:
     """Return the time and direction of a message in a log."""
     parts: list[str] = [entry.direction or ""]
     if entry.time is not None:
-        parts.append(f"{entry.time:%Y-%m-%d %H:%M:%S.%f}")
+        parts.append(time_text(entry.time))
     if entry.connection is not None:
         parts.append(f"on connection {entry.connection}")
     return " ".join(filter(None, parts))

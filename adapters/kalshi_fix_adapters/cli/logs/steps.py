@@ -15,7 +15,7 @@ import attrs
 from kalshi_fix_adapters.cli.kit.terminal import Line, StatusLine, counted, plain, printable
 from kalshi_fix_adapters.cli.logs.diagram import STYLE, Arrow, diagram
 from kalshi_fix_adapters.cli.logs.explain import Explanation, explain
-from kalshi_fix_adapters.cli.logs.render import FIRST_FIELDS, brief, lines, name_of
+from kalshi_fix_adapters.cli.logs.render import FIRST_FIELDS, brief, lines, name_of, time_text
 from kalshi_fix_adapters.cli.logs.units import Units
 from kalshi_fix_adapters.logs.dates import AsOf, DatedDecoder
 from kalshi_fix_adapters.logs.trace import Step, Trace
@@ -70,7 +70,7 @@ class OrderHistory:
                 yield "log", f"{printable(self.names[log])}: {counted(count, 'message')}"
         times = [each.time for each in self.steps if each.time is not None]
         if times:
-            yield "from", f"{times[0]:%Y-%m-%d %H:%M:%S.%f} UTC"
+            yield "from", f"{time_text(times[0])} UTC"
             yield "duration", f"{(times[-1] - times[0]).total_seconds():.6f} s"
 
     def rows(self) -> Iterator[_Row]:
@@ -225,7 +225,7 @@ def page(history: OrderHistory) -> str:
 
 
 def _item(row: _Row, units: Units, number: int) -> str:
-    time = "-" if row.step.time is None else f"{row.step.time:%Y-%m-%d %H:%M:%S.%f}"
+    time = "-" if row.step.time is None else time_text(row.step.time)
     gap = f"{row.gap} s" if row.gap else ""
     who = f"{printable(row.step.sender) or '-'} → {printable(row.step.target) or '-'}"
     _, *parts = lines(row.explanation, units)
