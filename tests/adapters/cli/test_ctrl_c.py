@@ -20,6 +20,8 @@ MARKET = "KXHIGHNY-26DEC31-B50"
 FULL = Path("/dev/full")
 """A device on which every write fails."""
 NOT_WRITTEN = "the request was sent, but its outcome cannot be written (No space left on device): "
+STDIN_FILE = "/dev/stdin"
+"""Standard input as a file, which does not end while the pipe is open."""
 LONG_LOG_REPETITIONS = 120
 """Number of repetitions of `LARGE_LOG` that take a few seconds to read."""
 LARGE_LOG = ORDERS * (512 * 1024 // len(ORDERS))
@@ -35,7 +37,10 @@ def drain(process: PipedProcess) -> threading.Thread:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("decode",), ("decode", "--json"), ("decode", "--summary"), ("decode", "--full"), ("trace", "a1", "-")],
+    [
+        *(("decode",), ("decode", "--json"), ("decode", "--summary"), ("decode", "--full")),
+        *(("decode", STDIN_FILE), ("trace", "a1", "-"), ("trace", "a1", STDIN_FILE)),
+    ],
     ids=" ".join,
 )
 def test_ctrl_c_while_a_log_is_read_from_a_pipe(arguments: tuple[str, ...]) -> None:
@@ -44,19 +49,6 @@ def test_ctrl_c_while_a_log_is_read_from_a_pipe(arguments: tuple[str, ...]) -> N
         process.stdin.write(LARGE_LOG)
         process.stdin.flush()
         assert interrupt(process) == (130, b"")
-        reader.join()
-
-
-@pytest.mark.parametrize("arguments", [("decode",), ("trace", "a1")], ids=" ".join)
-def test_ctrl_c_while_a_file_is_read(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    fifo = tmp_path / "long.log"
-    os.mkfifo(fifo)
-    with started(*arguments, str(fifo)) as process:
-        reader = drain(process)
-        with fifo.open("wb") as file:
-            file.write(LARGE_LOG)
-            file.flush()
-            assert interrupt(process) == (130, b"")
         reader.join()
 
 

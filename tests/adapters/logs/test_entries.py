@@ -27,11 +27,6 @@ def only_entry(log: bytes) -> LogEntry:
     return entry
 
 
-def parse_origin(prefix: str) -> tuple[object, ...]:
-    entry = only_entry(prefix.encode() + VALID)
-    return entry.time, entry.direction, entry.connection
-
-
 def test_a_wire_log_has_time_direction_and_connection(tmp_path: Path) -> None:
     path = tmp_path / "wire.log"
     with WireLog(path) as log:
@@ -63,41 +58,43 @@ def test_a_wire_log_has_time_direction_and_connection(tmp_path: Path) -> None:
         ("12026-11-21 12:00:00 ", (None, None, None)),
         ("2026-99-99 12:00:00.123456Z 1 sent     ", (None, "sent", 1)),
         ("resent within ", (None, None, None)),
+        # Only the exact format of this library's wire logs contains a connection.
+        ("2026-11-21 12:00:00.123456Z 1 sent     ", (NOON, "sent", 1)),
+        ("2026-11-21 12:00:00.1234567 1 sent     ", (NOON, "sent", None)),
+        ("2026-11-21 12:00:00,123456Z 1 sent     ", (NOON, "sent", None)),
     ],
 )
 def test_time_and_direction_are_read_from_other_logs(prefix: str, expected: tuple[object, ...]) -> None:
-    assert parse_origin(prefix) == expected
+    entry = only_entry(prefix.encode() + VALID)
+    assert (entry.time, entry.direction, entry.connection) == expected
 
 
-def test_the_format_of_a_wire_log_does_not_apply_to_other_logs() -> None:
-    assert parse_origin("2026-11-21 12:00:00.123456Z 1 sent     ") == (NOON, "sent", 1)
-    assert parse_origin("2026-11-21 12:00:00.1234567 1 sent     ") == (NOON, "sent", None)
-    assert parse_origin("2026-11-21 12:00:00,123456Z 1 sent     ") == (NOON, "sent", None)
+VALID_WITH_HEADER = fields(
+    *("35=0", "49=KalshiNR", "56=me", "34=2", "52=20261121-12:00:00.000", "112=a"),
+)
 
 
-def test_a_valid_message_has_no_problems() -> None:
-    head = ("35=0", "49=KalshiNR", "56=me", "34=2", "52=20261121-12:00:00.000")
-    entry = only_entry(fields(*head, "112=a"))
-    assert isinstance(entry.message, Heartbeat)
-    assert (entry.message.test_req_id, entry.problems) == ("a", ())
+@pytest.mark.parametrize(
+    ("log", "message_class", "tag", "truncated"),
+    [
+        (VALID_WITH_HEADER, Heartbeat, None, False),
+        (fields("35=A", "98=0", "9999=x"), Logon, 9999, False),
+        (b"12:00 " + ORDER + b" rest", None, 10, False),
+        (b"8=FIXT.1.1|35=0|58=" + b"x" * 3_000_000, None, 10, True),
+    ],
+)
+def test_an_entry_has_the_message_and_its_problems(
+    log: bytes, message_class: type | None, tag: int | None, truncated: bool
+) -> None:
+    entry = only_entry(log)
+    assert (entry.line, entry.truncated) == (1, truncated)
+    assert (None if entry.message is None else type(entry.message)) is message_class
+    tags = [problem.tag for problem in entry.problems]
+    assert tag in tags if tag is not None else tags == []
 
 
-def test_an_entry_has_the_problems_of_its_message() -> None:
-    entry = only_entry(fields("35=A", "98=0", "9999=x"))
-    assert isinstance(entry.message, Logon)
-    assert [problem.tag for problem in entry.problems if problem.tag == 9999] == [9999]
-
-
-def test_a_damaged_entry_has_no_message() -> None:
-    entry = only_entry(b"12:00 " + ORDER + b" rest")
-    assert (entry.message, entry.line, entry.truncated) == (None, 1, False)
-    assert "CheckSum (10)" in " ".join(map(str, entry.problems))
-    assert entry.frame == ORDER.replace(b"|", b"\x01")
-
-
-def test_a_message_without_an_end_is_abandoned() -> None:
-    entry = only_entry(b"8=FIXT.1.1|35=0|58=" + b"x" * 3_000_000)
-    assert (entry.truncated, entry.message) == (True, None)
+def test_a_damaged_entry_has_its_frame() -> None:
+    assert only_entry(b"12:00 " + ORDER + b" rest").frame == ORDER.replace(b"|", b"\x01")
 
 
 def test_a_log_without_messages_has_no_entries() -> None:
