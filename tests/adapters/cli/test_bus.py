@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
 
+from kalshi_fix_adapters.bus_nats import Bus
 from kalshi_fix_sansio.trading import OrderBooks
 from tests.adapters.bus.stream import MARKET_DATA, REPORTS, delta, logged_on, report, snapshot
 from tests.adapters.bus_nats.support import Client, connected
@@ -33,23 +34,31 @@ def server() -> Iterator[NatsServer]:
         yield running
 
 
+def on_bus(server: NatsServer, action: Callable[[Any], Awaitable[Any]], **options: str) -> Any:
+    """Call a function with a connection to the server, and return its result."""
+
+    async def main() -> Any:
+        async with connected(server, **options) as bus:  # type: ignore[arg-type]
+            return await action(bus)
+
+    return asyncio.run(main())
+
+
 def publish(server: NatsServer, channel: Any, events: list[Any]) -> None:
     """Publish events, and wait until the server has acknowledged them."""
 
-    async def run() -> None:
+    async def action(bus: Any) -> None:
         client = Client(channel, events)
         client.end()
-        async with connected(server) as bus:
-            await bus.publish(client)  # type: ignore[arg-type]
+        await bus.publish(client)
 
-    asyncio.run(run())
+    on_bus(server, action)
 
 
-async def until_waiting(server: NatsServer) -> None:
+async def until_waiting(bus: Any) -> None:
     """Wait until a consumer waits for messages, so it has received the server's answer to its creation."""
-    async with connected(server) as bus:
-        while not any(each.is_waiting for each in await bus.consumers()):
-            pass
+    while not any(each.is_waiting for each in await bus.consumers()):
+        pass
 
 
 def run(server: NatsServer | str, *arguments: object, status: int = 0) -> Result:
@@ -116,7 +125,7 @@ def test_tail_waits_for_new_messages_across_a_restart_of_the_server(since: list[
             if since:
                 lines_until(tail, "#3 ExecutionReport")
             else:
-                asyncio.run(until_waiting(server))
+                on_bus(server, until_waiting)
             server.kill()
             server.start()
             publish(server, REPORTS, [logged_on(2), report(2, "KXNEW")])
@@ -126,13 +135,12 @@ def test_tail_waits_for_new_messages_across_a_restart_of_the_server(since: list[
 
 
 def test_a_message_from_another_program_is_reported() -> None:
-    async def intrude(server: NatsServer) -> None:
-        async with connected(server) as bus:
-            await bus._link.client.publish("kalshi.x", b"else")
-            await bus._link.client.flush()
+    async def intrude(bus: Any) -> None:
+        await bus._link.client.publish("kalshi.x", b"else")
+        await bus._link.client.flush()
 
     with NatsServer() as server:
-        asyncio.run(intrude(server))
+        on_bus(server, intrude)
         result = run(server, "bus", "tail", "--once", status=3)
     assert "message 1 on kalshi.x was not written by this library" in result.stderr
 
@@ -144,13 +152,12 @@ def test_lag_shows_publishers_and_consumers() -> None:
     with NatsServer() as server:
         publish(server, MARKET_DATA, BOOKS)
 
-        async def consume() -> Result:
-            async with connected(server) as bus:
-                await bus.events(MARKET_DATA).wait(1)
-                await bus._link.jetstream.pull_subscribe("kalshi.>", stream="KALSHI", durable="lagging")
-                return await asyncio.to_thread(run, server, "bus", "lag")
+        async def consume(bus: Any) -> Result:
+            await bus.events(MARKET_DATA).wait(1)
+            await bus._link.jetstream.pull_subscribe("kalshi.>", stream="KALSHI", durable="lagging")
+            return await asyncio.to_thread(run, server, "bus", "lag")
 
-        result = asyncio.run(consume())
+        result = on_bus(server, consume)
     assert result.stderr == ""
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in result.stdout.splitlines()]
     by_name = {row[0]: row[1:] for row in rows if row}
@@ -189,12 +196,7 @@ def test_check_reports_each_successful_step(server: NatsServer, role: str) -> No
 )
 def test_check_tries_the_permissions_of_a_role(user: str, role: str, text: str) -> None:
     with NatsServer(PERMISSIONS.read_text("utf-8")) as server:
-
-        async def create() -> None:
-            async with connected(server, user="operator", password="operator"):
-                pass
-
-        asyncio.run(create())
+        on_bus(server, Bus.stream, user="operator", password="operator")
         url = server.url.replace("//", f"//{user}:{user}@")
         arguments = ("bus", "check", "--role", role, "--channel", "demo.prediction.KalshiNR.desk")
         result = run(url, *arguments, status=0 if text.startswith("may") else 1)
@@ -204,33 +206,23 @@ def test_check_tries_the_permissions_of_a_role(user: str, role: str, text: str) 
     assert (("permissions", "ok") in steps(result)) is text.startswith("may")
 
 
-async def _change_nothing(server: NatsServer) -> None:
-    """Leave the server as it is."""
-
-
-async def _delete_bucket(server: NatsServer) -> None:
-    async with connected(server) as bus:
-        await bus._link.jetstream.delete_key_value("KALSHI")
-
-
-async def _capture_commands(server: NatsServer) -> None:
-    async with connected(server) as bus:
-        await bus._link.jetstream.add_stream(name="ALL", subjects=["kalshi-commands.>"])
-
-
 @pytest.mark.parametrize(
     ("damage", "step", "text"),
     [
-        (_change_nothing, ("stream", "FAILED"), "call Bus.create once"),
-        (_delete_bucket, ("stream", "FAILED"), "call Bus.create once"),
-        (_capture_commands, ("permissions", "FAILED"), "a stream stores kalshi-commands.>"),
+        (None, "stream", "call Bus.create once"),
+        (lambda jetstream: jetstream.delete_key_value("KALSHI"), "stream", "call Bus.create once"),
+        (
+            lambda jetstream: jetstream.add_stream(name="ALL", subjects=["kalshi-commands.>"]),
+            *("permissions", "a stream stores kalshi-commands.>"),
+        ),
     ],
 )
-def test_check_fails_at_the_faulty_step(damage: Any, step: tuple[str, str], text: str) -> None:
+def test_check_fails_at_the_faulty_step(damage: Any, step: str, text: str) -> None:
     with NatsServer() as server:
-        asyncio.run(damage(server))
+        if damage is not None:
+            on_bus(server, lambda bus: damage(bus._link.jetstream))
         result = run(server, "bus", "check", status=1)
-    assert steps(result)[-1] == step
+    assert steps(result)[-1] == (step, "FAILED")
     assert text in result.stderr
 
 
@@ -249,15 +241,13 @@ def test_check_warns_about_a_publisher_and_a_retention_that_lose_events() -> Non
     with NatsServer() as server:
         publish(server, MARKET_DATA, BOOKS)
 
-        async def prepare() -> None:
-            async with connected(server) as bus:
-                jetstream = bus._link.jetstream
-                await bus.publisher(Client(MARKET_DATA))  # type: ignore[arg-type]
-                await bus.publisher(Client(REPORTS))  # type: ignore[arg-type]
-                found = await jetstream.stream_info("KALSHI")
-                await jetstream.update_stream(found.config, max_bytes=found.state.bytes)
+        async def prepare(bus: Any) -> None:
+            await bus.publisher(Client(MARKET_DATA))
+            await bus.publisher(Client(REPORTS))
+            found = await bus._link.jetstream.stream_info("KALSHI")
+            await bus._link.jetstream.update_stream(found.config, max_bytes=found.state.bytes)
 
-        asyncio.run(prepare())
+        on_bus(server, prepare)
         result = run(server, "bus", "check")
     assert steps(result)[-3:] == [
         ("retention", "warning"),
@@ -286,18 +276,17 @@ def test_watch_starts_from_the_snapshot_and_follows_across_a_restart_of_the_serv
     with NatsServer() as server:
         publish(server, MARKET_DATA, BOOKS)
 
-        async def keep() -> None:
-            async with connected(server) as bus:
-                keeper = asyncio.create_task(bus.keep_snapshots(MARKET_DATA, every=0.01))
-                books = OrderBooks()
-                while MARKET not in books:  # from the snapshot alone
-                    events = bus.events(MARKET_DATA, machine=books, start="new")
-                    await events.wait(0.1)
-                keeper.cancel()
-                await asyncio.gather(keeper, return_exceptions=True)
-                await bus._link.jetstream.purge_stream("KALSHI")
+        async def keep(bus: Any) -> None:
+            keeper = asyncio.create_task(bus.keep_snapshots(MARKET_DATA, every=0.01))
+            books = OrderBooks()
+            while MARKET not in books:  # from the snapshot alone
+                events = bus.events(MARKET_DATA, machine=books, start="new")
+                await events.wait(0.1)
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
+            await bus._link.jetstream.purge_stream("KALSHI")
 
-        asyncio.run(keep())
+        on_bus(server, keep)
         arguments = (MARKET, "KXB", "--bus", str(MARKET_DATA), "--server", server.url)
         with started("watch", *arguments) as watch:
             assert "0.35x5" in lines_until(watch, MARKET)[-1]
