@@ -58,9 +58,6 @@ def valid_message(logged: LoggedMessage, decoder: DatedDecoder) -> Message | Non
     all_checks = _all_checks(decoder.codec, message.MSG_TYPE, header.sender_comp_id, header.target_comp_id)
     # The message may have been sent on any of several sessions. A missing field is not a problem if the
     # message has all fields that one of these sessions requires.
-    for check, check_header in all_checks:
-        if not check(message) and not check_header(header):
-            return message
     if not all_checks or any(not _missing_fields(message, checks) for checks in all_checks):
         return message
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Final
 
 import click
@@ -192,15 +193,10 @@ class BookView:
             yield plain("  no orders, or no such market")
             return
         yield (("dim", f"{'contracts':>14}{'bid':>10}    {'offer':<10}{'contracts':<14}".rstrip()),)
-        for row in range(max(len(bids), len(offers))):
-            yield (
-                self._level(book, MDEntryType.BID, bids[row]) if row < len(bids) else ("", " " * 24),
-                *(
-                    (("", "    "), self._level(book, MDEntryType.OFFER, offers[row]))
-                    if row < len(offers)
-                    else ()
-                ),
-            )
+        for bid, offer in zip_longest(bids, offers):
+            left = ("", " " * 24) if bid is None else self._level(book, MDEntryType.BID, bid)
+            right = () if offer is None else (("", "    "), self._level(book, MDEntryType.OFFER, offer))
+            yield (left, *right)
         if book.symbol in self._trades:
             yield (("dim", f"  {self._trades[book.symbol]}"),)
 

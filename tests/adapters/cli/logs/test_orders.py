@@ -73,15 +73,16 @@ UNKNOWN = [
             ],
         ),
         ((line("16:00:01.000000", "0", ""),), []),
+        # Equal ClOrdIDs of two clients are two orders.
+        ((NEW, NEW.replace(b"|49=", b"|49=other-")), [f"a1 BUY 0/10 {SYMBOL} at 0.50 NOT REPORTED"] * 2),
+        (
+            (NEW.replace(b"|11=a1|", b"|11=a\x1b[1m|"),),
+            [f"a\\x1b[1m BUY 0/10 {SYMBOL} at 0.50 NOT REPORTED"],
+        ),
     ],
 )
 def test_each_order_has_a_line(logs: tuple[bytes, ...], expected: list[str]) -> None:
     assert shown(*logs) == expected
-
-
-def test_equal_ids_from_two_clients_are_two_orders() -> None:
-    other = NEW.replace(b"|49=", b"|49=other-")
-    assert shown(NEW, other) == [f"a1 BUY 0/10 {SYMBOL} at 0.50 NOT REPORTED"] * 2
 
 
 def test_filters_and_parallel_processes_work_with_orders(tmp_path: Path) -> None:
@@ -89,11 +90,6 @@ def test_filters_and_parallel_processes_work_with_orders(tmp_path: Path) -> None
     path = tmp_path / "orders.log"
     path.write_bytes(ORDERS)
     assert shown(args=("--processes", 2, path)) == shown(ORDERS)
-
-
-def test_values_are_printable() -> None:
-    hostile = NEW.replace(b"|11=a1|", b"|11=a\x1b[1m|")
-    assert shown(hostile)[0].startswith("a\\x1b[1m BUY")
 
 
 def test_the_number_of_orders_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
