@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import Screen, plain
+from kalshi_fix_adapters.cli.kit.values import choice_option
 from kalshi_fix_sansio.classes.hide_locals import hides_locals
 
 RSA_BITS = 4096
@@ -26,14 +27,7 @@ RSA_BITS = 4096
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option(
-    "--type",
-    "kind",
-    type=click.Choice(["ed25519", "rsa"]),
-    default="ed25519",
-    show_default=True,
-    help="Type of the key.",
-)
+@choice_option("--type", "kind", choices=("ed25519", "rsa"), default="ed25519", text="Type of the key.")
 @click.option("--passphrase", is_flag=True, help="Encrypt the file; prompts for the passphrase.")
 @hides_locals
 def keygen(file: Path, kind: str, passphrase: bool) -> None:

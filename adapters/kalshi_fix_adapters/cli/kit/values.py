@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,6 +33,11 @@ class Value(_ParamType):
             return self._read(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+def choice_option(*names: str, choices: Iterable[str], default: str, text: str) -> Decorator:
+    """Return an option whose value is one of the choices; `text` describes it in the help."""
+    return click.option(*names, type=click.Choice([*choices]), default=default, show_default=True, help=text)
 
 
 def option_group(*options: Decorator) -> Decorator:

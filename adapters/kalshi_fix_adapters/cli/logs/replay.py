@@ -23,6 +23,7 @@ from kalshi_fix_adapters.cli.kit.terminal import (
     printable,
     without_log_lines,
 )
+from kalshi_fix_adapters.cli.kit.values import choice_option
 from kalshi_fix_adapters.cli.logs.as_of import as_of_option
 from kalshi_fix_adapters.logs import Recording, read_events
 from kalshi_fix_adapters.logs.dates import AsOf
@@ -38,13 +39,7 @@ _SERVICES = {name: session_type.service for name, session_type in SESSION_TYPES.
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option(
-    "--product",
-    type=click.Choice(list(PRODUCTS)),
-    default="prediction",
-    show_default=True,
-    help="The product of the orders.",
-)
+@choice_option("--product", choices=PRODUCTS, default="prediction", text="The product of the orders.")
 @click.option("--all", "everything", is_flag=True, help="Also print finished orders.")
 @as_of_option
 def replay(files: tuple[str, ...], product: str, everything: bool, as_of: AsOf) -> None:

@@ -16,6 +16,7 @@ from kalshi_fix_adapters.blocking import Client
 from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.kit.steps import print_step, step
 from kalshi_fix_adapters.cli.kit.terminal import counted
+from kalshi_fix_adapters.cli.kit.values import choice_option
 from kalshi_fix_adapters.cli.sessions.order_entry import SESSION
 from kalshi_fix_adapters.cli.sessions.system_clock import read_synchronization
 from kalshi_fix_adapters.cli.sessions.target import Target, target_options
@@ -35,13 +36,7 @@ EXPIRY_MARGIN = 3
 
 
 @click.command()
-@click.option(
-    "--session",
-    type=click.Choice(list(SESSION_TYPES)),
-    default=SESSION,
-    show_default=True,
-    help="Session type to log on to.",
-)
+@choice_option("--session", choices=SESSION_TYPES, default=SESSION, text="Session type to log on to.")
 @target_options
 def doctor(session: str, target: Target) -> None:
     """Check step by step that you can log on, and print the remedy for a step that fails.

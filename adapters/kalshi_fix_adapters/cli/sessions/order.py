@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import click
 
+from kalshi_fix_adapters.cli.kit.values import choice_option
 from kalshi_fix_adapters.cli.sessions import order_entry
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_sansio import ExecInst, NewOrderSingle, TimeInForce
@@ -25,13 +26,7 @@ IMMEDIATE_TIMES_IN_FORCE = frozenset((TimeInForce.IMMEDIATE_OR_CANCEL, TimeInFor
 @click.argument("symbol", type=order_entry.ID)
 @click.argument("quantity", type=order_entry.NUMBER)
 @click.argument("price", type=order_entry.NUMBER)
-@click.option(
-    "--expiry",
-    type=click.Choice(list(EXPIRIES)),
-    default="gtc",
-    show_default=True,
-    help="How long the order stays open.",
-)
+@choice_option("--expiry", choices=EXPIRIES, default="gtc", text="How long the order stays open.")
 @click.option("--post-only", is_flag=True, help="Reject the order if it would be filled at once.")
 @order_entry.request_command
 def order(

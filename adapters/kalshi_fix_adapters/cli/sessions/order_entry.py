@@ -71,9 +71,9 @@ def _id(text: str) -> str:
 
 
 NUMBER, ID = Value("number", _number), Value("id", _id)
-side_argument: Final = click.argument("side", type=click.Choice(["buy", "sell"]))
 order_id_option: Final = click.option("--order-id", type=ID, help="OrderID, the venue's id for the order.")
 SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}
+side_argument: Final = click.argument("side", type=click.Choice(list(SIDES)))
 _request_options: Final = option_group(
     click.option(
         "--id",

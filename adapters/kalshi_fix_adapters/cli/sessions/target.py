@@ -12,7 +12,7 @@ import attrs
 import click
 
 from kalshi_fix_adapters.cli.kit.terminal import print_stderr, without_log_lines
-from kalshi_fix_adapters.cli.kit.values import option_group
+from kalshi_fix_adapters.cli.kit.values import choice_option, option_group
 from kalshi_fix_adapters.config.environment import KeyFileWarning
 from kalshi_fix_adapters.config.plan import ClientConfig, ConnectionPlan, make_plan
 from kalshi_fix_adapters.net.tls import Plaintext, Security, Tls
@@ -20,20 +20,13 @@ from kalshi_fix_sansio import ENVIRONMENTS, PRODUCTS
 from kalshi_fix_sansio._generated.sessions import Environment, Product
 
 _options = option_group(
-    click.option(
+    choice_option(
         "--product",
-        type=click.Choice(list(PRODUCTS)),
+        choices=PRODUCTS,
         default="prediction",
-        show_default=True,
-        help="Event contracts (prediction), or perpetual futures (margin).",
+        text="Event contracts (prediction), or perpetual futures (margin).",
     ),
-    click.option(
-        "--environment",
-        type=click.Choice(ENVIRONMENTS),
-        default="demo",
-        show_default=True,
-        help="Kalshi's environment.",
-    ),
+    choice_option("--environment", choices=ENVIRONMENTS, default="demo", text="Kalshi's environment."),
     click.option("--host", help="Host to connect to, instead of Kalshi's."),
     click.option(
         "--port", type=click.IntRange(1, 65535), help="TCP port. Default: the port of the session type."
