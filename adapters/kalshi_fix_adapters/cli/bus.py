@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +15,7 @@ from kalshi_fix_adapters.cli.kit.bus_server import Server, server_options
 from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
 from kalshi_fix_adapters.cli.kit.steps import print_step, step
 from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, print_stderr, printable
+from kalshi_fix_adapters.cli.kit.values import choice_option
 from kalshi_fix_adapters.cli.logs import filters
 from kalshi_fix_adapters.cli.logs.decode import Output, form_options
 from kalshi_fix_adapters.cli.logs.decoding import Decoder, Form, OutputOptions
@@ -72,10 +72,7 @@ def tail(
     server: Server,
     subject: str,
     form: Form | None,
-    types: Sequence[str],
-    tags: Sequence[str],
-    client_ids: Sequence[str],
-    symbols: Sequence[str],
+    patterns: filters.Patterns,
     since: filters.TimeBound | None,
     once: bool,
     timeout: float,
@@ -88,8 +85,7 @@ def tail(
     with --once, all stored messages are printed. Exit status: 0 if all messages were valid, 1 if one had
     problems, 3 if no message was found, 130 after Ctrl-C.
     """
-    selected = filters.make(types, tags, client_ids, symbols)
-    options = OutputOptions(form or Form.BRIEF, selected, on_terminal=sys.stdout.isatty())
+    options = OutputOptions(form or Form.BRIEF, filters.Filters(patterns), on_terminal=sys.stdout.isatty())
     printer = _Printer(options)
     if isinstance(since, time):
         since = datetime.combine(datetime.now(UTC), since, UTC)
@@ -185,12 +181,11 @@ def lag(server: Server, timeout: float) -> None:
 
 
 @bus.command()
-@click.option(
+@choice_option(
     "--role",
-    type=click.Choice(list(_REQUIRED_PERMISSIONS)),
+    choices=_REQUIRED_PERMISSIONS,
     default="reader",
-    show_default=True,
-    help="Task of the NATS user: read events, send orders through a session, or run a session.",
+    text="Task of the NATS user: read events, send orders through a session, or run a session.",
 )
 @click.option(
     "--channel", metavar="CHANNEL", help="Channel whose permissions are tested. Default: the first channel."

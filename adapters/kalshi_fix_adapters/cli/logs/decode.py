@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import groupby
 from typing import Final
 
@@ -55,10 +55,7 @@ form_options: Final = option_group(
 def decode(
     files: tuple[str, ...],
     form: Form | None,
-    types: Sequence[str],
-    tags: Sequence[str],
-    client_ids: Sequence[str],
-    symbols: Sequence[str],
+    patterns: filters.Patterns,
     direction: Direction | None,
     since: filters.TimeBound | None,
     until: filters.TimeBound | None,
@@ -85,7 +82,7 @@ def decode(
         raise click.UsageError(
             "--full allows only one process: the unit of prices depends on earlier messages"
         )
-    selected = filters.make(types, tags, client_ids, symbols, direction, since, until)
+    selected = filters.Filters(patterns, direction, since, until)
     options = OutputOptions(form or Form.BRIEF, selected, on_terminal=sys.stdout.isatty(), as_of=as_of)
     output = Output(options, titled=len(names) > 1)
     try:

@@ -6,8 +6,9 @@ All filters match the bytes of a message, before it is decoded.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time
+from functools import wraps
 from typing import Any, Final, TypeVar
 
 import attrs
@@ -22,6 +23,7 @@ from kalshi_fix_sansio.dialect.layout import FieldLayout, MessageLayout
 _CLIENT_IDS = frozenset(tag for tag, field in DIALECT.fields.items() if field.name.endswith("ClOrdID"))
 _SYMBOLS = frozenset(tag for tag, field in DIALECT.fields.items() if field.name == "Symbol")
 TimeBound = datetime | time
+Patterns = tuple[re.Pattern[bytes], ...]
 _K = TypeVar("_K")
 
 
@@ -31,7 +33,7 @@ class Filters:
     the values that the condition lists.
     """
 
-    patterns: tuple[re.Pattern[bytes], ...] = ()
+    patterns: Patterns = ()
     direction: Direction | None = None
     since: TimeBound | None = None
     until: TimeBound | None = None
@@ -69,36 +71,37 @@ def _condition(option: str, argument: str, metavar: str, text: str) -> Decorator
     return click.option(option, argument, multiple=True, metavar=metavar, help=f"Only messages {text}")
 
 
-field_options: Final = option_group(
+_field_options: Final = option_group(
     _condition("--type", "types", "TYPE", "of this type: D, NewOrderSingle."),
     _condition("--tag", "tags", "TAG[=VALUE]", "with this field: 58, Side=1, 55=KX*."),
     _condition("--id", "client_ids", "ID", "with this ClOrdID or OrigClOrdID."),
     _condition("--symbol", "symbols", "SYMBOL", "for this market: KX*."),
 )
-"""The options for conditions on fields."""
 
 
-def make(
-    types: Sequence[str],
-    tags: Sequence[str],
-    client_ids: Sequence[str],
-    symbols: Sequence[str],
-    direction: Direction | None = None,
-    since: TimeBound | None = None,
-    until: TimeBound | None = None,
-) -> Filters:
-    """Return the filters for the options of the command; raise BadParameter for an unknown name."""
-    patterns = []
+def field_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options for conditions on fields. The command receives them as `patterns`."""
+
+    @wraps(command)
+    def with_patterns(*, types: Any, tags: Any, client_ids: Any, symbols: Any, **others: Any) -> None:
+        command(patterns=(*_patterns(types, tags, client_ids, symbols),), **others)
+
+    return _field_options(with_patterns)
+
+
+def _patterns(
+    types: Sequence[str], tags: Sequence[str], client_ids: Sequence[str], symbols: Sequence[str]
+) -> Iterator[re.Pattern[bytes]]:
+    """Yield a pattern for each condition; raise BadParameter for an unknown name."""
     if types:
-        patterns.append(_fields((35,), map(_msg_type, types)))
+        yield _fields((35,), map(_msg_type, types))
     for text in tags:
         name, given, value = text.partition("=")
-        patterns.append(_fields((_tag(name),), [value] if given else ["*"]))
+        yield _fields((_tag(name),), [value] if given else ["*"])
     if client_ids:
-        patterns.append(_fields(_CLIENT_IDS, client_ids))
+        yield _fields(_CLIENT_IDS, client_ids)
     if symbols:
-        patterns.append(_fields(_SYMBOLS, symbols))
-    return Filters(tuple(patterns), direction, since, until)
+        yield _fields(_SYMBOLS, symbols)
 
 
 def _fields(tags: Iterable[int], values: Iterable[str]) -> re.Pattern[bytes]:
