@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -60,17 +60,9 @@ def subcommands() -> Mapping[str, Subcommand]:
 
 
 class _Subcommands(click.Group):
-    def main(
-        self,
-        args: Sequence[str] | None = None,
-        prog_name: str | None = None,
-        complete_var: str | None = None,
-        standalone_mode: bool = True,
-        **extra: Any,
-    ) -> Any:
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run the command; report a failure in one sentence, and exit with the status of the failure."""
-        options = {"standalone_mode": False, **extra}
-        run: Callable[[], Any] = partial(super().main, args, prog_name, complete_var, **options)
+        run: Callable[[], Any] = partial(super().main, *args, standalone_mode=False, **extra)
         if not standalone_mode:
             return run()
         status: int

@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
 
 from kalshi_fix_adapters.cli.kit.failures import CommandError
+from kalshi_fix_adapters.cli.kit.terminal import handler_added
 
 if TYPE_CHECKING:
     from kalshi_fix_adapters.bus_nats import Bus
@@ -44,7 +45,8 @@ class Server:
         options: dict[str, Any] = {}
         if self.credentials is not None:
             options["user_credentials"] = str(self.credentials)
-        with _LastWarning() as warning:
+        warning = _LastWarning()
+        with handler_added(warning, "kalshi_fix_adapters.bus"):
             async with AsyncExitStack() as stack:
                 try:
                     async with asyncio.timeout(seconds):
@@ -85,16 +87,9 @@ def server_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 class _LastWarning(logging.Handler):
-    """Keeps the text of the last warning from the bus, and prints no warnings."""
+    """Keeps the text of the last warning from the bus."""
 
     text = ""
 
     def emit(self, record: logging.LogRecord) -> None:
         self.text = record.getMessage()
-
-    def __enter__(self) -> Self:
-        logging.getLogger("kalshi_fix_adapters.bus").addHandler(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        logging.getLogger("kalshi_fix_adapters.bus").removeHandler(self)

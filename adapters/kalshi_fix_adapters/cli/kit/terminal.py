@@ -86,14 +86,21 @@ def print_stderr(text: str) -> None:
 
 
 @contextlib.contextmanager
-def without_log_lines() -> Iterator[None]:
-    """Do not print warnings from the library's logger, unless the program has configured a handler."""
-    logger, handler = logging.getLogger("kalshi_fix_adapters"), logging.NullHandler()
+def handler_added(handler: logging.Handler, logger_name: str = "kalshi_fix_adapters") -> Iterator[None]:
+    """Pass the records of a logger of the library to a handler. Its warnings are not printed, unless the
+    program has configured another handler.
+    """
+    logger = logging.getLogger(logger_name)
     logger.addHandler(handler)
     try:
         yield
     finally:
         logger.removeHandler(handler)
+
+
+def without_log_lines() -> contextlib.AbstractContextManager[None]:
+    """Do not print warnings from the library's logger, unless the program has configured a handler."""
+    return handler_added(logging.NullHandler())
 
 
 class StatusLine:
