@@ -12,7 +12,6 @@ import pytest
 
 from kalshi_fix_adapters.logs import Kind, Recorder, Recording, RecordingError
 from kalshi_fix_adapters.logs.recording import HEAD, MAGIC, MAX_CONNECTION, MAX_DATA, is_recording, pack
-from kalshi_fix_adapters.observe.log_file import LogFile
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.framing import encode_frame
@@ -280,17 +279,12 @@ def _full(number: int, *_: object) -> None:
 def test_a_full_disk_is_reported_and_does_not_affect_the_session(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    append = LogFile.append
-
-    def full(file: LogFile, data: bytes) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     with Recorder(path) as recorder:
         recorder.on_wire("received", b"one", at(0))
-        monkeypatch.setattr(LogFile, "append", full)
-        recorder.on_wire("received", b"two", at(1))
-        recorder.on_wire("received", b"three", at(2))
-        monkeypatch.setattr(LogFile, "append", append)
+        with monkeypatch.context() as patch:
+            patch.setattr("os.write", partial(_full, errno.ENOSPC))
+            recorder.on_wire("received", b"two", at(1))
+            recorder.on_wire("received", b"three", at(2))
         recorder.on_wire("received", b"four", at(3))
     assert recorder.lost == 2
     assert [item[2:] for item in read_records(path)] == [

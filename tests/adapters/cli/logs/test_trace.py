@@ -50,6 +50,11 @@ def logs(tmp_path: Path) -> list[str]:
     return [str(orders), str(copy)]
 
 
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    return tmp_path / "page.html"
+
+
 # --- messages that belong to an order
 
 
@@ -246,8 +251,7 @@ def test_problems_are_reported(tmp_path: Path) -> None:
     assert "  ! CheckSum (10) is" in result.stdout
 
 
-def test_an_order_that_is_in_no_log_is_an_error(logs: list[str], tmp_path: Path) -> None:
-    page = tmp_path / "page.html"
+def test_an_order_that_is_in_no_log_is_an_error(logs: list[str], page: Path) -> None:
     for args in ([], ["--html", str(page)]):
         result = run("gone\x1b", *args, *logs, status=3)
         assert result.stdout == ""
@@ -288,8 +292,8 @@ def test_standard_input_is_read_as_often_as_needed() -> None:
 SECRETS = "|".join(f"{tag_of(name)}=hunter2" for name in ("Password", "NewPassword", "EncryptedPassword"))
 
 
-def test_secrets_are_not_shown_in_either_form(tmp_path: Path) -> None:
-    path, page = tmp_path / "one.log", tmp_path / "page.html"
+def test_secrets_are_not_shown_in_either_form(tmp_path: Path, page: Path) -> None:
+    path = tmp_path / "one.log"
     logon = line("16:00:00.000000", "A", "98=0|108=30|141=Y|95=7|96=hunter2|", 1, sent=True)
     order = line("16:00:01.000000", "D", f"11=a1|38=10|40=2|44=0.50|{DETAILS}{SECRETS}|", 7, sent=True)
     path.write_bytes(logon + order)
@@ -300,8 +304,7 @@ def test_secrets_are_not_shown_in_either_form(tmp_path: Path) -> None:
         assert "hidden" in text
 
 
-def test_the_page_is_self_contained(logs: list[str], tmp_path: Path) -> None:
-    page = tmp_path / "page.html"
+def test_the_page_is_self_contained(logs: list[str], page: Path) -> None:
     result = run("a3", "--html", page, *logs)
     assert result.stdout == ""
     assert result.stderr == f"kalshi-fix: {page} contains 8 messages about the order\n"
@@ -313,8 +316,7 @@ def test_the_page_is_self_contained(logs: list[str], tmp_path: Path) -> None:
     assert "+0.004000 s" in text
 
 
-def test_the_page_begins_with_a_diagram_of_you_and_the_venue(logs: list[str], tmp_path: Path) -> None:
-    page = tmp_path / "page.html"
+def test_the_page_begins_with_a_diagram_of_you_and_the_venue(logs: list[str], page: Path) -> None:
     run("a3", "--html", page, *logs)
     text = page.read_text("utf-8")
     drawn = ET.fromstring(text[text.index("<svg") : text.index("</svg>") + len("</svg>")])
@@ -333,8 +335,7 @@ def test_the_page_begins_with_a_diagram_of_you_and_the_venue(logs: list[str], tm
     assert set(tips) == {"you", "venue"}
 
 
-def test_text_from_a_log_is_escaped_in_html(tmp_path: Path) -> None:
-    page = tmp_path / "page.html"
+def test_text_from_a_log_is_escaped_in_html(page: Path) -> None:
     evil = "<script>&\"'"
     log = line("16:00:01.000000", "D", f"11=a1|58={evil}|30001={evil}|38=10|40=2|44=0.50|55={evil}|", 7)
     run("a1", "--html", page, "-", log=log.replace(b"KalshiNR", b"<b>"), status=1)
@@ -342,8 +343,7 @@ def test_text_from_a_log_is_escaped_in_html(tmp_path: Path) -> None:
     assert "<b><" not in page.read_text("utf-8")
 
 
-def test_prices_have_the_unit_that_the_logon_determines(tmp_path: Path) -> None:
-    page = tmp_path / "page.html"
+def test_prices_have_the_unit_that_the_logon_determines(page: Path) -> None:
     flag = f"{tag_of('UseDollars')}=Y|"
     for options, unit in ((None, ""), ("", " cents"), (flag, " dollars")):
         logon = f"98=0|108=30|141=Y|{options}"
