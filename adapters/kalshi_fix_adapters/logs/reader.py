@@ -95,7 +95,7 @@ class _Step(Enum):
     TRUNCATED = auto()
 
 
-def after(line: int, before: bytes, data: bytes) -> tuple[int, bytes]:
+def position_after(line: int, before: bytes, data: bytes) -> tuple[int, bytes]:
     """Return the line number and the beginning of the line after some bytes of a log, of which at most
     `MAX_BEFORE` bytes are kept. `line` and `before` are the values before these bytes.
     """

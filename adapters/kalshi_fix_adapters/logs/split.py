@@ -17,7 +17,7 @@ import attrs
 
 from kalshi_fix_adapters.logs.dates import AsOf, DatedDecoder
 from kalshi_fix_adapters.logs.entries import LogEntry, chunks_of, entry_of
-from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader, after
+from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader, position_after
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -122,7 +122,7 @@ def _parts(chunks: Iterable[bytes]) -> Iterator[_Part]:
             continue
         end = _end_of_message(waiting)
         data = bytes(waiting[:end])
-        line, before = after(line, before, data)
+        line, before = position_after(line, before, data)
         yield _Part(data, None if end is None else LogReader(line=line, before=before))
         del waiting[:end]
     yield _Part(bytes(waiting), LogReader())

@@ -25,7 +25,7 @@ from kalshi_fix_adapters.logs.reader import (
     START,
     LoggedMessage,
     LogReader,
-    after,
+    position_after,
 )
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.dialect.layout import FieldMember, MessageLayout
@@ -166,7 +166,7 @@ class _Block:
             done = len(self.data) if following is None else following.start()
             if begin < 0:
                 continue
-            line, before = after(line, before, self.data[counted:begin])
+            line, before = position_after(line, before, self.data[counted:begin])
             counted = begin
             reader = LogReader(line=line, before=before)
             # The data includes the beginning of the next message, which ends this message.
@@ -202,7 +202,7 @@ def _blocks(number: int, chunks: Iterable[bytes]) -> Iterator[_Block]:
                 continue
         data = waiting[:end]
         yield _Block(data, (number, offset), line, before)
-        line, before = after(line, before, data)
+        line, before = position_after(line, before, data)
         offset += end
         waiting = waiting[end:]
         searched_to = max(0, searched_to - end)
@@ -291,8 +291,8 @@ class _Tracer:
         self._logons: dict[tuple[str, str], LoggedMessage] = {}
 
     def run(self, logs: Sequence[Log]) -> Trace:
+        # Up to this position, the next pass must search for the IDs that the previous pass found.
         until: _Position = (0, 0)
-        """Up to this position, the next pass must search for the IDs that the previous pass found."""
         # The first pass searches all logs for the requested ID, so the second pass need not.
         known_before = len(self._new.ids)
         for number in range(MAX_PASSES):

@@ -14,7 +14,7 @@ import attrs
 import click
 
 from kalshi_fix_adapters.cli.kit.failures import CommandError
-from kalshi_fix_adapters.cli.kit.terminal import handler_added
+from kalshi_fix_adapters.cli.kit.terminal import temporary_handler
 
 if TYPE_CHECKING:
     from kalshi_fix_adapters.bus_nats import Bus
@@ -46,7 +46,7 @@ class Server:
         if self.credentials is not None:
             options["user_credentials"] = str(self.credentials)
         warning = _LastWarning()
-        with handler_added(warning, "kalshi_fix_adapters.bus"):
+        with temporary_handler(warning, "kalshi_fix_adapters.bus"):
             async with AsyncExitStack() as stack:
                 try:
                     async with asyncio.timeout(seconds):

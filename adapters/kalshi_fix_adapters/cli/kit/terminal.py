@@ -86,7 +86,7 @@ def print_stderr(text: str) -> None:
 
 
 @contextlib.contextmanager
-def handler_added(handler: logging.Handler, logger_name: str = "kalshi_fix_adapters") -> Iterator[None]:
+def temporary_handler(handler: logging.Handler, logger_name: str = "kalshi_fix_adapters") -> Iterator[None]:
     """Pass the records of a logger of the library to a handler. Its warnings are not printed, unless the
     program has configured another handler.
     """
@@ -100,7 +100,7 @@ def handler_added(handler: logging.Handler, logger_name: str = "kalshi_fix_adapt
 
 def without_log_lines() -> contextlib.AbstractContextManager[None]:
     """Do not print warnings from the library's logger, unless the program has configured a handler."""
-    return handler_added(logging.NullHandler())
+    return temporary_handler(logging.NullHandler())
 
 
 class StatusLine:
