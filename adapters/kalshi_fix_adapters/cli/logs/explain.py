@@ -25,6 +25,8 @@ from kalshi_fix_sansio.validation import Check, presence_checker
 MAX_CACHED_CHECKS: Final = 4096
 """Maximum number of cached sets of checks, by message type, sender and target."""
 SENDER_COMP_ID, TARGET_COMP_ID = 49, 56
+VENUE_IDS: Final = frozenset(comp_id for kind in SESSION_TYPES.values() for comp_id in kind.comp_ids)
+"""The CompIDs of Kalshi as a sender."""
 
 _Context = tuple[str, str, Sender]
 """Product, session type and sender."""
@@ -55,7 +57,8 @@ def valid_message(logged: LoggedMessage, decoder: DatedDecoder) -> Message | Non
     if problems:
         return None
     header = message.header
-    all_checks = _all_checks(decoder.codec, message.MSG_TYPE, header.sender_comp_id, header.target_comp_id)
+    ids = _known_ids(header.sender_comp_id, header.target_comp_id)
+    all_checks = _all_checks(decoder.codec, message.MSG_TYPE, *ids)
     # The message may have been sent on any of several sessions. A missing field is not a problem if the
     # message has all fields that one of these sessions requires.
     if not all_checks or any(not _missing_fields(message, checks) for checks in all_checks):
@@ -104,7 +107,7 @@ def _required_but_missing(codec: Codec, frame: bytes, inspection: Inspection) ->
     layout = inspection.layout
     if layout is None:
         return
-    all_checks = _all_checks(codec, layout.msg_type, *comp_ids(inspection))
+    all_checks = _all_checks(codec, layout.msg_type, *_known_ids(*comp_ids(inspection)))
     message = _decode_leniently(codec, frame) if all_checks else None
     if message is None:
         return
@@ -116,6 +119,14 @@ def _required_but_missing(codec: Codec, frame: bytes, inspection: Inspection) ->
 
 _Checks = tuple[Check, Check]
 """The checks of a message and of its header."""
+
+
+def _known_ids(sender_id: str | None, target_id: str | None) -> tuple[str | None, str | None]:
+    """Return the CompIDs of Kalshi, and None for others, so that the cached checks do not keep the CompIDs of
+    a log.
+    """
+    known_sender = sender_id if sender_id in VENUE_IDS else None
+    return known_sender, target_id if target_id in SESSION_TYPES else None
 
 
 @lru_cache(MAX_CACHED_CHECKS)

@@ -11,8 +11,8 @@ from typing import Final
 import attrs
 
 from kalshi_fix_adapters.cli.kit.terminal import Line, counted, printable
+from kalshi_fix_adapters.cli.logs.explain import VENUE_IDS
 from kalshi_fix_adapters.cli.logs.render import names_of_codes
-from kalshi_fix_adapters.cli.logs.units import VENUE_IDS
 from kalshi_fix_adapters.logs.entries import parse_origin
 from kalshi_fix_adapters.logs.reader import LoggedMessage
 from kalshi_fix_sansio import DIALECT, OrdStatus

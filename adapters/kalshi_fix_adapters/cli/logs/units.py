@@ -4,14 +4,13 @@ client's Logon in the log.
 
 from __future__ import annotations
 
-from kalshi_fix_adapters.cli.logs.explain import comp_ids
-from kalshi_fix_sansio import DIALECT, SESSION_TYPES
+from kalshi_fix_adapters.cli.logs.explain import VENUE_IDS, comp_ids
+from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.codec import FieldNode, Inspection
 from kalshi_fix_sansio.dialect.layout import BY_SESSION, FieldLayout
 
 _LOGON = "A"
 _USE_DOLLARS = next(tag for tag, field in DIALECT.fields.items() if field.attribute == "use_dollars")
-VENUE_IDS = frozenset(comp_id for kind in SESSION_TYPES.values() for comp_id in kind.comp_ids)
 _MAX_CLIENTS = 10_000
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fuzz.wire import LOG, logged
-from kalshi_fix_adapters.cli.logs.explain import explain
+from kalshi_fix_adapters.cli.logs.explain import _all_checks, explain
 from kalshi_fix_adapters.cli.logs.render import json_fields, lines
 from kalshi_fix_adapters.cli.logs.units import Units
 from kalshi_fix_adapters.logs.dates import DatedDecoder
@@ -255,6 +255,14 @@ def test_a_known_text_is_explained_in_the_messages_that_can_contain_it() -> None
         assert objects(message(b"58=" + text.encode() + b"|", head))[0]["fields"]["Text"] == text
     unknown = message(b"58=SOMETHING_ELSE|", HEAD.replace(b"35=D", f"35={msg_type}".encode()))
     assert "SOMETHING_ELSE\n" in run("--full", log=unknown, status=1).stdout
+
+
+def test_the_comp_ids_of_a_log_are_not_kept() -> None:
+    _all_checks.cache_clear()
+    valid = [message(head=HEAD.replace(KEY.encode(), b"key-%d" % number)) for number in range(20)]
+    damaged = [each[:-4] + b"999|" for each in valid]
+    assert len(run("--json", log=b"".join(valid + damaged), status=1).stdout.splitlines()) == 40
+    assert _all_checks.cache_info().currsize == 1
 
 
 def test_messages_after_a_bad_one_are_decoded() -> None:
