@@ -58,8 +58,7 @@ class EventLog:
         # The logger `kalshi_fix_adapters.wire` logs all messages.
         if type(event) is events.MessageReceived and not event.message.problems:
             return
-        entry = _connection_entry(event) or _session_entry(event)
-        logger, level, text = entry or (SESSION, DEBUG, type(event).__name__)
+        logger, level, text = _connection_entry(event) or _session_entry(event)
         if logger.isEnabledFor(level):
             self._write(logger, level, text, {"event": type(event).__name__, **_facts(event)})
 
@@ -165,7 +164,7 @@ def _next_attempt(event: ConnectFailed | Disconnected) -> str:
     return f"next attempt in {event.retry_in:.1f} s{note}"
 
 
-def _session_entry(event: ClientEvent) -> _Entry | None:
+def _session_entry(event: ClientEvent) -> _Entry:
     match event:
         case events.LoggedOn():
             reset = ", numbers restarted" if event.reset else ""
@@ -214,7 +213,7 @@ def _session_entry(event: ClientEvent) -> _Entry | None:
         case events.OutcomesUnknown():
             ids = ", ".join(_ids(event)) + ("..." if len(event.requests) > MAX_IDS else "")
             return SESSION, WARNING, f"outcomes unknown: {len(event.requests)} ({ids}); {event.why.value}"
-    return None
+    return SESSION, DEBUG, type(event).__name__
 
 
 def _messages(begin: int, end: int) -> str:

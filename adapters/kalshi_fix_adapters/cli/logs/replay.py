@@ -51,10 +51,9 @@ def replay(files: tuple[str, ...], product: str, everything: bool, as_of: AsOf) 
     """
     state = _State(product)
     screen = Screen()
-    line = StatusLine()
     started = time.monotonic()
     recordings: list[Recording] = []
-    with plain_errors(), line, without_log_lines():
+    with plain_errors(), StatusLine() as line, without_log_lines():
         sources = [Recording(file) if is_recording(file) else file for file in files]
         recordings = [each for each in sources if isinstance(each, Recording)]
         for event in read_events(sources, as_of=as_of):
