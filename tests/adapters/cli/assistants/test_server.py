@@ -37,12 +37,6 @@ VALID_CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
 """One call for each tool and each of its forms."""
 
 
-@pytest.fixture(params=VALID_CALLS, ids=[f"{name}-{number}" for number, (name, _) in enumerate(VALID_CALLS)])
-def valid_call(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
-    found: tuple[str, dict[str, Any]] = request.param
-    return found
-
-
 def digests(folder: Path) -> dict[str, str]:
     # To read a store, SQLite creates a -shm file and an empty -wal file in its folder.
     files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".sqlite3-shm"]
@@ -50,9 +44,10 @@ def digests(folder: Path) -> dict[str, str]:
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_no_tool_changes_a_file(call: Call, planted: Path, valid_call: tuple[str, dict[str, Any]]) -> None:
+@pytest.mark.parametrize(("name", "arguments"), VALID_CALLS)
+def test_no_tool_changes_a_file(call: Call, planted: Path, name: str, arguments: dict[str, Any]) -> None:
     before = digests(planted)
-    result = call(valid_call[0], **valid_call[1])
+    result = call(name, **arguments)
     assert not result.is_error, result.text
     assert digests(planted) == before
 
