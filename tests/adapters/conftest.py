@@ -25,7 +25,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     names = inspect.signature(pyfuncitem.obj).parameters
     fixtures: dict[str, Any] = {name: pyfuncitem.funcargs[name] for name in names}
-    run = fixtures["loop"].run if "loop" in fixtures else run_with_asyncio
+    loop: Any = pyfuncitem.funcargs.get("loop")  # may be requested by another fixture only
+    run = run_with_asyncio if loop is None else loop.run
     run(lambda: pyfuncitem.obj(**fixtures))
     return True
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import attrs
 import pytest
 
 from kalshi_fix_adapters.config.plan import ClientConfig, ConnectionPlan, make_plan
+from kalshi_fix_adapters.net.tls import Plaintext
 from kalshi_fix_sansio.session.timers import Timers
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LOOPS, Loop
 from tests.adapters.conformance.relay import Relay
+from tests.adapters.conformance.support import NewClient, make_client
 
 BRIEF_TIMEOUT = 0.2
 """Seconds that replace longer timeouts for peers that never answer."""
@@ -22,6 +26,24 @@ BRIEF_TIMEOUT = 0.2
 def loop(request: pytest.FixtureRequest) -> Loop:
     found: Loop = request.param
     return found
+
+
+@pytest.fixture
+def new_client(loop: Loop, sandbox: Sandbox) -> NewClient:
+    """Return a function that makes a client of the sandbox's venue."""
+    return partial(make_client, loop, sandbox)
+
+
+@pytest.fixture
+def plaintext_client(new_client: NewClient) -> NewClient:
+    """Return a function that makes a client that connects without TLS to a peer."""
+    return partial(new_client, tls=Plaintext())
+
+
+@pytest.fixture
+def stored_client(new_client: NewClient, tmp_path: Path) -> NewClient:
+    """Return a function that makes a KalshiRT client with a store in a file."""
+    return partial(new_client, "KalshiRT", store=tmp_path)
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, TypeAlias, cast
 from uuid import uuid4
 
 from kalshi_fix_adapters.config.plan import Options
@@ -11,19 +12,26 @@ from kalshi_fix_adapters.net.tls import Plaintext
 from kalshi_fix_sansio import ExecType, ExecutionReport, NewOrderSingle, OrderCancelReject, OrdType, Side
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_venue.testing import MARKETS, Sandbox
-from tests.adapters.conformance.loops import LONG
+from tests.adapters.conformance.loops import LONG, Loop
 from tests.adapters.conftest import ME
 
 SYMBOL = MARKETS["prediction"][0].rules.ticker
+NewClient: TypeAlias = Callable[..., Any]
+"""A function that returns a client; it takes a session type, by default KalshiNR, and options."""
 NO_DELAY = ReconnectPolicy(initial=1e-6, cap=1e-6, maintenance=None)
 """A policy that reconnects without waiting."""
 
 
-def options(sandbox: Sandbox, session: str = "KalshiNR", key: int = 0, **changes: Any) -> Options:
+def options(sandbox: Sandbox, session: str = "KalshiNR", /, **changes: Any) -> Options:
     """Return options for a client of the sandbox's venue, which does not reconnect unless a policy is
     given."""
-    chosen: Any = {**sandbox.options(ME, "prediction", session, key), "reconnect": None, **changes}
+    chosen: Any = {**sandbox.options(ME, "prediction", session), "reconnect": None, **changes}
     return cast("Options", chosen)
+
+
+def make_client(loop: Loop, sandbox: Sandbox, session: str = "KalshiNR", /, **changes: Any) -> Any:
+    """Return a client of the sandbox's venue."""
+    return loop.client(session, **options(sandbox, session, **changes))
 
 
 def plaintext_options(sandbox: Sandbox, port: int, **changes: Any) -> Options:

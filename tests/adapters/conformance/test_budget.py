@@ -19,7 +19,7 @@ from kalshi_fix_sansio.trading import RateBudget, TokenLimits, rate_budget
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, TASKS, Loop
 from tests.adapters.conformance.relay import Relay
-from tests.adapters.conformance.support import NO_DELAY, acknowledged, event_of, options, order
+from tests.adapters.conformance.support import NO_DELAY, NewClient, acknowledged, event_of, order
 from tests.adapters.conftest import ME, OTHER
 
 
@@ -46,8 +46,8 @@ async def until_calls_wait(client: Any, *, number: int = 1) -> None:
         await client.test_request(LONG)
 
 
-async def test_orders_are_sent_at_the_rate_of_the_budget(loop: Loop, sandbox: Sandbox) -> None:
-    async with loop.client("KalshiNR", budget=budget(1000), **options(sandbox)) as client:
+async def test_orders_are_sent_at_the_rate_of_the_budget(new_client: NewClient) -> None:
+    async with new_client(budget=budget(1000)) as client:
         numbers = [await client.send(order()) for _ in range(15)]
         assert numbers == list(range(2, 17))
         client.spent(150)
@@ -56,11 +56,11 @@ async def test_orders_are_sent_at_the_rate_of_the_budget(loop: Loop, sandbox: Sa
         await acknowledged(client, last.cl_ord_id)
 
 
-async def test_a_cancel_overtakes_waiting_orders(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_cancel_overtakes_waiting_orders(loop: Loop, new_client: NewClient) -> None:
     """The session stays alive meanwhile, and the end of the session ends the orders' waits."""
     ended: list[type] = []
 
-    async with loop.client("KalshiNR", budget=budget(0.001), **options(sandbox)) as client:
+    async with new_client(budget=budget(0.001)) as client:
         placed = order()
         for item in (placed, *(order() for _ in range(9))):
             await client.send(item)
@@ -82,8 +82,8 @@ async def test_a_cancel_overtakes_waiting_orders(loop: Loop, sandbox: Sandbox) -
     assert ended == [NotConnectedError] * 2
 
 
-async def test_a_message_that_times_out_is_not_sent(loop: Loop, sandbox: Sandbox) -> None:
-    async with loop.client("KalshiNR", budget=budget(0.001), **options(sandbox)) as client:
+async def test_a_message_that_times_out_is_not_sent(new_client: NewClient) -> None:
+    async with new_client(budget=budget(0.001)) as client:
         client.spent(145)
         for timeout in (0, 0.01):
             with pytest.raises(ClientTimeoutError, match="rate budget had no tokens"):
@@ -94,8 +94,8 @@ async def test_a_message_that_times_out_is_not_sent(loop: Loop, sandbox: Sandbox
 
 
 @pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
-async def test_a_cancelled_wait_sends_nothing(loop: Loop, sandbox: Sandbox) -> None:
-    async with loop.client("KalshiNR", budget=budget(0.001), **options(sandbox)) as client:
+async def test_a_cancelled_wait_sends_nothing(loop: Loop, new_client: NewClient) -> None:
+    async with new_client(budget=budget(0.001)) as client:
         client.spent(145)
         sent = False
         with suppress(TimeoutError, trio.TooSlowError):
@@ -106,18 +106,17 @@ async def test_a_cancelled_wait_sends_nothing(loop: Loop, sandbox: Sandbox) -> N
         assert await client.send(cancel(order())) == 2
 
 
-async def test_an_invalid_message_uses_no_tokens(loop: Loop, sandbox: Sandbox) -> None:
-    async with loop.client("KalshiNR", budget=budget(0.001), **options(sandbox)) as client:
+async def test_an_invalid_message_uses_no_tokens(new_client: NewClient) -> None:
+    async with new_client(budget=budget(0.001)) as client:
         for _ in range(20):
             with pytest.raises(InvalidMessageError):
                 await client.send(order(side="?"), timeout=0)
         await client.send(order(), timeout=0)
 
 
-async def test_a_lost_connection_ends_the_wait(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
-    settings = options(sandbox, port=relay.port, reconnect=NO_DELAY, budget=budget(0.001))
+async def test_a_lost_connection_ends_the_wait(loop: Loop, new_client: NewClient, relay: Relay) -> None:
     ended: list[bool] = []
-    async with loop.client("KalshiNR", **settings) as client:
+    async with new_client(port=relay.port, reconnect=NO_DELAY, budget=budget(0.001)) as client:
         client.spent(145)
 
         async def late() -> None:
@@ -136,7 +135,7 @@ async def test_a_lost_connection_ends_the_wait(loop: Loop, sandbox: Sandbox, rel
 
 
 async def test_clients_that_share_a_budget_log_on_one_after_the_other(
-    loop: Loop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    loop: Loop, new_client: NewClient, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rate_budget, "LOGON_BURST", 1)
     monkeypatch.setattr(rate_budget, "LOGON_INTERVAL", 0.001)
@@ -152,8 +151,8 @@ async def test_clients_that_share_a_budget_log_on_one_after_the_other(
     logged_on: list[bool] = []
 
     async def one(key: int, name: str) -> None:
-        chosen = {**options(sandbox, budget=rates), **sandbox.options(name, "prediction", "KalshiNR", key)}
-        async with loop.client("KalshiNR", **chosen) as client:
+        identity = sandbox.options(name, "prediction", "KalshiNR", key)
+        async with new_client(budget=rates, **identity) as client:
             logged_on.append(client.is_logged_on)
 
     async with loop.run_concurrently() as start:
@@ -166,17 +165,17 @@ async def test_clients_that_share_a_budget_log_on_one_after_the_other(
 
 
 @pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
-async def test_a_cancelled_wait_for_a_logon_leaves_the_queue(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_cancelled_wait_for_a_logon_leaves_the_queue(loop: Loop, new_client: NewClient) -> None:
     rates = budget(1000)
     while not rates.wait(Logon, read_clocks()):
         rates.sent(Logon, read_clocks())
-    client = loop.client("KalshiNR", budget=rates, **options(sandbox))
+    client = new_client(budget=rates)
     with pytest.raises((TimeoutError, trio.TooSlowError)):
         await loop.with_timeout(0.01, client.open if loop.name == "asyncio" else client.__aenter__)
     assert (rates._reserved, rates._waiting) == ({}, {})
 
 
-async def test_without_a_budget_calls_do_not_wait(loop: Loop, sandbox: Sandbox) -> None:
-    client = loop.client("KalshiNR", **options(sandbox))
+async def test_without_a_budget_calls_do_not_wait(new_client: NewClient) -> None:
+    client = new_client()
     with pytest.raises(LocalProtocolError, match="no rate budget"):
         client.spent(10)

@@ -22,16 +22,14 @@ import trio
 from kalshi_fix_adapters.engine.client_core import ClientCore
 from kalshi_fix_adapters.errors import SessionInterruptedError
 from kalshi_fix_sansio.events import LoggedOn
-from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, TASKS, Loop, first, gather
 from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import (
     NO_DELAY,
+    NewClient,
     acknowledged,
     event_of,
-    options,
     order,
-    plaintext_options,
 )
 from tests.adapters.net.peers import Acceptor, keep_silent, logged_on_peer
 
@@ -123,10 +121,10 @@ def at_every_point(
 
 @pytest.mark.parametrize("times", [1, 2, MAX_POINTS])
 def test_a_cancellation_at_every_point_from_logon_to_logout(
-    loop: Loop, sandbox: Sandbox, relay: Relay, times: int
+    loop: Loop, new_client: NewClient, relay: Relay, times: int
 ) -> None:
     async def scenario() -> None:
-        async with loop.client("KalshiNR", **options(sandbox, port=relay.port)) as client:
+        async with new_client(port=relay.port) as client:
             await client.send(order())
             await acknowledged(client)
             await client.test_request(LONG)
@@ -135,10 +133,11 @@ def test_a_cancellation_at_every_point_from_logon_to_logout(
     assert at_every_point(loop, relay, scenario, times=times) > 5
 
 
-def test_a_cancellation_at_every_point_of_a_reconnection(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
+def test_a_cancellation_at_every_point_of_a_reconnection(
+    loop: Loop, new_client: NewClient, relay: Relay
+) -> None:
     async def scenario() -> None:
-        settings = options(sandbox, port=relay.port, reconnect=NO_DELAY)
-        async with loop.client("KalshiNR", **settings) as client:
+        async with new_client(port=relay.port, reconnect=NO_DELAY) as client:
             relay.cut()
             with contextlib.suppress(SessionInterruptedError):
                 await gather(client.messages(LONG))
@@ -148,11 +147,11 @@ def test_a_cancellation_at_every_point_of_a_reconnection(loop: Loop, sandbox: Sa
     assert at_every_point(loop, relay, scenario) > 3
 
 
-def test_a_cancelled_wait_loses_no_event(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
+def test_a_cancelled_wait_loses_no_event(loop: Loop, new_client: NewClient, relay: Relay) -> None:
     """Exactly one call that is not cancelled takes each event, wherever the other calls are cancelled."""
 
     async def main(at: int) -> bool:
-        async with loop.client("KalshiNR", **options(sandbox, port=relay.port)) as client:
+        async with new_client(port=relay.port) as client:
             cancelled = False
             reports = []
             numbers = []
@@ -194,8 +193,8 @@ def test_a_cancelled_wait_loses_no_event(loop: Loop, sandbox: Sandbox, relay: Re
     assert at > 0
 
 
-async def test_a_deadline_of_the_loop_leaves_the_client_unchanged(loop: Loop, sandbox: Sandbox) -> None:
-    async with loop.client("KalshiNR", **options(sandbox)) as client:
+async def test_a_deadline_of_the_loop_leaves_the_client_unchanged(loop: Loop, new_client: NewClient) -> None:
+    async with new_client() as client:
         messages = client.messages(LONG)
         with pytest.raises((TimeoutError, trio.TooSlowError)):
             await loop.with_timeout(0.05, partial(first, messages))
@@ -203,8 +202,8 @@ async def test_a_deadline_of_the_loop_leaves_the_client_unchanged(loop: Loop, sa
         assert await first(messages)
 
 
-async def test_a_failing_sibling_task_ends_the_client(loop: Loop, sandbox: Sandbox) -> None:
-    client = loop.client("KalshiNR", **options(sandbox))
+async def test_a_failing_sibling_task_ends_the_client(loop: Loop, new_client: NewClient) -> None:
+    client = new_client()
 
     async def fail() -> None:
         raise OwnError
@@ -231,8 +230,8 @@ def interrupt() -> None:
     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
-def test_an_interrupt_from_the_keyboard_logs_out(loop: Loop, sandbox: Sandbox) -> None:
-    client = loop.client("KalshiNR", **options(sandbox))
+def test_an_interrupt_from_the_keyboard_logs_out(loop: Loop, new_client: NewClient) -> None:
+    client = new_client()
 
     async def main() -> None:
         async with client:
@@ -246,9 +245,9 @@ def test_an_interrupt_from_the_keyboard_logs_out(loop: Loop, sandbox: Sandbox) -
 
 
 def test_an_interrupt_during_send_nowait_takes_effect_after_it(
-    loop: Loop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    loop: Loop, new_client: NewClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client, original, numbers = loop.client("KalshiNR", **options(sandbox)), ClientCore.send, list[int]()
+    client, original, numbers = new_client(), ClientCore.send, list[int]()
 
     def send(*arguments: Any, **named: Any) -> Any:
         found = original(*arguments, **named)
@@ -268,7 +267,7 @@ def test_an_interrupt_during_send_nowait_takes_effect_after_it(
 
 
 @pytest.mark.usefixtures("brief_logouts")
-def test_an_interrupt_during_the_logout_ends_the_wait(loop: Loop, sandbox: Sandbox) -> None:
+def test_an_interrupt_during_the_logout_ends_the_wait(loop: Loop, plaintext_client: NewClient) -> None:
     def ignore(peer: Acceptor) -> None:
         for name in peer.received():
             if name == "Logout":
@@ -278,7 +277,7 @@ def test_an_interrupt_during_the_logout_ends_the_wait(loop: Loop, sandbox: Sandb
     clients = []
 
     async def main(port: int) -> None:
-        client = loop.client("KalshiNR", **plaintext_options(sandbox, port))
+        client = plaintext_client(port=port)
         clients.append(client)
         async with client:
             pass

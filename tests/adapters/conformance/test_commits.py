@@ -20,9 +20,8 @@ from kalshi_fix_adapters.store_sqlite import SqliteFolder, SqliteStore
 from kalshi_fix_adapters.store_sqlite.file import StoreFile
 from kalshi_fix_sansio.errors import SendFailedError, StoreError
 from kalshi_fix_sansio.events import CloseReason, OutcomesUnknown, SessionEnded, Uncertainty
-from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, TASKS, Loop, gather
-from tests.adapters.conformance.support import acknowledged, event_of, options, order, place_order
+from tests.adapters.conformance.support import NewClient, acknowledged, event_of, order, place_order
 
 
 class SlowDisk:
@@ -56,12 +55,6 @@ class SlowDisk:
         self._gate.set()
 
 
-def store_options(sandbox: Sandbox, folder: Path, **session: Any) -> Any:
-    """Return options for a client with a store in a file."""
-    found = options(sandbox, "KalshiRT", store=folder, reset_seq_num=True)
-    return {**found, "session": session}
-
-
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> SlowDisk:
     found, original = SlowDisk(), StoreFile.write
@@ -74,9 +67,9 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> SlowDisk:
 
 
 async def test_messages_that_are_sent_during_a_commit_share_the_next_commit(
-    loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
+    loop: Loop, stored_client: NewClient, disk: SlowDisk
 ) -> None:
-    async with loop.client("KalshiRT", **store_options(sandbox, tmp_path)) as client:
+    async with stored_client(reset_seq_num=True) as client:
         await place_order(client)
         disk.hold()
         numbers = [client.send_nowait(order()) for _ in range(20)]
@@ -92,9 +85,9 @@ async def test_messages_that_are_sent_during_a_commit_share_the_next_commit(
 
 
 async def test_a_commit_does_not_delay_timers_events_or_answers(
-    loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
+    loop: Loop, stored_client: NewClient, disk: SlowDisk
 ) -> None:
-    async with loop.client("KalshiRT", **store_options(sandbox, tmp_path)) as client:
+    async with stored_client(reset_seq_num=True) as client:
         await place_order(client)
         disk.hold()
         placed = order()
@@ -109,10 +102,9 @@ async def test_a_commit_does_not_delay_timers_events_or_answers(
 
 
 async def test_a_commit_that_exceeds_its_timeout_ends_the_session(
-    loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
+    stored_client: NewClient, disk: SlowDisk
 ) -> None:
-    settings = store_options(sandbox, tmp_path, commit_timeout=0.2)
-    async with loop.client("KalshiRT", **settings) as client:
+    async with stored_client(reset_seq_num=True, session={"commit_timeout": 0.2}) as client:
         await place_order(client)
         disk.hold()
         placed = order()
@@ -133,9 +125,9 @@ async def test_a_commit_that_exceeds_its_timeout_ends_the_session(
 
 
 async def test_a_failed_commit_after_send_nowait_is_reported_by_events(
-    loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
+    stored_client: NewClient, disk: SlowDisk
 ) -> None:
-    async with loop.client("KalshiRT", **store_options(sandbox, tmp_path)) as client:
+    async with stored_client(reset_seq_num=True) as client:
         await place_order(client)
         disk.is_full = True
         placed = order()
@@ -148,7 +140,7 @@ async def test_a_failed_commit_after_send_nowait_is_reported_by_events(
 
 
 async def test_a_commit_that_ends_while_the_client_is_closed_does_not_delay_the_last_commit(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stored_client: NewClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original = ClientCore.settle
 
@@ -162,18 +154,17 @@ async def test_a_commit_that_ends_while_the_client_is_closed_does_not_delay_the_
             store.settle_requests([2])
 
     monkeypatch.setattr(ClientCore, "settle", settle)
-    settings = store_options(sandbox, tmp_path)
     for _ in range(2):
         # The second client finds the first one's file closed.
-        async with loop.client("KalshiRT", **settings) as client:
+        async with stored_client(reset_seq_num=True) as client:
             await place_order(client)
 
 
 @pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
 async def test_a_cancellation_during_a_commit_takes_effect_after_it(
-    loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
+    loop: Loop, stored_client: NewClient, disk: SlowDisk
 ) -> None:
-    async with loop.client("KalshiRT", **store_options(sandbox, tmp_path)) as client:
+    async with stored_client(reset_seq_num=True) as client:
         await place_order(client)
         for withdrawn in (False, True):
             placed, numbers = order(), list[int]()
@@ -212,7 +203,7 @@ async def cancel_in_commit(loop: Loop, disk: SlowDisk, cancel: Callable[[], obje
 @pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
 @pytest.mark.parametrize(("owner", "method"), [(SqliteFolder, "open"), (SqliteStore, "close")])
 async def test_opening_and_closing_a_store_do_not_block_the_loop(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: type, method: str
+    loop: Loop, stored_client: NewClient, monkeypatch: pytest.MonkeyPatch, owner: type, method: str
 ) -> None:
     original, begun, allowed = getattr(owner, method), threading.Event(), threading.Event()
 
@@ -229,16 +220,16 @@ async def test_opening_and_closing_a_store_do_not_block_the_loop(
 
     async with loop.run_concurrently() as start:
         start(allow)
-        async with loop.client("KalshiRT", **store_options(sandbox, tmp_path)) as client:
+        async with stored_client(reset_seq_num=True) as client:
             await place_order(client)
     assert begun.is_set()
 
 
 @pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
 async def test_errors_while_opening_and_closing_in_a_thread_are_raised(
-    loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
+    stored_client: NewClient, disk: SlowDisk, tmp_path: Path
 ) -> None:
-    client = loop.client("KalshiRT", **store_options(sandbox, tmp_path))
+    client = stored_client(reset_seq_num=True)
     await client.__aenter__()
     await place_order(client)
     client.rows["a"] = 1
@@ -247,4 +238,4 @@ async def test_errors_while_opening_and_closing_in_a_thread_are_raised(
         await client.__aexit__(None, None, None)
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be opened"):
-        await loop.client("KalshiRT", **store_options(sandbox, tmp_path / "file" / "folder")).__aenter__()
+        await stored_client(store=tmp_path / "file" / "folder").__aenter__()

@@ -12,16 +12,14 @@ from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.errors import LogonFailedError, NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.events import ConnectFailed, Connecting, Disconnected
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, SessionEnded
-from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop, gather
 from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import (
     NO_DELAY,
+    NewClient,
     acknowledged,
     event_of,
-    options,
     order,
-    plaintext_options,
     report,
 )
 from tests.adapters.net.peers import Acceptor, keep_silent, listening, logged_on_peer
@@ -43,9 +41,9 @@ class OwnError(Exception):
     ids=lambda error: type(error).__name__,
 )
 async def test_an_exception_propagates_unchanged_after_an_orderly_logout(
-    loop: Loop, sandbox: Sandbox, error: BaseException
+    new_client: NewClient, error: BaseException
 ) -> None:
-    client = loop.client("KalshiNR", **options(sandbox))
+    client = new_client()
     with pytest.raises(type(error)) as caught:  # noqa: PT012
         async with client:
             await client.send(order())
@@ -55,11 +53,10 @@ async def test_an_exception_propagates_unchanged_after_an_orderly_logout(
 
 
 async def test_leaving_the_context_does_not_wait_for_a_connection_attempt(
-    loop: Loop, sandbox: Sandbox, relay: Relay
+    loop: Loop, new_client: NewClient, relay: Relay
 ) -> None:
     with listening(keep_silent) as silent:
-        settings = options(sandbox, port=relay.port, reconnect=NO_DELAY, timeout=10 * LONG)
-        async with loop.client("KalshiNR", **settings) as client:
+        async with new_client(port=relay.port, reconnect=NO_DELAY, timeout=10 * LONG) as client:
             relay.retarget(silent)
             relay.cut()
             await event_of(client, Disconnected)
@@ -69,36 +66,32 @@ async def test_leaving_the_context_does_not_wait_for_a_connection_attempt(
         assert client.ended is not None
 
 
-async def test_a_consumer_ends_with_its_own_exception(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_consumer_ends_with_its_own_exception(new_client: NewClient) -> None:
     async def consume(client: Any) -> None:
         async with client:
             await client.send(order())
             async for _ in client.messages(LONG):
                 raise OwnError
 
-    client = loop.client("KalshiNR", **options(sandbox))
+    client = new_client()
     with pytest.raises(OwnError):
         await consume(client)
     assert client.ended.clean
 
 
-async def test_an_exception_without_a_connection_propagates(
-    loop: Loop, sandbox: Sandbox, relay: Relay
-) -> None:
+async def test_an_exception_without_a_connection_propagates(new_client: NewClient, relay: Relay) -> None:
     with pytest.raises(OwnError):  # noqa: PT012
-        async with loop.client(
-            "KalshiNR", **options(sandbox, port=relay.port, reconnect=LONG_DELAY)
-        ) as client:
+        async with new_client(port=relay.port, reconnect=LONG_DELAY) as client:
             relay.stop_listening()
             await event_of(client, Disconnected)
             raise OwnError
     assert client.ended.reason is CloseReason.CONNECTION_LOST
 
 
-async def test_a_client_works_inside_a_user_defined_context_manager(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_client_works_inside_a_user_defined_context_manager(new_client: NewClient) -> None:
     @contextlib.asynccontextmanager
     async def trading() -> Any:
-        async with loop.client("KalshiNR", **options(sandbox)) as client:
+        async with new_client() as client:
             yield client
 
     with pytest.raises(OwnError):  # noqa: PT012
@@ -112,8 +105,8 @@ async def test_a_client_works_inside_a_user_defined_context_manager(loop: Loop, 
 # --- logouts, and other users of the client
 
 
-async def test_a_logout_ends_the_waits_of_other_tasks(loop: Loop, sandbox: Sandbox) -> None:
-    async with loop.client("KalshiNR", **options(sandbox)) as client:
+async def test_a_logout_ends_the_waits_of_other_tasks(loop: Loop, new_client: NewClient) -> None:
+    async with new_client() as client:
         waiting = threading.Event()
 
         async def consume() -> None:
@@ -133,8 +126,8 @@ async def test_a_logout_ends_the_waits_of_other_tasks(loop: Loop, sandbox: Sandb
         assert await client.logout() == ended
 
 
-async def test_concurrent_logouts_end_the_session_once(loop: Loop, sandbox: Sandbox) -> None:
-    async with loop.client("KalshiNR", **options(sandbox)) as client:
+async def test_concurrent_logouts_end_the_session_once(loop: Loop, new_client: NewClient) -> None:
+    async with new_client() as client:
 
         async def log_out() -> None:
             assert (await client.logout()).clean
@@ -145,14 +138,14 @@ async def test_concurrent_logouts_end_the_session_once(loop: Loop, sandbox: Sand
     assert sum(isinstance(event, SessionEnded) for event in await gather(client.events(LONG))) == 1
 
 
-async def test_messages_received_after_the_logout_can_still_be_taken(loop: Loop, sandbox: Sandbox) -> None:
+async def test_messages_received_after_the_logout_can_still_be_taken(plaintext_client: NewClient) -> None:
     def report_late(peer: Acceptor) -> None:
         for name in peer.received():
             if name == "Logout":
                 peer.send(report())
 
     with logged_on_peer(report_late) as port:
-        async with loop.client("KalshiNR", **plaintext_options(sandbox, port)) as client:
+        async with plaintext_client(port=port) as client:
             assert client.is_logged_on
         events = await gather(client.events(LONG))
         kinds = [type(event) for event in events]
@@ -160,7 +153,7 @@ async def test_messages_received_after_the_logout_can_still_be_taken(loop: Loop,
         assert client.ended.clean
 
 
-async def test_both_sides_log_out_at_once(loop: Loop, sandbox: Sandbox) -> None:
+async def test_both_sides_log_out_at_once(loop: Loop, plaintext_client: NewClient) -> None:
     crossed = threading.Event()
 
     def cross(peer: Acceptor) -> None:
@@ -169,7 +162,7 @@ async def test_both_sides_log_out_at_once(loop: Loop, sandbox: Sandbox) -> None:
         list(peer.received())
 
     with logged_on_peer(cross) as port:
-        async with loop.client("KalshiNR", **plaintext_options(sandbox, port)) as client:
+        async with plaintext_client(port=port) as client:
             await loop.wait_until_set(crossed)
             ended = await client.logout("enough")
             assert ended.clean
@@ -177,7 +170,7 @@ async def test_both_sides_log_out_at_once(loop: Loop, sandbox: Sandbox) -> None:
 
 @pytest.mark.usefixtures("brief_logouts")
 async def test_a_venue_that_does_not_answer_the_logout_ends_the_session_uncleanly(
-    loop: Loop, sandbox: Sandbox
+    plaintext_client: NewClient,
 ) -> None:
     def ignore(peer: Acceptor) -> None:
         peer.send(report())
@@ -188,7 +181,7 @@ async def test_a_venue_that_does_not_answer_the_logout_ends_the_session_uncleanl
             return
 
     with logged_on_peer(ignore) as port:
-        async with loop.client("KalshiNR", **plaintext_options(sandbox, port)) as client:
+        async with plaintext_client(port=port) as client:
             await acknowledged_by(client)
         assert not client.ended.clean
 
@@ -196,8 +189,8 @@ async def test_a_venue_that_does_not_answer_the_logout_ends_the_session_uncleanl
 # --- leaving without a session
 
 
-async def test_a_logout_while_waiting_to_connect_again(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
-    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=LONG_DELAY)) as client:
+async def test_a_logout_while_waiting_to_connect_again(new_client: NewClient, relay: Relay) -> None:
+    async with new_client(port=relay.port, reconnect=LONG_DELAY) as client:
         relay.cut()
         await event_of(client, Disconnected)
         ended = await client.logout()
@@ -205,7 +198,7 @@ async def test_a_logout_while_waiting_to_connect_again(loop: Loop, sandbox: Sand
         assert relay.opened == 1
 
 
-async def test_a_logout_during_the_handshake(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
+async def test_a_logout_during_the_handshake(loop: Loop, new_client: NewClient, relay: Relay) -> None:
     reached = threading.Event()
 
     def stay_silent(connection: Any) -> None:
@@ -215,15 +208,14 @@ async def test_a_logout_during_the_handshake(loop: Loop, sandbox: Sandbox, relay
     with listening(stay_silent) as silent:
         # A thread cannot be interrupted in the handshake, but a task can.
         timeout = 0.5 if loop.name == "blocking" else 2 * LONG
-        settings = options(sandbox, port=relay.port, reconnect=NO_DELAY, timeout=timeout)
-        async with loop.client("KalshiNR", **settings) as client:
+        async with new_client(port=relay.port, reconnect=NO_DELAY, timeout=timeout) as client:
             relay.retarget(silent)
             relay.cut()
             await loop.wait_until_set(reached)
             assert (await client.logout()).reason is CloseReason.CONNECTION_LOST
 
 
-async def test_a_logout_while_logging_on(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_logout_while_logging_on(loop: Loop, plaintext_client: NewClient) -> None:
     reached = threading.Event()
 
     def read_the_logon(connection: Any) -> None:
@@ -232,7 +224,7 @@ async def test_a_logout_while_logging_on(loop: Loop, sandbox: Sandbox) -> None:
         keep_silent(connection)
 
     with listening(read_the_logon) as port:
-        client = loop.client("KalshiNR", **plaintext_options(sandbox, port, timeout=2 * LONG))
+        client = plaintext_client(port=port, timeout=2 * LONG)
 
         async def leave() -> None:
             await loop.wait_until_set(reached)
@@ -246,10 +238,10 @@ async def test_a_logout_while_logging_on(loop: Loop, sandbox: Sandbox) -> None:
 
 
 async def test_a_client_can_stop_reconnecting_and_be_left_while_the_venue_is_down(
-    loop: Loop, sandbox: Sandbox, relay: Relay
+    new_client: NewClient, relay: Relay
 ) -> None:
     soon = ReconnectPolicy(initial=0.01, cap=0.01, maintenance=None)
-    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=soon)) as client:
+    async with new_client(port=relay.port, reconnect=soon) as client:
         relay.stop_listening()
         await event_of(client, ConnectFailed)
     assert client.ended.reason is CloseReason.CONNECTION_LOST

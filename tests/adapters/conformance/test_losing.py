@@ -6,6 +6,7 @@ import contextlib
 import socket
 import ssl
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +42,12 @@ from tests.adapters.conformance.loops import LONG, Loop, as_function, first, gat
 from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import (
     NO_DELAY,
+    NewClient,
     acknowledged,
     event_of,
-    options,
+    make_client,
     order,
     place_order,
-    plaintext_options,
     report,
 )
 from tests.adapters.conftest import ME
@@ -62,10 +63,8 @@ def relay_to(sandbox: Sandbox, session: str = "KalshiNR") -> Relay:
     return Relay(sandbox.server.port("prediction", session))
 
 
-async def test_every_step_of_a_reconnection_is_reported_in_order(
-    loop: Loop, sandbox: Sandbox, relay: Relay
-) -> None:
-    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=NO_DELAY)) as client:
+async def test_every_step_of_a_reconnection_is_reported_in_order(new_client: NewClient, relay: Relay) -> None:
+    async with new_client(port=relay.port, reconnect=NO_DELAY) as client:
         reported: list[Any] = [await client.receive(LONG) for _ in range(2)]
         relay.cut()
         reported += [await client.receive(LONG) for _ in range(4)]
@@ -81,9 +80,9 @@ async def test_every_step_of_a_reconnection_is_reported_in_order(
 
 
 async def test_iterating_over_messages_reports_a_loss_and_continues(
-    loop: Loop, sandbox: Sandbox, relay: Relay
+    new_client: NewClient, relay: Relay
 ) -> None:
-    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=NO_DELAY)) as client:
+    async with new_client(port=relay.port, reconnect=NO_DELAY) as client:
         await place_order(client)
         relay.cut()
         with pytest.raises(OrdersUnverifiedError) as unverified:
@@ -97,8 +96,8 @@ async def test_iterating_over_messages_reports_a_loss_and_continues(
         await place_order(client)
 
 
-async def test_nothing_is_sent_without_a_connection(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
-    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SHORT_DELAY)) as client:
+async def test_nothing_is_sent_without_a_connection(loop: Loop, new_client: NewClient, relay: Relay) -> None:
+    async with new_client(port=relay.port, reconnect=SHORT_DELAY) as client:
         relay.stop_listening()
         await event_of(client, Disconnected)
         assert not client.is_logged_on
@@ -111,8 +110,8 @@ async def test_nothing_is_sent_without_a_connection(loop: Loop, sandbox: Sandbox
         assert await place_order(client) == 2
 
 
-async def test_reconnecting_can_be_stopped(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
-    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SHORT_DELAY)) as client:
+async def test_reconnecting_can_be_stopped(new_client: NewClient, relay: Relay) -> None:
+    async with new_client(port=relay.port, reconnect=SHORT_DELAY) as client:
         relay.stop_listening()
         await event_of(client, ConnectFailed)
         client.stop_reconnecting()
@@ -124,10 +123,8 @@ async def test_reconnecting_can_be_stopped(loop: Loop, sandbox: Sandbox, relay: 
             await client.receive(LONG)
 
 
-async def test_the_current_connection_outlives_stop_reconnecting(
-    loop: Loop, sandbox: Sandbox, relay: Relay
-) -> None:
-    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SHORT_DELAY)) as client:
+async def test_the_current_connection_outlives_stop_reconnecting(new_client: NewClient, relay: Relay) -> None:
+    async with new_client(port=relay.port, reconnect=SHORT_DELAY) as client:
         client.stop_reconnecting()
         await place_order(client)
         relay.cut()
@@ -137,8 +134,10 @@ async def test_the_current_connection_outlives_stop_reconnecting(
         ]
 
 
-async def test_a_permanent_failure_ends_the_reconnection(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
-    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=NO_DELAY)) as client:
+async def test_a_permanent_failure_ends_the_reconnection(
+    new_client: NewClient, sandbox: Sandbox, relay: Relay
+) -> None:
+    async with new_client(port=relay.port, reconnect=NO_DELAY) as client:
         relay.retarget(sandbox.server.port("prediction", "KalshiMD"))
         relay.cut()
         *_, last = await gather(client.events(LONG))
@@ -149,9 +148,8 @@ async def test_a_permanent_failure_ends_the_reconnection(loop: Loop, sandbox: Sa
 
 
 @pytest.mark.usefixtures("brief_heartbeats")
-async def test_a_silently_lost_peer_is_detected(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
-    settings = options(sandbox, port=relay.port, reconnect=SHORT_DELAY, heart_bt_int=MIN_HEART_BT_INT)
-    async with loop.client("KalshiNR", **settings) as client:
+async def test_a_silently_lost_peer_is_detected(new_client: NewClient, relay: Relay) -> None:
+    async with new_client(port=relay.port, reconnect=SHORT_DELAY, heart_bt_int=MIN_HEART_BT_INT) as client:
         await place_order(client)
         relay.swallow("client", "server")
         await event_of(client, PeerSilent)
@@ -166,20 +164,20 @@ async def test_a_silently_lost_peer_is_detected(loop: Loop, sandbox: Sandbox, re
 # --- end of file in unusual states
 
 
-async def test_half_a_message_is_discarded(loop: Loop, sandbox: Sandbox) -> None:
+async def test_half_a_message_is_discarded(plaintext_client: NewClient) -> None:
     def send_half(peer: Acceptor) -> None:
         peer.send(report(1))
         peer.connection.sendall(b"8=FIXT.1.1\x019=400\x0135=8\x0134=3\x01")
 
     with logged_on_peer(send_half) as port:
-        async with loop.client("KalshiNR", **plaintext_options(sandbox, port)) as client:
+        async with plaintext_client(port=port) as client:
             events = await gather(client.events(LONG))
             kinds = [type(event) for event in events]
             assert kinds == [Connecting, LoggedOn, MessageReceived, SessionEnded]
             assert events[-1].reason is CloseReason.CONNECTION_LOST
 
 
-async def test_messages_sent_before_the_venue_closes_are_read(loop: Loop, sandbox: Sandbox) -> None:
+async def test_messages_sent_before_the_venue_closes_are_read(plaintext_client: NewClient) -> None:
     reports = 2000
 
     def send_and_leave(peer: Acceptor) -> None:
@@ -187,7 +185,7 @@ async def test_messages_sent_before_the_venue_closes_are_read(loop: Loop, sandbo
             peer.send(report(number))
 
     with logged_on_peer(send_and_leave) as port:
-        async with loop.client("KalshiNR", **plaintext_options(sandbox, port, queue_limit=50)) as client:
+        async with plaintext_client(port=port, queue_limit=50) as client:
             events = await gather(client.events(LONG))
             assert sum(isinstance(event, MessageReceived) for event in events) == reports
             assert isinstance(events[-1], SessionEnded)
@@ -195,7 +193,7 @@ async def test_messages_sent_before_the_venue_closes_are_read(loop: Loop, sandbo
 
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
 async def test_messages_are_read_when_writing_fails(
-    loop: Loop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, secure: bool
+    loop: Loop, new_client: NewClient, monkeypatch: pytest.MonkeyPatch, secure: bool
 ) -> None:
     if loop.name.startswith("anyio"):
         pytest.skip("anyio's streams on asyncio read no bytes after a failed write")
@@ -220,8 +218,7 @@ async def test_messages_are_read_when_writing_fails(
         monkeypatch.setattr(kind, "send", break_once_sent(kind.send))
 
     with listening(send_and_leave, VALID_IDENTITY.ssl_context() if secure else None) as port:
-        settings = options(sandbox, port=port, tls=TRUST if secure else Plaintext())
-        async with loop.client("KalshiNR", **settings) as client:
+        async with new_client(port=port, tls=TRUST if secure else Plaintext()) as client:
             # This blocks the event loop, so nothing is read before the order is written.
             entered.set()
             assert sent.wait(LONG)
@@ -232,13 +229,13 @@ async def test_messages_are_read_when_writing_fails(
             assert events[-3].message == report()
 
 
-async def test_a_logout_by_the_venue_is_reported(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_logout_by_the_venue_is_reported(plaintext_client: NewClient) -> None:
     def log_out(peer: Acceptor) -> None:
         peer.log_out("maintenance")
         list(peer.received())
 
     with logged_on_peer(log_out) as port:
-        async with loop.client("KalshiNR", **plaintext_options(sandbox, port)) as client:
+        async with plaintext_client(port=port) as client:
             assert (await event_of(client, LogoutReceived)).text == "maintenance"
             with pytest.raises(SessionClosedError, match="maintenance"):
                 await gather(client.messages(LONG))
@@ -259,8 +256,7 @@ def restart(sandbox: Sandbox, relay: Relay, session: str) -> None:
 
 async def test_without_resend_unknown_outcomes_are_reported(loop: Loop) -> None:
     with Sandbox((ME,)) as sandbox, relay_to(sandbox) as relay:
-        settings = options(sandbox, port=relay.port, reconnect=SHORT_DELAY)
-        async with loop.client("KalshiNR", **settings) as client:
+        async with make_client(loop, sandbox, port=relay.port, reconnect=SHORT_DELAY) as client:
             await place_order(client)
             relay.swallow("server")
             lost = order()
@@ -293,10 +289,9 @@ async def test_with_resend_no_report_is_lost(loop: Loop, tmp_path: Path, durable
         return found
 
     with Sandbox((ME,)) as sandbox, relay_to(sandbox, "KalshiRT") as relay:
-        settings = options(
-            sandbox, "KalshiRT", port=relay.port, reconnect=SHORT_DELAY, store=tmp_path if durable else None
-        )
-        async with loop.client("KalshiRT", **settings) as client:
+        store: Any = tmp_path if durable else None
+        own_client = partial(make_client, loop, sandbox, "KalshiRT", port=relay.port, store=store)
+        async with own_client(reconnect=SHORT_DELAY) as client:
             number = await place_order(client)
             relay.swallow("server")
             unreported = order()
@@ -315,7 +310,7 @@ async def test_with_resend_no_report_is_lost(loop: Loop, tmp_path: Path, durable
         if not durable:
             return
         # The next process continues the session of this one.
-        async with loop.client("KalshiRT", **settings) as client:
+        async with own_client() as client:
             assert not client.logged_on.reset
             assert await place_order(client) > number + 2
 
@@ -324,7 +319,7 @@ async def test_with_resend_no_report_is_lost(loop: Loop, tmp_path: Path, durable
 
 
 @pytest.mark.parametrize("how", ["requested the next", "left", "raised"])
-async def test_unconfirmed_messages_are_redelivered(loop: Loop, tmp_path: Path, how: str) -> None:
+async def test_unconfirmed_messages_are_redelivered(stored_client: NewClient, how: str) -> None:
     """On a session with resend a message is confirmed once the next event is requested, or the context is
     left without an exception."""
 
@@ -339,60 +334,58 @@ async def test_unconfirmed_messages_are_redelivered(loop: Loop, tmp_path: Path, 
                 return number
         raise AssertionError("no message was received")
 
-    with Sandbox((ME,)) as sandbox:
-        settings = options(sandbox, "KalshiRT", store=tmp_path)
-        taken = 0
-        with contextlib.suppress(OwnError):
-            async with loop.client("KalshiRT", **settings) as client:
-                await client.send(order())
-                taken = await take_one(client)
-                if how == "requested the next":
-                    await client.receive(LONG)
-                if how != "left":
-                    raise OwnError
-        async with loop.client("KalshiRT", **settings) as client:
-            again = await take_one(client)
-        assert again == (taken if how == "raised" else taken + 1)
+    taken = 0
+    with contextlib.suppress(OwnError):
+        async with stored_client(reset_seq_num=True) as client:
+            await client.send(order())
+            taken = await take_one(client)
+            if how == "requested the next":
+                await client.receive(LONG)
+            if how != "left":
+                raise OwnError
+    async with stored_client() as client:
+        again = await take_one(client)
+    assert again == (taken if how == "raised" else taken + 1)
 
 
 @pytest.mark.parametrize("how", ["receive", "events", "messages"])
 async def test_a_second_concurrent_receive_is_refused_and_confirms_nothing(
-    loop: Loop, tmp_path: Path, how: str
+    loop: Loop, stored_client: NewClient, how: str
 ) -> None:
     """While another task or thread may still process a message, no other call may confirm it."""
 
     async def take(client: Any) -> Any:
         return await (client.receive(LONG) if how == "receive" else first(getattr(client, how)(LONG)))
 
-    with Sandbox((ME,)) as sandbox:
-        settings = options(sandbox, "KalshiRT", store=tmp_path)
-        has_taken, refused = threading.Event(), threading.Event()
-        number = 0
+    has_taken, refused = threading.Event(), threading.Event()
+    number = 0
 
-        async def take_and_wait() -> None:
-            nonlocal number
-            event = await event_of(client, MessageReceived)
-            number = event.message.header.msg_seq_num
-            has_taken.set()
-            await loop.wait_until_set(refused)
+    async def take_and_wait() -> None:
+        nonlocal number
+        event = await event_of(client, MessageReceived)
+        number = event.message.header.msg_seq_num
+        has_taken.set()
+        await loop.wait_until_set(refused)
 
-        with contextlib.suppress(RuntimeError):
-            async with loop.client("KalshiRT", **settings) as client:
-                await client.send(order())
-                async with loop.run_concurrently() as start:
-                    start(take_and_wait)
-                    await loop.wait_until_set(has_taken)
-                    with pytest.raises(LocalProtocolError, match="another thread or task has taken"):
-                        await take(client)
-                    refused.set()
-                raise RuntimeError
-        async with loop.client("KalshiRT", **settings) as client:
-            again = await event_of(client, MessageReceived)
-            assert again.message.header.msg_seq_num == number
+    with contextlib.suppress(RuntimeError):
+        async with stored_client(reset_seq_num=True) as client:
+            await client.send(order())
+            async with loop.run_concurrently() as start:
+                start(take_and_wait)
+                await loop.wait_until_set(has_taken)
+                with pytest.raises(LocalProtocolError, match="another thread or task has taken"):
+                    await take(client)
+                refused.set()
+            raise RuntimeError
+    async with stored_client() as client:
+        again = await event_of(client, MessageReceived)
+        assert again.message.header.msg_seq_num == number
 
 
-async def test_another_task_may_take_events_after_the_first_has_ended(loop: Loop, sandbox: Sandbox) -> None:
-    async with loop.client("KalshiNR", **options(sandbox)) as client:
+async def test_another_task_may_take_events_after_the_first_has_ended(
+    loop: Loop, new_client: NewClient
+) -> None:
+    async with new_client() as client:
         for _ in range(3):
             placed = order()
             await client.send(placed)
@@ -404,9 +397,9 @@ async def test_another_task_may_take_events_after_the_first_has_ended(loop: Loop
 
 
 async def test_iterating_over_messages_reports_unknown_outcomes(
-    loop: Loop, sandbox: Sandbox, relay: Relay
+    loop: Loop, new_client: NewClient, relay: Relay
 ) -> None:
-    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SHORT_DELAY)) as client:
+    async with new_client(port=relay.port, reconnect=SHORT_DELAY) as client:
         relay.swallow("client")
         lost = order()
         await client.send(lost)
@@ -425,13 +418,12 @@ async def test_iterating_over_messages_reports_unknown_outcomes(
 
 @pytest.mark.parametrize("next_is_requested", [False, True])
 async def test_after_a_crash_iteration_reports_losses_until_they_are_confirmed(
-    loop: Loop, sandbox: Sandbox, relay: Relay, tmp_path: Path, next_is_requested: bool
+    loop: Loop, new_client: NewClient, relay: Relay, tmp_path: Path, next_is_requested: bool
 ) -> None:
-    settings = options(sandbox, port=relay.port, store=tmp_path)
-    lost = order()
+    lost, stored_client = order(), partial(new_client, port=relay.port, store=tmp_path)
     with contextlib.suppress(OutcomesUnknownError):
         # A process that dies here has not confirmed anything.
-        async with loop.client("KalshiNR", **settings) as client:
+        async with stored_client() as client:
             relay.swallow("client")
             await client.send(lost)
             await loop.in_thread(lambda: relay.wait(lambda: relay.swallowed > 0))
@@ -439,7 +431,7 @@ async def test_after_a_crash_iteration_reports_losses_until_they_are_confirmed(
             relay.swallow()
             await gather(client.messages(LONG))
     with contextlib.suppress(OutcomesUnknownError):
-        async with loop.client("KalshiNR", **settings) as client:
+        async with stored_client() as client:
             with pytest.raises(OutcomesUnknownError) as caught:
                 await gather(client.messages(LONG))
             assert caught.value.request_ids == (lost.cl_ord_id,)
@@ -447,7 +439,7 @@ async def test_after_a_crash_iteration_reports_losses_until_they_are_confirmed(
             if not next_is_requested:
                 raise caught.value
             assert await gather(client.messages(0)) == []
-    async with loop.client("KalshiNR", **settings) as client:
+    async with stored_client() as client:
         if next_is_requested:
             assert await gather(client.messages(0)) == []
         else:
@@ -456,11 +448,10 @@ async def test_after_a_crash_iteration_reports_losses_until_they_are_confirmed(
 
 
 async def test_a_store_that_fails_as_a_message_is_sent_raises_and_ends_the_session(
-    loop: Loop, sandbox: Sandbox
+    new_client: NewClient,
 ) -> None:
     store = FailingStore()
-    settings = options(sandbox, store=store, reconnect=NO_DELAY)
-    async with loop.client("KalshiNR", **settings) as client:
+    async with new_client(store=store, reconnect=NO_DELAY) as client:
         store.failing_method = "begin_commit"
         with pytest.raises(SendFailedError, match="nothing was sent") as caught:
             await client.send(order())
@@ -478,7 +469,7 @@ async def test_a_store_that_fails_as_a_message_is_sent_raises_and_ends_the_sessi
 @pytest.mark.usefixtures("brief_heartbeats")
 @pytest.mark.parametrize("method", ["receive", "wrote", "tick", "next_attempt", "connected", "disconnected"])
 async def test_an_internal_error_is_raised_and_not_hidden(
-    loop: Loop, sandbox: Sandbox, relay: Relay, monkeypatch: pytest.MonkeyPatch, method: str
+    loop: Loop, new_client: NewClient, relay: Relay, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     class Mistake(Exception):
         pass
@@ -487,8 +478,7 @@ async def test_an_internal_error_is_raised_and_not_hidden(
         raise Mistake
 
     why = r"failed internally \(Mistake\)|interrupted halfway"
-    settings = options(sandbox, port=relay.port, reconnect=NO_DELAY, heart_bt_int=MIN_HEART_BT_INT)
-    async with loop.client("KalshiNR", **settings) as client:
+    async with new_client(port=relay.port, reconnect=NO_DELAY, heart_bt_int=MIN_HEART_BT_INT) as client:
         monkeypatch.setattr(ClientCore, method, fail)
         if method == "wrote":  # which of the two methods is called depends on the adapter
             monkeypatch.setattr(ClientCore, "flush", fail)

@@ -4,12 +4,12 @@ where this makes sense; all consequences are reported."""
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters.config.plan import Options
 from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.engine.sequence import SequenceNumbers
 from kalshi_fix_adapters.errors import LogonRefusedError
@@ -22,7 +22,14 @@ from kalshi_fix_sansio.session.checks import LAST_NUMBER
 from kalshi_fix_venue.testing import Sandbox, SeqNums
 from tests.adapters.conformance.loops import Loop
 from tests.adapters.conformance.relay import Relay
-from tests.adapters.conformance.support import NO_DELAY, acknowledged, event_of, options, order, place_order
+from tests.adapters.conformance.support import (
+    NO_DELAY,
+    NewClient,
+    acknowledged,
+    event_of,
+    order,
+    place_order,
+)
 from tests.adapters.conftest import ME
 
 SESSION = "KalshiRT"
@@ -49,19 +56,17 @@ class Crash(Exception):
     """An exception of the user's code while it handles an event."""
 
 
-async def trade_once(loop: Loop, sandbox: Sandbox, store: Path | MemoryStore) -> Options:
-    """Trade with new numbers and log out; return the options that continue the session."""
-    settings = options(sandbox, SESSION, store=store)
-    async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
+async def trade_once(stored_client: NewClient) -> None:
+    """Trade with new numbers and log out."""
+    async with stored_client(reset_seq_num=True) as client:
         await place_order(client)
-    return settings
 
 
-async def send_and_crash(loop: Loop, settings: Any, count: int = 1) -> list[str]:
+async def send_and_crash(stored_client: NewClient, count: int = 1) -> list[str]:
     """Send orders, and crash before any answer is taken; return their ids."""
     sent = [order() for _ in range(count)]
     with suppress(Crash):
-        async with loop.client(SESSION, **settings) as client:
+        async with stored_client() as client:
             await event_of(client, LoggedOn)
             for item in sent:
                 await client.send(item)
@@ -73,10 +78,9 @@ async def send_and_crash(loop: Loop, settings: Any, count: int = 1) -> list[str]
 
 
 async def test_state_and_numbers_can_be_read_at_any_time(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path
+    stored_client: NewClient, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    settings = options(sandbox, SESSION, store=tmp_path)
-    client: Any = loop.client(SESSION, **settings, reset_seq_num=True)
+    client: Any = stored_client(reset_seq_num=True)
     assert client.state == State.DISCONNECTED
     assert not client.is_reconnecting
     # There is no file yet, and reading does not create one.
@@ -99,15 +103,16 @@ async def test_state_and_numbers_can_be_read_at_any_time(
     assert left.next_incoming == left.next_unconfirmed
     assert not left.reset_due
     # Another process, which has only the file, reads the same numbers.
-    assert loop.client(SESSION, **settings).numbers == left
+    assert stored_client().numbers == left
     assert venue_numbers(sandbox).incoming == left.next_outgoing
 
 
-async def test_the_state_of_a_reconnecting_client_is_reconnecting(loop: Loop, sandbox: Sandbox) -> None:
+async def test_the_state_of_a_reconnecting_client_is_reconnecting(
+    loop: Loop, new_client: NewClient, sandbox: Sandbox
+) -> None:
     patient = ReconnectPolicy(initial=3600, cap=3600, maintenance=None)
     with Relay(sandbox.server.port("prediction", SESSION)) as relay:
-        settings = options(sandbox, SESSION, port=relay.port, reconnect=patient)
-        client = loop.client(SESSION, **settings)
+        client = new_client(SESSION, port=relay.port, reconnect=patient)
         async with client:
             await place_order(client)
             before = client.numbers
@@ -124,10 +129,11 @@ async def test_the_state_of_a_reconnecting_client_is_reconnecting(loop: Loop, sa
         assert not client.is_reconnecting
 
 
-async def test_the_state_after_a_reconnect_is_logged_on(loop: Loop, sandbox: Sandbox) -> None:
+async def test_the_state_after_a_reconnect_is_logged_on(
+    loop: Loop, new_client: NewClient, sandbox: Sandbox
+) -> None:
     with Relay(sandbox.server.port("prediction", SESSION)) as relay:
-        settings = options(sandbox, SESSION, port=relay.port, reconnect=NO_DELAY)
-        async with loop.client(SESSION, **settings) as client:
+        async with new_client(SESSION, port=relay.port, reconnect=NO_DELAY) as client:
             await event_of(client, LoggedOn)
             await loop.in_thread(relay.cut)
             await event_of(client, Connecting)
@@ -140,15 +146,16 @@ async def test_the_state_after_a_reconnect_is_logged_on(loop: Loop, sandbox: San
 # Setting
 
 
-async def test_the_next_logon_uses_the_set_numbers(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_the_next_logon_uses_the_set_numbers(
+    new_client: NewClient, stored_client: NewClient, sandbox: Sandbox, tmp_path: Path
+) -> None:
     """Set the venue's numbers after the file was lost; a program without a store file sets them in memory."""
-    settings = options(sandbox, SESSION, store=tmp_path / "lost")
-    async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
+    async with stored_client(store=tmp_path / "lost", reset_seq_num=True) as client:
         await place_order(client)
         await place_order(client)
     known = venue_numbers(sandbox)
     for store in (tmp_path / "new", None, MemoryStore()):
-        client = loop.client(SESSION, **options(sandbox, SESSION, store=store))
+        client = new_client(SESSION, store=store)
         now = venue_numbers(sandbox)
         lost = client.set_numbers(next_outgoing=now.incoming, next_incoming=now.outgoing)
         # The new store knows no earlier messages, so all of them count as skipped.
@@ -162,15 +169,12 @@ async def test_the_next_logon_uses_the_set_numbers(loop: Loop, sandbox: Sandbox,
     assert venue_numbers(sandbox).incoming > known.incoming
 
 
-async def test_set_numbers_are_durable_and_setting_them_twice_is_harmless(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path
-) -> None:
-    settings = options(sandbox, SESSION, store=tmp_path)
-    client = loop.client(SESSION, **settings)
+async def test_set_numbers_are_durable_and_setting_them_twice_is_harmless(stored_client: NewClient) -> None:
+    client = stored_client()
     for _ in range(2):
         client.set_numbers(next_outgoing=70, next_incoming=7)
         # A new client reads the file as another process would.
-        assert as_tuple(loop.client(SESSION, **settings).numbers) == (70, 7, 7)
+        assert as_tuple(stored_client().numbers) == (70, 7, 7)
     assert client.set_numbers(next_outgoing=70, next_incoming=7) == ()
     assert client.set_numbers(next_outgoing=5) == ()
     assert as_tuple(client.numbers) == (5, 7, 7)
@@ -181,14 +185,14 @@ async def test_set_numbers_are_durable_and_setting_them_twice_is_harmless(
     assert client.set_numbers(next_outgoing=LAST_NUMBER, next_incoming=LAST_NUMBER) == (
         MessagesLost(1, LAST_NUMBER - 1),
     )
-    assert as_tuple(loop.client(SESSION, **settings).numbers) == (LAST_NUMBER,) * 3
+    assert as_tuple(stored_client().numbers) == (LAST_NUMBER,) * 3
 
 
 @pytest.mark.parametrize("number", [0, -1, LAST_NUMBER + 1, 10**40, True, 1.0, "7"])
 async def test_an_invalid_number_is_refused_and_changes_nothing(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path, number: Any
+    stored_client: NewClient, number: Any
 ) -> None:
-    client = loop.client(SESSION, **options(sandbox, SESSION, store=tmp_path))
+    client = stored_client()
     client.set_numbers(next_outgoing=3, next_incoming=4)
     for numbers in (
         {"next_outgoing": number},
@@ -204,9 +208,9 @@ async def test_an_invalid_number_is_refused_and_changes_nothing(
 
 @pytest.mark.parametrize("session", RESETTING_SESSIONS)
 async def test_session_types_that_reset_their_numbers_refuse_to_set_them(
-    loop: Loop, sandbox: Sandbox, session: str, tmp_path: Path
+    new_client: NewClient, session: str, tmp_path: Path
 ) -> None:
-    client = loop.client(session, **options(sandbox, session, store=tmp_path))
+    client = new_client(session, store=tmp_path)
     with pytest.raises(LocalProtocolError, match=f"{session} restarts its numbers at every logon"):
         client.set_numbers(next_outgoing=2)
     with pytest.raises(LocalProtocolError, match="nothing to reset"):
@@ -215,18 +219,15 @@ async def test_session_types_that_reset_their_numbers_refuse_to_set_them(
     assert files_of(tmp_path) == []
 
 
-async def test_numbers_of_an_open_client_or_a_file_in_use_cannot_be_set(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path
-) -> None:
-    settings = options(sandbox, SESSION, store=tmp_path)
-    async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
+async def test_numbers_of_an_open_client_or_a_file_in_use_cannot_be_set(stored_client: NewClient) -> None:
+    async with stored_client(reset_seq_num=True) as client:
         await place_order(client)
         before = client.numbers.next_outgoing
         with pytest.raises(LocalProtocolError, match="the client is open"):
             client.set_numbers(next_outgoing=9)
         with pytest.raises(LocalProtocolError, match="the client is open"):
             client.reset_numbers()
-        other = loop.client(SESSION, **settings)
+        other = stored_client()
         with pytest.raises(StoreError, match="in use"):
             other.set_numbers(next_outgoing=9)
         with pytest.raises(StoreError, match="in use"):
@@ -235,13 +236,11 @@ async def test_numbers_of_an_open_client_or_a_file_in_use_cannot_be_set(
         await place_order(client)
 
 
-async def test_a_client_that_gave_up_must_be_closed_first(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path
-) -> None:
+async def test_a_client_that_gave_up_must_be_closed_first(stored_client: NewClient, sandbox: Sandbox) -> None:
     """The usual case: the venue reports which number it expects."""
-    settings = await trade_once(loop, sandbox, tmp_path)
+    await trade_once(stored_client)
     expected = venue_numbers(sandbox).incoming
-    client = loop.client(SESSION, **settings)
+    client = stored_client()
     client.set_numbers(next_outgoing=expected - 1)
     with pytest.raises(LogonRefusedError) as refused:
         async with client:
@@ -252,12 +251,12 @@ async def test_a_client_that_gave_up_must_be_closed_first(
         await place_order(client)
 
 
-async def test_a_custom_store_that_cannot_set_numbers_is_an_error(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_custom_store_that_cannot_set_numbers_is_an_error(new_client: NewClient) -> None:
     class Fixed(MemoryStore):
         renumber = None  # type: ignore[assignment]
 
     store = Fixed(next_outgoing=4)
-    client = loop.client(SESSION, **options(sandbox, SESSION, store=store))
+    client = new_client(SESSION, store=store)
     with pytest.raises(LocalProtocolError, match="Fixed does not support setting its numbers"):
         client.set_numbers(next_outgoing=9)
     assert client.numbers.next_outgoing == 4
@@ -269,11 +268,11 @@ async def test_a_custom_store_that_cannot_set_numbers_is_an_error(loop: Loop, sa
 
 
 async def test_skipped_messages_are_reported_with_the_orders_they_may_answer(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path
+    stored_client: NewClient, sandbox: Sandbox
 ) -> None:
-    settings = await trade_once(loop, sandbox, tmp_path)
-    ids = await send_and_crash(loop, settings, 2)
-    client = loop.client(SESSION, **settings)
+    await trade_once(stored_client)
+    ids = await send_and_crash(stored_client, 2)
+    client = stored_client()
     begin, end = client.numbers.next_incoming, venue_numbers(sandbox).outgoing
     assert begin < end
     lost, item = client.set_numbers(next_incoming=end)
@@ -281,7 +280,7 @@ async def test_skipped_messages_are_reported_with_the_orders_they_may_answer(
     assert item.request_ids == tuple(ids)
     assert item.why is Uncertainty.ANSWERS_LOST
     # The process dies here; the next one lists the requests again, and receives none of the skipped messages.
-    async with loop.client(SESSION, **settings) as other:
+    async with stored_client() as other:
         named = await event_of(other, OutcomesUnknown)
         assert named.request_ids == tuple(ids)
         logon = await event_of(other, LoggedOn)
@@ -290,15 +289,12 @@ async def test_skipped_messages_are_reported_with_the_orders_they_may_answer(
         assert other.open_requests == ()
 
 
-async def test_a_lower_incoming_number_redelivers_messages(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path
-) -> None:
-    settings = options(sandbox, SESSION, store=tmp_path)
-    async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
+async def test_a_lower_incoming_number_redelivers_messages(stored_client: NewClient) -> None:
+    async with stored_client(reset_seq_num=True) as client:
         await event_of(client, LoggedOn)
         first = client.numbers.next_incoming
         await place_order(client)
-    client = loop.client(SESSION, **settings)
+    client = stored_client()
     assert client.set_numbers(next_incoming=first) == ()
     async with client:
         again = await event_of(client, MessageReceived)
@@ -306,9 +302,9 @@ async def test_a_lower_incoming_number_redelivers_messages(
         assert again.message.header.msg_seq_num == first
 
 
-async def test_a_higher_outgoing_number_is_gap_filled(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
-    settings = await trade_once(loop, sandbox, tmp_path)
-    client = loop.client(SESSION, **settings)
+async def test_a_higher_outgoing_number_is_gap_filled(stored_client: NewClient, sandbox: Sandbox) -> None:
+    await trade_once(stored_client)
+    client = stored_client()
     ahead = client.numbers.next_outgoing + 1_000_000
     assert client.set_numbers(next_outgoing=ahead) == ()
     async with client:
@@ -317,15 +313,12 @@ async def test_a_higher_outgoing_number_is_gap_filled(loop: Loop, sandbox: Sandb
     assert venue_numbers(sandbox).incoming == client.numbers.next_outgoing
 
 
-async def test_requests_whose_numbers_are_reused_have_unknown_outcomes(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path
-) -> None:
-    settings = options(sandbox, SESSION, store=tmp_path)
-    async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
+async def test_requests_whose_numbers_are_reused_have_unknown_outcomes(stored_client: NewClient) -> None:
+    async with stored_client(reset_seq_num=True) as client:
         await place_order(client)
         below = client.numbers.next_outgoing
-    ids = await send_and_crash(loop, settings)
-    client = loop.client(SESSION, **settings)
+    ids = await send_and_crash(stored_client)
+    client = stored_client()
     assert client.set_numbers(next_outgoing=client.numbers.next_outgoing + 5) == ()
     (item,) = client.set_numbers(next_outgoing=below)
     assert isinstance(item, OutcomesUnknown)
@@ -335,11 +328,13 @@ async def test_requests_whose_numbers_are_reused_have_unknown_outcomes(
 
 @pytest.mark.parametrize("durable", [True, False])
 async def test_a_reset_takes_place_at_the_next_logon_and_is_reported(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path, durable: bool
+    stored_client: NewClient, durable: bool
 ) -> None:
-    settings = await trade_once(loop, sandbox, tmp_path if durable else MemoryStore())
-    ids = await send_and_crash(loop, settings)
-    client = loop.client(SESSION, **settings)
+    if not durable:
+        stored_client = partial(stored_client, store=MemoryStore())
+    await trade_once(stored_client)
+    ids = await send_and_crash(stored_client)
+    client = stored_client()
     for _ in range(2):
         (item,) = client.reset_numbers()
         assert item.request_ids == tuple(ids)
@@ -347,7 +342,7 @@ async def test_a_reset_takes_place_at_the_next_logon_and_is_reported(
             next_outgoing=1, next_incoming=1, next_unconfirmed=1, reset_due=True
         )
     # The next client that logs on performs the reset.
-    async with loop.client(SESSION, **settings) as other:
+    async with stored_client() as other:
         named = await event_of(other, OutcomesUnknown)
         assert named.request_ids == tuple(ids)
         logon = await event_of(other, LoggedOn)
@@ -355,16 +350,14 @@ async def test_a_reset_takes_place_at_the_next_logon_and_is_reported(
         assert logon.reset_requested
         assert not other.numbers.reset_due
         await place_order(other)
-    async with loop.client(SESSION, **settings) as other:
+    async with stored_client() as other:
         assert not (await event_of(other, LoggedOn)).reset
 
 
-async def test_a_withdrawn_reset_keeps_the_unknown_outcomes(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path
-) -> None:
-    settings = await trade_once(loop, sandbox, tmp_path)
-    ids = await send_and_crash(loop, settings)
-    client = loop.client(SESSION, **settings)
+async def test_a_withdrawn_reset_keeps_the_unknown_outcomes(stored_client: NewClient) -> None:
+    await trade_once(stored_client)
+    ids = await send_and_crash(stored_client)
+    client = stored_client()
     before = client.numbers
     client.reset_numbers()
     client.set_numbers(next_outgoing=before.next_outgoing, next_incoming=before.next_incoming)
@@ -375,10 +368,10 @@ async def test_a_withdrawn_reset_keeps_the_unknown_outcomes(
         assert not (await event_of(client, LoggedOn)).reset
 
 
-async def test_set_numbers_override_the_reset_option(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
-    settings = await trade_once(loop, sandbox, tmp_path)
+async def test_set_numbers_override_the_reset_option(stored_client: NewClient, sandbox: Sandbox) -> None:
+    await trade_once(stored_client)
     now = venue_numbers(sandbox)
-    client = loop.client(SESSION, **settings, reset_seq_num=True)
+    client = stored_client(reset_seq_num=True)
     client.set_numbers(next_outgoing=now.incoming)
     async with client:
         assert not (await event_of(client, LoggedOn)).reset

@@ -31,7 +31,7 @@ from kalshi_fix_sansio.session.states import State
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop
 from tests.adapters.conformance.relay import Relay
-from tests.adapters.conformance.support import NO_DELAY, acknowledged, event_of, options, order
+from tests.adapters.conformance.support import NO_DELAY, NewClient, acknowledged, event_of, order
 from tests.adapters.conftest import ME
 
 DIRECTIONS: tuple[Direction, ...] = ("sent", "received")
@@ -113,10 +113,10 @@ async def trade(client: Any) -> str:
     return placed.cl_ord_id
 
 
-async def test_an_observer_sees_a_session_from_end_to_end(loop: Loop, sandbox: Sandbox) -> None:
+async def test_an_observer_sees_a_session_from_end_to_end(new_client: NewClient) -> None:
     notes = RecordingObserver()
 
-    async with loop.client("KalshiNR", **options(sandbox, observer=notes)) as client:
+    async with new_client(observer=notes) as client:
         cl_ord_id = await trade(client)
     assert notes.states == [
         State.DISCONNECTED,
@@ -144,11 +144,10 @@ async def test_an_observer_sees_a_session_from_end_to_end(loop: Loop, sandbox: S
 
 
 async def test_an_observer_continues_across_connections(
-    loop: Loop, sandbox: Sandbox, relay: Relay, tmp_path: Path
+    loop: Loop, new_client: NewClient, relay: Relay, tmp_path: Path
 ) -> None:
     notes, path = RecordingObserver(), tmp_path / "wire.log"
-    settings = options(sandbox, observer=[notes], wire_log=path, port=relay.port, reconnect=NO_DELAY)
-    async with loop.client("KalshiNR", **settings) as client:
+    async with new_client(observer=[notes], wire_log=path, port=relay.port, reconnect=NO_DELAY) as client:
         await trade(client)
         await loop.in_thread(relay.cut)
         await event_of(client, Disconnected)
@@ -162,11 +161,11 @@ async def test_an_observer_continues_across_connections(
 
 
 async def test_exceptions_from_observers_do_not_affect_the_session(
-    loop: Loop, sandbox: Sandbox, log_text: io.StringIO
+    new_client: NewClient, log_text: io.StringIO
 ) -> None:
     raising, other, notes = RaisingObserver(), RaisingObserver(), RecordingObserver()
     observers = [raising, notes, other]
-    async with loop.client("KalshiNR", **options(sandbox, observer=observers)) as client:
+    async with new_client(observer=observers) as client:
         await trade(client)
     assert client.ended.clean
     assert (raising.calls, other.calls) == (1, 1)
@@ -175,13 +174,12 @@ async def test_exceptions_from_observers_do_not_affect_the_session(
 
 
 async def test_no_secret_is_shown_anywhere(
-    loop: Loop, sandbox: Sandbox, log_text: io.StringIO, tmp_path: Path
+    new_client: NewClient, sandbox: Sandbox, log_text: io.StringIO, tmp_path: Path
 ) -> None:
     notes, raising = RecordingObserver(), RaisingObserver()
     raising.on_event = notes.on_event  # type: ignore[method-assign]  # so that on_wire is the one to fail
     path = tmp_path / "wire.log"
-    settings = options(sandbox, observer=[notes, raising], wire_log=path)
-    async with loop.client("KalshiNR", **settings) as client:
+    async with new_client(observer=[notes, raising], wire_log=path) as client:
         await trade(client)
     shown = repr(client) + log_text.getvalue() + path.read_text() + repr(notes.events)
     logon: Any = decoded(notes.frames()[0])
@@ -197,10 +195,12 @@ async def test_no_secret_is_shown_anywhere(
     assert shown.count("|35=D|") == 2  # once in the wire log and once through `logging`
 
 
-async def test_the_command_reads_the_wire_log(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_the_command_reads_the_wire_log(
+    new_client: NewClient, sandbox: Sandbox, tmp_path: Path
+) -> None:
     notes = RecordingObserver()
     with WireLog(tmp_path / "wire.log") as log:
-        async with loop.client("KalshiNR", **options(sandbox, observer=notes, wire_log=log)) as client:
+        async with new_client(observer=notes, wire_log=log) as client:
             await trade(client)
         assert log.lost == 0
     done = CliRunner().invoke(decode, ["--full", str(tmp_path / "wire.log")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,9 +14,7 @@ from kalshi_fix_adapters.errors import NotConnectedError
 from kalshi_fix_adapters.store_postgres import PostgresDatabase, StoreInUseError
 from kalshi_fix_sansio.errors import SendFailedError
 from kalshi_fix_sansio.events import CloseReason, OutcomesUnknown, SessionEnded, Uncertainty
-from kalshi_fix_venue.testing import Sandbox
-from tests.adapters.conformance.loops import Loop
-from tests.adapters.conformance.support import event_of, options, order, place_order
+from tests.adapters.conformance.support import NewClient, event_of, order, place_order
 from tests.postgres import Relay, Server
 
 Execute = Callable[[str], list[Any]]
@@ -23,16 +22,16 @@ END_LEASE = "UPDATE kalshi_fix.session SET leased_until = '-infinity'"
 NUMBERS = "SELECT next_outgoing FROM kalshi_fix.session"
 
 
-def store_options(sandbox: Sandbox, dsn: str, **changes: Any) -> Any:
-    return options(sandbox, "KalshiRT", store=PostgresDatabase(dsn, "none", lease=600), **changes)
+def database_at(dsn: str) -> PostgresDatabase:
+    return PostgresDatabase(dsn, "none", lease=600)
 
 
 async def test_a_commit_whose_answer_is_lost_ends_the_session_and_uses_up_the_number(
-    loop: Loop, sandbox: Sandbox, server: Server, database: str, execute: Execute
+    new_client: NewClient, server: Server, database: str, execute: Execute
 ) -> None:
     with Relay(server) as relay:
-        found = store_options(sandbox, relay.dsn(database))
-        async with loop.client("KalshiRT", **found, reset_seq_num=True) as client:
+        stored_client = partial(new_client, "KalshiRT", store=database_at(relay.dsn(database)))
+        async with stored_client(reset_seq_num=True) as client:
             number = await place_order(client)
             [(before,)] = execute(NUMBERS)
             assert before == number + 1
@@ -45,11 +44,11 @@ async def test_a_commit_whose_answer_is_lost_ends_the_session_and_uses_up_the_nu
             ended = await event_of(client, SessionEnded)
             assert ended.reason is CloseReason.STORE_FAILED
         with pytest.raises(StoreInUseError):
-            await loop.client("KalshiRT", **found).__aenter__()
+            await stored_client().__aenter__()
         execute(END_LEASE)
         [(committed,)] = execute(NUMBERS)
         assert committed == before + 1
-        async with loop.client("KalshiRT", **found) as client:
+        async with stored_client() as client:
             # The venue has not received the order. The number is not used again, and the outcome is reported.
             unknown = await event_of(client, OutcomesUnknown)
             assert unknown.request_ids == (placed.cl_ord_id,)
@@ -57,9 +56,9 @@ async def test_a_commit_whose_answer_is_lost_ends_the_session_and_uses_up_the_nu
 
 
 async def test_a_client_whose_store_was_taken_over_ends_and_sends_nothing_more(
-    loop: Loop, sandbox: Sandbox, dsn: str, execute: Execute
+    new_client: NewClient, dsn: str, execute: Execute
 ) -> None:
-    async with loop.client("KalshiRT", **store_options(sandbox, dsn), reset_seq_num=True) as client:
+    async with new_client("KalshiRT", store=database_at(dsn), reset_seq_num=True) as client:
         number = await place_order(client)
         execute("UPDATE kalshi_fix.session SET fence = fence + 1")
         # Recording the report may find the takeover first; then the session has ended before the send.

@@ -13,9 +13,8 @@ import pytest
 
 from kalshi_fix_adapters.blocking.transport import Transport
 from kalshi_fix_adapters.net.tls_buffer import MAX_HELD, TlsBytes
-from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop
-from tests.adapters.conformance.support import acknowledged, options, order
+from tests.adapters.conformance.support import NewClient, acknowledged, order
 from tests.adapters.net.peers import unused_port
 from tests.adapters.net.tls_cases import HOST, TRUST, VALID_IDENTITY
 from tests.helpers import MIN_HEART_BT_INT
@@ -190,7 +189,7 @@ def test_a_blocking_client_waits_until_it_can_read_before_it_continues_to_write(
 
 @pytest.mark.usefixtures("brief_heartbeats")
 async def test_an_order_sent_during_a_renegotiation_is_written_afterwards(
-    loop: Loop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    loop: Loop, new_client: NewClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if loop.name.startswith("anyio"):
         pytest.skip("with anyio's own TLS streams, two tasks would read at the same time")
@@ -220,7 +219,7 @@ async def test_an_order_sent_during_a_renegotiation_is_written_afterwards(
     monkeypatch.setattr(ssl.SSLSocket, "send", refusing(ssl.SSLSocket.send))
     monkeypatch.setattr(ssl.SSLSocket, "recv", reading(ssl.SSLSocket.recv))
 
-    async with loop.client("KalshiNR", **options(sandbox, heart_bt_int=MIN_HEART_BT_INT)) as client:
+    async with new_client(heart_bt_int=MIN_HEART_BT_INT) as client:
         placed = order()
         armed.append(True)
         await client.send(placed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from kalshi_fix_sansio import ExecutionReport
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_venue.testing import Sandbox
-from tests.adapters.conformance.loops import LONG, Loop
-from tests.adapters.conformance.support import acknowledged, options, order
+from tests.adapters.conformance.loops import LONG
+from tests.adapters.conformance.support import NewClient, acknowledged, order
 from tests.adapters.conftest import ME
 
 SESSION = "KalshiNR"
@@ -32,10 +33,10 @@ async def report(client: Any) -> str:
             return f"{event.message.cl_ord_id} {event.message.exec_type}"
 
 
-async def test_rows_are_present_at_the_next_start(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
-    settings = options(sandbox, SESSION, store=tmp_path)
+async def test_rows_are_present_at_the_next_start(new_client: NewClient, tmp_path: Path) -> None:
+    stored_client = partial(new_client, store=tmp_path)
     values = {"state": {"version": 1, "orders": ["ä", None, 1.5]}, "n": 7, "empty": ""}
-    async with loop.client(SESSION, **settings) as client:
+    async with stored_client() as client:
         assert dict(client.rows) == {}
         client.rows.update(values)
         client.rows["gone"] = True
@@ -44,31 +45,28 @@ async def test_rows_are_present_at_the_next_start(loop: Loop, sandbox: Sandbox, 
         assert client.rows == values
     # Events that were in the queue can still be taken, although leaving the context has written the rows.
     await client.receive(LONG)
-    async with loop.client(SESSION, **settings) as client:
+    async with stored_client() as client:
         assert client.rows == values
         assert "gone" not in client.rows
         assert len(client.rows) == 3
         client.rows["n"] = 8
         del client.rows["empty"]
-    async with loop.client(SESSION, **settings) as client:
+    async with stored_client() as client:
         assert client.rows == {"state": values["state"], "n": 8}
 
 
-async def test_rows_and_events_are_confirmed_together_or_not_at_all(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path
-) -> None:
+async def test_rows_and_events_are_confirmed_together_or_not_at_all(stored_client: NewClient) -> None:
     """Crash while an event is handled, after sending an order: the order's commit must not include the rows
     of the event."""
-    settings = options(sandbox, "KalshiRT", store=tmp_path)
     seen: list[str] = []
-    async with loop.client("KalshiRT", **settings, reset_seq_num=True) as client:
+    async with stored_client(reset_seq_num=True) as client:
         await client.send(order())
         for _ in range(2):
             seen.append(await report(client))
             client.rows[seen[-1]] = len(seen)
     for _ in range(2):
         with suppress(Crash):
-            async with loop.client("KalshiRT", **settings) as client:
+            async with stored_client() as client:
                 assert set(client.rows) == set(seen)
                 await client.send(order())
                 seen.append(await report(client))
@@ -77,7 +75,7 @@ async def test_rows_and_events_are_confirmed_together_or_not_at_all(
                 client.rows[again] = "halfway"
                 await client.send(order())
                 raise Crash
-        async with loop.client("KalshiRT", **settings) as client:
+        async with stored_client() as client:
             assert set(client.rows) == set(seen)
             assert await report(client) == again
             client.rows[again] = True
@@ -85,29 +83,27 @@ async def test_rows_and_events_are_confirmed_together_or_not_at_all(
             for _ in range(2):
                 seen.append(await report(client))
                 client.rows[seen[-1]] = True
-    async with loop.client("KalshiRT", **settings) as client:
+    async with stored_client() as client:
         assert set(client.rows) == set(seen)
     assert len(seen) == len(set(seen)) == 10
 
 
 async def test_a_row_without_an_event_is_written_when_the_next_event_is_requested(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path
+    new_client: NewClient, tmp_path: Path
 ) -> None:
-    settings = options(sandbox, SESSION, store=tmp_path)
+    stored_client = partial(new_client, store=tmp_path)
     with suppress(Crash):
-        async with loop.client(SESSION, **settings) as client:
+        async with stored_client() as client:
             client.rows["before"] = 1
             await client.receive(LONG)
             client.rows["after"] = 1
             raise Crash
-    async with loop.client(SESSION, **settings) as client:
+    async with stored_client() as client:
         assert client.rows == {"before": 1}
 
 
-async def test_an_invalid_row_is_refused_and_changes_nothing(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path
-) -> None:
-    async with loop.client(SESSION, **options(sandbox, SESSION, store=tmp_path)) as client:
+async def test_an_invalid_row_is_refused_and_changes_nothing(new_client: NewClient, tmp_path: Path) -> None:
+    async with new_client(store=tmp_path) as client:
         rows = client.rows
         for value in (object(), float("nan"), {1, 2}, b"bytes"):
             with pytest.raises((TypeError, ValueError)):
@@ -122,12 +118,14 @@ async def test_an_invalid_row_is_refused_and_changes_nothing(
         assert list(rows) == ["k" * 256]
 
 
-async def test_the_size_of_rows_is_bounded_by_the_store(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_the_size_of_rows_is_bounded_by_the_store(
+    new_client: NewClient, sandbox: Sandbox, tmp_path: Path
+) -> None:
     key = sandbox.keys[ME, "prediction"][0].key_id
     owner = StoreOwner(environment="demo", product="prediction", sender_comp_id=key, target_comp_id=SESSION)
     limits: dict[str, Any] = {"max_rows": 2, "max_row_bytes": 30}
     with SqliteStore(tmp_path / "store", owner=owner, **limits) as store:
-        async with loop.client(SESSION, **options(sandbox, SESSION, store=store)) as client:
+        async with new_client(store=store) as client:
             rows = client.rows
             rows["a"] = "x" * 10
             rows["b"] = "x" * 14  # 1 + 2 + 10 and 1 + 2 + 14 bytes
@@ -141,15 +139,15 @@ async def test_the_size_of_rows_is_bounded_by_the_store(loop: Loop, sandbox: San
         assert store.row_sizes == {"b": 17, "c": 2}
 
 
-async def test_without_a_file_no_rows_are_kept(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
-    client = loop.client(SESSION, **options(sandbox, SESSION))
+async def test_without_a_file_no_rows_are_kept(new_client: NewClient, tmp_path: Path) -> None:
+    client = new_client()
     for _ in range(2):
         with pytest.raises(LocalProtocolError, match="`store` option"):
             client.rows["a"] = 1
         async with client:
             with pytest.raises(LocalProtocolError, match="`store` option"):
                 client.rows["a"] = 1
-    client = loop.client(SESSION, **options(sandbox, SESSION, store=tmp_path))
+    client = new_client(store=tmp_path)
     for _ in range(2):
         with pytest.raises(LocalProtocolError, match="the client is not open"):
             len(client.rows)
@@ -159,15 +157,15 @@ async def test_without_a_file_no_rows_are_kept(loop: Loop, sandbox: Sandbox, tmp
 
 @pytest.mark.parametrize("session", ["KalshiNR", "KalshiRT"])
 async def test_a_request_is_recognized_by_the_next_process(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path, session: str
+    new_client: NewClient, tmp_path: Path, session: str
 ) -> None:
-    settings = {**options(sandbox, session, store=tmp_path), "reset_seq_num": session == "KalshiRT"}
+    stored_client = partial(new_client, session, store=tmp_path, reset_seq_num=session == "KalshiRT")
     placed = order()
-    async with loop.client(session, **settings) as client:
+    async with stored_client() as client:
         assert client.sent_request(placed.cl_ord_id) is None
         number = await client.send(placed)
         await acknowledged(client, placed.cl_ord_id)
-    async with loop.client(session, **settings) as client:
+    async with stored_client() as client:
         # The numbers have restarted, and the order has been answered.
         assert client.open_requests == ()
         found = client.sent_request(placed.cl_ord_id)
@@ -175,6 +173,6 @@ async def test_a_request_is_recognized_by_the_next_process(
         assert client.sent_request("another") is None
     with pytest.raises(LocalProtocolError, match="no ids of sent requests are kept"):
         client.sent_request(placed.cl_ord_id)
-    async with loop.client("KalshiNR", **options(sandbox, "KalshiNR")) as client:
+    async with new_client() as client:
         with pytest.raises(LocalProtocolError, match="no ids of sent requests are kept"):
             client.sent_request(placed.cl_ord_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,19 @@ from kalshi_fix_adapters.errors import NotConnectedError, StoreInUseError
 from kalshi_fix_adapters.store_sqlite.file import StoreFile
 from kalshi_fix_sansio.errors import ConfigurationError, SendFailedError, StoreError
 from kalshi_fix_sansio.session import MemoryStore
-from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import TASKS, Loop
-from tests.adapters.conformance.support import NO_DELAY, options, order, place_order
+from tests.adapters.conformance.support import NO_DELAY, NewClient, order, place_order
 
 POLL_INTERVAL = 0.01
 
 
-def store_options(sandbox: Sandbox, folder: Path, **changes: Any) -> Any:
-    """Return options for a client with a store in a file, which reconnects."""
-    return options(sandbox, "KalshiRT", **{"store": folder, "reconnect": NO_DELAY, **changes})
+@pytest.fixture
+def standby_client(stored_client: NewClient) -> NewClient:
+    """Return a function that makes a client with a store in a file, which reconnects."""
+    return partial(stored_client, reconnect=NO_DELAY)
 
 
-async def test_a_standby_takes_over_and_continues_the_numbers(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path
-) -> None:
+async def test_a_standby_takes_over_and_continues_the_numbers(loop: Loop, standby_client: NewClient) -> None:
     is_waiting, has_left = threading.Event(), threading.Event()
     reasons: list[Exception] = []
 
@@ -38,7 +37,7 @@ async def test_a_standby_takes_over_and_continues_the_numbers(
         is_waiting.set()
 
     async def run_primary() -> None:
-        client = loop.client("KalshiRT", **store_options(sandbox, tmp_path, reset_seq_num=True))
+        client = standby_client(reset_seq_num=True)
         async with client.standby(every=POLL_INTERVAL) as primary:
             await place_order(primary)
             entered.set()
@@ -51,7 +50,7 @@ async def test_a_standby_takes_over_and_continues_the_numbers(
     async with loop.run_concurrently() as start:
         start(run_primary)
         await loop.wait_until_set(entered)
-        client = loop.client("KalshiRT", **store_options(sandbox, tmp_path))
+        client = standby_client()
         async with client.standby(every=POLL_INTERVAL, on_wait=note) as standby:
             assert isinstance(reasons[0], StoreInUseError)
             # The primary's Logon, order and Logout, then the standby's Logon.
@@ -62,9 +61,7 @@ async def test_a_standby_takes_over_and_continues_the_numbers(
 
 @pytest.mark.parametrize("raised", [None, KeyError()], ids=["send failed", "error without text"])
 async def test_a_lost_store_ends_the_process_with_a_distinct_status(
-    loop: Loop,
-    sandbox: Sandbox,
-    tmp_path: Path,
+    standby_client: NewClient,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     raised: Exception | None,
@@ -73,7 +70,7 @@ async def test_a_lost_store_ends_the_process_with_a_distinct_status(
         raise OSError(28, "No space left on device")
 
     async def lose() -> None:
-        client = loop.client("KalshiRT", **store_options(sandbox, tmp_path, reset_seq_num=True))
+        client = standby_client(reset_seq_num=True)
         async with client.standby() as primary:
             monkeypatch.setattr(StoreFile, "write", fail)
             try:
@@ -91,49 +88,47 @@ async def test_a_lost_store_ends_the_process_with_a_distinct_status(
 
 
 async def test_a_client_is_closed_if_an_exception_follows_its_takeover(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    standby_client: NewClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(_: Takeover) -> None:
         raise ZeroDivisionError
 
-    client = loop.client("KalshiRT", **store_options(sandbox, tmp_path, reset_seq_num=True))
+    client = standby_client(reset_seq_num=True)
     monkeypatch.setattr(Takeover, "entered", interrupt)
     with pytest.raises(ZeroDivisionError):
         await client.standby(every=POLL_INTERVAL).__aenter__()
     assert client.ended.clean
-    async with loop.client("KalshiRT", **store_options(sandbox, tmp_path, reset_seq_num=True)) as following:
+    async with standby_client(reset_seq_num=True) as following:
         await place_order(following)
 
 
-async def test_an_exception_from_the_user_is_raised_unchanged(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path
-) -> None:
+async def test_an_exception_from_the_user_is_raised_unchanged(standby_client: NewClient) -> None:
     with pytest.raises(KeyError):
-        async with loop.client("KalshiRT", **store_options(sandbox, tmp_path, reset_seq_num=True)).standby():
+        async with standby_client(reset_seq_num=True).standby():
             raise KeyError
     # The store is free again.
-    async with loop.client("KalshiRT", **store_options(sandbox, tmp_path)):
+    async with standby_client():
         pass
 
 
 async def test_a_standby_does_not_wait_for_a_store_that_can_never_be_opened(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path
+    standby_client: NewClient, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
-    client = loop.client("KalshiRT", **store_options(sandbox, tmp_path / "file"))
+    client = standby_client(store=tmp_path / "file")
     with pytest.raises(StoreError, match="file"):
         async with client.standby():
             raise AssertionError("entered")
 
 
 @pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
-async def test_waiting_can_be_cancelled(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_waiting_can_be_cancelled(loop: Loop, standby_client: NewClient) -> None:
     async def take_over() -> None:
-        client = loop.client("KalshiRT", **store_options(sandbox, tmp_path))
+        client = standby_client()
         async with client.standby(every=POLL_INTERVAL):
             raise AssertionError("entered")
 
-    async with loop.client("KalshiRT", **store_options(sandbox, tmp_path, reset_seq_num=True)) as primary:
+    async with standby_client(reset_seq_num=True) as primary:
         with pytest.raises((TimeoutError, trio.TooSlowError)):
             await loop.with_timeout(0.1, take_over)
         await place_order(primary)
@@ -149,9 +144,9 @@ async def test_waiting_can_be_cancelled(loop: Loop, sandbox: Sandbox, tmp_path: 
     ],
 )
 def test_a_standby_requires_the_location_of_a_store_and_a_reconnect_policy(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path, changes: dict[str, Any], every: float, match: str
+    standby_client: NewClient, changes: dict[str, Any], every: float, match: str
 ) -> None:
-    client = loop.client("KalshiRT", **store_options(sandbox, tmp_path, **changes))
+    client: Any = standby_client(**changes)
     client = getattr(client, "client", client)
     with pytest.raises(ConfigurationError, match=match):
         client.standby(every=every)
@@ -159,10 +154,10 @@ def test_a_standby_requires_the_location_of_a_store_and_a_reconnect_policy(
 
 @pytest.mark.parametrize(("key_in_use", "expected"), [(None, 0.2), (3.0, 3.0)])
 def test_a_standby_repeats_its_first_logon_at_short_intervals(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path, key_in_use: float | None, expected: float
+    standby_client: NewClient, key_in_use: float | None, expected: float
 ) -> None:
     policy = ReconnectPolicy(key_in_use=key_in_use, cap=7.0)
-    client = loop.client("KalshiRT", **store_options(sandbox, tmp_path, reconnect=policy))
+    client: Any = standby_client(reconnect=policy)
     core = getattr(client, "client", client)._core
     Takeover(core, 1.0, None)
     found = core.plan.reconnect

@@ -18,14 +18,12 @@ from pathlib import Path
 
 import pytest
 
-from kalshi_fix_adapters.config.plan import Options
 from kalshi_fix_adapters.errors import ConnectionFailedError, LogonFailedError
-from kalshi_fix_adapters.net.tls import Plaintext
 from kalshi_fix_sansio.events import CloseReason, SessionEnded
 from kalshi_fix_venue.identities import Authority
 from kalshi_fix_venue.testing import Sandbox
-from tests.adapters.conformance.loops import LONG, Loop
-from tests.adapters.conformance.support import event_of, options, place_order
+from tests.adapters.conformance.loops import LONG
+from tests.adapters.conformance.support import NewClient, event_of, place_order
 from tests.adapters.net.peers import unused_port
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "kalshi-fix-sansio"
@@ -103,11 +101,6 @@ def tunnel(binary: str, folder: Path, host: str, port: int, ca_pem: str) -> Iter
         running.stop()
 
 
-def options_for(sandbox: Sandbox, running: Tunnel) -> Options:
-    """Return options for a client that connects to stunnel, without TLS."""
-    return options(sandbox, host="127.0.0.1", port=running.port, tls=Plaintext())
-
-
 @pytest.fixture
 def to_venue(binary: str, tmp_path: Path, sandbox: Sandbox) -> Iterator[Tunnel]:
     server = sandbox.server
@@ -117,44 +110,44 @@ def to_venue(binary: str, tmp_path: Path, sandbox: Sandbox) -> Iterator[Tunnel]:
 
 
 async def test_an_order_is_acknowledged_through_stunnel(
-    loop: Loop, sandbox: Sandbox, to_venue: Tunnel
+    plaintext_client: NewClient, to_venue: Tunnel
 ) -> None:
-    async with loop.client("KalshiNR", **options_for(sandbox, to_venue)) as client:
+    async with plaintext_client(port=to_venue.port) as client:
         await place_order(client)
     assert (client.ended.reason, client.ended.clean) == (CloseReason.LOGGED_OUT, True)
 
 
-async def assert_refused(loop: Loop, sandbox: Sandbox, running: Tunnel) -> None:
+async def assert_refused(plaintext_client: NewClient, running: Tunnel) -> None:
     """Assert that a client cannot log on through this tunnel, and reports as much as it can know about the
     cause."""
     # A connection reset may arrive before the client first reads.
     text = "closed the connection before it answered the Logon|cannot be reached"
     with pytest.raises((LogonFailedError, ConnectionFailedError), match=text):
-        async with loop.client("KalshiNR", **options_for(sandbox, running)):
+        async with plaintext_client(port=running.port):
             pytest.fail("the client has connected")
 
 
 async def test_a_venue_that_stunnel_does_not_trust_is_reported_as_a_failed_connection(
-    binary: str, loop: Loop, tmp_path: Path, sandbox: Sandbox
+    plaintext_client: NewClient, binary: str, tmp_path: Path, sandbox: Sandbox
 ) -> None:
     server, stranger = sandbox.server, Authority().certificate_pem.decode()
     port = server.port("prediction", "KalshiNR")
     with tunnel(binary, tmp_path, server.host, port, stranger) as running:
-        await assert_refused(loop, sandbox, running)
+        await assert_refused(plaintext_client, running)
         running.wait_for(re.compile("certificate verify failed"))
 
 
 async def test_stunnel_without_a_server_is_reported_as_a_failed_connection(
-    binary: str, loop: Loop, tmp_path: Path, sandbox: Sandbox
+    plaintext_client: NewClient, binary: str, tmp_path: Path, sandbox: Sandbox
 ) -> None:
     with tunnel(binary, tmp_path, "127.0.0.1", unused_port(), sandbox.ca_pem) as running:
-        await assert_refused(loop, sandbox, running)
+        await assert_refused(plaintext_client, running)
 
 
 async def test_the_end_of_stunnel_is_reported_as_a_disconnect(
-    loop: Loop, sandbox: Sandbox, to_venue: Tunnel
+    plaintext_client: NewClient, to_venue: Tunnel
 ) -> None:
-    async with loop.client("KalshiNR", **options_for(sandbox, to_venue)) as client:
+    async with plaintext_client(port=to_venue.port) as client:
         to_venue.stop()
         ended = await event_of(client, SessionEnded)
         assert ended.reason is CloseReason.CONNECTION_LOST

@@ -13,8 +13,7 @@ from kalshi_fix_adapters.errors import ConnectionFailedError, HostNotFoundError,
 from kalshi_fix_adapters.net.tls import Plaintext, Tls
 from kalshi_fix_sansio.errors import ConfigurationError, KalshiFixError
 from kalshi_fix_venue.testing import Sandbox
-from tests.adapters.conformance.loops import Loop
-from tests.adapters.conformance.support import options, place_order
+from tests.adapters.conformance.support import NewClient, place_order
 from tests.adapters.net.peers import unused_port
 from tests.adapters.net.tls_cases import HOST, TLS_CASES, TlsCase
 
@@ -22,26 +21,24 @@ UNREACHABLE_HOST = "192.0.2.1"
 """An address in a range that RFC 5737 reserves for documentation; no host has it."""
 
 
-async def failure(loop: Loop, sandbox: Sandbox, **changes: Any) -> KalshiFixError:
+async def failure(new_client: NewClient, **changes: Any) -> KalshiFixError:
     """Return the exception of a client that cannot connect."""
     with pytest.raises(KalshiFixError) as caught:
-        async with loop.client("KalshiNR", **options(sandbox, **changes)):
+        async with new_client(**changes):
             pytest.fail("the client has connected")
     return caught.value
 
 
 @pytest.mark.parametrize("case", TLS_CASES, ids=lambda case: case.name)
-async def test_tls_errors_caused_by_the_peer_are_reported(
-    loop: Loop, sandbox: Sandbox, case: TlsCase
-) -> None:
+async def test_tls_errors_caused_by_the_peer_are_reported(new_client: NewClient, case: TlsCase) -> None:
     case = attrs.evolve(case)
     with case.serve() as port:
-        error = await failure(loop, sandbox, host=HOST, port=port, tls=case.settings, timeout=case.timeout)
+        error = await failure(new_client, host=HOST, port=port, tls=case.settings, timeout=case.timeout)
     assert isinstance(error, ConnectionFailedError)
     case.check(error, port)
 
 
-async def test_network_errors_are_reported(loop: Loop, sandbox: Sandbox) -> None:
+async def test_network_errors_are_reported(new_client: NewClient) -> None:
     unused = unused_port()
     for changes, kind, text in (
         (
@@ -76,14 +73,14 @@ async def test_network_errors_are_reported(loop: Loop, sandbox: Sandbox) -> None
             "'.' is not a host name; give a name or an address",
         ),
     ):
-        error = await failure(loop, sandbox, **changes)
+        error = await failure(new_client, **changes)
         assert type(error) is kind
         assert str(error) == text
 
 
-async def test_a_venue_with_a_pinned_certificate_is_accepted(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_venue_with_a_pinned_certificate_is_accepted(new_client: NewClient, sandbox: Sandbox) -> None:
     shown = ssl.get_server_certificate((sandbox.server.host, sandbox.server.port("prediction", "KalshiNR")))
     pin = hashlib.sha256(ssl.PEM_cert_to_DER_cert(shown)).hexdigest()
     for tls in (Tls(pinned_sha256=pin), Tls(pinned_sha256=pin, ca_data=sandbox.ca_pem)):
-        async with loop.client("KalshiNR", **options(sandbox, tls=tls)) as client:
+        async with new_client(tls=tls) as client:
             await place_order(client)

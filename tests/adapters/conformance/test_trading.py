@@ -23,14 +23,12 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, RejectReceived, SessionEnded
-from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop, first, gather
 from tests.adapters.conformance.support import (
+    NewClient,
     event_of,
-    options,
     order,
     place_order,
-    plaintext_options,
     report,
 )
 from tests.adapters.net.peers import Acceptor, logged_on_peer
@@ -39,9 +37,9 @@ from tests.helpers import MIN_HEART_BT_INT
 SESSIONS = ("KalshiNR", "KalshiRT", "KalshiDC", "KalshiMD", "KalshiPT", "KalshiRFQ")
 
 
-async def test_an_order_from_logon_to_logout(loop: Loop, sandbox: Sandbox) -> None:
+async def test_an_order_from_logon_to_logout(new_client: NewClient) -> None:
     placed = order()
-    async with loop.client("KalshiNR", **options(sandbox)) as client:
+    async with new_client() as client:
         assert client.is_logged_on
         assert client.logged_on.heart_bt_int == 30
         assert await client.send(placed) == 2
@@ -63,10 +61,10 @@ async def test_an_order_from_logon_to_logout(loop: Loop, sandbox: Sandbox) -> No
 
 
 async def test_an_invalid_message_changes_nothing_and_unknown_codes_are_sent_when_allowed(
-    loop: Loop, sandbox: Sandbox
+    new_client: NewClient,
 ) -> None:
     newer = order(time_in_force="Z")
-    async with loop.client("KalshiNR", **options(sandbox)) as client:
+    async with new_client() as client:
         with pytest.raises(InvalidMessageError):
             await client.send(MarketDataRequest(subscription_request_type="2"))
         with pytest.raises(InvalidMessageError, match="TimeInForce"):
@@ -76,14 +74,14 @@ async def test_an_invalid_message_changes_nothing_and_unknown_codes_are_sent_whe
 
 
 @pytest.mark.parametrize("session", SESSIONS)
-async def test_every_session_type_has_a_client(loop: Loop, sandbox: Sandbox, session: str) -> None:
-    async with loop.client(session, **options(sandbox, session)) as client:
+async def test_every_session_type_has_a_client(new_client: NewClient, session: str) -> None:
+    async with new_client(session) as client:
         assert client.logged_on.logon.header.sender_comp_id == session
 
 
-async def test_a_reject_is_linked_to_the_sent_message(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_reject_is_linked_to_the_sent_message(new_client: NewClient) -> None:
     request = OrderGroupRequest.reset("770e8400-e29b-41d4-a716-446655440002")  # no such group
-    async with loop.client("KalshiNR", **options(sandbox)) as client:
+    async with new_client() as client:
         await client.send(request)
         assert isinstance(await first(client.messages(LONG)), BusinessMessageReject)
         await client.send(request)
@@ -91,9 +89,9 @@ async def test_a_reject_is_linked_to_the_sent_message(loop: Loop, sandbox: Sandb
 
 
 async def test_a_client_can_be_opened_again_and_without_a_context_manager(
-    loop: Loop, sandbox: Sandbox
+    loop: Loop, new_client: NewClient
 ) -> None:
-    client = loop.client("KalshiNR", **options(sandbox))
+    client = new_client()
     for _ in range(2):
         async with client:
             assert await client.send(order()) == 2
@@ -115,8 +113,8 @@ async def test_a_client_can_be_opened_again_and_without_a_context_manager(
     assert (await client.logout()).clean
 
 
-async def test_a_client_that_is_not_open_raises(loop: Loop, sandbox: Sandbox) -> None:
-    client = loop.client("KalshiNR", **options(sandbox))
+async def test_a_client_that_is_not_open_raises(new_client: NewClient) -> None:
+    client = new_client()
     assert client.ended is None
     assert not client.is_logged_on
     with pytest.raises(NotConnectedError, match="not open"):
@@ -134,8 +132,8 @@ async def test_a_client_that_is_not_open_raises(loop: Loop, sandbox: Sandbox) ->
 # --- timeouts
 
 
-async def test_waiting_without_an_event_times_out(loop: Loop, sandbox: Sandbox) -> None:
-    async with loop.client("KalshiNR", **options(sandbox)) as client:
+async def test_waiting_without_an_event_times_out(new_client: NewClient) -> None:
+    async with new_client() as client:
         assert await gather(client.messages(0)) == []
         assert await gather(client.messages(0.01)) == []
         assert await gather(client.events(0)) == []
@@ -147,15 +145,15 @@ async def test_waiting_without_an_event_times_out(loop: Loop, sandbox: Sandbox) 
         assert await client.receive(0)
 
 
-async def test_a_round_trip_is_measured(loop: Loop, sandbox: Sandbox) -> None:
-    async with loop.client("KalshiNR", **options(sandbox)) as client:
+async def test_a_round_trip_is_measured(new_client: NewClient) -> None:
+    async with new_client() as client:
         assert 0 < await client.test_request() < LONG
 
 
-async def test_an_unanswered_test_request_times_out(loop: Loop, sandbox: Sandbox) -> None:
+async def test_an_unanswered_test_request_times_out(plaintext_client: NewClient) -> None:
     silent = threading.Event()
     with logged_on_peer(lambda _: silent.wait(LONG)) as port:
-        async with loop.client("KalshiNR", **plaintext_options(sandbox, port)) as client:
+        async with plaintext_client(port=port) as client:
             with pytest.raises(ClientTimeoutError, match="was not answered within"):
                 await client.test_request(0.05)
             silent.set()
@@ -167,7 +165,7 @@ async def test_an_unanswered_test_request_times_out(loop: Loop, sandbox: Sandbox
 
 
 async def test_a_venue_that_stops_reading_blocks_senders_until_it_reads_again(
-    loop: Loop, sandbox: Sandbox
+    loop: Loop, plaintext_client: NewClient
 ) -> None:
     may_read = threading.Event()
     full = threading.Event()
@@ -178,7 +176,7 @@ async def test_a_venue_that_stops_reading_blocks_senders_until_it_reads_again(
         list(peer.received())
 
     with logged_on_peer(read_late) as port:
-        async with loop.client("KalshiNR", **plaintext_options(sandbox, port)) as client:
+        async with plaintext_client(port=port) as client:
             number = 1
             with pytest.raises(ClientTimeoutError, match="nothing was sent"):  # noqa: PT012
                 while True:
@@ -196,12 +194,12 @@ async def test_a_venue_that_stops_reading_blocks_senders_until_it_reads_again(
 
 
 @pytest.mark.usefixtures("brief_logouts")
-async def test_leaving_a_venue_that_never_reads_again_ends_in_time(loop: Loop, sandbox: Sandbox) -> None:
+async def test_leaving_a_venue_that_never_reads_again_ends_in_time(plaintext_client: NewClient) -> None:
     done = threading.Event()
     big = order(symbol="X" * 20_000)
 
     with logged_on_peer(lambda _: done.wait(LONG)) as port:
-        async with loop.client("KalshiNR", **plaintext_options(sandbox, port)) as client:
+        async with plaintext_client(port=port) as client:
             with pytest.raises(ClientTimeoutError, match="nothing was sent"):  # noqa: PT012
                 while True:
                     await client.send(big, timeout=0.1)
@@ -213,7 +211,7 @@ async def test_leaving_a_venue_that_never_reads_again_ends_in_time(loop: Loop, s
 
 
 @pytest.mark.usefixtures("brief_heartbeats")
-async def test_a_slow_consumer_is_notified_and_loses_nothing(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_slow_consumer_is_notified_and_loses_nothing(loop: Loop, plaintext_client: NewClient) -> None:
     reports = 400
     heartbeat_sent = threading.Event()
 
@@ -225,8 +223,7 @@ async def test_a_slow_consumer_is_notified_and_loses_nothing(loop: Loop, sandbox
                 heartbeat_sent.set()
 
     with logged_on_peer(report_and_listen) as port:
-        settings = plaintext_options(sandbox, port, heart_bt_int=MIN_HEART_BT_INT, queue_limit=5)
-        async with loop.client("KalshiNR", **settings) as client:
+        async with plaintext_client(port=port, heart_bt_int=MIN_HEART_BT_INT, queue_limit=5) as client:
             # The client still sends heartbeats while nothing is read.
             await loop.wait_until_set(heartbeat_sent)
             paused = await client.receive(LONG)
@@ -245,8 +242,8 @@ async def test_a_slow_consumer_is_notified_and_loses_nothing(loop: Loop, sandbox
         assert client.ended.clean
 
 
-async def test_a_full_queue_does_not_hinder_the_logout(loop: Loop, sandbox: Sandbox) -> None:
-    async with loop.client("KalshiNR", **options(sandbox, queue_limit=1)) as client:
+async def test_a_full_queue_does_not_hinder_the_logout(new_client: NewClient) -> None:
+    async with new_client(queue_limit=1) as client:
         for _ in range(20):
             await client.send(order())
         await event_of(client, ReadingPaused)
