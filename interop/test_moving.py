@@ -26,7 +26,6 @@ from kalshi_fix_adapters.asyncio import market_data
 from kalshi_fix_sansio import Quote, Side
 from kalshi_fix_venue.testing import Venue
 from tests.adapters.cli.pipes import PipedProcess, started
-from tests.adapters.conformance.relay import Relay
 from tests.moving import (
     EXAMPLES,
     SESSIONS,
@@ -39,6 +38,7 @@ from tests.moving import (
     write_keys,
     write_settings,
 )
+from tests.relay import Relay
 
 
 @pytest.fixture(scope="module")

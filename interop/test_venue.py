@@ -25,7 +25,7 @@ from interop.quickfix_peer import QuickfixPeer
 from kalshi_fix_sansio._generated.layouts.fields import FIELDS
 from kalshi_fix_sansio.signing import load_private_key, logon_payload
 from kalshi_fix_venue.testing import MARKETS, Venue
-from tests.adapters.conformance.relay import Relay
+from tests.relay import Relay
 
 SYMBOL = MARKETS["prediction"][0].rules.ticker
 TAGS = {field.name: field.tag for field in FIELDS.values()}

@@ -5,7 +5,6 @@ installed; `POSTGRES_REQUIRED=1` turns a skip into a failure."""
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import os
 import shutil
@@ -13,12 +12,11 @@ import signal
 import socket
 import subprocess
 import tempfile
-import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 from tests.programs import skip_unless_required
+from tests.relay import Relay
 
 PORT = 5432
 """Part of the name of the socket; there is no TCP port."""
@@ -70,6 +68,10 @@ class _Folder:
         with self.begin(program, *arguments) as process:
             assert process.wait() == 0
 
+    @property
+    def socket_path(self) -> Path:
+        return self.folder / f".s.PGSQL.{PORT}"
+
     def dsn(self, database: str = "postgres") -> str:
         return f"postgresql://store@/{database}?host={self.folder}"
 
@@ -104,6 +106,16 @@ class Server(_Folder):
     def control(self, *arguments: str) -> None:
         """Run pg_ctl."""
         self.run(_PROGRAMS[-1] / "pg_ctl", "-D", self._data, *arguments)
+
+    def connect(self) -> socket.socket:
+        """Return a new connection to the server."""
+        found = socket.socket(socket.AF_UNIX)
+        try:
+            found.connect(str(self.socket_path))
+        except OSError:
+            found.close()
+            raise
+        return found
 
     def crash(self) -> None:
         """End the server without a checkpoint."""
@@ -173,7 +185,7 @@ class Pooler(_Folder):
             logfile = {self.folder}/log
         """)
         self._process = self.begin(str(_POOLER), "--quiet", str(self.folder / "pgbouncer.ini"))
-        while not (self.folder / f".s.PGSQL.{PORT}").exists():
+        while not self.socket_path.exists():
             assert self._process.poll() is None
 
     def stop(self) -> None:
@@ -182,83 +194,31 @@ class Pooler(_Folder):
         super().stop()
 
 
-class Relay(_Folder):
-    """The network between a program and a server or a port on this machine. It forwards bytes, can pause, and
-    can lose an answer."""
+class PostgresRelay(Relay):
+    """The network between programs and a server. It can also lose an answer."""
 
-    def __init__(self, target: Server | int) -> None:
-        super().__init__()
+    def __init__(self, server: Server) -> None:
+        super().__init__(server.connect)
         self.lost_answer: bytes | None = None
         """The next request that contains this text gets no answer: its connection ends instead."""
-        self.gate = threading.Event()
-        """Bytes and ends of connections wait here while this event is clear."""
-        self.gate.set()
-        self._target = target
-        if isinstance(target, int):
-            self._listener = socket.create_server(("127.0.0.1", 0))
-            self.port: int = self._listener.getsockname()[1]
-        else:
-            self._listener = socket.socket(socket.AF_UNIX)
-            self._listener.bind(str(self.folder / f".s.PGSQL.{PORT}"))
-            self._listener.listen()
-        self._ends: list[socket.socket] = []
-        self._threads: list[threading.Thread] = []
-        self._start(self._accept)
+        self._unanswered: set[int] = set()
+        self._folder = _Folder()
+        self.dsn = self._folder.dsn
 
-    def stop(self) -> None:
-        self.gate.set()
-        for end in (self._listener, *self._ends):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join()
-        for end in (self._listener, *self._ends):
-            end.close()
-        super().stop()
+    def __exit__(self, *raised: object) -> None:
+        super().__exit__(*raised)
+        self._folder.stop()
 
-    def _start(self, run: Callable[..., object], *arguments: object) -> None:
-        self._threads.append(threading.Thread(target=run, args=arguments))
-        self._threads[-1].start()
+    def _create_listener(self) -> socket.socket:
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(self._folder.socket_path))
+        listener.listen()
+        return listener
 
-    def _connect(self) -> socket.socket:
-        if isinstance(self._target, int):
-            return socket.create_connection(("127.0.0.1", self._target))
-        server = socket.socket(socket.AF_UNIX)
-        try:
-            server.connect(str(self._target.folder / f".s.PGSQL.{PORT}"))
-        except OSError:
-            server.close()
-            raise
-        return server
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                program, _ = self._listener.accept()
-                try:
-                    server = self._connect()
-                except OSError:
-                    program.close()
-                    continue
-                self._ends += [program, server]
-                lose_answer = threading.Event()
-                self._start(self._forward, program, server, lose_answer, False)
-                self._start(self._forward, server, program, lose_answer, True)
-
-    def _forward(
-        self, source: socket.socket, sink: socket.socket, lose_answer: threading.Event, is_answer: bool
-    ) -> None:
-        with contextlib.suppress(OSError):
-            data = b"-"
-            while data:
-                data = source.recv(65536)
-                self.gate.wait()
-                if is_answer and lose_answer.is_set():
-                    break
-                if not is_answer and self.lost_answer is not None and self.lost_answer in data:
-                    self.lost_answer = None
-                    lose_answer.set()
-                sink.sendall(data)
-        for end in (source, sink):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+    def _passes(self, number: int, side: str, data: bytes) -> bool:
+        if side == "server":
+            return number not in self._unanswered
+        if self.lost_answer is not None and self.lost_answer in data:
+            self.lost_answer = None
+            self._unanswered.add(number)
+        return True

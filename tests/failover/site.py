@@ -17,7 +17,8 @@ from tests.kill.journal import read
 from tests.kill.knowledge import Knowledge
 from tests.kill.reconcile import Wire, check_requests, content_of
 from tests.kill.venue import TradingVenue
-from tests.postgres import Relay, Server, execute_at
+from tests.postgres import PostgresRelay, Server, execute_at
+from tests.relay import Relay
 
 HEART_BT_INT = 8
 """HeartBtInt of the sessions. The venue drops a silent connection after about twice this interval."""
@@ -38,7 +39,7 @@ class Site:
     database: str
     replica: Server | None = None
     to_venue: dict[str, Relay] = attrs.field(factory=dict)
-    to_database: dict[str, Relay] = attrs.field(factory=dict)
+    to_database: dict[str, PostgresRelay] = attrs.field(factory=dict)
 
     @contextmanager
     def host(self, name: str, **environ: str) -> Iterator[Script]:
@@ -94,7 +95,7 @@ def run_site(folder: Path, server: Server, replica: Server | None = None) -> Ite
         found = Site(folder, venue, server, database, replica)
         for name in "abc":
             found.to_venue[name] = relays.enter_context(Relay(venue.port))
-            found.to_database[name] = relays.enter_context(Relay(server))
+            found.to_database[name] = relays.enter_context(PostgresRelay(server))
         options = (
             "failover=none" if replica is None else "failover=synchronous&target_session_attrs=read-write"
         )

@@ -69,7 +69,7 @@ def suspend_until_takeover_then_resume(site: Site, primary: Script) -> int:
 
 
 def cut_off_from_the_database(site: Site, primary: Script) -> int:
-    site.to_database["a"].gate.clear()
+    site.to_database["a"].hold("client", "server")
     assert primary.process.wait(PATIENCE) == STORE_LOST_STATUS
     return STORE_LOST_STATUS
 
@@ -78,11 +78,11 @@ def cut_off_from_the_venue_and_the_database(site: Site, primary: Script) -> int:
     """The last messages from the primary arrive when the network is back, after the takeover."""
     before = site.fence()
     for relay in (site.to_venue["a"], site.to_database["a"]):
-        relay.gate.clear()
+        relay.hold("client", "server")
     assert primary.process.wait(PATIENCE) == STORE_LOST_STATUS
     wait_for_takeover(site, before)
     for relay in (site.to_venue["a"], site.to_database["a"]):
-        relay.gate.set()
+        relay.release()
     return STORE_LOST_STATUS
 
 
@@ -145,10 +145,10 @@ def test_a_primary_that_is_cut_off_only_from_the_venue_stays_the_primary(
 ) -> None:
     with run_site(tmp_path, server) as site, trading(site) as (primary, standby):
         before = site.fence()
-        site.to_venue["a"].gate.clear()
+        site.to_venue["a"].hold("client", "server")
         while not any(entry["kind"] == "Disconnected" for entry in read(tmp_path / "journal-a")):
             assert primary.process.poll() is None
-        site.to_venue["a"].gate.set()
+        site.to_venue["a"].release()
         site.wait_for_orders(primary)
         assert site.fence() == before
         end(primary)

@@ -23,8 +23,8 @@ from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_venue.testing import Venue
 from tests.adapters.bus.test_commands import order
 from tests.adapters.bus_nats.support import connected, until_reported
-from tests.adapters.conformance.relay import Relay
 from tests.nats import NatsServer
+from tests.relay import Relay
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from kalshi_fix_sansio.events import MessagesLost
 from tests.adapters.bus.stream import MARKET_DATA, REPORTS, delta, logged_on, numbers, report
 from tests.adapters.bus_nats.support import Client, connected
 from tests.adapters.bus_nats.test_events import publish, take
-from tests.adapters.conformance.relay import Relay
 from tests.nats import NatsServer
+from tests.relay import Relay
 
 
 def connect_through(relay: Relay) -> Any:
@@ -54,7 +54,7 @@ async def test_messages_that_arrive_after_a_wait_are_returned_by_the_next_wait(s
             events = bus.events(REPORTS)
             assert not await events.wait(0.05)
             pull = events._pull
-            relay.hold()
+            relay.hold("server")
             await publish(direct, REPORTS, logged_on(), *map(report, range(1, 101)))
             waiting = asyncio.create_task(events.wait(0.05))
             await asyncio.wait({waiting}, timeout=0.2)
@@ -127,7 +127,7 @@ async def test_nothing_is_lost_or_repeated_over_a_network_that_pauses(
                 await take(events, 1)
                 # The consumer may have the event before the publisher has its acknowledgement.
                 await client.until_confirmed(client.last)
-                relay.hold()
+                relay.hold("server")
                 client.add(*map(report, range(1, 101)))
                 if who == "publisher":
                     # The messages are stored, but the publisher does not know it.

@@ -15,8 +15,8 @@ from kalshi_fix_adapters.net.tls import Plaintext
 from kalshi_fix_sansio.session.timers import Timers
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LOOPS, Loop
-from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import NewClient, make_client
+from tests.relay import Relay
 
 BRIEF_TIMEOUT = 0.2
 """Seconds that replace longer timeouts for peers that never answer."""

@@ -18,9 +18,9 @@ from kalshi_fix_sansio.events import LoggedOn
 from kalshi_fix_sansio.trading import RateBudget, TokenLimits, rate_budget
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, TASKS, Loop
-from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import NO_DELAY, NewClient, acknowledged, event_of, order
 from tests.adapters.conftest import ME, OTHER
+from tests.relay import Relay
 
 
 def budget(rate: float) -> RateBudget:

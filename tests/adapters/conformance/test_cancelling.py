@@ -23,7 +23,6 @@ from kalshi_fix_adapters.engine.client_core import ClientCore
 from kalshi_fix_adapters.errors import SessionInterruptedError
 from kalshi_fix_sansio.events import LoggedOn
 from tests.adapters.conformance.loops import LONG, TASKS, Loop, first, gather
-from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import (
     NO_DELAY,
     NewClient,
@@ -32,6 +31,7 @@ from tests.adapters.conformance.support import (
     order,
 )
 from tests.adapters.net.peers import Acceptor, keep_silent, logged_on_peer
+from tests.relay import Relay
 
 T = TypeVar("T")
 MAX_POINTS = 1000
@@ -169,7 +169,7 @@ def test_a_cancelled_wait_loses_no_event(loop: Loop, new_client: NewClient, rela
                                 return
 
                 # Otherwise a fast venue may have answered before `take` runs, and `take` would not wait.
-                relay.hold()
+                relay.hold("server")
                 await canceller.run(send)
                 again = Canceller(loop, at, at_suspension=relay.release)
                 await again.run(take)

@@ -13,7 +13,6 @@ from kalshi_fix_adapters.errors import LogonFailedError, NotConnectedError, Sess
 from kalshi_fix_adapters.events import ConnectFailed, Connecting, Disconnected
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, SessionEnded
 from tests.adapters.conformance.loops import LONG, Loop, gather
-from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import (
     NO_DELAY,
     NewClient,
@@ -23,6 +22,7 @@ from tests.adapters.conformance.support import (
     report,
 )
 from tests.adapters.net.peers import Acceptor, keep_silent, listening, logged_on_peer
+from tests.relay import Relay
 
 LONG_DELAY = ReconnectPolicy(initial=1e9, cap=1e9, maintenance=None)
 """A policy that waits for years before it reconnects."""

@@ -21,10 +21,10 @@ from kalshi_fix_sansio.validation import checker
 from kalshi_fix_venue.identities import ClientKey
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG
-from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import NewClient
 from tests.adapters.net.peers import hang_up, keep_silent, listening, talk_nonsense
 from tests.helpers import order
+from tests.relay import Relay
 
 
 async def logon_error(client: Any, kind: type[AdapterError] = LogonRefusedError) -> Any:

@@ -39,7 +39,6 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop, as_function, first, gather
-from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import (
     NO_DELAY,
     NewClient,
@@ -55,6 +54,7 @@ from tests.adapters.engine.stage import FailingStore
 from tests.adapters.net.peers import Acceptor, listening, logged_on_peer
 from tests.adapters.net.tls_cases import TRUST, VALID_IDENTITY
 from tests.helpers import MIN_HEART_BT_INT
+from tests.relay import Relay
 
 SHORT_DELAY = ReconnectPolicy(initial=0.01, cap=0.01, maintenance=None)
 

@@ -21,7 +21,6 @@ from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_sansio.session.checks import LAST_NUMBER
 from kalshi_fix_venue.testing import Sandbox, SeqNums
 from tests.adapters.conformance.loops import Loop
-from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import (
     NO_DELAY,
     NewClient,
@@ -31,6 +30,7 @@ from tests.adapters.conformance.support import (
     place_order,
 )
 from tests.adapters.conftest import ME
+from tests.relay import Relay
 
 SESSION = "KalshiRT"
 RESETTING_SESSIONS = sorted(name for name, kind in DIALECT.session_types.items() if kind.reset_required)

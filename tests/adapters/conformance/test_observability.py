@@ -30,9 +30,9 @@ from kalshi_fix_sansio.messages import decode as decoded
 from kalshi_fix_sansio.session.states import State
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop
-from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import NO_DELAY, NewClient, acknowledged, event_of, order
 from tests.adapters.conftest import ME
+from tests.relay import Relay
 
 DIRECTIONS: tuple[Direction, ...] = ("sent", "received")
 

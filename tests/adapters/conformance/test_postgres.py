@@ -15,7 +15,7 @@ from kalshi_fix_adapters.store_postgres import PostgresDatabase, StoreInUseError
 from kalshi_fix_sansio.errors import SendFailedError
 from kalshi_fix_sansio.events import CloseReason, OutcomesUnknown, SessionEnded, Uncertainty
 from tests.adapters.conformance.support import NewClient, event_of, order, place_order
-from tests.postgres import Relay, Server
+from tests.postgres import PostgresRelay, Server
 
 Execute = Callable[[str], list[Any]]
 END_LEASE = "UPDATE kalshi_fix.session SET leased_until = '-infinity'"
@@ -29,7 +29,7 @@ def database_at(dsn: str) -> PostgresDatabase:
 async def test_a_commit_whose_answer_is_lost_ends_the_session_and_uses_up_the_number(
     new_client: NewClient, server: Server, database: str, execute: Execute
 ) -> None:
-    with Relay(server) as relay:
+    with PostgresRelay(server) as relay:
         stored_client = partial(new_client, "KalshiRT", store=database_at(relay.dsn(database)))
         async with stored_client(reset_seq_num=True) as client:
             number = await place_order(client)

@@ -16,8 +16,8 @@ from kalshi_fix_adapters.errors import ClientTimeoutError
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import gather
-from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import options, order, place_order
+from tests.relay import Relay
 
 
 def test_a_trio_client_must_be_entered(sandbox: Sandbox) -> None:

@@ -27,7 +27,7 @@ from tests.adapters.store_sqlite.stores import (
     send,
     send_and_commit,
 )
-from tests.postgres import Relay, Server, execute_at
+from tests.postgres import PostgresRelay, Server, execute_at
 
 Execute = Callable[[str], list[Any]]
 LONG = 600.0
@@ -283,7 +283,7 @@ def test_cancelling_the_wait_for_a_replica_ends_the_store(dsn: str, server: Serv
 def test_a_commit_whose_answer_is_lost_ends_the_store(
     database: str, server: Server, execute: Execute
 ) -> None:
-    with Relay(server) as relay:
+    with PostgresRelay(server) as relay:
         store = opened(relay.dsn(database))
         send_and_commit(store, 1)
         relay.lost_answer = b""

@@ -1,4 +1,4 @@
-"""A relay on loopback, between clients and a server, that simulates network failures."""
+"""A relay between clients and a server on this machine, which simulates network failures."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Relay:
         self._target = target
         self._changed = threading.Condition()
         self._swallowed_sides: frozenset[str] = frozenset()
-        self._answers_pass = threading.Event()
-        """Cleared while the relay holds back the server's bytes."""
-        self._answers_pass.set()
+        self._gates = {"client": threading.Event(), "server": threading.Event()}
+        """Clear while the relay holds back the bytes of this side."""
+        self.release()
         self.swallowed = 0
         """Number of bytes that were not forwarded."""
         self._pairs: dict[int, tuple[socket.socket, socket.socket]] = {}
@@ -41,6 +41,7 @@ class Relay:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.release()
         self.stop_listening()
         for thread in self._threads:
             thread.join(_WAIT_TIMEOUT)
@@ -54,13 +55,16 @@ class Relay:
         receives no more bytes."""
         self._swallowed_sides = frozenset(sides)
 
-    def hold(self) -> None:
-        """Hold back the bytes that the server sends from now on, until `release`."""
-        self._answers_pass.clear()
+    def hold(self, *sides: str) -> None:
+        """Hold back the bytes and the ends of connections that one side ("client", "server"), or both, sends
+        from now on, until `release`."""
+        for side in sides:
+            self._gates[side].clear()
 
     def release(self) -> None:
-        """Forward the bytes that were held back."""
-        self._answers_pass.set()
+        """Forward everything that was held back."""
+        for gate in self._gates.values():
+            gate.set()
 
     def cut(self) -> None:
         """End every current connection."""
@@ -84,9 +88,13 @@ class Relay:
 
     def listen(self) -> None:
         """Listen, on the same port as before if there was one."""
-        self._listener = socket.create_server(("127.0.0.1", self.port))
-        self.port = self._listener.getsockname()[1]
+        self._listener = self._create_listener()
         self._start(partial(self._accept, self._listener))
+
+    def _create_listener(self) -> socket.socket:
+        listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = listener.getsockname()[1]
+        return listener
 
     def wait(self, condition: Callable[[], bool]) -> None:
         """Wait until a condition is true."""
@@ -120,10 +128,10 @@ class Relay:
 
     def _carry(self, number: int, client: socket.socket, server: socket.socket) -> None:
         back = threading.Thread(
-            target=self._pass_on, args=("server", server, client), name="relay", daemon=True
+            target=self._pass_on, args=(number, "server", server, client), name="relay", daemon=True
         )
         back.start()
-        self._pass_on("client", client, server)
+        self._pass_on(number, "client", client, server)
         back.join()
         with self._changed:
             client.close()
@@ -132,11 +140,16 @@ class Relay:
             self.closed += 1
             self._changed.notify_all()
 
-    def _pass_on(self, side: str, source: socket.socket, sink: socket.socket) -> None:
+    def _pass_on(self, number: int, side: str, source: socket.socket, sink: socket.socket) -> None:
+        data = b"-"
         with contextlib.suppress(OSError):
-            while data := source.recv(_CHUNK):
-                if side == "server":
-                    assert self._answers_pass.wait(_WAIT_TIMEOUT)
+            while data:
+                data = source.recv(_CHUNK)
+                self._gates[side].wait()
+                if not self._passes(number, side, data):
+                    source.shutdown(socket.SHUT_RDWR)
+                    sink.shutdown(socket.SHUT_RDWR)
+                    return
                 if side not in self._swallowed_sides:
                     sink.sendall(data)
                     continue
@@ -146,3 +159,7 @@ class Relay:
         if side not in self._swallowed_sides:
             with contextlib.suppress(OSError):
                 sink.shutdown(socket.SHUT_WR)
+
+    def _passes(self, number: int, side: str, data: bytes) -> bool:
+        """Return whether to forward these bytes of a connection; if not, the connection ends."""
+        return True
