@@ -8,9 +8,8 @@ from __future__ import annotations
 import itertools
 import socket
 import ssl
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from unittest.mock import Mock
 
 import attrs
 import pytest
@@ -25,7 +24,7 @@ from kalshi_fix_adapters.net.dial import Dialer, open_socket
 from kalshi_fix_adapters.net.tls import Plaintext, Tls
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_venue.identities import ServerIdentity
-from tests.adapters.net.certificates import fingerprint, leaf
+from tests.adapters.net.certificates import fingerprint, issue, leaf
 from tests.adapters.net.peers import full_backlog, keep_silent, listening
 from tests.adapters.net.tls_cases import HOST, ISSUER, TRUST, TRUSTED_SETTINGS, VALID_IDENTITY
 
@@ -45,12 +44,12 @@ def handshake(settings: Tls, identity: ServerIdentity = VALID_IDENTITY, host: st
 
 def test_a_private_certificate_authority_may_be_given_as_a_file(tmp_path: Path) -> None:
     path = tmp_path / "ca.pem"
-    path.write_text(ISSUER.pem)
+    path.write_bytes(ISSUER.certificate_pem)
     assert handshake(Tls(ca_file=path))
 
 
 def test_the_server_name_may_differ_from_the_host() -> None:
-    elsewhere = ISSUER.issue(names=["fix.example"])
+    elsewhere = issue(ISSUER, names=["fix.example"])
     with pytest.raises(CertificateRejectedError, match="is not for localhost"):
         handshake(TRUST, elsewhere, host="localhost")
     assert handshake(attrs.evolve(TRUST, server_name="fix.example"), elsewhere)
@@ -59,13 +58,6 @@ def test_the_server_name_may_differ_from_the_host() -> None:
 @pytest.mark.parametrize("settings", TRUSTED_SETTINGS.values(), ids=TRUSTED_SETTINGS)
 def test_valid_trust_settings_are_accepted(settings: Tls) -> None:
     assert handshake(settings) in {"TLSv1.2", "TLSv1.3"}
-
-
-def _raiser(error: BaseException) -> Callable[..., Any]:
-    def fail(*_: object, **__: object) -> None:
-        raise error
-
-    return fail
 
 
 def test_a_pinned_certificate_needs_no_authority(tmp_path: Path) -> None:
@@ -108,7 +100,7 @@ def test_an_invalid_server_name_is_refused(name: str) -> None:
 
 
 def test_an_unreachable_network_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket.socket, "connect", _raiser(OSError(101, "Network is unreachable")))
+    monkeypatch.setattr(socket.socket, "connect", Mock(side_effect=OSError(101, "Network is unreachable")))
     with pytest.raises(ConnectionFailedError, match=r"cannot be reached \(Network is unreachable\)"):
         open_socket(HOST, 1, Tls(), 10)
 
@@ -135,7 +127,7 @@ def test_a_server_that_closes_before_the_handshake_causes_a_tls_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        ssl.SSLContext, "wrap_socket", _raiser(ssl.SSLError(1, "Closed before TLS handshake"))
+        ssl.SSLContext, "wrap_socket", Mock(side_effect=ssl.SSLError(1, "Closed before TLS handshake"))
     )
     with listening(keep_silent) as port, pytest.raises(TlsError, match="Closed before TLS handshake"):
         open_socket(HOST, port, Tls(), 10)
@@ -167,7 +159,7 @@ def test_exceptions_wrapped_by_an_event_loop_are_unwrapped() -> None:
 
 def test_an_interrupt_closes_the_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[socket.socket] = []
-    monkeypatch.setattr(socket.socket, "connect", _raiser(KeyboardInterrupt()))
+    monkeypatch.setattr(socket.socket, "connect", Mock(side_effect=KeyboardInterrupt))
     close = socket.socket.close
 
     def closing(opened: socket.socket) -> None:
@@ -195,6 +187,6 @@ def test_plain_tcp_to_this_machine_is_allowed() -> None:
 
 
 def test_plain_tcp_to_other_machines_must_be_allowed_explicitly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket.socket, "connect", _raiser(ConnectionRefusedError()))
+    monkeypatch.setattr(socket.socket, "connect", Mock(side_effect=ConnectionRefusedError))
     with pytest.raises(ConnectionFailedError, match="refused"):
         open_socket("192.0.2.1", 8228, Plaintext(allow_remote=True), 10)

@@ -20,14 +20,14 @@ from kalshi_fix_adapters.errors import (
     TlsError,
 )
 from kalshi_fix_adapters.net.tls import Tls
-from kalshi_fix_venue.identities import ServerIdentity
-from tests.adapters.net.certificates import Issuer, fingerprint, self_signed
+from kalshi_fix_venue.identities import Authority, ServerIdentity
+from tests.adapters.net.certificates import fingerprint, issue, self_signed
 from tests.adapters.net.peers import Handler, hang_up, keep_silent, listening, talk_nonsense
 
 HOST = "127.0.0.1"
-ISSUER = Issuer()
-TRUST = Tls(ca_data=ISSUER.pem)
-VALID_IDENTITY = ISSUER.issue()
+ISSUER = Authority()
+TRUST = Tls(ca_data=ISSUER.certificate_pem.decode())
+VALID_IDENTITY = issue(ISSUER)
 SHORT = 0.2
 """Seconds after which a case gives up waiting."""
 _DAY = timedelta(days=1)
@@ -111,12 +111,12 @@ _NO_ISSUER = "unable to get local issuer certificate"
 _OTHER_NAME = attrs.evolve(TRUST, server_name="fix.example")
 _OTHER_PIN = fingerprint(self_signed())
 TLS_CASES = (
-    TlsCase("expired", _OUTDATED % "certificate has expired", server=ISSUER.issue(-2 * _DAY, -_DAY)),
+    TlsCase("expired", _OUTDATED % "certificate has expired", server=issue(ISSUER, -2 * _DAY, -_DAY)),
     # OpenSSL 3.5 adds: "or the system clock is incorrect".
     TlsCase(
-        "not yet valid", _OUTDATED % "certificate is not yet valid.*", server=ISSUER.issue(_DAY, 2 * _DAY)
+        "not yet valid", _OUTDATED % "certificate is not yet valid.*", server=issue(ISSUER, _DAY, 2 * _DAY)
     ),
-    TlsCase("another name", _WRONG_NAME % re.escape(HOST), server=ISSUER.issue(names=["fix.example"])),
+    TlsCase("another name", _WRONG_NAME % re.escape(HOST), server=issue(ISSUER, names=["fix.example"])),
     TlsCase("a name other than the one set", _WRONG_NAME % r"fix\.example", settings=_OTHER_NAME),
     TlsCase("self-signed", _UNKNOWN % "self-signed certificate", server=self_signed()),
     TlsCase("another authority", _UNKNOWN % _NO_ISSUER, settings=Tls()),
@@ -134,7 +134,7 @@ TLS_CASES = (
     TlsCase(
         "the right pin and another authority",
         _UNKNOWN % _NO_ISSUER,
-        settings=Tls(ca_data=Issuer().pem, pinned_sha256=fingerprint(VALID_IDENTITY)),
+        settings=Tls(ca_data=Authority().certificate_pem.decode(), pinned_sha256=fingerprint(VALID_IDENTITY)),
     ),
     TlsCase(
         "TLS 1.1",
