@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -89,14 +90,7 @@ class OwnError(Exception):
     pass
 
 
-def _interrupt(*_: object, **__: object) -> None:
-    raise KeyboardInterrupt
-
-
-def _fail(*_: object, **__: object) -> None:
-    raise OwnError
-
-
+INTERRUPT = Mock(side_effect=KeyboardInterrupt)
 CALLS: dict[str, Callable[[Client], object]] = {
     "send": lambda client: client.send(order()),
     "test_request": lambda client: client.test_request(),
@@ -115,7 +109,7 @@ def test_an_interrupt_in_the_middle_of_a_call_drops_the_connection(
         thread = client._thread._thread
         next_of(client, LoggedOn)
         with monkeypatch.context() as patch:
-            patch.setattr(client._core, name, _interrupt)
+            patch.setattr(client._core, name, INTERRUPT)
             with pytest.raises(KeyboardInterrupt):
                 CALLS[name](client)
         thread.join(LONG)
@@ -137,7 +131,7 @@ def test_an_interrupt_while_waiting_changes_nothing(
     with order_entry(**options(sandbox)) as client:
         list(client.events(0))
         with monkeypatch.context() as patch:
-            patch.setattr(client._shared, "_sleep", _interrupt)
+            patch.setattr(client._shared, "_sleep", INTERRUPT)
             # The venue may have answered before the first check.
             patch.setattr(client, "_answer", lambda _: None)
             for use in (client.receive, client.test_request):
@@ -152,7 +146,7 @@ def test_an_interrupt_while_waiting_for_the_logout_ends_the_wait(
 ) -> None:
     with order_entry(**options(sandbox)) as client:
         with monkeypatch.context() as patch:
-            patch.setattr(client, "_join", _interrupt)
+            patch.setattr(client, "_join", INTERRUPT)
             with pytest.raises(KeyboardInterrupt):
                 client.logout()
         assert client._join(LONG)
@@ -164,7 +158,7 @@ def test_an_interrupt_while_waiting_for_the_logout_ends_the_wait(
 def test_a_failure_during_the_logon_reaches_the_user(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ClientCore, "receive", _fail)
+    monkeypatch.setattr(ClientCore, "receive", Mock(side_effect=OwnError))
     with pytest.raises(SessionClosedError, match="OwnError"):
         order_entry(**options(sandbox)).open()
 
@@ -173,12 +167,9 @@ def test_a_failure_during_the_logon_reaches_the_user(
 def test_an_error_while_closing_the_store_is_raised_unless_the_user_raised_one(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, error: type[Exception] | None
 ) -> None:
-    def close(*_: object) -> None:
-        raise StoreError("the disk is full")
-
     client = order_entry(**options(sandbox))
     with pytest.raises(StoreError if error is None else error), client:  # noqa: PT012
-        monkeypatch.setattr(client._core.sequence, "close", close)
+        monkeypatch.setattr(client._core.sequence, "close", Mock(side_effect=StoreError("the disk is full")))
         if error is not None:
             raise error
 

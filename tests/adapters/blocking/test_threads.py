@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -118,12 +119,9 @@ def test_the_thread_does_not_wake_waiting_users_without_a_reason(
 def test_the_thread_reads_again_after_the_reading_user_is_interrupted(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
     with trading(sandbox) as (client, orders):
         with monkeypatch.context() as patch:
-            patch.setattr(client._shared, "_sleep", interrupt)
+            patch.setattr(client._shared, "_sleep", Mock(side_effect=KeyboardInterrupt))
             with pytest.raises(KeyboardInterrupt):
                 client.receive(LONG)
         orders.report("1")
@@ -271,12 +269,9 @@ def test_an_earlier_deadline_reaches_the_thread(sandbox: Sandbox, monkeypatch: p
 def test_an_interrupt_with_an_unwritten_message_ends_the_client(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
     with trading(sandbox) as (client, _), monkeypatch.context() as patch:
         patch.setattr(client._shared, "_write", lambda _: 0)  # The socket's buffer seems to be full.
-        patch.setattr(client._shared, "_wake_if_needed", interrupt)
+        patch.setattr(client._shared, "_wake_if_needed", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             client.send(order())
         patch.undo()
@@ -291,14 +286,11 @@ def test_an_interrupt_with_an_unwritten_message_ends_the_client(
 def test_a_failure_in_the_thread_reaches_every_user(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, failing_method: tuple[type, str]
 ) -> None:
-    def fail(*_: object) -> None:
-        raise ZeroDivisionError
-
     monkeypatch.setattr(shared_core, "make_sleeper", Sleeper)  # With this sleeper no user reads.
     with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
         waiting = [pool.submit(next_cl_ord_id, client) for _ in range(2)]
         until_waiting(client, 2)
-        monkeypatch.setattr(*failing_method, fail)
+        monkeypatch.setattr(*failing_method, Mock(side_effect=ZeroDivisionError))
         orders.beat("1")
         assert {type(item.exception(LONG)) for item in waiting} == {SessionClosedError}
         with pytest.raises(NotConnectedError, match="ZeroDivisionError"):
@@ -306,11 +298,8 @@ def test_a_failure_in_the_thread_reaches_every_user(
 
 
 def test_a_failed_core_is_not_disconnected_again(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: ClientCore) -> None:
-        raise AssertionError
-
     with trading(sandbox) as (client, _):
-        monkeypatch.setattr(ClientCore, "disconnected", fail)
+        monkeypatch.setattr(ClientCore, "disconnected", Mock(side_effect=AssertionError))
         with client._shared.lock:
             client._core.failure(ZeroDivisionError())
             client._shared.wake()

@@ -9,6 +9,7 @@ import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -474,9 +475,7 @@ async def test_an_internal_error_is_raised_and_not_hidden(
     class Mistake(Exception):
         pass
 
-    def fail(*_: object) -> None:
-        raise Mistake
-
+    fail = Mock(side_effect=Mistake)
     why = r"failed internally \(Mistake\)|interrupted halfway"
     async with new_client(port=relay.port, reconnect=NO_DELAY, heart_bt_int=MIN_HEART_BT_INT) as client:
         monkeypatch.setattr(ClientCore, method, fail)

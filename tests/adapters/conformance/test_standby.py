@@ -6,6 +6,7 @@ import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import trio
@@ -66,13 +67,11 @@ async def test_a_lost_store_ends_the_process_with_a_distinct_status(
     caplog: pytest.LogCaptureFixture,
     raised: Exception | None,
 ) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
     async def lose() -> None:
         client = standby_client(reset_seq_num=True)
         async with client.standby() as primary:
-            monkeypatch.setattr(StoreFile, "write", fail)
+            full = OSError(28, "No space left on device")
+            monkeypatch.setattr(StoreFile, "write", Mock(side_effect=full))
             try:
                 await primary.send(order())
             except (SendFailedError, NotConnectedError) as error:
@@ -90,11 +89,8 @@ async def test_a_lost_store_ends_the_process_with_a_distinct_status(
 async def test_a_client_is_closed_if_an_exception_follows_its_takeover(
     standby_client: NewClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(_: Takeover) -> None:
-        raise ZeroDivisionError
-
     client = standby_client(reset_seq_num=True)
-    monkeypatch.setattr(Takeover, "entered", interrupt)
+    monkeypatch.setattr(Takeover, "entered", Mock(side_effect=ZeroDivisionError))
     with pytest.raises(ZeroDivisionError):
         await client.standby(every=POLL_INTERVAL).__aenter__()
     assert client.ended.clean

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import attrs
 import pytest
@@ -287,9 +288,7 @@ def test_a_failing_wire_log_does_not_end_the_session(
 ) -> None:
     secret = "the signature"
 
-    def fail(*_: object) -> None:
-        raise RuntimeError(secret)
-
+    fail = Mock(side_effect=RuntimeError(secret))
     observers = Dispatcher("KalshiNR", None, tmp_path / "wire.log")
     monkeypatch.setattr(Transcript, "feed", fail)
     observers.connected("fix.example", clock.now, secured=True)

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -113,11 +114,8 @@ def test_a_log_without_its_database_is_refused(path: Path) -> None:
 
 
 def test_an_interrupted_creation_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
     with monkeypatch.context() as patched:
-        patched.setattr("os.fsync", fail)
+        patched.setattr("os.fsync", Mock(side_effect=OSError(errno.EIO, "Input/output error")))
         assert "(Input/output error)" in open_error(tmp_path / FILE)
     assert {item.name for item in tmp_path.iterdir()} == {f"{FILE}.new", f"{FILE}.lock"}
     opened(tmp_path).close()
@@ -328,10 +326,8 @@ def test_a_read_only_folder_is_an_error(path: Path) -> None:
 
 
 def test_a_file_system_without_locks_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: int) -> None:
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.lock._acquire", fail)
+    no_locks = Mock(side_effect=OSError(errno.ENOLCK, "No locks available"))
+    monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.lock._acquire", no_locks)
     with pytest.raises(StoreError, match=r"cannot be locked \(No locks available\)"):
         opened(tmp_path)
 

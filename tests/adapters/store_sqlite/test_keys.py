@@ -6,6 +6,7 @@ import os
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import attrs
 import pytest
@@ -82,7 +83,7 @@ def test_an_interrupted_migration_is_completed_by_the_same_call(
 ) -> None:
     old = fill(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(keys, "_rename", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(keys, "_rename", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             migrate_store(old, key_id=NEW_KEY)
     # Until the migration is completed, no client can start with either key.

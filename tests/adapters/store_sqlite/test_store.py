@@ -15,6 +15,7 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import attrs
 import pytest
@@ -214,14 +215,11 @@ def test_a_number_is_never_recorded_twice(tmp_path: Path) -> None:
 def test_the_store_cannot_be_used_after_a_commit_fails_internally(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: object) -> None:
-        raise MemoryError
-
     with opened(tmp_path) as store:
         send_and_commit(store, 1)
         send(store, 1)
         with monkeypatch.context() as patched:
-            patched.setattr("kalshi_fix_adapters.stores.rows.numbers_row", interrupted)
+            patched.setattr("kalshi_fix_adapters.stores.rows.numbers_row", Mock(side_effect=MemoryError))
             with pytest.raises(StoreError, match="failed internally"):
                 store.commit()
         with pytest.raises(StoreError, match="MemoryError"):
