@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
@@ -20,13 +18,12 @@ from kalshi_fix_adapters.errors import ConnectionFailedError, NotConnectedError,
 from kalshi_fix_adapters.events import Disconnected, Resubscribed
 from kalshi_fix_sansio import (
     ExecType,
-    ExecutionReport,
     MarketDataRequest,
     MarketDataSnapshotFullRefresh,
     MDReqSymbol,
 )
 from kalshi_fix_sansio.errors import StoreError
-from kalshi_fix_sansio.events import GapDetected, LoggedOn, MessageReceived
+from kalshi_fix_sansio.events import LoggedOn, MessageReceived
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.blocking.kit import next_of, options
@@ -36,13 +33,6 @@ from tests.adapters.conftest import ME
 from tests.adapters.net.peers import unused_port
 
 # --- threads
-
-
-def test_connection_events_may_be_taken_by_any_thread(sandbox: Sandbox) -> None:
-    with order_entry(**options(sandbox)) as client, ThreadPoolExecutor(1) as pool:
-        pool.submit(next_of, client, LoggedOn).result(LONG)
-        client.send(order())
-        assert isinstance(next_of(client, MessageReceived).message, ExecutionReport)
 
 
 def client_threads() -> int:
@@ -172,17 +162,6 @@ def test_an_error_while_closing_the_store_is_raised_unless_the_user_raised_one(
         monkeypatch.setattr(client._core.sequence, "close", Mock(side_effect=StoreError("the disk is full")))
         if error is not None:
             raise error
-
-
-def test_session_messages_are_not_resent_to_a_client_that_takes_no_events(
-    sandbox: Sandbox, tmp_path: Path
-) -> None:
-    for first in (True, False, False):
-        chosen = options(sandbox, "KalshiRT", store=tmp_path, reset_seq_num=first)
-        with order_entry(retransmission=True, **chosen) as client:
-            assert client.logged_on is not None
-            assert client.logged_on.reset is first
-        assert not any(isinstance(event, GapDetected) for event in client.events(timeout=0))
 
 
 # --- reconnects

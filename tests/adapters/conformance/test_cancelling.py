@@ -22,7 +22,7 @@ import trio
 from kalshi_fix_adapters.engine.client_core import ClientCore
 from kalshi_fix_adapters.errors import SessionInterruptedError
 from kalshi_fix_sansio.events import LoggedOn
-from tests.adapters.conformance.loops import LONG, TASKS, Loop, first, gather
+from tests.adapters.conformance.loops import LONG, TASKS, Loop, gather
 from tests.adapters.conformance.support import (
     NO_DELAY,
     NewClient,
@@ -191,15 +191,6 @@ def test_a_cancelled_wait_loses_no_event(loop: Loop, new_client: NewClient, rela
         if not any(loop.run(partial(main, at)) for _ in range(3)):
             break
     assert at > 0
-
-
-async def test_a_deadline_of_the_loop_leaves_the_client_unchanged(loop: Loop, new_client: NewClient) -> None:
-    async with new_client() as client:
-        messages = client.messages(LONG)
-        with pytest.raises((TimeoutError, trio.TooSlowError)):
-            await loop.with_timeout(0.05, partial(first, messages))
-        assert await client.send(order()) == 2
-        assert await first(messages)
 
 
 async def test_a_failing_sibling_task_ends_the_client(loop: Loop, new_client: NewClient) -> None:

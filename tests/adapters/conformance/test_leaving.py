@@ -66,19 +66,6 @@ async def test_leaving_the_context_does_not_wait_for_a_connection_attempt(
         assert client.ended is not None
 
 
-async def test_a_consumer_ends_with_its_own_exception(new_client: NewClient) -> None:
-    async def consume(client: Any) -> None:
-        async with client:
-            await client.send(order())
-            async for _ in client.messages(LONG):
-                raise OwnError
-
-    client = new_client()
-    with pytest.raises(OwnError):
-        await consume(client)
-    assert client.ended.clean
-
-
 async def test_an_exception_without_a_connection_propagates(new_client: NewClient, relay: Relay) -> None:
     with pytest.raises(OwnError):  # noqa: PT012
         async with new_client(port=relay.port, reconnect=LONG_DELAY) as client:

@@ -145,11 +145,6 @@ async def test_waiting_without_an_event_times_out(new_client: NewClient) -> None
         assert await client.receive(0)
 
 
-async def test_a_round_trip_is_measured(new_client: NewClient) -> None:
-    async with new_client() as client:
-        assert 0 < await client.test_request() < LONG
-
-
 async def test_an_unanswered_test_request_times_out(plaintext_client: NewClient) -> None:
     silent = threading.Event()
     with logged_on_peer(lambda _: silent.wait(LONG)) as port:

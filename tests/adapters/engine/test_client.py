@@ -252,20 +252,6 @@ def test_unclaimed_round_trips_are_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     assert [stage.core.round_trip(test_req_id) for test_req_id in later[1:]] == [0.0] * 3
 
 
-# --- a venue that does not read
-
-
-def test_senders_wait_while_the_venue_does_not_read(stage: Stage) -> None:
-    while not stage.core.congested:
-        stage.core.send(order())
-    sent = len(stage.core.output)
-    stage.core.send(order())
-    assert len(stage.core.output) == sent
-    stage.run()
-    assert len(stage.at_venue) > 200
-    assert not stage.core.congested
-
-
 # --- slow users
 
 
@@ -300,17 +286,6 @@ def test_the_limit_of_the_queue_replaces_the_limit_of_the_session() -> None:
         stage.venue_sends(report(str(number)))
     assert stage.core.wants_read
     assert stage.ids() == ["0", "1", "2", "3", "4"]
-
-
-def test_heartbeats_continue_while_the_user_takes_no_events() -> None:
-    stage = full_stage()
-    stage.advance(100)
-    assert of_type(stage.at_venue, SessionEnded) == []
-    assert stage.core.is_logged_on
-    assert stage.venue.next_incoming == 5
-    assert len(stage.ids()) == 4
-    stage.run()
-    assert stage.core.is_logged_on
 
 
 def test_no_connection_attempt_is_made_while_the_queue_is_full() -> None:

@@ -20,7 +20,7 @@ from kalshi_fix_adapters.errors import (
     LogonRefusedError,
     SigningError,
 )
-from kalshi_fix_adapters.events import ConnectFailed, Connecting, Disconnected, GaveUp
+from kalshi_fix_adapters.events import ConnectFailed, Disconnected, GaveUp
 from kalshi_fix_sansio.config import LogonToSign
 from kalshi_fix_sansio.errors import (
     ConfigurationError,
@@ -38,7 +38,6 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_sansio.trading import RateBudget
 from tests.adapters.engine.stage import (
-    ENDPOINT,
     FailingStore,
     Stage,
     messages_of,
@@ -53,20 +52,6 @@ VENUE_DOWN = ConnectionFailedError("venue.example:1 cannot be reached")
 
 
 # --- when the client reconnects
-
-
-def test_every_step_of_a_reconnect_is_reported(stage: Stage) -> None:
-    stage.connect_error = VENUE_DOWN
-    stage.cut(wait=0.5)
-    stage.connect_error = None
-    stage.advance(1)
-    ended, lost, first, failed, second, logged_on = stage.take()
-    assert isinstance(ended, SessionEnded)
-    assert lost == Disconnected(ended, 0.5)
-    assert first == Connecting(ENDPOINT, 1)
-    assert failed == ConnectFailed(VENUE_DOWN, 1.0)
-    assert second == Connecting(ENDPOINT, 2)
-    assert isinstance(logged_on, LoggedOn)
 
 
 def test_waits_grow_with_each_consecutive_failure() -> None:

@@ -3,7 +3,6 @@ observers, copying."""
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import logging
 import os
@@ -22,7 +21,7 @@ from kalshi_fix_adapters.observe.observer import Observer, OrderTiming
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec.compiled.cache import SIGHTINGS_TO_COMPILE
 from kalshi_fix_sansio.dialect.base import Message
-from kalshi_fix_sansio.errors import SendFailedError, StoreError
+from kalshi_fix_sansio.errors import SendFailedError
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, SessionEnded
 from tests.adapters.engine.stage import FailingStore, Stage, messages_of, only, open_stage, plan, report
 from tests.helpers import Clock, LateStore, order, raw
@@ -266,21 +265,6 @@ def test_a_failed_write_ends_writing_but_not_reading(stage: Stage) -> None:
     venue.send(report("a"), stage.clock.now)
     core.receive(venue.data_to_send())
     assert stage.ids() == ["a"]
-
-
-@pytest.mark.parametrize("clean", [True, False])
-def test_a_store_that_cannot_be_closed_raises_after_a_clean_exit(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, clean: bool
-) -> None:
-    stage.core.abort("enough")
-    stage.run()
-
-    def fail() -> None:
-        raise StoreError("the disk is full")
-
-    monkeypatch.setattr(stage.core.sequence, "close", fail)
-    with pytest.raises(StoreError) if clean else contextlib.nullcontext():
-        stage.core.close(clean=clean)
 
 
 # --- deadlines

@@ -27,7 +27,7 @@ from tests.adapters.store_sqlite.stores import (
     send,
     send_and_commit,
 )
-from tests.postgres import PostgresRelay, Server, execute_at
+from tests.postgres import Server, execute_at
 
 Execute = Callable[[str], list[Any]]
 LONG = 600.0
@@ -278,23 +278,6 @@ def test_cancelling_the_wait_for_a_replica_ends_the_store(dsn: str, server: Serv
     store.close()
     with opened(dsn) as store:
         assert store.next_outgoing == 2
-
-
-def test_a_commit_whose_answer_is_lost_ends_the_store(
-    database: str, server: Server, execute: Execute
-) -> None:
-    with PostgresRelay(server) as relay:
-        store = opened(relay.dsn(database))
-        send_and_commit(store, 1)
-        relay.lost_answer = b""
-        with pytest.raises(StoreError, match="could not be read or written"):
-            send_and_commit(store, 1)
-        with pytest.raises(StoreError, match="close this store and open it again"):
-            store.record_sent(3, None)
-        store.close()
-        execute(END_LEASE)
-        with opened(relay.dsn(database)) as store:  # the row was committed
-            assert (store.next_outgoing, kept_numbers(store)) == (3, [1, 2])
 
 
 def test_a_takeover_does_not_wait_long_for_a_commit_in_progress(dsn: str, execute: Execute) -> None:

@@ -10,7 +10,6 @@ import re
 import stat
 import subprocess
 import sys
-import threading
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +19,7 @@ from unittest.mock import Mock
 import attrs
 import pytest
 
-from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, lock, read_summary, store_path
+from kalshi_fix_adapters.store_sqlite import SqliteStore, lock, read_summary, store_path
 from kalshi_fix_adapters.store_sqlite.file import StoreFile
 from kalshi_fix_adapters.stores.pending import Pending
 from kalshi_fix_adapters.stores.retention import Retention
@@ -134,22 +133,6 @@ def test_incoming_numbers_are_written_immediately_or_with_a_pending_commit(tmp_p
         assert (store.next_incoming, read_summary(store.path).next_incoming) == (6, 6)
 
 
-def test_a_reset_and_the_changes_after_it_are_one_commit(tmp_path: Path) -> None:
-    with opened(tmp_path) as store:
-        send(store, 3)
-        store.advance_incoming(9)
-        store.record_request(open_request(1))
-        store.commit()
-        store.reset(unanswered=True)
-        store.record_sent(1, None)
-        store.record_request(open_request(2))
-        assert read_summary(store.path).next_outgoing == 4
-        store.commit()
-        seen = read_summary(store.path)
-        assert (seen.next_outgoing, seen.next_incoming, seen.kept, seen.reset_unanswered) == (2, 1, 0, True)
-        assert seen.open_requests == (open_request(1), open_request(2))
-
-
 def test_closing_commits_and_may_be_repeated(tmp_path: Path) -> None:
     store = opened(tmp_path)
     send(store, 1)
@@ -162,19 +145,6 @@ def test_closing_commits_and_may_be_repeated(tmp_path: Path) -> None:
     assert store.next_outgoing == 2
     with opened(tmp_path) as store:
         assert kept_numbers(store) == [1]
-
-
-def test_any_thread_may_use_and_close_the_store(tmp_path: Path) -> None:
-    store = opened(tmp_path)
-
-    def use() -> None:
-        send_and_commit(store, 1)
-        store.close()
-
-    thread = threading.Thread(target=use)
-    thread.start()
-    thread.join()
-    assert read_summary(tmp_path / FILE).next_outgoing == 2
 
 
 @pytest.mark.parametrize("number", [2**63 - 1, 2**63, 2**70])
@@ -460,13 +430,6 @@ def test_a_child_that_outlives_its_parent_releases_the_file(tmp_path: Path) -> N
         assert process.stdout.read() == b"forked"
         with opened(tmp_path) as store:
             assert kept_numbers(store) == [1]
-
-
-def test_the_owner_is_read_from_the_file_and_not_from_its_name(tmp_path: Path) -> None:
-    other = StoreOwner(environment="demo", product="margin", sender_comp_id="me", target_comp_id="KalshiRT")
-    SqliteStore(store_path(tmp_path, OWNER), owner=other).close()
-    with pytest.raises(StoreError, match="belongs to KalshiRT as me"):
-        opened(store_path(tmp_path, OWNER))
 
 
 # --- user rows

@@ -12,9 +12,7 @@ from kalshi_fix_adapters.store_sqlite import SqliteFolder, SqliteStore
 from kalshi_fix_adapters.stores import StoreFactory
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
 from kalshi_fix_sansio.session import MemoryStore
-from tests.adapters.engine.stage import open_stage, plan
 from tests.adapters.store_sqlite.stores import OWNER, send
-from tests.helpers import order
 
 
 def test_stores_are_located_by_a_folder_or_a_url(tmp_path: Path) -> None:
@@ -59,19 +57,3 @@ def test_a_folder_opens_reads_and_lists_its_stores(tmp_path: Path) -> None:
     found = {summary.owner: summary for summary in map(folder.summary, folder.names())}
     assert found == {OWNER: folder.read(OWNER), other: folder.read(other)}
     assert (found[OWNER].next_outgoing, found[other].generation) == (3, before + 1)
-
-
-def test_a_client_opens_and_closes_its_store_each_time_it_is_entered(tmp_path: Path) -> None:
-    folder = SqliteFolder(tmp_path)
-    stage = open_stage(plan("KalshiRT", store=folder))
-    for _ in range(2):
-        stage.core.send(order())
-        number = stage.core.sequence.numbers.next_outgoing
-        with pytest.raises(StoreError, match="in use by"):
-            folder.open(stage.core.sequence.owner)
-        stage.leave()
-        assert stage.core.sequence.numbers.next_outgoing == number + 1
-        with folder.open(stage.core.sequence.owner) as store:
-            assert store.next_outgoing == number + 1
-        stage.open()
-    stage.leave()
