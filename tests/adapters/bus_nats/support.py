@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("nats", reason="the bus needs nats-py (extra nats)")
 
+from kalshi_fix_adapters.bus import Publisher
 from kalshi_fix_adapters.bus_nats import Bus, Channel, Events, connect
 from kalshi_fix_adapters.errors import SessionClosedError
 from kalshi_fix_adapters.stores import StoreOwner
@@ -74,6 +75,20 @@ async def until_reported(events: Events, cl_ord_id: str) -> None:
     async for event in events:
         if getattr(getattr(event, "message", None), "cl_ord_id", "") == cl_ord_id:
             return
+
+
+@asynccontextmanager
+async def publishing(
+    bus: Bus, channel: Channel, *events: Any, **options: Any
+) -> AsyncIterator[tuple[Client, Publisher]]:
+    """Publish events during the body, and those that the body adds; at its end, wait until all are
+    acknowledged."""
+    client: Any = Client(channel, events)
+    publisher = await bus.publisher(client, **options)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(publisher.run())
+        yield client, publisher
+        client.end()
 
 
 @asynccontextmanager

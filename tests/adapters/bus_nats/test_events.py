@@ -19,16 +19,14 @@ from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import MessageReceived, MessagesLost, SequenceSkipped
 from kalshi_fix_sansio.trading import BookState, OrderBooks
 from tests.adapters.bus.stream import MARKET_DATA, REPORTS, delta, logged_on, numbers, report, snapshot
-from tests.adapters.bus_nats.support import Client, connected
+from tests.adapters.bus_nats.support import Client, connected, publishing
 from tests.nats import NatsServer
 
 
-async def publish(bus: Bus, channel: Channel, *events: Any, **options: Any) -> Publisher:
+async def publish(bus: Bus, channel: Channel, *events: Any) -> Publisher:
     """Publish events, and wait until all are acknowledged."""
-    client: Any = Client(channel, events)
-    client.end()
-    publisher = await bus.publisher(client, **options)
-    await publisher.run()
+    async with publishing(bus, channel, *events) as (client, publisher):
+        pass
     assert client.confirmed[-1] is events[-1]
     return publisher
 
@@ -61,11 +59,8 @@ async def test_a_damaged_message_is_reported_as_lost(server: NatsServer) -> None
 
 async def test_no_event_is_lost_or_applied_twice_when_the_server_is_killed(server: NatsServer) -> None:
     async with connected(server) as bus:
-        client: Any = Client(REPORTS, [logged_on()])
-        publisher = await bus.publisher(client)
         events = bus.events(REPORTS)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(publisher.run())
+        async with publishing(bus, REPORTS, logged_on()) as (client, publisher):
             found: list[Any] = await take(events, 1)
             number = 1
             for _ in range(4):
@@ -77,7 +72,6 @@ async def test_no_event_is_lost_or_applied_twice_when_the_server_is_killed(serve
                 number += 500
                 server.start()
                 found += await take(events, 900)
-            client.end()
         assert numbers(found) == [*range(1, number)]
         assert client.confirmed[-1] is not None
         assert publisher.waiting == 0
@@ -85,11 +79,8 @@ async def test_no_event_is_lost_or_applied_twice_when_the_server_is_killed(serve
 
 async def test_a_frozen_server_delays_no_client_and_loses_nothing(server: NatsServer) -> None:
     async with connected(server) as bus:
-        client: Any = Client(REPORTS, [logged_on()])
-        publisher = await bus.publisher(client, limit=50)
         events = bus.events(REPORTS)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(publisher.run())
+        async with publishing(bus, REPORTS, logged_on(), limit=50) as (client, publisher):
             await take(events, 1)
             server.freeze()
             client.add(*map(report, range(1, 200)))
@@ -99,7 +90,6 @@ async def test_a_frozen_server_delays_no_client_and_loses_nothing(server: NatsSe
             assert len(client.confirmed) == 1
             server.thaw()
             found = await take(events, 199)
-            client.end()
         assert numbers(found) == [*range(1, 200)]
 
 
@@ -111,11 +101,8 @@ async def test_a_consumer_receives_what_follows_messages_that_the_server_has_los
     monkeypatch.setattr(connection, "TIMEOUT", 0.3)
     files, copy = server.folder / "jetstream", server.folder / "copy"
     async with connected(server) as bus:
-        client: Any = Client(REPORTS, [logged_on(), report(1)])
-        publisher = await bus.publisher(client)
         events = bus.events(REPORTS)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(publisher.run())
+        async with publishing(bus, REPORTS, logged_on(), report(1)) as (client, _):
             found = await take(events, 2)
             server.kill()
             shutil.copytree(files, copy)
@@ -134,7 +121,6 @@ async def test_a_consumer_receives_what_follows_messages_that_the_server_has_los
                 events = bus.events(REPORTS, mark=events.mark)
             found += await take(events, 1)
             client.add(report(10))
-            client.end()
             found += await take(events, 1)
     assert numbers(found) == [*range(1, 11)]
 
@@ -144,15 +130,11 @@ async def test_repeated_messages_do_not_accumulate_while_the_server_is_frozen(
 ) -> None:
     monkeypatch.setattr(connection, "TIMEOUT", 0.05)
     async with connected(server) as bus:
-        client: Any = Client(MARKET_DATA, [logged_on()])
-        publisher = await bus.publisher(client)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(publisher.run())
+        async with publishing(bus, MARKET_DATA, logged_on()) as (client, publisher):
             await client.until_confirmed(client.last)
             server.freeze()
             # More than the buffers of the sockets can hold.
             client.add(*(snapshot(number, f"KX{number % 10}", 400) for number in range(1, 1001)))
-            client.end()
             while publisher.redelivered < 50:  # noqa: ASYNC110 - the publisher's own state
                 await asyncio.sleep(0)
             assert bus._link.client.pending_data_size < 2 * publisher.waiting_bytes
@@ -181,16 +163,11 @@ async def test_a_late_consumer_builds_the_same_books_as_the_session(server: Nats
         opening = [logged_on(), *(snapshot(n + 1, f"KX{n}") for n in range(10))]
         for event in (*opening, *market(11, 1500)):
             own.apply(event)
-        client: Any = Client(MARKET_DATA, opening)
-        client.add(*market(11, 1000))
-        publisher = await bus.publisher(client)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(publisher.run())
+        async with publishing(bus, MARKET_DATA, *opening, *market(11, 1000)) as (client, _):
             early = bus.events(MARKET_DATA, machine=OrderBooks())
             await take(early, 1011)
             await write_snapshot(bus._link, MARKET_DATA, early._machine, early.mark)  # type: ignore[arg-type]
             client.add(*market(1011, 500))
-            client.end()
         late = bus.events(MARKET_DATA, machine=OrderBooks())
         await take(late, 500)
         assert late.received < early.received
@@ -202,11 +179,7 @@ async def test_a_late_consumer_builds_the_same_books_as_the_session(server: Nats
 async def test_snapshots_larger_than_a_message_are_written_by_a_task_and_replaced() -> None:
     with NatsServer("max_payload: 8192") as server:
         async with connected(server) as bus:
-            client: Any = Client(
-                MARKET_DATA, [logged_on(), *(snapshot(n, f"KX{n}", 300) for n in range(1, 9))]
-            )
-            client.end()
-            await bus.publish(client)
+            await publish(bus, MARKET_DATA, logged_on(), *(snapshot(n, f"KX{n}", 300) for n in range(1, 9)))
             task = asyncio.create_task(bus.keep_snapshots(MARKET_DATA, every=0.01))
             late = bus.events(MARKET_DATA, machine=OrderBooks())
             while not late.mark.sequence or late.received:
@@ -222,16 +195,12 @@ async def test_snapshots_larger_than_a_message_are_written_by_a_task_and_replace
 
 async def test_the_messages_of_a_superseded_publisher_are_discarded(server: NatsServer) -> None:
     async with connected(server) as bus:
-        old: Any = Client(REPORTS, [logged_on(), report(1), report(2)])
-        suspended = await bus.publisher(old)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(suspended.run())
+        async with publishing(bus, REPORTS, logged_on(), report(1), report(2)) as (old, _):
             events = bus.events(REPORTS)
             found = await take(events, 3)
             # The successor received 2 again, because its predecessor had not confirmed it to the store.
             await publish(bus, REPORTS, logged_on(), report(2), report(3))
             old.add(report(3), report(4, "WRONG"))
-            old.end()
         await publish(bus, REPORTS, logged_on(), report(4), report(5))
         found += await take(events, 5)
         assert numbers(found) == [1, 2, 3, 4, 5]
@@ -290,17 +259,14 @@ async def test_a_consumer_is_notified_of_messages_that_the_stream_has_dropped(
     server: NatsServer, missing: list[Any], rest: list[Any], lost: Any, resumed: bool
 ) -> None:
     async with connected(server) as bus:
-        client: Any = Client(MARKET_DATA, [logged_on(), snapshot(1, "KX"), delta(2, "KX")])
         events = bus.events(MARKET_DATA)
-        publisher = await bus.publisher(client)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(publisher.run())
+        opening = [logged_on(), snapshot(1, "KX"), delta(2, "KX")]
+        async with publishing(bus, MARKET_DATA, *opening) as (client, _):
             await take(events, 3)
             client.add(*missing)
             await client.until_confirmed(missing[-1])
             await bus._link.jetstream.purge_stream("KALSHI")
             client.add(*rest)
-            client.end()
         if resumed:
             events = bus.events(MARKET_DATA, mark=events.mark)
         assert await take(events, 2) == [lost, *rest]

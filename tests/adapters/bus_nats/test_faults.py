@@ -13,7 +13,7 @@ from kalshi_fix_adapters.bus_nats import Channel, Mark, connect, connection
 from kalshi_fix_adapters.errors import ConnectionFailedError
 from kalshi_fix_sansio.events import MessagesLost
 from tests.adapters.bus.stream import MARKET_DATA, REPORTS, delta, logged_on, numbers, report
-from tests.adapters.bus_nats.support import Client, connected
+from tests.adapters.bus_nats.support import connected, publishing
 from tests.adapters.bus_nats.test_events import publish, take
 from tests.nats import NatsServer
 from tests.relay import Relay
@@ -66,22 +66,21 @@ async def test_messages_that_arrive_after_a_wait_are_returned_by_the_next_wait(s
 
 async def test_a_message_lost_with_a_connection_is_fetched_again_automatically(server: NatsServer) -> None:
     with Relay(server.port) as relay:
-        async with connected(server) as bus, connect_through(relay) as other:
-            client: Any = Client(REPORTS, [logged_on(), report(1)])
-            publisher = await bus.publisher(client)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(publisher.run())
-                events = other.events(REPORTS)
-                await take(events, 2)
-                client.add(last := report(2))
-                await client.until_confirmed(last)
-                relay.swallow("server")
-                task = tasks.create_task(take(events, 1))
-                await asyncio.to_thread(relay.wait, lambda: relay.swallowed > 0)
-                relay.swallow()
-                await asyncio.to_thread(relay.cut)
-                assert await task == [last]
-                client.end()
+        async with (
+            connected(server) as bus,
+            connect_through(relay) as other,
+            publishing(bus, REPORTS, logged_on(), report(1)) as (client, _),
+        ):
+            events = other.events(REPORTS)
+            await take(events, 2)
+            client.add(last := report(2))
+            await client.until_confirmed(last)
+            relay.swallow("server")
+            task = asyncio.create_task(take(events, 1))
+            await asyncio.to_thread(relay.wait, lambda: relay.swallowed > 0)
+            relay.swallow()
+            await asyncio.to_thread(relay.cut)
+            assert await task == [last]
 
 
 async def test_a_message_received_by_a_cancelled_call_is_delivered_by_the_next_call(
@@ -119,11 +118,9 @@ async def test_nothing_is_lost_or_repeated_over_a_network_that_pauses(
 
     with Relay(server.port) as relay:
         async with connected(server) as direct, connect_through(relay) as paused:
-            client: Any = Client(REPORTS, [logged_on()])
-            publisher = await (paused if who == "publisher" else direct).publisher(client)
-            events = (paused if who == "consumer" else direct).events(REPORTS)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(publisher.run())
+            publishers, consumers = (paused, direct) if who == "publisher" else (direct, paused)
+            events = consumers.events(REPORTS)
+            async with publishing(publishers, REPORTS, logged_on()) as (client, publisher):
                 await take(events, 1)
                 # The consumer may have the event before the publisher has its acknowledgement.
                 await client.until_confirmed(client.last)
@@ -144,7 +141,6 @@ async def test_nothing_is_lost_or_repeated_over_a_network_that_pauses(
                 found += await take(events, 150 - len(found))
                 assert numbers(found) == [*range(1, 151)]
                 await client.until_confirmed(client.last)
-                client.end()
 
 
 async def test_a_slow_consumer_delays_no_publisher_and_misses_nothing(server: NatsServer) -> None:
