@@ -9,7 +9,6 @@ from typing import Any
 
 from kalshi_fix_adapters.bus import Batcher, Channel, OutgoingMessage, Receiver
 from kalshi_fix_sansio import (
-    ExecutionReport,
     Header,
     Logon,
     MarketDataIncrementalRefresh,
@@ -23,6 +22,7 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived
+from tests.samples import execution_report
 
 MARKET_DATA = Channel("demo", "prediction", "KalshiMD", "desk")
 REPORTS = Channel("demo", "prediction", "KalshiRT", "desk")
@@ -62,20 +62,7 @@ def snapshot(number: int, symbol: str, levels: int = 1) -> MessageReceived:
 
 def report(number: int, symbol: str = "KX") -> MessageReceived:
     """Return the event of an execution report."""
-    fields: dict[str, Any] = {
-        "order_id": str(number),
-        "cl_ord_id": str(number),
-        "order_qty": 1,
-        "avg_px": "0",
-        "exec_id": str(number),
-        "exec_type": "0",
-        "ord_status": "0",
-        "symbol": symbol,
-        "side": "1",
-        "leaves_qty": 1,
-        "cum_qty": 0,
-    }
-    return received(number, ExecutionReport(**fields))
+    return received(number, execution_report(str(number), symbol=symbol))
 
 
 def logged_on(generation: int = 0, *, reset: bool = True) -> LoggedOn:

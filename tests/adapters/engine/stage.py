@@ -13,7 +13,7 @@ from kalshi_fix_adapters.engine.client_core import ClientCore
 from kalshi_fix_adapters.events import ClientEvent, Endpoint
 from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_adapters.store_sqlite import SqliteFolder
-from kalshi_fix_sansio import DIALECT, ExecutionReport
+from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.dialect.base import Message
@@ -21,9 +21,12 @@ from kalshi_fix_sansio.errors import KalshiFixError, StoreError
 from kalshi_fix_sansio.events import Event, LogonRequested, MessageReceived
 from kalshi_fix_sansio.session import MemoryStore, Session, StoredMessage
 from tests.helpers import Clock, config, of_type
+from tests.samples import execution_report
 
 E = TypeVar("E")
 ENDPOINT = Endpoint("venue.example", 1)
+report = execution_report
+"""The report with which the venue answers an order."""
 
 
 def plan(name: str = "KalshiNR", *, session: dict[str, Any] | None = None, **changes: Any) -> ConnectionPlan:
@@ -35,23 +38,6 @@ def plan(name: str = "KalshiNR", *, session: dict[str, Any] | None = None, **cha
     # Each plan has a separate codec, because quiet work depends on all messages that a codec has decoded.
     own = {} if "dialect" in session else {"codec": Codec(DIALECT)}
     return ConnectionPlan(ENDPOINT, Tls(), config(Role.INITIATOR, name, **(own | session)), 10.0, **changes)
-
-
-def report(cl_ord_id: str) -> ExecutionReport:
-    """Return the venue's report on an order."""
-    return ExecutionReport(
-        order_id="1",
-        cl_ord_id=cl_ord_id,
-        exec_id="1;1",
-        exec_type="0",
-        ord_status="0",
-        side="1",
-        symbol="X",
-        order_qty=1,
-        leaves_qty=1,
-        cum_qty=0,
-        avg_px=0,
-    )
 
 
 class FailingStore(MemoryStore):

@@ -170,7 +170,7 @@ def test_a_message_with_problems_is_logged_even_without_an_observer(caplog: pyte
     stage.venue.send(report("a"), stage.clock.now)
     [body] = re.findall(b"\\x01(35=.*\\x01)10=", stage.venue.data_to_send())
     with caplog.at_level(logging.DEBUG, "kalshi_fix_adapters.session"):
-        stage.core.receive(raw(body.replace(b"\x0138=1\x01", b"\x0138=x\x01").decode()))
+        stage.core.receive(raw(body.replace(b"\x0138=10\x01", b"\x0138=x\x01").decode()))
     (event,) = stage.take()
     assert isinstance(event, MessageReceived)
     assert event.message.problems
