@@ -4,13 +4,12 @@ with the venue's."""
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -18,6 +17,7 @@ from kalshi_fix_adapters.engine.standby import STORE_LOST_STATUS
 from tests.example_programs import PATIENCE, Script
 from tests.failover.site import Site, run_site
 from tests.kill.journal import read
+from tests.machine import small_disk
 from tests.postgres import Replica, Server
 
 Fault = Callable[[Site, Script], int]
@@ -184,25 +184,10 @@ def test_a_hanging_replica_ends_the_primary_and_then_delays_the_standby(
         finish(site, standby)
 
 
-@contextmanager
-def small_disk() -> Iterator[Path]:
-    folder = Path("/tmp", f"disk-{os.getpid()}")
-    folder.mkdir()
-    try:
-        mount = ["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(folder)]
-        if os.getuid() or subprocess.run(mount, capture_output=True).returncode:
-            pytest.skip("this user or container is not allowed to mount a small disk")
-        try:
-            yield folder
-        finally:
-            subprocess.run(["umount", "--lazy", str(folder)], check=True)
-    finally:
-        folder.rmdir()
-
-
 def test_a_full_disk_ends_the_primary(tmp_path: Path) -> None:
     with (
-        small_disk() as disk,
+        TemporaryDirectory(prefix="disk-", dir="/tmp") as folder,
+        small_disk(disk := Path(folder), megabytes=96),
         Server(disk) as server,
         run_site(tmp_path, server) as site,
         trading(site) as (primary, standby),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -22,25 +20,21 @@ from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_venue.testing import Venue
 from tests.adapters.bus_nats.support import connected, until_reported
 from tests.adapters.bus_nats.test_commands import NAME, valid_order
+from tests.machine import small_disk
 from tests.nats import NatsServer
 
 
 @contextmanager
-def small_disk() -> Iterator[NatsServer]:
+def small_server() -> Iterator[NatsServer]:
     """Run a server with a disk of 4 MiB."""
     with NatsServer() as server:
         server.kill()
         folder = server.folder / "jetstream"
         folder.mkdir(exist_ok=True)
-        mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
-        if os.getuid() or subprocess.run(mount, capture_output=True).returncode:
-            pytest.skip("this user or container may not mount a small disk")
-        try:
+        with small_disk(folder, megabytes=4):
             server.start()
             yield server
-        finally:
             server.kill()
-            subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @asynccontextmanager
@@ -78,7 +72,10 @@ async def test_full_storage_delays_events_but_no_orders(
     full: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "TIMEOUT", 0.3)
-    with small_disk() if full is full_disk else NatsServer(LIMITED_ACCOUNT) as server, Venue() as venue:
+    with (
+        small_server() if full is full_disk else NatsServer(LIMITED_ACCOUNT) as server,
+        Venue() as venue,
+    ):
         options: Any = {**venue.options(), "store": tmp_path, "account": "desk", "explicit_confirm": True}
         async with (
             connected(server, max_bytes=1024**2) as bus,

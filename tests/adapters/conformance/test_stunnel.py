@@ -25,6 +25,7 @@ from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG
 from tests.adapters.conformance.support import NewClient, event_of, place_order
 from tests.adapters.net.peers import unused_port
+from tests.programs import skip_unless_required
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "kalshi-fix-sansio"
 CONFIGURATION = """
@@ -45,14 +46,13 @@ _BOUND_LINE = re.compile(r"bound to 127\.0\.0\.1:(\d+)")
 @pytest.fixture(scope="module")
 def binary() -> str:
     """Return the path of the stunnel to run."""
-    for candidate in ("stunnel4", "stunnel", str(CACHE / "stunnel" / "stunnel")):
-        found = shutil.which(candidate)
-        if found and not subprocess.run([found, "-version"], capture_output=True, check=False).returncode:
-            return found
-    reason = "stunnel is not installed; run make stunnel to fetch it"
-    if os.environ.get("STUNNEL_REQUIRED"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    paths = map(shutil.which, ("stunnel4", "stunnel", str(CACHE / "stunnel" / "stunnel")))
+    found = [
+        path for path in paths if path and not subprocess.call([path, "-version"], stderr=subprocess.DEVNULL)
+    ]
+    if not found:
+        skip_unless_required("STUNNEL", "stunnel is not installed; run make stunnel to fetch it")
+    return found[0]
 
 
 class Tunnel:
