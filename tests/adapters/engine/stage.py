@@ -44,10 +44,14 @@ class FailingStore(MemoryStore):
     """A store in which a chosen method fails because the disk is full."""
 
     failing_method: str | None = None
+    calls_left = 0
+    """Number of calls to this method before it fails."""
 
     def _call(self, name: str) -> None:
         if name == self.failing_method:
-            raise StoreError("the disk is full")
+            if not self.calls_left:
+                raise StoreError("the disk is full")
+            self.calls_left -= 1
 
     def begin_commit(self) -> int:
         self._call("begin_commit")

@@ -22,10 +22,8 @@ from kalshi_fix_sansio import (
     SubscriptionRequestType,
 )
 from kalshi_fix_sansio.dialect.base import Message, UnknownMessage
-from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, SessionEnded
-from kalshi_fix_sansio.session import MemoryStore, StoredMessage
-from tests.adapters.engine.stage import Stage, messages_of, only, open_stage, plan
+from tests.adapters.engine.stage import FailingStore, Stage, messages_of, only, open_stage, plan
 from tests.helpers import KEY_ID, Peer, of_type
 
 SNAPSHOT, ON, OFF = SubscriptionRequestType
@@ -54,24 +52,6 @@ def business_reject(
     number: int, reason: BusinessRejectReason = BusinessRejectReason.OTHER
 ) -> BusinessMessageReject:
     return BusinessMessageReject(ref_seq_num=number, ref_msg_type="V", business_reject_reason=reason)
-
-
-class LimitedStore(MemoryStore):
-    """A store that fails after `numbers` sent messages or `commits` commits."""
-
-    numbers = commits = 1_000
-
-    def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
-        self.numbers -= 1
-        if self.numbers < 0:
-            raise StoreError("the disk is gone")
-        super().record_sent(seq_num, message)
-
-    def begin_commit(self) -> int:
-        self.commits -= 1
-        if self.commits < 0:
-            raise StoreError("the disk is full")
-        return super().begin_commit()
 
 
 def reconnect(stage: Stage) -> list[Message]:
@@ -175,14 +155,19 @@ def test_subscriptions_are_not_repeated_while_the_venue_does_not_read(
 
 
 @pytest.mark.parametrize(
-    ("attribute", "left", "later"),
+    ("method", "left", "later"),
     # Once logged on, the client makes one commit for the reset that the Logon confirmed.
-    [("numbers", 1, False), ("commits", 2, False), ("numbers", 0, True), ("commits", 0, True)],
+    [
+        ("record_sent", 1, False),
+        ("begin_commit", 2, False),
+        ("record_sent", 0, True),
+        ("begin_commit", 0, True),
+    ],
 )
 def test_a_store_failure_while_subscriptions_are_repeated_ends_the_client_with_a_store_error(
-    attribute: str, left: int, later: bool
+    method: str, left: int, later: bool
 ) -> None:
-    store = LimitedStore()
+    store = FailingStore()
     stage = open_stage(plan("KalshiMD", session={"logon_fields": None}, store=store))
     core = stage.core
     for number in range((MAX_RENEWALS_PER_BATCH or 0) + 1 if later else 2):
@@ -198,11 +183,11 @@ def test_a_store_failure_while_subscriptions_are_repeated_ends_the_client_with_a
     venue.send(SecurityStatus(symbol="S0", security_trading_status=2), stage.clock.now)
     if later:
         stage.run()
-        setattr(store, attribute, left)
+        store.failing_method, store.calls_left = method, left
         stage.clock.advance(RENEWAL_INTERVAL)
         core.tick()
     else:
-        setattr(store, attribute, left)
+        store.failing_method, store.calls_left = method, left
         core.receive(venue.data_to_send())
     # The failure is reported even if no event is taken.
     reported = [type(event).__name__ for event in core._queue.events]
