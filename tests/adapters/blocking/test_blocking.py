@@ -28,7 +28,7 @@ from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.blocking.kit import next_of, options
 from tests.adapters.conformance.loops import LONG
-from tests.adapters.conformance.support import SYMBOL, order
+from tests.adapters.conformance.support import SYMBOL, UserError, order
 from tests.adapters.conftest import ME
 from tests.adapters.net.peers import unused_port
 
@@ -74,10 +74,6 @@ def test_without_a_context_manager_the_logout_confirms(sandbox: Sandbox) -> None
 
 
 # --- interrupted users
-
-
-class OwnError(Exception):
-    pass
 
 
 INTERRUPT = Mock(side_effect=KeyboardInterrupt)
@@ -148,12 +144,12 @@ def test_an_interrupt_while_waiting_for_the_logout_ends_the_wait(
 def test_a_failure_during_the_logon_reaches_the_user(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ClientCore, "receive", Mock(side_effect=OwnError))
-    with pytest.raises(SessionClosedError, match="OwnError"):
+    monkeypatch.setattr(ClientCore, "receive", Mock(side_effect=UserError))
+    with pytest.raises(SessionClosedError, match="UserError"):
         order_entry(**options(sandbox)).open()
 
 
-@pytest.mark.parametrize("error", [None, OwnError])
+@pytest.mark.parametrize("error", [None, UserError])
 def test_an_error_while_closing_the_store_is_raised_unless_the_user_raised_one(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, error: type[Exception] | None
 ) -> None:

@@ -22,6 +22,10 @@ NO_DELAY = ReconnectPolicy(initial=1e-6, cap=1e-6, maintenance=None)
 """A policy that reconnects without waiting."""
 
 
+class UserError(Exception):
+    """An exception of the user's code, for example while it handles an event."""
+
+
 def options(sandbox: Sandbox, session: str = "KalshiNR", /, **changes: Any) -> Options:
     """Return options for a client of the sandbox's venue, which does not reconnect unless a policy is
     given."""

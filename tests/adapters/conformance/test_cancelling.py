@@ -26,6 +26,7 @@ from tests.adapters.conformance.loops import LONG, TASKS, Loop, gather
 from tests.adapters.conformance.support import (
     NO_DELAY,
     NewClient,
+    UserError,
     acknowledged,
     event_of,
     order,
@@ -56,10 +57,6 @@ def run_watched(main: Coroutine[Any, Any, T], at_suspension: Callable[[], object
             resume = partial(main.throw, error)
         else:
             resume = partial(main.send, value)
-
-
-class OwnError(Exception):
-    """An exception of the user's code."""
 
 
 class Canceller:
@@ -197,7 +194,7 @@ async def test_a_failing_sibling_task_ends_the_client(loop: Loop, new_client: Ne
     client = new_client()
 
     async def fail() -> None:
-        raise OwnError
+        raise UserError
 
     async def trade() -> None:
         async with client:
@@ -209,7 +206,7 @@ async def test_a_failing_sibling_task_ends_the_client(loop: Loop, new_client: Ne
 
     with pytest.raises(ExceptionGroup) as caught:
         await trade()
-    assert [type(error) for error in caught.value.exceptions] == [OwnError]
+    assert [type(error) for error in caught.value.exceptions] == [UserError]
     assert client.ended.clean
 
 

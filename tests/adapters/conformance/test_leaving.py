@@ -16,6 +16,7 @@ from tests.adapters.conformance.loops import LONG, Loop, gather
 from tests.adapters.conformance.support import (
     NO_DELAY,
     NewClient,
+    UserError,
     acknowledged,
     event_of,
     order,
@@ -28,16 +29,12 @@ LONG_DELAY = ReconnectPolicy(initial=1e9, cap=1e9, maintenance=None)
 """A policy that waits for years before it reconnects."""
 
 
-class OwnError(Exception):
-    """An exception of the user's code."""
-
-
 # --- exceptions from the user's code
 
 
 @pytest.mark.parametrize(
     "error",
-    [OwnError(), ExceptionGroup("own", [OwnError()]), SystemExit(3), KeyboardInterrupt()],
+    [UserError(), ExceptionGroup("own", [UserError()]), SystemExit(3), KeyboardInterrupt()],
     ids=lambda error: type(error).__name__,
 )
 async def test_an_exception_propagates_unchanged_after_an_orderly_logout(
@@ -67,11 +64,11 @@ async def test_leaving_the_context_does_not_wait_for_a_connection_attempt(
 
 
 async def test_an_exception_without_a_connection_propagates(new_client: NewClient, relay: Relay) -> None:
-    with pytest.raises(OwnError):  # noqa: PT012
+    with pytest.raises(UserError):  # noqa: PT012
         async with new_client(port=relay.port, reconnect=LONG_DELAY) as client:
             relay.stop_listening()
             await event_of(client, Disconnected)
-            raise OwnError
+            raise UserError
     assert client.ended.reason is CloseReason.CONNECTION_LOST
 
 
@@ -81,11 +78,11 @@ async def test_a_client_works_inside_a_user_defined_context_manager(new_client: 
         async with new_client() as client:
             yield client
 
-    with pytest.raises(OwnError):  # noqa: PT012
+    with pytest.raises(UserError):  # noqa: PT012
         async with trading() as client:
             await client.send(order())
             await acknowledged(client)
-            raise OwnError
+            raise UserError
     assert client.ended.clean
 
 

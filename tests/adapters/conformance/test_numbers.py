@@ -24,6 +24,7 @@ from tests.adapters.conformance.loops import Loop
 from tests.adapters.conformance.support import (
     NO_DELAY,
     NewClient,
+    UserError,
     acknowledged,
     event_of,
     order,
@@ -52,10 +53,6 @@ def files_of(folder: Path) -> list[Path]:
     return list(folder.iterdir())
 
 
-class Crash(Exception):
-    """An exception of the user's code while it handles an event."""
-
-
 async def trade_once(stored_client: NewClient) -> None:
     """Trade with new numbers and log out."""
     async with stored_client(reset_seq_num=True) as client:
@@ -65,12 +62,12 @@ async def trade_once(stored_client: NewClient) -> None:
 async def send_and_crash(stored_client: NewClient, count: int = 1) -> list[str]:
     """Send orders, and crash before any answer is taken; return their ids."""
     sent = [order() for _ in range(count)]
-    with suppress(Crash):
+    with suppress(UserError):
         async with stored_client() as client:
             await event_of(client, LoggedOn)
             for item in sent:
                 await client.send(item)
-            raise Crash
+            raise UserError
     return [item.cl_ord_id for item in sent]
 
 

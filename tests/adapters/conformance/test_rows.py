@@ -15,14 +15,10 @@ from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG
-from tests.adapters.conformance.support import NewClient, acknowledged, order
+from tests.adapters.conformance.support import NewClient, UserError, acknowledged, order
 from tests.adapters.conftest import ME
 
 SESSION = "KalshiNR"
-
-
-class Crash(Exception):
-    """An exception of the user's code while it handles an event."""
 
 
 async def report(client: Any) -> str:
@@ -65,7 +61,7 @@ async def test_rows_and_events_are_confirmed_together_or_not_at_all(stored_clien
             seen.append(await report(client))
             client.rows[seen[-1]] = len(seen)
     for _ in range(2):
-        with suppress(Crash):
+        with suppress(UserError):
             async with stored_client() as client:
                 assert set(client.rows) == set(seen)
                 await client.send(order())
@@ -74,7 +70,7 @@ async def test_rows_and_events_are_confirmed_together_or_not_at_all(stored_clien
                 again = await report(client)  # Confirms the previous event.
                 client.rows[again] = "halfway"
                 await client.send(order())
-                raise Crash
+                raise UserError
         async with stored_client() as client:
             assert set(client.rows) == set(seen)
             assert await report(client) == again
@@ -92,12 +88,12 @@ async def test_a_row_without_an_event_is_written_when_the_next_event_is_requeste
     new_client: NewClient, tmp_path: Path
 ) -> None:
     stored_client = partial(new_client, store=tmp_path)
-    with suppress(Crash):
+    with suppress(UserError):
         async with stored_client() as client:
             client.rows["before"] = 1
             await client.receive(LONG)
             client.rows["after"] = 1
-            raise Crash
+            raise UserError
     async with stored_client() as client:
         assert client.rows == {"before": 1}
 
