@@ -132,7 +132,6 @@ class Course:
                 "seed": self._seed,
                 "sync": self._sync,
                 "stores": self.stores,
-                "host": "127.0.0.1",
                 "port": self._relay.port,
                 "ca": venue.ca,
                 "key_id": venue.key.key_id,

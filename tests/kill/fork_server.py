@@ -12,19 +12,12 @@ import sys
 import threading
 import traceback
 from mmap import mmap
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore
-from kalshi_fix_sansio.signing import load_private_key
 from tests.kill.kill_counter import KillCounter
 from tests.kill.runs import Run, Stage
 from tests.kill.trader import Settings, Trader
-
-
-def _settings(values: dict[str, Any]) -> Settings:
-    signer = load_private_key(values.pop("private_key").encode())
-    return Settings(**{**values, "folder": Path(values["folder"]), "signer": signer})
 
 
 def _create_store(settings: Settings, run: Run, cells: mmap) -> None:
@@ -53,7 +46,7 @@ def _child(settings: Settings, run: Run, cells: mmap, pipe: int, *, only_store: 
 
 def serve(commands: BinaryIO, pipe: int) -> None:
     """Read the settings, then fork for each line."""
-    settings = _settings(json.loads(commands.readline()))
+    settings = Settings(**json.loads(commands.readline()))
     with (settings.folder / "cells").open("r+b") as file:
         cells = mmap(file.fileno(), 0)
     assert threading.active_count() == 1, "a fork would leave the other threads behind"

@@ -13,16 +13,18 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 from kalshi_fix_adapters.config.stores import Sync, stores_at
-from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, read_summary, store_path
+from kalshi_fix_adapters.store_sqlite import SqliteStore, read_summary
 from kalshi_fix_venue.identities import ClientKey
 from tests.kill.course import Course, ForkServer
 from tests.kill.reconcile import reconcile
 from tests.kill.rows import ROW_LIMIT
 from tests.kill.runs import KillPoint, Run, planned_runs
+from tests.kill.trader import Settings
 from tests.postgres import Server
 
 KILLS = int(os.environ.get("KILLS", "200"))
@@ -73,24 +75,19 @@ class StoreCreation:
 
     def __init__(self, folder: Path) -> None:
         key = ClientKey.generate(ed25519_key=True)
-        self._owner = StoreOwner(
-            environment="demo", product="prediction", sender_comp_id=key.key_id, target_comp_id="KalshiRT"
-        )
-        self.folder = folder / "stores"
-        self.path = store_path(self.folder, self._owner)
         (folder / "cells").write_bytes(bytes(16))
-        settings = {
+        self.folder = folder / "stores"
+        values: dict[str, Any] = {
             "folder": str(folder),
             "seed": SEED,
             "sync": "full",
             "stores": str(self.folder),
-            "host": "",
-            "port": 0,
-            "ca": "",
             "key_id": key.key_id,
             "private_key": key.private_key_pem.decode(),
         }
-        self.fork_server = ForkServer(settings, folder)
+        settings = Settings(**values)
+        self._owner, self.path = settings.owner, settings.store
+        self.fork_server = ForkServer(values, folder)
         self.kills = 0
 
     def attempt(self, kill_count: int = 0, *, microseconds: int | None = None) -> bool:

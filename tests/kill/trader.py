@@ -35,7 +35,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import GapClosed, GapDetected, LoggedOn, OutcomesUnknown
 from kalshi_fix_sansio.session.states import State
-from kalshi_fix_sansio.signing import Signer
+from kalshi_fix_sansio.signing import Signer, load_private_key
 from tests.kill.entries import DELIVERY_KINDS, entry_of
 from tests.kill.journal import Journal, read
 from tests.kill.kill_counter import KillCounter
@@ -57,20 +57,23 @@ LAST = {"side": Side.BUY, "price": Decimal("0.01"), "time_in_force": TimeInForce
 PRICES = tuple(Decimal(cents) / 100 for cents in range(44, 57))
 
 
-@attrs.frozen
-class Settings:
-    """Settings that all processes share."""
+def _signer(private_key: str) -> Signer:
+    return load_private_key(private_key.encode())
 
-    folder: Path
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """Settings that all processes share. A process that only creates the store needs no address."""
+
+    folder: Path = attrs.field(converter=Path)
     seed: int
     sync: Sync
-    host: str
-    port: int
-    ca: str
+    port: int = 0
+    ca: str = ""
     key_id: str
     stores: str
     """A folder, or the URL of a database."""
-    signer: Signer = attrs.field(repr=False)
+    private_key: Signer = attrs.field(converter=_signer, repr=False)
 
     @property
     def journal(self) -> Path:
@@ -169,8 +172,8 @@ class Trader:
             store=settings.stores,
             sync=settings.sync,
             key_id=settings.key_id,
-            private_key=settings.signer,
-            host=settings.host,
+            private_key=settings.private_key,
+            host="127.0.0.1",
             port=settings.port,
             tls=Tls(ca_data=settings.ca),
             timeout=MAX_WAIT,
