@@ -63,15 +63,6 @@ def until_waiting(client: Client, users: int) -> None:
             waiting = len(shared._waiters) + (shared._reader is not None and shared._reader.is_sleeping)
 
 
-@pytest.mark.usefixtures("reads_soon")
-def test_the_thread_reads_when_no_call_has_read_for_a_while(sandbox: Sandbox) -> None:
-    with trading(sandbox) as (client, orders):
-        orders.report("1")
-        while not queued_events(client):
-            pass
-        assert next_cl_ord_id(client) == "1"
-
-
 def test_the_thread_does_not_read_while_users_read(sandbox: Sandbox, users_read: bool) -> None:
     with trading(sandbox) as (client, orders), ThreadPoolExecutor(1) as pool:
         sleeper = client._shared.sleeper

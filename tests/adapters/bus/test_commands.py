@@ -29,6 +29,7 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import InvalidMessageError, SendFailedError, StoreError
 
 NOW = 1_764_000_000.0
+TOO_MANY = Refused("the session process is already handling 1000 commands")
 
 
 def order(cl_ord_id: str = "one", **changes: Any) -> NewOrderSingle:
@@ -168,13 +169,9 @@ async def test_the_number_of_messages_waiting_for_the_store_beyond_their_deadlin
     names = map(str, range(MAX_WAITING))
     found = await asyncio.gather(*(answer(handler, order(name), 0.001) for name in names))
     assert {type(item) for item in found} == {Unknown}
-    assert await answer(handler, order("more")) == Refused(
-        "the session process is already handling 1000 commands"
-    )
+    assert await answer(handler, order("more")) == TOO_MANY
     client.may_send.set()
-    assert await answer(handler, order("0")) == Refused(
-        "the session process is already handling 1000 commands"
-    )
+    assert await answer(handler, order("0")) == TOO_MANY
     await asyncio.wait(asyncio.all_tasks() - other_tasks)
     await asyncio.sleep(0)  # Lets the callbacks of the last task run.
     assert await answer(handler, order("more")) == Sent(MAX_WAITING + 1)
@@ -242,9 +239,7 @@ async def test_messages_without_an_id_are_sent_every_time_and_the_number_waiting
     client.may_send.clear()
     tasks = [asyncio.create_task(answer(handler, order(str(n)))) for n in range(MAX_WAITING)]
     await asyncio.sleep(0)
-    assert await answer(handler, order("more")) == Refused(
-        "the session process is already handling 1000 commands"
-    )
+    assert await answer(handler, order("more")) == TOO_MANY
     client.may_send.set()
     assert {type(item) for item in await asyncio.gather(*tasks)} == {Sent}
 
