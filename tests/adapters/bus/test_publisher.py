@@ -11,32 +11,9 @@ import pytest
 from kalshi_fix_adapters.bus import OutgoingMessage, Receiver
 from kalshi_fix_adapters.bus.event_json import encode_event
 from kalshi_fix_adapters.bus.publisher import NotAcknowledged, Publisher
-from kalshi_fix_adapters.errors import SessionClosedError
 from kalshi_fix_sansio.events import MessagesLost
+from tests.adapters.bus.client import Client
 from tests.adapters.bus.stream import MARKET_DATA, REPORTS, apply, batcher, delta, logged_on, report
-
-
-class Client:
-    """A client that delivers prepared events."""
-
-    def __init__(self, *events: Any) -> None:
-        self.events = list(events)
-        self.taken: list[Any] = []
-        self.confirmed = 0
-        self.ends_when_empty = True
-        self.arrived = asyncio.Event()
-
-    async def receive(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - as in real clients
-        await asyncio.sleep(0)
-        if not self.events and not self.ends_when_empty:
-            await self.arrived.wait()
-        if not self.events:
-            raise SessionClosedError("closed", None)
-        self.taken.append(self.events.pop(0))
-        return self.taken[-1]
-
-    def confirm(self, event: Any) -> None:
-        self.confirmed = next(index for index, each in enumerate(self.taken, 1) if each is event)
 
 
 class Broker:
@@ -71,8 +48,9 @@ async def until_idle() -> None:
 async def test_every_event_is_applied_once_however_the_broker_acknowledges(seed: int, channel: Any) -> None:
     number = range(1, 40)
     messages = [delta(n, f"KX{n % 5}") if channel is MARKET_DATA else report(n) for n in number]
-    client, broker = Client(logged_on(), *messages), Broker()
-    events = list(client.events)
+    events = [logged_on(), *messages]
+    client, broker = Client(channel, events), Broker()
+    client.end()
     broker.random = Random(seed)
     publisher = Publisher(client, batcher(channel), broker.publish, limit=7, retry=0)
     await publisher.run()
@@ -80,7 +58,7 @@ async def test_every_event_is_applied_once_however_the_broker_acknowledges(seed:
     # Buckets may overtake each other.
     assert len(found) == len(events)
     assert all(event in found for event in events)
-    assert client.confirmed == len(events)
+    assert client.confirmed[-1] is events[-1]
     assert (publisher.waiting, publisher.published) == (0, publisher.acknowledged)
 
 
@@ -103,35 +81,36 @@ FIVE_BYTES = len(encode_event(FIVE[0])) + sum(len(item.frame) for item in FIVE[1
 async def test_without_acknowledgements_no_event_is_confirmed_and_the_number_taken_is_bounded(
     limits: dict[str, Any], waiting: int, max_bytes: int
 ) -> None:
-    client, broker = Client(*FIVE, *map(report, range(5, 100))), Broker()
+    client, broker = Client(REPORTS, [*FIVE, *map(report, range(5, 100))]), Broker()
+    client.end()
     broker.up.clear()
     publisher = Publisher(client, batcher(REPORTS, max_bytes=max_bytes), broker.publish, **limits)
     task = asyncio.create_task(publisher.run())
     await until_idle()
     # The task that waits for room has taken one more event.
-    assert (len(client.taken), client.confirmed, publisher.waiting) == (waiting + 1, 0, waiting)
+    assert (client.taken, client.confirmed, publisher.waiting) == (waiting + 1, [], waiting)
     assert publisher.is_full
     broker.up.set()
     await task
-    assert (client.confirmed, publisher.waiting, publisher.waiting_bytes) == (100, 0, 0)
+    assert client.confirmed[-1] is client.last
+    assert (publisher.waiting, publisher.waiting_bytes) == (0, 0)
 
 
 @pytest.mark.parametrize(
     "limits", [{"limit": 5}, {"limit_bytes": 5 * len(delta(1, "KX").frame)}], ids=["events", "bytes"]
 )
 async def test_market_data_is_dropped_with_a_gap_if_dropping_is_enabled(limits: dict[str, Any]) -> None:
-    client, broker = Client(*(delta(n, "KX") for n in range(1, 20))), Broker()
-    client.ends_when_empty = False
+    client, broker = Client(MARKET_DATA, (delta(n, "KX") for n in range(1, 20))), Broker()
     broker.up.clear()
     publisher = Publisher(client, batcher(), broker.publish, at_limit="drop", **limits)
     task = asyncio.create_task(publisher.run())
     await until_idle()
-    assert (publisher.waiting, publisher.dropped, client.confirmed) == (5, 14, 19)
+    assert (publisher.waiting, publisher.dropped) == (5, 14)
+    assert client.confirmed[-1] is client.last
     broker.up.set()
     await until_idle()
-    client.events.append(delta(20, "KX"))
-    client.ends_when_empty = True
-    client.arrived.set()
+    client.add(delta(20, "KX"))
+    client.end()
     await task
     found = apply(Receiver(), broker.stored)
     assert MessagesLost(6, 19) in found
@@ -142,11 +121,10 @@ async def test_an_error_from_the_broker_is_raised_unchanged() -> None:
     async def refuse(message: OutgoingMessage) -> None:
         raise PermissionError(message.subject)
 
-    client = Client(report(1))
-    client.ends_when_empty = False
+    client = Client(REPORTS, [report(1)])
     with pytest.raises(PermissionError):
         await Publisher(client, batcher(REPORTS), refuse).run()
-    assert client.confirmed == 0
+    assert client.confirmed == []
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -168,16 +146,16 @@ HOUR = 3600.0
 
 @pytest.mark.parametrize(
     ("lost", "delay", "confirmed", "redelivered"),
-    [(0, HOUR / 10, 4, 0), (1, 2.0, 4, 4), (10**6, 2.0, 0, 1714)],
+    [(0, HOUR / 10, True, 0), (1, 2.0, True, 4), (10**6, 2.0, False, 1714)],
     ids=["late", "on the second attempt", "never"],
 )
 def test_messages_are_redelivered_until_they_are_acknowledged(
-    lost: int, delay: float, confirmed: int, redelivered: int
+    lost: int, delay: float, confirmed: bool, redelivered: int
 ) -> None:
     """The test lasts one virtual hour. The broker stores every delivery, but loses the first `lost`
     acknowledgements of a message and delays the rest."""
-    client, stored = Client(*map(report, range(1, 5))), list[OutgoingMessage]()
-    client.ends_when_empty = False
+    events, stored = [*map(report, range(1, 5))], list[OutgoingMessage]()
+    client = Client(REPORTS, events)
 
     async def publish(message: OutgoingMessage) -> None:
         stored.append(message)
@@ -189,9 +167,10 @@ def test_messages_are_redelivered_until_they_are_acknowledged(
         publisher = Publisher(client, batcher(REPORTS, max_bytes=len(report(1).frame)), publish)
         task = asyncio.create_task(publisher.run())
         await asyncio.wait({task}, timeout=HOUR)
-        assert (client.confirmed, publisher.redelivered) == (confirmed, redelivered)
+        assert client.confirmed[-1:] == (events[-1:] if confirmed else [])
+        assert publisher.redelivered == redelivered
         # A message that is never acknowledged delays the messages after it.
-        assert apply(Receiver(), stored) == client.taken[: confirmed or 1]
+        assert apply(Receiver(), stored) == (events if confirmed else events[:1])
         task.cancel()
         await asyncio.wait({task})
 

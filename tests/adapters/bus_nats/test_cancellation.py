@@ -10,9 +10,10 @@ import pytest
 pytest.importorskip("nats", reason="the bus needs nats-py (extra nats)")
 
 from kalshi_fix_adapters.bus_nats import Bus
+from tests.adapters.bus.client import Client
 from tests.adapters.bus.stream import MARKET_DATA, NOON, delta, logged_on
 from tests.adapters.bus.test_commands import order
-from tests.adapters.bus_nats.support import Client, connected
+from tests.adapters.bus_nats.support import connected
 from tests.adapters.bus_nats.test_events import publish
 from tests.adapters.conftest import LIMIT
 from tests.nats import NatsServer

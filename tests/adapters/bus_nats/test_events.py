@@ -18,8 +18,9 @@ from kalshi_fix_adapters.bus_nats.snapshots import write_snapshot
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import MessageReceived, MessagesLost, SequenceSkipped
 from kalshi_fix_sansio.trading import BookState, OrderBooks
+from tests.adapters.bus.client import Client
 from tests.adapters.bus.stream import MARKET_DATA, REPORTS, delta, logged_on, numbers, report, snapshot
-from tests.adapters.bus_nats.support import Client, connected, publishing
+from tests.adapters.bus_nats.support import connected, publishing
 from tests.nats import NatsServer
 
 

@@ -14,8 +14,9 @@ from click.testing import Result
 
 from kalshi_fix_adapters.bus_nats import Bus
 from kalshi_fix_sansio.trading import OrderBooks
+from tests.adapters.bus.client import Client
 from tests.adapters.bus.stream import MARKET_DATA, REPORTS, delta, logged_on, report, snapshot
-from tests.adapters.bus_nats.support import Client, connected
+from tests.adapters.bus_nats.support import connected
 from tests.adapters.cli.pipes import interrupt, lines_until, started
 from tests.adapters.cli.runner import invoke
 from tests.nats import NatsServer
