@@ -17,8 +17,8 @@ from kalshi_fix_adapters.engine.standby import STORE_LOST_STATUS
 from tests.example_programs import PATIENCE, Script
 from tests.failover.site import Site, run_site
 from tests.kill.journal import read
-from tests.machine import small_disk
 from tests.postgres import Replica, Server
+from tests.small_disk import small_disk
 
 Fault = Callable[[Site, Script], int]
 """A function that makes the primary end and returns its exit status."""

@@ -20,8 +20,8 @@ from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_venue.testing import Venue
 from tests.adapters.bus_nats.support import connected, until_reported
 from tests.adapters.bus_nats.test_commands import NAME, valid_order
-from tests.machine import small_disk
 from tests.nats import NatsServer
+from tests.small_disk import small_disk
 
 
 @contextmanager
