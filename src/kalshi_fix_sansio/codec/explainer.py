@@ -48,24 +48,6 @@ class Explainer:
     results.
     """
 
-    __slots__ = (
-        "_counts",
-        "_dialect",
-        "_findings",
-        "_open",
-        "_position",
-        "_section",
-        "_tables",
-        "begin_string",
-        "body",
-        "header",
-        "in_place",
-        "layout",
-        "msg_type",
-        "tokens",
-        "trailer",
-    )
-
     def __init__(self, tables: Tables, text: str) -> None:
         """Read a complete message given as latin-1 text."""
         self._tables = tables

@@ -46,8 +46,6 @@ class Choice(Generic[T]):
     for each message, a report that answers an order would take 10 % longer.
     """
 
-    __slots__ = ("_attribute", "_by_value", "_options", "_otherwise")
-
     def __init__(self, options: Iterable[tuple[T, Terms, Terms]]) -> None:
         """Set the options. Each has terms that must hold, and terms that must not all hold; either tuple may
         be empty.

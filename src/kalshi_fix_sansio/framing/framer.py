@@ -96,26 +96,6 @@ class Framer:
 
     # All positions (`_at`, `_required`, `_searched_to`, and those in `_sums`) count from the beginning of the
     # buffer. `feed` adjusts them when it removes bytes there.
-    __slots__ = (
-        "_after_garbage",
-        "_at",
-        "_buffer",
-        "_head_size",
-        "_max_body_length",
-        "_next",
-        "_oversized",
-        "_reason",
-        "_report_now",
-        "_required",
-        "_sample",
-        "_searched_to",
-        "_sizes",
-        "_skip_by_check_sum",
-        "_start",
-        "_sums",
-        "skipped",
-    )
-
     def __init__(
         self,
         begin_string: str = "FIXT.1.1",

@@ -17,8 +17,6 @@ class Sums:
     them when bytes are removed there.
     """
 
-    __slots__ = ("_base", "_totals", "end")
-
     def __init__(self) -> None:
         self._base = 0
         """Position of the first block; negative once bytes of that block have been removed from the buffer.

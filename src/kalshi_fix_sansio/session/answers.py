@@ -55,8 +55,6 @@ class _Lookup:
 class RequestMatcher:
     """Matches incoming messages with sent requests."""
 
-    __slots__ = ("_core", "_created_ids", "_lookups")
-
     def __init__(self, core: Core) -> None:
         self._core = core
         self._lookups: dict[type[Message], tuple[_Lookup, ...]] = {}

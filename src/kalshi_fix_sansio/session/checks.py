@@ -110,8 +110,6 @@ class PeerRules(dict[str, tuple[Check, Check]]):
     Rules are compiled when the first message of a type is received.
     """
 
-    __slots__ = ("_config", "_logon")
-
     def __init__(self, config: SessionConfig, logon: LogonFacts | None) -> None:
         """Start without compiled rules; `logon` contains the settings of the session's Logon."""
         super().__init__()

@@ -66,30 +66,6 @@ class Core:
       it are processed.
     """
 
-    __slots__ = (
-        "_advice",
-        "_ended_by",
-        "client_logon",
-        "codec",
-        "config",
-        "ending",
-        "event_bytes",
-        "events",
-        "flags",
-        "framer",
-        "ledger",
-        "outbound",
-        "peer_comp_id",
-        "peer_names",
-        "peer_rules",
-        "resting",
-        "send_rules",
-        "state",
-        "store_error",
-        "timers",
-        "times",
-    )
-
     def __init__(self, config: SessionConfig, ledger: Ledger) -> None:
         self.config: SessionConfig = config
         self.ledger: Ledger = ledger

@@ -32,32 +32,6 @@ FatalMessage = tuple[int, Hashable]
 class Ledger:
     """Counts incoming messages, records in the store which of them are confirmed, and begins commits."""
 
-    __slots__ = (
-        "_confirmed_count",
-        "_loaded",
-        "_lost_before",
-        "_max_mark",
-        "_numbers_agree",
-        "_resent_before",
-        "_settling_requests",
-        "_suspect_before",
-        "_unsaved_confirmations",
-        "broken",
-        "ended_by",
-        "expected",
-        "fetched_marks",
-        "marks",
-        "next_key",
-        "open",
-        "released",
-        "restart_unreported",
-        "settling_bytes",
-        "settling_count",
-        "store",
-        "ticket",
-        "unsaved",
-    )
-
     def __init__(self, store: MessageStore) -> None:
         self.store: MessageStore = store
         self.expected: int = store.next_incoming

@@ -56,17 +56,6 @@ RESET_NOT_ANSWERED = "the Logon with ResetSeqNumFlag=Y was answered without a re
 class Handshake:
     """The Logon handshake of one session."""
 
-    __slots__ = (
-        "_core",
-        "_is_reset_requested",
-        "_own",
-        "_recovery",
-        "_request",
-        "_resender",
-        "refusal",
-        "resets",
-    )
-
     def __init__(self, core: Core, recovery: Recovery, resender: Resender) -> None:
         self._core = core
         self._recovery = recovery

@@ -55,8 +55,6 @@ class RecentAnswers:
     without recording the order in which names were added.
     """
 
-    __slots__ = ("previous", "recent")
-
     def __init__(self) -> None:
         self.recent: set[int] = set()
         self.previous: set[int] = set()
@@ -116,16 +114,6 @@ RequestIndex = Mapping[Any, "OpenRequest | SharedName"]
 
 class OpenRequests:
     """Requests without an answer."""
-
-    __slots__ = (
-        "_by_name",
-        "_by_number",
-        "_names",
-        "answered",
-        "by_key",
-        "creating_types",
-        "size",
-    )
 
     def __init__(self) -> None:
         self.by_key: dict[int, OpenRequest] = {}
@@ -231,8 +219,6 @@ class _Rule:
 
 class RestingOrders:
     """The last report of each resting order, within `max_resting_orders` and `max_resting_order_bytes`."""
-
-    __slots__ = ("_complete", "_max_bytes", "_max_orders", "_reports", "_size", "rules")
 
     def __init__(self, config: SessionConfig) -> None:
         self._max_orders, self._max_bytes = config.max_resting_orders, config.max_resting_order_bytes

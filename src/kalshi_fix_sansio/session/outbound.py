@@ -49,28 +49,6 @@ def plain_text(text: str) -> str:
 class Outbound:
     """The outgoing side of one connection."""
 
-    __slots__ = (
-        "_codec",
-        "_config",
-        "_header_class",
-        "_ledger",
-        "_max_record",
-        "_max_record_bytes",
-        "_own_header",
-        "_ready_bytes",
-        "_record",
-        "_record_bytes",
-        "_record_numbers",
-        "_send_last_processed",
-        "_timers",
-        "_waiting",
-        "_waiting_bytes",
-        "buffer",
-        "largest",
-        "peer_comp_id",
-        "took_number",
-    )
-
     def __init__(self, config: SessionConfig, codec: Codec, ledger: Ledger, timers: Timers) -> None:
         self._config = config
         self._codec = codec

@@ -33,8 +33,6 @@ from kalshi_fix_sansio.validation import checker
 class OwnLogon:
     """The fields of the Logons that this side sends on one connection."""
 
-    __slots__ = ("_core", "fields", "heart_bt_int")
-
     def __init__(self, core: Core) -> None:
         self._core = core
         self.heart_bt_int: int = core.config.heart_bt_int
@@ -135,8 +133,6 @@ RESET_NOT_AT_ONE = "MsgSeqNum must be 1 with ResetSeqNumFlag=Y"
 
 class Resets:
     """Resets of the numbers within one session, requested by either side."""
-
-    __slots__ = ("_core", "_own", "_recovery", "_resender")
 
     def __init__(self, core: Core, recovery: Recovery, resender: Resender, own: OwnLogon) -> None:
         self._core = core

@@ -96,20 +96,6 @@ class Receiver:
     layer.
     """
 
-    __slots__ = (
-        "_answers",
-        "_core",
-        "_early_types",
-        "_handlers",
-        "_own_name",
-        "_start",
-        "_strict",
-        "_unchecked_classes",
-        "handshake",
-        "recovery",
-        "resender",
-    )
-
     def __init__(self, core: Core) -> None:
         self._core = core
         self._strict = core.config.strict

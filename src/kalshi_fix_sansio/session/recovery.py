@@ -98,24 +98,6 @@ class Search:
 class Recovery:
     """The gap in the peer's numbers, if there is one, and the messages held until it is closed."""
 
-    __slots__ = (
-        "_attempts",
-        "_core",
-        "_held",
-        "_held_bytes",
-        "_held_numbers",
-        "_highest",
-        "_last_awaited",
-        "_maybe_refused",
-        "_process",
-        "_request_number",
-        "_search",
-        "_search_begin",
-        "_sent_before",
-        "_skip_to",
-        "_skip_why",
-    )
-
     def __init__(self, core: Core, process: Process) -> None:
         self._core = core
         self._process = process

@@ -59,8 +59,6 @@ class _Job:
 class Resender:
     """Serves one ResendRequest at a time; a second ResendRequest extends the resend in progress."""
 
-    __slots__ = ("_bytes_left", "_core", "_messages_left", "_paused_at", "_turn", "job")
-
     def __init__(self, core: Core) -> None:
         self._core = core
         self.job: _Job | None = None

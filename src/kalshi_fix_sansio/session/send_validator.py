@@ -51,8 +51,6 @@ class _SendRules:
 class SendValidator:
     """Checks the messages that the user sends on one session."""
 
-    __slots__ = ("_core", "_header_fields", "_max_open", "_max_open_bytes", "_max_unsent", "_rules")
-
     def __init__(self, core: Core) -> None:
         self._core = core
         self._header_fields = frozenset(member.attribute for member in core.config.dialect.header.members)

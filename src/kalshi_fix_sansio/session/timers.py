@@ -153,18 +153,6 @@ of the tolerance if that is longer.
 class SendingTimes:
     """The accepted range of SendingTime."""
 
-    __slots__ = (
-        "_call_interval",
-        "_grace",
-        "_since",
-        "_timers",
-        "_tolerance",
-        "_until",
-        "catching_up",
-        "earliest",
-        "latest",
-    )
-
     def __init__(self, tolerance: float | None, timers: Timers) -> None:
         self.earliest: datetime = BEGINNING
         self.latest: datetime = END
