@@ -31,7 +31,7 @@ from kalshi_fix_sansio.dialect.layout import (
     Sender,
     SessionType,
 )
-from kalshi_fix_sansio.dialect.support import to_entries, to_int_code, to_str_code
+from kalshi_fix_sansio.dialect.support import to_code, to_entries
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.scalars import (
     to_bool,
@@ -73,15 +73,15 @@ class Role(IntEnum):
 
 
 def _side(value: Any) -> Side | str:
-    return to_str_code(Side, value, to_char)
+    return to_code(Side, value, to_char)
 
 
 def _ord_type(value: Any) -> OrdType | str:
-    return to_str_code(OrdType, value, to_char)
+    return to_code(OrdType, value, to_char)
 
 
 def _role(value: Any) -> Role | int:
-    return to_int_code(Role, value, to_int)
+    return to_code(Role, value, to_int)
 
 
 def field(tag: int, name: str, attribute: str, kind: Kind, **settings: Any) -> FieldLayout:

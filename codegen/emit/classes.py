@@ -58,7 +58,6 @@ class CodeSetView:
     converter: str
     table: str
     """Name of the table of its members by value."""
-    to_code: str
     plain_converter: str
     doc: str
     codes: tuple[CodeView, ...]
@@ -142,7 +141,6 @@ def _codeset_view(codeset: CodeSet, users: list[Field]) -> CodeSetView:
         accepts="int | str" if codeset.integer else "str",
         converter=kinds.codeset_converter(codeset),
         table=f"_{upper_snake(codeset.name)}",
-        to_code=f"to_{plain}_code",
         plain_converter="to_int" if codeset.integer else "to_char" if char else "to_str",
         doc=docstring([prose.sentence(codeset.doc), facts], 4, [(code.constant, code.doc) for code in codes]),
         codes=codes,

@@ -159,7 +159,7 @@ class _Modules:
         for view in views:
             imports.on_one_line("enum", view.base)
             imports.one_per_line("kalshi_fix_sansio.scalars", view.plain_converter)
-            imports.on_one_line("kalshi_fix_sansio.dialect.support", "members_by_value", view.to_code)
+            imports.on_one_line("kalshi_fix_sansio.dialect.support", "members_by_value", "to_code")
             imports.on_one_line("typing", "Final")
         doc = f"The code values of the {self.dialect.title} dialect. Other values remain `str` or `int`."
         sources = _files(self.dialect.codesets)

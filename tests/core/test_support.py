@@ -13,9 +13,8 @@ from kalshi_fix_sansio.dialect.support import (
     format_unknown,
     list_codes,
     shown_value,
+    to_code,
     to_entries,
-    to_int_code,
-    to_str_code,
     warn_deprecated,
 )
 from kalshi_fix_sansio.errors import EncodeError
@@ -42,42 +41,42 @@ class Named(StrEnum):
 
 
 def test_a_known_value_becomes_the_member() -> None:
-    assert to_str_code(Light, "r", to_char) is Light.RED
-    assert to_str_code(Light, Light.RED, to_char) is Light.RED
-    assert to_int_code(Step, 1, to_int) is Step.ONE
-    assert to_int_code(Step, "01", to_int) is Step.ONE
-    assert to_int_code(Step, Step.ONE, to_int) is Step.ONE
+    assert to_code(Light, "r", to_char) is Light.RED
+    assert to_code(Light, Light.RED, to_char) is Light.RED
+    assert to_code(Step, 1, to_int) is Step.ONE
+    assert to_code(Step, "01", to_int) is Step.ONE
+    assert to_code(Step, Step.ONE, to_int) is Step.ONE
 
 
 def test_an_unknown_value_stays_plain() -> None:
-    text = to_str_code(Light, "g", to_char)
+    text = to_code(Light, "g", to_char)
     assert (text, type(text)) == ("g", str)
-    number = to_int_code(Step, "77", to_int)
+    number = to_code(Step, "77", to_int)
     assert (number, type(number)) == (77, int)
 
 
 def test_a_member_of_another_codeset_is_refused() -> None:
     with pytest.raises(TypeError, match=r"expected Light or a plain value, not Tone\.RED"):
-        to_str_code(Light, Tone.RED, to_char)
+        to_code(Light, Tone.RED, to_char)
     with pytest.raises(TypeError, match=r"expected Step or a plain value, not Light\.RED"):
-        to_int_code(Step, Light.RED, to_int)
+        to_code(Step, Light.RED, to_int)
 
 
 def test_the_lexical_form_is_checked() -> None:
     with pytest.raises(ValueError, match="exactly one character"):
-        to_str_code(Light, "rr", to_char)
+        to_code(Light, "rr", to_char)
     with pytest.raises(ValueError, match="expected an integer"):
-        to_int_code(Step, "+1", to_int)
+        to_code(Step, "+1", to_int)
     with pytest.raises(TypeError, match="not bool"):
-        to_int_code(Step, True, to_int)
+        to_code(Step, True, to_int)
 
 
 def test_the_name_of_a_member_is_refused_as_its_value() -> None:
     with pytest.raises(ValueError, match=r"name of Light\.RED, whose value is 'r'"):
-        to_str_code(Light, "RED", to_str)
+        to_code(Light, "RED", to_str)
     with pytest.raises(ValueError, match=r"name of Step\.ONE, whose value is 1"):
-        to_int_code(Step, "ONE", to_int)
-    assert to_str_code(Named, "UP", to_str) is Named.DOWN
+        to_code(Step, "ONE", to_int)
+    assert to_code(Named, "UP", to_str) is Named.DOWN
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import Final
 
-from kalshi_fix_sansio.dialect.support import members_by_value, to_int_code, to_str_code
+from kalshi_fix_sansio.dialect.support import members_by_value, to_code
 from kalshi_fix_sansio.scalars import (
     to_char,
     to_int,
@@ -37,10 +37,10 @@ def to_accept_quote_status_code(value: AcceptQuoteStatusCode | int | str) -> Acc
         try:
             return _ACCEPT_QUOTE_STATUS_CODE[value]
         except KeyError:
-            return to_int_code(AcceptQuoteStatusCode, value, to_int)
+            return to_code(AcceptQuoteStatusCode, value, to_int)
     if value.__class__ is AcceptQuoteStatusCode:
         return value
-    return to_int_code(AcceptQuoteStatusCode, value, to_int)
+    return to_code(AcceptQuoteStatusCode, value, to_int)
 
 
 class AggressorSide(StrEnum):
@@ -66,10 +66,10 @@ def to_aggressor_side(value: AggressorSide | str) -> AggressorSide | str:
         try:
             return _AGGRESSOR_SIDE[value]
         except KeyError:
-            return to_str_code(AggressorSide, value, to_char)
+            return to_code(AggressorSide, value, to_char)
     if value.__class__ is AggressorSide:
         return value
-    return to_str_code(AggressorSide, value, to_char)
+    return to_code(AggressorSide, value, to_char)
 
 
 class ApplVerID(StrEnum):
@@ -93,10 +93,10 @@ def to_appl_ver_id(value: ApplVerID | str) -> ApplVerID | str:
         try:
             return _APPL_VER_ID[value]
         except KeyError:
-            return to_str_code(ApplVerID, value, to_str)
+            return to_code(ApplVerID, value, to_str)
     if value.__class__ is ApplVerID:
         return value
-    return to_str_code(ApplVerID, value, to_str)
+    return to_code(ApplVerID, value, to_str)
 
 
 class BusinessRejectReason(IntEnum):
@@ -134,10 +134,10 @@ def to_business_reject_reason(value: BusinessRejectReason | int | str) -> Busine
         try:
             return _BUSINESS_REJECT_REASON[value]
         except KeyError:
-            return to_int_code(BusinessRejectReason, value, to_int)
+            return to_code(BusinessRejectReason, value, to_int)
     if value.__class__ is BusinessRejectReason:
         return value
-    return to_int_code(BusinessRejectReason, value, to_int)
+    return to_code(BusinessRejectReason, value, to_int)
 
 
 class CollateralAmountType(StrEnum):
@@ -163,10 +163,10 @@ def to_collateral_amount_type(value: CollateralAmountType | str) -> CollateralAm
         try:
             return _COLLATERAL_AMOUNT_TYPE[value]
         except KeyError:
-            return to_str_code(CollateralAmountType, value, to_str)
+            return to_code(CollateralAmountType, value, to_str)
     if value.__class__ is CollateralAmountType:
         return value
-    return to_str_code(CollateralAmountType, value, to_str)
+    return to_code(CollateralAmountType, value, to_str)
 
 
 class CxlRejReason(IntEnum):
@@ -201,10 +201,10 @@ def to_cxl_rej_reason(value: CxlRejReason | int | str) -> CxlRejReason | int:
         try:
             return _CXL_REJ_REASON[value]
         except KeyError:
-            return to_int_code(CxlRejReason, value, to_int)
+            return to_code(CxlRejReason, value, to_int)
     if value.__class__ is CxlRejReason:
         return value
-    return to_int_code(CxlRejReason, value, to_int)
+    return to_code(CxlRejReason, value, to_int)
 
 
 class CxlRejResponseTo(StrEnum):
@@ -230,10 +230,10 @@ def to_cxl_rej_response_to(value: CxlRejResponseTo | str) -> CxlRejResponseTo | 
         try:
             return _CXL_REJ_RESPONSE_TO[value]
         except KeyError:
-            return to_str_code(CxlRejResponseTo, value, to_char)
+            return to_code(CxlRejResponseTo, value, to_char)
     if value.__class__ is CxlRejResponseTo:
         return value
-    return to_str_code(CxlRejResponseTo, value, to_char)
+    return to_code(CxlRejResponseTo, value, to_char)
 
 
 class EncryptMethod(IntEnum):
@@ -257,10 +257,10 @@ def to_encrypt_method(value: EncryptMethod | int | str) -> EncryptMethod | int:
         try:
             return _ENCRYPT_METHOD[value]
         except KeyError:
-            return to_int_code(EncryptMethod, value, to_int)
+            return to_code(EncryptMethod, value, to_int)
     if value.__class__ is EncryptMethod:
         return value
-    return to_int_code(EncryptMethod, value, to_int)
+    return to_code(EncryptMethod, value, to_int)
 
 
 class EventResendRejectReason(IntEnum):
@@ -295,10 +295,10 @@ def to_event_resend_reject_reason(
         try:
             return _EVENT_RESEND_REJECT_REASON[value]
         except KeyError:
-            return to_int_code(EventResendRejectReason, value, to_int)
+            return to_code(EventResendRejectReason, value, to_int)
     if value.__class__ is EventResendRejectReason:
         return value
-    return to_int_code(EventResendRejectReason, value, to_int)
+    return to_code(EventResendRejectReason, value, to_int)
 
 
 class ExecInst(StrEnum):
@@ -325,10 +325,10 @@ def to_exec_inst(value: ExecInst | str) -> ExecInst | str:
         try:
             return _EXEC_INST[value]
         except KeyError:
-            return to_str_code(ExecInst, value, to_str)
+            return to_code(ExecInst, value, to_str)
     if value.__class__ is ExecInst:
         return value
-    return to_str_code(ExecInst, value, to_str)
+    return to_code(ExecInst, value, to_str)
 
 
 class ExecType(StrEnum):
@@ -368,10 +368,10 @@ def to_exec_type(value: ExecType | str) -> ExecType | str:
         try:
             return _EXEC_TYPE[value]
         except KeyError:
-            return to_str_code(ExecType, value, to_char)
+            return to_code(ExecType, value, to_char)
     if value.__class__ is ExecType:
         return value
-    return to_str_code(ExecType, value, to_char)
+    return to_code(ExecType, value, to_char)
 
 
 class MDEntryType(StrEnum):
@@ -399,10 +399,10 @@ def to_md_entry_type(value: MDEntryType | str) -> MDEntryType | str:
         try:
             return _MD_ENTRY_TYPE[value]
         except KeyError:
-            return to_str_code(MDEntryType, value, to_char)
+            return to_code(MDEntryType, value, to_char)
     if value.__class__ is MDEntryType:
         return value
-    return to_str_code(MDEntryType, value, to_char)
+    return to_code(MDEntryType, value, to_char)
 
 
 class MDReqRejReason(StrEnum):
@@ -429,10 +429,10 @@ def to_md_req_rej_reason(value: MDReqRejReason | str) -> MDReqRejReason | str:
         try:
             return _MD_REQ_REJ_REASON[value]
         except KeyError:
-            return to_str_code(MDReqRejReason, value, to_char)
+            return to_code(MDReqRejReason, value, to_char)
     if value.__class__ is MDReqRejReason:
         return value
-    return to_str_code(MDReqRejReason, value, to_char)
+    return to_code(MDReqRejReason, value, to_char)
 
 
 class MDUpdateAction(StrEnum):
@@ -460,10 +460,10 @@ def to_md_update_action(value: MDUpdateAction | str) -> MDUpdateAction | str:
         try:
             return _MD_UPDATE_ACTION[value]
         except KeyError:
-            return to_str_code(MDUpdateAction, value, to_char)
+            return to_code(MDUpdateAction, value, to_char)
     if value.__class__ is MDUpdateAction:
         return value
-    return to_str_code(MDUpdateAction, value, to_char)
+    return to_code(MDUpdateAction, value, to_char)
 
 
 class MVEValidationReasonCode(StrEnum):
@@ -491,10 +491,10 @@ def to_mve_validation_reason_code(value: MVEValidationReasonCode | str) -> MVEVa
         try:
             return _MVE_VALIDATION_REASON_CODE[value]
         except KeyError:
-            return to_str_code(MVEValidationReasonCode, value, to_str)
+            return to_code(MVEValidationReasonCode, value, to_str)
     if value.__class__ is MVEValidationReasonCode:
         return value
-    return to_str_code(MVEValidationReasonCode, value, to_str)
+    return to_code(MVEValidationReasonCode, value, to_str)
 
 
 class MarketResult(StrEnum):
@@ -522,10 +522,10 @@ def to_market_result(value: MarketResult | str) -> MarketResult | str:
         try:
             return _MARKET_RESULT[value]
         except KeyError:
-            return to_str_code(MarketResult, value, to_str)
+            return to_code(MarketResult, value, to_str)
     if value.__class__ is MarketResult:
         return value
-    return to_str_code(MarketResult, value, to_str)
+    return to_code(MarketResult, value, to_str)
 
 
 class MarketSettlementPartyRole(IntEnum):
@@ -551,10 +551,10 @@ def to_market_settlement_party_role(
         try:
             return _MARKET_SETTLEMENT_PARTY_ROLE[value]
         except KeyError:
-            return to_int_code(MarketSettlementPartyRole, value, to_int)
+            return to_code(MarketSettlementPartyRole, value, to_int)
     if value.__class__ is MarketSettlementPartyRole:
         return value
-    return to_int_code(MarketSettlementPartyRole, value, to_int)
+    return to_code(MarketSettlementPartyRole, value, to_int)
 
 
 class MassCancelRequestType(StrEnum):
@@ -578,10 +578,10 @@ def to_mass_cancel_request_type(value: MassCancelRequestType | str) -> MassCance
         try:
             return _MASS_CANCEL_REQUEST_TYPE[value]
         except KeyError:
-            return to_str_code(MassCancelRequestType, value, to_char)
+            return to_code(MassCancelRequestType, value, to_char)
     if value.__class__ is MassCancelRequestType:
         return value
-    return to_str_code(MassCancelRequestType, value, to_char)
+    return to_code(MassCancelRequestType, value, to_char)
 
 
 class MassCancelResponse(StrEnum):
@@ -607,10 +607,10 @@ def to_mass_cancel_response(value: MassCancelResponse | str) -> MassCancelRespon
         try:
             return _MASS_CANCEL_RESPONSE[value]
         except KeyError:
-            return to_str_code(MassCancelResponse, value, to_char)
+            return to_code(MassCancelResponse, value, to_char)
     if value.__class__ is MassCancelResponse:
         return value
-    return to_str_code(MassCancelResponse, value, to_char)
+    return to_code(MassCancelResponse, value, to_char)
 
 
 class MiscFeeBasis(IntEnum):
@@ -634,10 +634,10 @@ def to_misc_fee_basis(value: MiscFeeBasis | int | str) -> MiscFeeBasis | int:
         try:
             return _MISC_FEE_BASIS[value]
         except KeyError:
-            return to_int_code(MiscFeeBasis, value, to_int)
+            return to_code(MiscFeeBasis, value, to_int)
     if value.__class__ is MiscFeeBasis:
         return value
-    return to_int_code(MiscFeeBasis, value, to_int)
+    return to_code(MiscFeeBasis, value, to_int)
 
 
 class MiscFeeType(StrEnum):
@@ -661,10 +661,10 @@ def to_misc_fee_type(value: MiscFeeType | str) -> MiscFeeType | str:
         try:
             return _MISC_FEE_TYPE[value]
         except KeyError:
-            return to_str_code(MiscFeeType, value, to_char)
+            return to_code(MiscFeeType, value, to_char)
     if value.__class__ is MiscFeeType:
         return value
-    return to_str_code(MiscFeeType, value, to_char)
+    return to_code(MiscFeeType, value, to_char)
 
 
 class MultivariateSelectedSide(StrEnum):
@@ -690,10 +690,10 @@ def to_multivariate_selected_side(value: MultivariateSelectedSide | str) -> Mult
         try:
             return _MULTIVARIATE_SELECTED_SIDE[value]
         except KeyError:
-            return to_str_code(MultivariateSelectedSide, value, to_str)
+            return to_code(MultivariateSelectedSide, value, to_str)
     if value.__class__ is MultivariateSelectedSide:
         return value
-    return to_str_code(MultivariateSelectedSide, value, to_str)
+    return to_code(MultivariateSelectedSide, value, to_str)
 
 
 class OrdRejReason(IntEnum):
@@ -737,10 +737,10 @@ def to_ord_rej_reason(value: OrdRejReason | int | str) -> OrdRejReason | int:
         try:
             return _ORD_REJ_REASON[value]
         except KeyError:
-            return to_int_code(OrdRejReason, value, to_int)
+            return to_code(OrdRejReason, value, to_int)
     if value.__class__ is OrdRejReason:
         return value
-    return to_int_code(OrdRejReason, value, to_int)
+    return to_code(OrdRejReason, value, to_int)
 
 
 class OrdStatus(StrEnum):
@@ -782,10 +782,10 @@ def to_ord_status(value: OrdStatus | str) -> OrdStatus | str:
         try:
             return _ORD_STATUS[value]
         except KeyError:
-            return to_str_code(OrdStatus, value, to_char)
+            return to_code(OrdStatus, value, to_char)
     if value.__class__ is OrdStatus:
         return value
-    return to_str_code(OrdStatus, value, to_char)
+    return to_code(OrdStatus, value, to_char)
 
 
 class OrdType(StrEnum):
@@ -809,10 +809,10 @@ def to_ord_type(value: OrdType | str) -> OrdType | str:
         try:
             return _ORD_TYPE[value]
         except KeyError:
-            return to_str_code(OrdType, value, to_char)
+            return to_code(OrdType, value, to_char)
     if value.__class__ is OrdType:
         return value
-    return to_str_code(OrdType, value, to_char)
+    return to_code(OrdType, value, to_char)
 
 
 class OrderGroupAction(IntEnum):
@@ -844,10 +844,10 @@ def to_order_group_action(value: OrderGroupAction | int | str) -> OrderGroupActi
         try:
             return _ORDER_GROUP_ACTION[value]
         except KeyError:
-            return to_int_code(OrderGroupAction, value, to_int)
+            return to_code(OrderGroupAction, value, to_int)
     if value.__class__ is OrderGroupAction:
         return value
-    return to_int_code(OrderGroupAction, value, to_int)
+    return to_code(OrderGroupAction, value, to_int)
 
 
 class PartyRole(IntEnum):
@@ -875,10 +875,10 @@ def to_party_role(value: PartyRole | int | str) -> PartyRole | int:
         try:
             return _PARTY_ROLE[value]
         except KeyError:
-            return to_int_code(PartyRole, value, to_int)
+            return to_code(PartyRole, value, to_int)
     if value.__class__ is PartyRole:
         return value
-    return to_int_code(PartyRole, value, to_int)
+    return to_code(PartyRole, value, to_int)
 
 
 class QuoteCancelStatusCode(IntEnum):
@@ -904,10 +904,10 @@ def to_quote_cancel_status_code(value: QuoteCancelStatusCode | int | str) -> Quo
         try:
             return _QUOTE_CANCEL_STATUS_CODE[value]
         except KeyError:
-            return to_int_code(QuoteCancelStatusCode, value, to_int)
+            return to_code(QuoteCancelStatusCode, value, to_int)
     if value.__class__ is QuoteCancelStatusCode:
         return value
-    return to_int_code(QuoteCancelStatusCode, value, to_int)
+    return to_code(QuoteCancelStatusCode, value, to_int)
 
 
 class QuoteConfirmStatusCode(IntEnum):
@@ -933,10 +933,10 @@ def to_quote_confirm_status_code(value: QuoteConfirmStatusCode | int | str) -> Q
         try:
             return _QUOTE_CONFIRM_STATUS_CODE[value]
         except KeyError:
-            return to_int_code(QuoteConfirmStatusCode, value, to_int)
+            return to_code(QuoteConfirmStatusCode, value, to_int)
     if value.__class__ is QuoteConfirmStatusCode:
         return value
-    return to_int_code(QuoteConfirmStatusCode, value, to_int)
+    return to_code(QuoteConfirmStatusCode, value, to_int)
 
 
 class QuoteRequestRejectReason(IntEnum):
@@ -968,10 +968,10 @@ def to_quote_request_reject_reason(
         try:
             return _QUOTE_REQUEST_REJECT_REASON[value]
         except KeyError:
-            return to_int_code(QuoteRequestRejectReason, value, to_int)
+            return to_code(QuoteRequestRejectReason, value, to_int)
     if value.__class__ is QuoteRequestRejectReason:
         return value
-    return to_int_code(QuoteRequestRejectReason, value, to_int)
+    return to_code(QuoteRequestRejectReason, value, to_int)
 
 
 class QuoteRequestType(IntEnum):
@@ -997,10 +997,10 @@ def to_quote_request_type(value: QuoteRequestType | int | str) -> QuoteRequestTy
         try:
             return _QUOTE_REQUEST_TYPE[value]
         except KeyError:
-            return to_int_code(QuoteRequestType, value, to_int)
+            return to_code(QuoteRequestType, value, to_int)
     if value.__class__ is QuoteRequestType:
         return value
-    return to_int_code(QuoteRequestType, value, to_int)
+    return to_code(QuoteRequestType, value, to_int)
 
 
 class QuoteStatus(IntEnum):
@@ -1030,10 +1030,10 @@ def to_quote_status(value: QuoteStatus | int | str) -> QuoteStatus | int:
         try:
             return _QUOTE_STATUS[value]
         except KeyError:
-            return to_int_code(QuoteStatus, value, to_int)
+            return to_code(QuoteStatus, value, to_int)
     if value.__class__ is QuoteStatus:
         return value
-    return to_int_code(QuoteStatus, value, to_int)
+    return to_code(QuoteStatus, value, to_int)
 
 
 class RFQCancelStatusCode(IntEnum):
@@ -1061,10 +1061,10 @@ def to_rfq_cancel_status_code(value: RFQCancelStatusCode | int | str) -> RFQCanc
         try:
             return _RFQ_CANCEL_STATUS_CODE[value]
         except KeyError:
-            return to_int_code(RFQCancelStatusCode, value, to_int)
+            return to_code(RFQCancelStatusCode, value, to_int)
     if value.__class__ is RFQCancelStatusCode:
         return value
-    return to_int_code(RFQCancelStatusCode, value, to_int)
+    return to_code(RFQCancelStatusCode, value, to_int)
 
 
 class SecurityTradingStatus(IntEnum):
@@ -1094,10 +1094,10 @@ def to_security_trading_status(value: SecurityTradingStatus | int | str) -> Secu
         try:
             return _SECURITY_TRADING_STATUS[value]
         except KeyError:
-            return to_int_code(SecurityTradingStatus, value, to_int)
+            return to_code(SecurityTradingStatus, value, to_int)
     if value.__class__ is SecurityTradingStatus:
         return value
-    return to_int_code(SecurityTradingStatus, value, to_int)
+    return to_code(SecurityTradingStatus, value, to_int)
 
 
 class SelfTradePreventionType(IntEnum):
@@ -1127,10 +1127,10 @@ def to_self_trade_prevention_type(
         try:
             return _SELF_TRADE_PREVENTION_TYPE[value]
         except KeyError:
-            return to_int_code(SelfTradePreventionType, value, to_int)
+            return to_code(SelfTradePreventionType, value, to_int)
     if value.__class__ is SelfTradePreventionType:
         return value
-    return to_int_code(SelfTradePreventionType, value, to_int)
+    return to_code(SelfTradePreventionType, value, to_int)
 
 
 class SessionRejectReason(IntEnum):
@@ -1192,10 +1192,10 @@ def to_session_reject_reason(value: SessionRejectReason | int | str) -> SessionR
         try:
             return _SESSION_REJECT_REASON[value]
         except KeyError:
-            return to_int_code(SessionRejectReason, value, to_int)
+            return to_code(SessionRejectReason, value, to_int)
     if value.__class__ is SessionRejectReason:
         return value
-    return to_int_code(SessionRejectReason, value, to_int)
+    return to_code(SessionRejectReason, value, to_int)
 
 
 class Side(StrEnum):
@@ -1221,10 +1221,10 @@ def to_side(value: Side | str) -> Side | str:
         try:
             return _SIDE[value]
         except KeyError:
-            return to_str_code(Side, value, to_char)
+            return to_code(Side, value, to_char)
     if value.__class__ is Side:
         return value
-    return to_str_code(Side, value, to_char)
+    return to_code(Side, value, to_char)
 
 
 class SubscriptionRequestType(StrEnum):
@@ -1252,10 +1252,10 @@ def to_subscription_request_type(value: SubscriptionRequestType | str) -> Subscr
         try:
             return _SUBSCRIPTION_REQUEST_TYPE[value]
         except KeyError:
-            return to_str_code(SubscriptionRequestType, value, to_char)
+            return to_code(SubscriptionRequestType, value, to_char)
     if value.__class__ is SubscriptionRequestType:
         return value
-    return to_str_code(SubscriptionRequestType, value, to_char)
+    return to_code(SubscriptionRequestType, value, to_char)
 
 
 class TimeInForce(StrEnum):
@@ -1287,10 +1287,10 @@ def to_time_in_force(value: TimeInForce | str) -> TimeInForce | str:
         try:
             return _TIME_IN_FORCE[value]
         except KeyError:
-            return to_str_code(TimeInForce, value, to_char)
+            return to_code(TimeInForce, value, to_char)
     if value.__class__ is TimeInForce:
         return value
-    return to_str_code(TimeInForce, value, to_char)
+    return to_code(TimeInForce, value, to_char)
 
 
 class TrdType(IntEnum):
@@ -1314,7 +1314,7 @@ def to_trd_type(value: TrdType | int | str) -> TrdType | int:
         try:
             return _TRD_TYPE[value]
         except KeyError:
-            return to_int_code(TrdType, value, to_int)
+            return to_code(TrdType, value, to_int)
     if value.__class__ is TrdType:
         return value
-    return to_int_code(TrdType, value, to_int)
+    return to_code(TrdType, value, to_int)

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, time
 from decimal import Decimal
-from enum import Enum, IntEnum, StrEnum
+from enum import Enum
 from typing import Any, Final, TypeVar
 
 from kalshi_fix_sansio.errors import EncodeError
@@ -26,10 +26,10 @@ MAX_SHOWN: Final = 60
 MAX_CODES_SHOWN: Final = 20
 """Maximum number of code values that an error text lists."""
 
-_S = TypeVar("_S", bound=StrEnum)
-_I = TypeVar("_I", bound=IntEnum)
 _E = TypeVar("_E")
 _C = TypeVar("_C", bound=Enum)
+_V = TypeVar("_V")
+_P = TypeVar("_P")
 
 
 def members_by_value(codes: type[_C]) -> dict[Any, _C]:
@@ -39,25 +39,14 @@ def members_by_value(codes: type[_C]) -> dict[Any, _C]:
     return members
 
 
-def to_str_code(codes: type[_S], value: str, plain: Callable[[str], str]) -> _S | str:
+def to_code(codes: type[_C], value: _V, plain: Callable[[_V], _P]) -> _C | _P:
     """Return the member of `codes` with this value, or the unchanged value if there is none.
 
-    Venues add code values without notice, so an unknown value remains usable as a plain string.
+    `plain` converts the value to that of a field without codes. Venues add code values without notice, so an
+    unknown value remains usable as a plain string or number.
 
     Raises:
-        TypeError: the value is a member of another codeset, or not a string.
-        ValueError: it does not have the lexical form that `plain` checks, or is the name of a member.
-    """
-    _reject_other_codes(codes, value)
-    checked = plain(value)
-    return members_by_value(codes).get(checked, checked)
-
-
-def to_int_code(codes: type[_I], value: int | str, plain: Callable[[int | str], int]) -> _I | int:
-    """Return the member of `codes` with this value, or the unchanged number if there is none.
-
-    Raises:
-        TypeError: the value is a member of another codeset, a bool, or not a number.
+        TypeError: the value is a member of another codeset, or of a type that `plain` does not accept.
         ValueError: it does not have the lexical form that `plain` checks, or is the name of a member.
     """
     _reject_other_codes(codes, value)
