@@ -13,6 +13,7 @@ from kalshi_fix_sansio.events import CloseReason, Event, OpenRequest, PeerSilent
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.session.core import TEST_REQUEST, Core
 from kalshi_fix_sansio.session.ledger import Ledger
+from kalshi_fix_sansio.session.open_requests import Names
 from kalshi_fix_sansio.session.receive import Receiver
 from kalshi_fix_sansio.session.send_validator import SendValidator
 from kalshi_fix_sansio.session.states import LOGGED_ON_STATES, RECEIVING_STATES, Input, State
@@ -449,15 +450,7 @@ class Session:
         core = self._core
         core.outbound.took_number = False
         names = self._send_validator.check(message, header_fields, allow_unknown_codes=allow_unknown_codes)
-        # Without resend, the peer cannot request the message again, so it is not kept.
-        keep = core.config.session_type.resend
-        try:
-            return core.outbound.post(message, now, header_fields=header_fields, keep=keep, names=names)
-        except StoreError as error:
-            core.store_failed(error)
-        # Raise an exception, because there is no number to return. SessionEnded reports the end of the
-        # session.
-        raise SendFailedError(core.store_error)
+        return self._post(message, now, header_fields, names)
 
     def forward(
         self,
@@ -475,7 +468,7 @@ class Session:
         complete message, InvalidMessageError if its body has problems, and EncodeError if replacing the
         header and trailer would change how the body is decoded. Also raises the exceptions of `send`.
         """
-        core, whole = self._core, Frame(frame)
+        core = self._core
         core.outbound.took_number = False
         message = core.codec.decode(frame)
         names = self._send_validator.check(message, header_fields, allow_unknown_codes=allow_unknown_codes)
@@ -485,12 +478,28 @@ class Session:
             replaced = {member.tag for member in (*dialect.header.members, *dialect.trailer.members)}
             if problems := tuple(each for each in message.problems if each.tag not in replaced):
                 raise InvalidMessageError(message.NAME, problems)
+        return self._post(message, now, header_fields, names, Frame(frame))
+
+    def _post(
+        self,
+        message: Message,
+        now: Instant,
+        header_fields: Mapping[str, Any] | None,
+        names: Names | None,
+        received: Frame | None = None,
+    ) -> int:
+        """Send a message of the user, which was checked."""
+        core = self._core
+        # Without resend, the peer cannot request the message again, so it is not kept.
         keep = core.config.session_type.resend
-        with core:
-            return core.outbound.forward(
-                whole, message.msg_type, now, header_fields=header_fields, keep=keep, names=names
+        try:  # not `with core`: see `Core.__enter__`
+            return core.outbound.post(
+                message, now, header_fields=header_fields, keep=keep, names=names, received=received
             )
-        # Reached if the store failed: `with core` has caught the StoreError and ended the session.
+        except StoreError as error:
+            core.store_failed(error)
+        # Raise an exception, because there is no number to return. SessionEnded reports the end of the
+        # session.
         raise SendFailedError(core.store_error)
 
     def test_request(self, now: Instant, *, test_req_id: str | None = None) -> str:

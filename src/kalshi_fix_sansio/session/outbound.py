@@ -126,10 +126,12 @@ class Outbound:
         header_fields: Mapping[str, Any] | None = None,
         keep: bool,
         names: Names | None = None,
+        received: Frame | None = None,
     ) -> int:
         """Send a message with the next number; with `keep` it can be resent later. Return the number.
 
-        `names` marks a request, whose outcome the session tracks.
+        `names` marks a request, whose outcome the session tracks. With `received`, the body of this message,
+        from which `message` was decoded, is sent unchanged.
         """
         seq_num, msg_type, sending_time = (
             checked_number(self._ledger.store.next_outgoing),
@@ -152,7 +154,8 @@ class Outbound:
         else:
             header.msg_type, header.msg_seq_num, header.sending_time = msg_type, seq_num, sending_time
         # Encode before the number is recorded: if encoding raises, no number is used.
-        frame = self._codec.encode(message, header)
+        codec = self._codec
+        frame = codec.encode(message, header) if received is None else codec.with_header(received, header)
         self.commit(
             seq_num,
             frame,
@@ -161,23 +164,6 @@ class Outbound:
             msg_type=msg_type,
             names=names,
         )
-        return seq_num
-
-    def forward(
-        self,
-        frame: Frame,
-        msg_type: str,
-        now: Instant,
-        *,
-        header_fields: Mapping[str, Any] | None,
-        keep: bool,
-        names: Names | None,
-    ) -> int:
-        """Send the unchanged body of a message with the next number; return the number."""
-        seq_num = checked_number(self._ledger.store.next_outgoing)
-        data = self._codec.with_header(frame, self.header(msg_type, seq_num, now, fields=header_fields))
-        stored = StoredMessage(seq_num, now.utc, data) if keep else None
-        self.commit(seq_num, data, now, stored=stored, msg_type=msg_type, names=names)
         return seq_num
 
     def commit(
