@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from kalshi_fix_sansio.codec.encoder import CODEC_TAGS
 from kalshi_fix_sansio.codec.tables import always_required
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.dialect.layout import BlockLayout, FieldMember, GroupMember, Kind
@@ -15,8 +16,6 @@ from kalshi_fix_sansio.dialect.support import format_unknown
 from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.scalars import format_value
-
-CODEC_TAGS = frozenset((8, 9, 10, 35))
 
 
 def encode(begin_string: str, message: Message, header: Any) -> bytes:

@@ -13,6 +13,7 @@ from kalshi_fix_sansio._generated import (
     OrderCancelReject,
     OrderCancelReplaceRequest,
 )
+from kalshi_fix_sansio.codec.encoder import CODEC_TAGS
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.dialect.layout import (
     BlockLayout,
@@ -24,9 +25,6 @@ from kalshi_fix_sansio.dialect.layout import (
     Presence,
 )
 from tests.helpers import order
-
-CODEC_TAGS = frozenset({8, 9, 10, 35})
-"""BeginString, BodyLength, CheckSum and MsgType, which the codec writes."""
 
 VALUE_BY_PATTERN = {"[0-9]{3}": "123", "[A-Z]{2}[0-9]{1,10}": "DE123"}
 """Values of fields with these patterns; the value of a field with another pattern is its own name."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from kalshi_fix_sansio.codec.encoder import CODEC_TAGS
 from kalshi_fix_sansio.dialect.base import Block, Message
 from kalshi_fix_sansio.dialect.layout import (
     BlockLayout,
@@ -20,7 +21,7 @@ from kalshi_fix_sansio.dialect.layout import (
     Member,
     MessageLayout,
 )
-from tests.samples import CODEC_TAGS, is_required
+from tests.samples import is_required
 
 PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F))
 LATIN_1 = PRINTABLE + "".join(chr(code) for code in range(0xA0, 0x100))

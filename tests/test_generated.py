@@ -15,11 +15,12 @@ import pytest
 
 import kalshi_fix_sansio
 from kalshi_fix_sansio import DIALECT
+from kalshi_fix_sansio.codec.encoder import CODEC_TAGS
 from kalshi_fix_sansio.dialect.base import Block, Message
 from kalshi_fix_sansio.dialect.layout import BY_SESSION, BlockLayout, FieldMember, GroupMember, Kind, Presence
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.scalars import PARSERS, format_value
-from tests.samples import CODEC_TAGS, every_layout, full, is_required, minimal
+from tests.samples import every_layout, full, is_required, minimal
 
 MESSAGES = {layout.name: layout.body for layout in DIALECT.messages.values()}
 BLOCKS = every_layout()

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 from kalshi_fix_sansio._generated import DIALECT
 from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.codec.encoder import CODEC_TAGS
 from kalshi_fix_sansio.config import LOGON, Role, SessionConfig
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.dialect.layout import (
@@ -40,7 +41,6 @@ SESSION: Final = DIALECT.session_type_for("orders", resend=True).name
 """The default session type, which has the most messages."""
 _MAX_STEPS: Final = 32
 """Maximum number of messages that `messages` returns, and of steps that `events` runs."""
-_CODEC_TAGS: Final = frozenset((8, 9, 10, 35))
 
 
 class Choices:
@@ -190,7 +190,7 @@ def _block(choices: Choices, layout: BlockLayout) -> Any:
     given: dict[str, Any] = {}
     for member in layout.members:
         if isinstance(member, FieldMember):
-            if member.tag not in _CODEC_TAGS and (
+            if member.tag not in CODEC_TAGS and (
                 member.presence is Presence.REQUIRED or layout.members[0] is member or choices.one_in(4)
             ):
                 given[member.attribute] = _value(choices, member.field)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from kalshi_fix_sansio import validation
-from kalshi_fix_sansio.dialect.layout import Sender
+from kalshi_fix_sansio.dialect.layout import MessageContext, Sender
 from kalshi_fix_sansio.dialect.problems import Problem, Reason
-from kalshi_fix_sansio.validation import validate, validate_block
+from kalshi_fix_sansio.validation import block_checker, validate
 from tests.tiny_dialect import (
     BOOK,
     HEADER,
@@ -178,11 +178,11 @@ def test_a_secret_value_is_not_in_the_problem() -> None:
 
 
 def test_a_block_is_validated_without_a_message() -> None:
-    where: dict[str, Any] = {"product": "", "session": "OE", "sender": Sender.CLIENT}
+    check_header = block_checker(HEADER, MessageContext("", "OE", Sender.CLIENT))
     complete = header("D")
     complete.begin_string, complete.body_length = "FIXT.1.1", 5
-    assert validate_block(complete, HEADER, **where) == ()
-    assert len(validate_block(Header(), HEADER, **where)) == 7
+    assert check_header(complete) == ()
+    assert len(check_header(Header())) == 7
 
 
 def test_the_cache_of_checkers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

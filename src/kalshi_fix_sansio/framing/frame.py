@@ -103,9 +103,7 @@ def frame_problems(data: bytes) -> tuple[Problem, ...]:
             return (Problem(Reason.TAG_OUT_OF_ORDER, text, tag),)
     problems = []
     if not re.fullmatch(rb"8=FIX[ -~]{0,20}", fields[0]):
-        problems.append(
-            _wrong_value(8, "BeginString", fields[0][2:], "a FIX version", Reason.VALUE_INCORRECT)
-        )
+        problems.append(_wrong_value(8, "BeginString", fields[0][2:], "a FIX version"))
     end = len(data) - CHECK_SUM_SIZE
     check_sum = CHECK_SUM.fullmatch(data, end)
     if check_sum is None or data[end - 1] != 1:
@@ -114,13 +112,13 @@ def frame_problems(data: bytes) -> tuple[Problem, ...]:
     # Compare the text, because leading zeros must be rejected, as in `HEAD`.
     length = b"%d" % (end - len(fields[0]) - len(fields[1]) - 2)
     if fields[1] != b"9=" + length:
-        problems.append(_wrong_value(9, "BodyLength", fields[1][2:], length.decode(), Reason.VALUE_INCORRECT))
+        problems.append(_wrong_value(9, "BodyLength", fields[1][2:], length.decode()))
     actual = byte_sum(data[:end]) & 0xFF
     if int(check_sum[1]) != actual:
-        problems.append(_wrong_value(10, "CheckSum", check_sum[1], f"{actual:03d}", Reason.VALUE_INCORRECT))
+        problems.append(_wrong_value(10, "CheckSum", check_sum[1], f"{actual:03d}"))
     return tuple(problems)
 
 
-def _wrong_value(tag: int, name: str, found: bytes, expected: str, reason: Reason) -> Problem:
+def _wrong_value(tag: int, name: str, found: bytes, expected: str) -> Problem:
     value = found.decode("latin-1")
-    return Problem(reason, f"{name} ({tag}) is {value!r}, expected {expected}", tag, value)
+    return Problem(Reason.VALUE_INCORRECT, f"{name} ({tag}) is {value!r}, expected {expected}", tag, value)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from kalshi_fix_sansio.dialect.layout import (
@@ -28,7 +29,7 @@ from kalshi_fix_sansio.dialect.layout import (
 from kalshi_fix_sansio.dialect.problems import Problem, Reason
 from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.scalars import FORMATTERS
-from kalshi_fix_sansio.validation.compiled import Check, compile_presence, compile_rules
+from kalshi_fix_sansio.validation.compiled import Check, compile_rules
 
 __all__ = [
     "Check",
@@ -37,7 +38,6 @@ __all__ = [
     "logon_facts",
     "presence_checker",
     "validate",
-    "validate_block",
 ]
 
 _L = TypeVar("_L", BlockLayout, MessageLayout)
@@ -82,26 +82,9 @@ def checker(layout: MessageLayout, context: MessageContext) -> Check:
     return _lookup(layout, _compile_message_check, context)
 
 
-def validate_block(
-    block: Any,
-    layout: BlockLayout,
-    *,
-    product: str,
-    session: str,
-    sender: Sender,
-    msg_type: str = "",
-    logon: LogonFacts | None = None,
-) -> tuple[Problem, ...]:
-    """Return all problems with one block: a body, a header, a trailer or a group entry.
-
-    `msg_type` is the MsgType (35) of the message, needed only for a header; `logon` is as in `validate`.
-    """
-    return block_checker(layout, MessageContext(product, session, sender, msg_type, logon))(block)
-
-
 def block_checker(layout: BlockLayout, context: MessageContext) -> Check:
-    """Return the function with which `validate_block` checks blocks with this layout in this context, for
-    repeated calls.
+    """Return the function that returns all problems with one block in this context: a body, a header, a
+    trailer or a group entry. Only the check of a header needs the MsgType of the context.
     """
     return _lookup(layout, compile_rules, context)
 
@@ -110,7 +93,7 @@ def presence_checker(layout: BlockLayout, context: MessageContext) -> Check:
     """Return a check like that of `block_checker`, except that it does not check values: it reports only
     missing and forbidden members.
     """
-    return _lookup(layout, compile_presence, context)
+    return _lookup(layout, _compile_presence, context)
 
 
 def logon_facts(dialect: Dialect, logon: Any) -> LogonFacts:
@@ -124,6 +107,7 @@ def logon_facts(dialect: Dialect, logon: Any) -> LogonFacts:
     return tuple(facts)
 
 
+_compile_presence = partial(compile_rules, limits=False)
 _cached_checks: Final[dict[tuple[int, MessageContext, object], tuple[object, Check]]] = {}
 
 
