@@ -2,6 +2,7 @@
 
 - `value`: a base class with comparison, hash and repr
 - `display`: tables for notebooks
+- `lazy_dict`: a dict that computes each value on first use
 - `hide_locals`: keeps secrets out of tracebacks
 - `on_demand`: imports that are deferred until first use
 - `written_code`: compiles functions whose source is written at run time

@@ -7,13 +7,14 @@ from copy import copy
 from functools import partial
 from typing import Any, Self
 
+from kalshi_fix_sansio.classes.lazy_dict import LazyDict
 from kalshi_fix_sansio.codec.compiled.cache import DecoderCache
 from kalshi_fix_sansio.codec.compiled.sample import sample_of
 from kalshi_fix_sansio.codec.encoder import ENCODE_ERRORS, check_header, check_unknown, raise_if_unencodable
 from kalshi_fix_sansio.codec.explainer import CHECK_SUM_TAG, MSG_TYPE_TAG, Explainer
 from kalshi_fix_sansio.codec.nodes import Inspection
 from kalshi_fix_sansio.codec.reader import read
-from kalshi_fix_sansio.codec.tables import UNKNOWN_BODY, BlockTable, LazyDict, Tables
+from kalshi_fix_sansio.codec.tables import UNKNOWN_BODY, BlockTable, Tables
 from kalshi_fix_sansio.codec.tokens import Token, TokenForm, split, tokenize
 from kalshi_fix_sansio.dialect.base import Message, UnknownMessage
 from kalshi_fix_sansio.dialect.layout import BlockLayout, Dialect

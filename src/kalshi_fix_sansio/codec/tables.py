@@ -5,10 +5,11 @@ They contain the place of each tag, and the parser of its value.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import attrs
 
+from kalshi_fix_sansio.classes.lazy_dict import LazyDict
 from kalshi_fix_sansio.dialect.base import UnknownMessage
 from kalshi_fix_sansio.dialect.layout import (
     BlockLayout,
@@ -25,8 +26,6 @@ from kalshi_fix_sansio.dialect.limits import LimitCheck, limit_check
 from kalshi_fix_sansio.dialect.support import format_unknown
 from kalshi_fix_sansio.scalars import PARSERS
 
-K = TypeVar("K")
-V = TypeVar("V")
 TextParser = Callable[[str], Any]
 """A function that parses wire text. It raises a ValueError whose text contains the expected form."""
 
@@ -186,22 +185,6 @@ ReaderTable = tuple[BlockTable, dict[str, ReaderSlot], frozenset[str]]
 """The table of a body; the slots of the whole message, including header and trailer, by tag; and the required
 tags. Tags are wire text, which saves the reader an `int` call for each field.
 """
-
-
-class LazyDict(dict[K, V]):
-    """Values by key, each computed on first use. This is a dict, so the lookup of a computed value with `[]`
-    calls no Python function.
-    """
-
-    __slots__ = ("_compute",)
-
-    def __init__(self, compute: Callable[[K], V]) -> None:
-        super().__init__()
-        self._compute = compute
-
-    def __missing__(self, key: K) -> V:
-        value = self[key] = self._compute(key)
-        return value
 
 
 @attrs.define(eq=False)

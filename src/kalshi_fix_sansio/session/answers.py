@@ -19,6 +19,7 @@ from typing import Any
 
 import attrs
 
+from kalshi_fix_sansio.classes.lazy_dict import LazyDict
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.dialect.conditions import Choice, Terms, holds, terms
 from kalshi_fix_sansio.dialect.layout import AnswerRule, BlockLayout
@@ -57,7 +58,7 @@ class RequestMatcher:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._lookups: dict[type[Message], tuple[_Lookup, ...]] = {}
+        self._lookups: LazyDict[type[Message], tuple[_Lookup, ...]] = LazyDict(self._compile_lookups)
         """The lookups by message class, compiled when the first message of a class is received; empty for a
         class that answers no request.
         """
@@ -69,21 +70,17 @@ class RequestMatcher:
                     core.ledger.open.creating_types.add(rule.creates[0])
                     self._created_ids[layout.cls] = rule.creates[1]
 
-    def _learn(self, message: Message) -> tuple[_Lookup, ...]:
+    def _compile_lookups(self, cls: type[Message]) -> tuple[_Lookup, ...]:
         core = self._core
-        layout = core.config.dialect.messages.get(message.msg_type)
-        lookups = () if layout is None else tuple(_lookups(layout.answers, layout.body, core.ledger.open))
-        self._lookups[message.__class__] = lookups
-        return lookups
+        layout = core.config.dialect.layout_of(cls)
+        return () if layout is None else tuple(_lookups(layout.answers, layout.body, core.ledger.open))
 
     def match(self, message: Message) -> Sequence[OpenRequest] | None:
         """Find the requests that the message answers, and settle them when the next event is confirmed. The
         caller must therefore emit the event of this message next. Return the requests whose outcome the peer
         reports as unknown.
         """
-        lookups = self._lookups.get(message.__class__)
-        if lookups is None:
-            lookups = self._learn(message)
+        lookups = self._lookups[message.__class__]
         if not lookups:
             return None
         ledger = self._core.ledger

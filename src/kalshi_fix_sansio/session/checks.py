@@ -13,6 +13,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import Any, Final
 
+from kalshi_fix_sansio.classes.lazy_dict import LazyDict
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import SessionConfig
 from kalshi_fix_sansio.dialect.base import Message
@@ -24,6 +25,8 @@ from kalshi_fix_sansio.validation import Check, block_checker, checker
 
 SENDER_COMP_ID, TARGET_COMP_ID, SENDING_TIME, ORIG_SENDING_TIME = 49, 56, 52, 122
 DEFAULT_APPL_VER_ID = 1137
+PeerRules = LazyDict[str, tuple[Check, Check]]
+"""The check of the header and that of the body by MsgType, compiled for the first message of a type."""
 
 
 def comp_id_problem(header: Any, config: SessionConfig, accepted: Collection[str]) -> Problem | None:
@@ -99,33 +102,21 @@ def rule_problems(message: Message, config: SessionConfig, rules: PeerRules) -> 
     # A type that this session does not serve has no rules; the receiver rejects it.
     if not is_served(layout, config):
         return ()
-    check_header, check_body = rules.get(header.msg_type) or rules.learn(layout)
+    check_header, check_body = rules[header.msg_type]
     return check_header(header) + check_body(message)
 
 
-class PeerRules(dict[str, tuple[Check, Check]]):
-    """The compiled rules of a strict session for the peer's messages. For each MsgType: the check of the
-    header, and that of the body.
-
-    Rules are compiled when the first message of a type is received.
+def peer_rules(config: SessionConfig, logon: LogonFacts | None) -> PeerRules:
+    """Return the rules of a strict session for the peer's messages; `logon` contains the settings of the
+    session's Logon.
     """
 
-    def __init__(self, config: SessionConfig, logon: LogonFacts | None) -> None:
-        """Start without compiled rules; `logon` contains the settings of the session's Logon."""
-        super().__init__()
-        self._config = config
-        self._logon = logon
+    def compile_rules(msg_type: str) -> tuple[Check, Check]:
+        context = MessageContext(config.product, config.session_type.name, config.role.peer, msg_type, logon)
+        dialect = config.dialect
+        return block_checker(dialect.header, context), checker(dialect.messages[msg_type], context)
 
-    def learn(self, layout: MessageLayout) -> tuple[Check, Check]:
-        """Compile the rules of one type of message."""
-        config = self._config
-        name = config.session_type.name
-        context = MessageContext(config.product, name, config.role.peer, layout.msg_type, self._logon)
-        rules = self[layout.msg_type] = (
-            block_checker(config.dialect.header, context),
-            checker(layout, context),
-        )
-        return rules
+    return LazyDict(compile_rules)
 
 
 LAST_NUMBER: Final = 10**MAX_INT_DIGITS - 1

@@ -26,7 +26,7 @@ from kalshi_fix_sansio.events import (
     Uncertainty,
 )
 from kalshi_fix_sansio.framing import Frame, Framer
-from kalshi_fix_sansio.session.checks import PeerRules
+from kalshi_fix_sansio.session.checks import PeerRules, peer_rules
 from kalshi_fix_sansio.session.ledger import FatalMessage, Ledger
 from kalshi_fix_sansio.session.open_requests import NO_ID, NUMBER_NAME, Names, RestingOrders, names_of
 from kalshi_fix_sansio.session.outbound import Outbound, plain_text, reply_route
@@ -104,7 +104,7 @@ class Core:
         """The rules that SendValidator has compiled. They depend on `client_logon`, so `learn_logon` discards
         them.
         """
-        self.peer_rules: PeerRules = PeerRules(config, None)
+        self.peer_rules: PeerRules = peer_rules(config, None)
         self.ending: tuple[CloseReason, str] = (CloseReason.LOGGED_OUT, "")
         """The reason and text of SessionEnded, to be used when the Logout handshake that this side began is
         complete.
@@ -202,7 +202,7 @@ class Core:
         if facts != self.client_logon:
             self.client_logon = facts
             self.send_rules.clear()
-            self.peer_rules = PeerRules(self.config, facts)
+            self.peer_rules = peer_rules(self.config, facts)
 
     def logged_on(
         self, logon: Message, heart_bt_int: int, now: Instant, *, reset: bool, requested: bool = False

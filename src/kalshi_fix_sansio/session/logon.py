@@ -18,11 +18,11 @@ from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.session.checks import (
     LAST_NUMBER,
     SENDING_TIME,
-    PeerRules,
     Verdict,
     checked_number,
     classify,
     comp_id_problem,
+    peer_rules,
     rule_problems,
     sending_time_problem,
     too_high_text,
@@ -332,7 +332,7 @@ class Handshake:
         if problem is None and config.strict:
             rules = core.peer_rules
             if config.role is Role.ACCEPTOR:
-                rules = PeerRules(config, logon_facts(config.dialect, logon))
+                rules = peer_rules(config, logon_facts(config.dialect, logon))
             found = problems or rule_problems(logon, config, rules)
             problem = next(iter(found), None) or version_problem(logon, config)
         return problem
