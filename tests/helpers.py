@@ -304,7 +304,8 @@ def established(
     dollars = (
         f"{tag_of('UseDollars')}=Y|" if role is Role.ACCEPTOR and session.config.dialect is DIALECT else ""
     )
-    events = wired.log_on(f"{LOGON}{reset}{dollars}")
+    logon = LOGON.replace("=30", f"={session.config.heart_bt_int}")
+    events = wired.log_on(f"{logon}{reset}{dollars}")
     assert session.state is State.ESTABLISHED, events
     session.data_to_send()
     return wired

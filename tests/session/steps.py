@@ -10,6 +10,8 @@ steps, or a mapping of `steps` and its own settings. Its name is the behaviour t
 | `roles` | `initiator` by default, `acceptor`, or `both`, one after the other |
 | `settings` | settings of SessionConfig, as in scenarios |
 | `store` | a class of `tests.helpers`, or arguments of MemoryStore |
+| `start` | `established` by default; `connected`: no Logon has been received; `new`: not connected |
+| `names` | further values for `{NAME}` in all cases of the group |
 | `begin` | steps before those of the case |
 | `with` | values for each `{NAME}`: a list of mappings, or a mapping of lists, of which all combinations are
 run |
@@ -20,7 +22,8 @@ A step is a mapping, whose keys are performed in the order in which they are wri
 |---|---|
 | `send` | the ClOrdIDs of orders, separated by spaces; or one or more messages: `{Quote: {quote_id: q1}}` |
 | `receive` | one or more messages in a single read: MsgType and fields in wire form. Header fields |
-| | replace those of the peer; `{bytes: text}` is not a message, and `eof` ends the connection |
+| | replace those of the peer; a SendingTime may be written as `now-5`; `{bytes: text}` is not a |
+| | message, and `eof` ends the connection |
 | `arrive` | like `receive`, but the user does not fetch the events |
 | `fetch` | null: the user fetches the events |
 | `events` | the events that the preceding key has emitted |
@@ -29,19 +32,26 @@ A step is a mapping, whose keys are performed in the order in which they are wri
 | `confirm` | the user confirms this many events, or all (null) |
 | `confirm_each` | the user fetches and confirms the events one by one; lists their classes, each with the |
 | | next incoming number in the store before its confirmation |
-| `call` | a method of the session whose only argument is the time |
+| `call` | a method of the session, which gets the time: its name, or `{name: {argument: value}}` |
+| `pause` | null: the user pauses reading |
+| `resume` | the user reads again; the next bytes have waited for this many seconds, or unknown (null) |
 | `wait` | the number of seconds that pass |
+| `delay` | seconds that pass without a call to the session; a second number applies to the wall clock |
+| `deadline` | the number of seconds until the next deadline; null if there is none |
+| `late` | null: from now on, commits of a LateStore complete only with `complete` |
+| `complete` | the commits of the LateStore up to a ticket, or all (null), complete |
+| `fail` | the commits of the LateStore fail with this error |
 | `lose` | the connection is lost; lists the requests reported as unknown, as `MsgType MsgSeqNum` |
 | `reconnect` | the next connection of the process, logged on with these fields, or as usual (null) |
 | `restart` | the process crashes and connects again on its LoggedStore; `lucky` if all records survive |
 | `peer_next` | the peer continues with this number |
 | `open` | the requests that are open in the session, by id (text), number (integer) or `[MsgType]` |
 | `stored` | the ids of the requests that are open in the store |
-| `raises` | part of the text of the LocalProtocolError that the next key raises |
+| `raises` | part of the text of the LocalProtocolError or SendFailedError that the next key raises |
 
 An event or message is written as its class, or as a mapping of its class to attributes, whose names may have
 dots, indexes, and `*` for all items: `{OrdersUnverified: {orders.*.order_id: [o1]}}`. Enums are written by
-name, and `{contains: text}` matches any text that contains it.
+name, `{contains: text}` matches any text that contains it, and `{above: number}` any higher number.
 """
 
 from __future__ import annotations
@@ -49,20 +59,36 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
 import pytest
 
+from kalshi_fix_sansio import ExecutionReportText
 from kalshi_fix_sansio import _generated as fix
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.dialect.base import Message
-from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_sansio.errors import LocalProtocolError, SendFailedError
 from kalshi_fix_sansio.events import Event, LogonRequested, OutcomesUnknown
 from kalshi_fix_sansio.session import MemoryStore, Session
 from tests import helpers
-from tests.helpers import DUP, LOGON, NEWS, LoggedStore, established, of_type, order
+from tests.helpers import (
+    DUP,
+    KEY_ID,
+    LOGON,
+    MIN_HEART_BT_INT,
+    NEWS,
+    LateStore,
+    LoggedStore,
+    connected,
+    established,
+    of_type,
+    order,
+    wire,
+    wire_time,
+)
 from tests.scenarios.runner import words
 from tests.scenarios.runner.lined_yaml import read
 
@@ -72,6 +98,8 @@ DEFAULTS: Final[dict[str, Any]] = {
     "settings": {},
     "store": None,
     "begin": [],
+    "start": "established",
+    "names": {},
 }
 HEADER: Final = re.compile(r"(?<=[| ])(34|43|49|52|56|97|122)=([^|]*)\|")
 NAMES: Final[dict[str, Any]] = {
@@ -80,20 +108,24 @@ NAMES: Final[dict[str, Any]] = {
     "NEWS": NEWS,
     "LOGON": LOGON,
     "DUP": "".join(f"{tag[1:]}={value}|" for tag, value in DUP.items()),
+    "KEY_ID": KEY_ID,
+    "LONG": "x" * 400,
+    "SHORT": MIN_HEART_BT_INT + 1,
+    "TEXT": ExecutionReportText.EXCHANGE_UNAVAILABLE.value,
 }
-"""Strings for all tables: SendingTimes outside the tolerance at the test clock's initial time, bodies, and a
-possible duplicate.
+"""Values for all tables: SendingTimes outside the tolerance at the test clock's initial time, bodies, a
+possible duplicate, the client's CompID, a long text, a short HeartBtInt, and the Text of a report that an
+outcome is unknown.
 """
 
 
-def cases(name: str, **names: str) -> list[Any]:
-    """Return the cases of a table, as parameters of a test; `names` are further strings for `{NAME}`."""
-    groups = read((Path(__file__).parent / f"{name}.yaml").read_text(encoding="utf-8"))
+def cases(path: Path) -> list[Any]:
+    """Return the cases of a table, as parameters of a test."""
     return [
-        pytest.param(Case(title, role, filled), id=f"{title}-{role.name.lower()}-{number}")
-        for group in groups
+        pytest.param(Case(title, role, filled), id=f"{path.stem}-{title}-{role.name.lower()}-{number}")
+        for group in read(path.read_text(encoding="utf-8"))
         for title, case in group["cases"].items()
-        for number, filled in enumerate(_combinations(DEFAULTS | group | _to_mapping(case), NAMES | names))
+        for number, filled in enumerate(_combinations(DEFAULTS | group | _to_mapping(case)))
         for role in Role
         if filled["roles"] in {"both", role.name.lower()}
     ]
@@ -103,8 +135,9 @@ def _to_mapping(case: Any) -> dict[str, Any]:
     return {"steps": case} if isinstance(case, list) else case
 
 
-def _combinations(case: dict[str, Any], names: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _combinations(case: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the case with each of its sets of values."""
+    names = NAMES | _substitute(case["names"], NAMES)
     values = case.get("with", [{}])
     if isinstance(values, dict):
         values = [dict(zip(values, row, strict=True)) for row in itertools.product(*values.values())]
@@ -139,9 +172,12 @@ class Case:
         """Play the steps with an established session."""
         group, store = self.group, self.group["store"]
         settings = {name: words.setting(name, value) for name, value in group["settings"].items()}
+        if "logon_fields" in settings:
+            settings["logon_fields"] = fix.LogonFields(**settings["logon_fields"])
         if store is not None:
             store = getattr(helpers, store)() if isinstance(store, str) else MemoryStore(**store)
-        player = _Player(established(self.role, group["session"], store, **settings))
+        begin = {"established": established, "connected": connected, "new": wire}[group["start"]]
+        player = _Player(begin(self.role, group["session"], store, **settings))
         for number, step in enumerate([*group["begin"], *group["steps"]], 1):
             text = None
             for key, value in step.items():
@@ -151,7 +187,7 @@ class Case:
                 elif text is None:
                     getattr(player, key)(value)
                 else:
-                    with pytest.raises(LocalProtocolError, match=re.escape(text)):
+                    with pytest.raises((LocalProtocolError, SendFailedError), match=re.escape(text)):
                         getattr(player, key)(value)
                     text = None
 
@@ -204,11 +240,39 @@ class _Player:
             self._wired.session.confirm(1)
         self._compare(found, value)
 
-    def call(self, value: str) -> None:
-        getattr(self._wired.session, value)(self._wired.clock.now)
+    def call(self, value: str | dict[str, Any]) -> None:
+        [(name, arguments)] = value.items() if isinstance(value, dict) else [(value, {})]
+        getattr(self._wired.session, name)(now=self._wired.clock.now, **arguments)
 
-    def wait(self, value: float) -> None:
-        self._emitted = self._wired.wait(value)
+    def pause(self, _: None) -> None:
+        self._wired.session.pause_reading()
+
+    def resume(self, value: float | None) -> None:
+        self._wired.session.resume_reading(self._wired.clock.now, waited=value)
+
+    def wait(self, value: float | str) -> None:
+        self._emitted = self._wired.wait(float(value))
+
+    def delay(self, value: float | str) -> None:
+        self._wired.delay_caller(*map(float, str(value).split()))
+
+    def deadline(self, value: float | None) -> None:
+        due = self._wired.session.next_deadline()
+        self._compare(None if due is None else due - self._wired.clock.monotonic, value)
+
+    def _late_store(self) -> LateStore:
+        store = self._wired.session.store
+        assert isinstance(store, LateStore)
+        return store
+
+    def late(self, _: None) -> None:
+        self._late_store().at_once = False
+
+    def complete(self, value: int | None) -> None:
+        self._late_store().complete(value)
+
+    def fail(self, value: str) -> None:
+        self._late_store().fail(value)
 
     def lose(self, value: list[str]) -> None:
         unknown = of_type(self._wired.cut(), OutcomesUnknown)
@@ -257,6 +321,8 @@ class _Player:
         header = dict(HEADER.findall(text))
         msg_type, _, body = HEADER.sub("", text).partition(" ")
         number = header.pop("34", None)
+        if relative := re.fullmatch("now(.*)", header.get("52", "")):
+            header["52"] = wire_time(self._wired.clock.utc + timedelta(seconds=float(relative[1])))
         return self._wired.peer.message(
             msg_type, body, number, **{f"t{tag}": each for tag, each in header.items()}
         )
@@ -312,8 +378,10 @@ def _attribute(found: Any, path: str) -> Any:
 
 def _matching_value(found: Any, expected: Any) -> Any:
     """Return `expected` if the value matches it, otherwise the value."""
-    if isinstance(expected, dict):
+    if isinstance(expected, dict) and "contains" in expected:
         equal = expected["contains"] in found
+    elif isinstance(expected, dict) and "above" in expected:
+        equal = found > expected["above"]
     elif isinstance(expected, list):
         equal = list(found) == expected
     else:

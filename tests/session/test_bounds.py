@@ -10,22 +10,18 @@ from typing import Any
 import pytest
 
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.errors import ConfigurationError, LocalProtocolError, SendFailedError
+from kalshi_fix_sansio.errors import ConfigurationError, LocalProtocolError
 from kalshi_fix_sansio.events import (
-    CloseReason,
     Event,
     GapClosed,
-    LoggedOn,
-    MessageRejected,
     OutcomesUnknown,
     RejectReceived,
     ResendServed,
     SequenceSkipped,
-    SessionEnded,
 )
 from kalshi_fix_sansio.session import MemoryStore, Session, State, StoredMessage
 from kalshi_fix_sansio.session.resend import BYTES_PER_TURN, MESSAGES_PER_TURN
-from tests.helpers import LOGON, NEWS, Wired, connected, delivered, established, news, of_type, one, order
+from tests.helpers import LOGON, NEWS, Wired, delivered, established, news, of_type, order
 
 # --- the record of sent messages ------------------------------------------------------------------------
 
@@ -314,106 +310,7 @@ def test_a_session_that_declines_every_resend_still_answers_other_messages(role:
     assert events == [SequenceSkipped(4, 49, gap_fill=False)]
 
 
-# --- the highest sequence number ------------------------------------------------------------------------
-
-LAST = 999_999_999_999_999_999
-
-
-def test_exhausted_numbers_of_the_peer_end_the_session(wired: Wired) -> None:
-    skipped = wired.receive(wired.peer.message("4", f"36={LAST}|"))
-    assert skipped == [SequenceSkipped(2, LAST - 1, gap_fill=False)]
-    assert delivered(wired.receive(news(wired, LAST))) == [LAST]
-    assert wired.session.next_incoming == LAST + 1
-    wired.session.events()
-    wired.wait(35)
-    wired.receive(wired.peer.message("0", "", LAST))
-    assert wired.sent()[-1].text == f"MsgSeqNum too low, expecting {LAST + 1} but received {LAST}"
-    assert wired.session.state is State.CLOSED
-
-
-@pytest.mark.parametrize("offer", [False, True])
-def test_an_initiator_resets_after_the_last_number_of_its_peer(offer: bool) -> None:
-    wired = established(Role.INITIATOR, offer_next_expected=offer)
-    wired.receive(wired.peer.message("4", f"36={LAST}|"), news(wired, LAST))
-    wired.cut()
-    wired.reconnect()
-    (logon,) = wired.sent()
-    assert (logon.header.msg_seq_num, logon.reset_seq_num_flag) == (1, True)
-    logged_on = one(wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|", 1)), LoggedOn)
-    assert logged_on.reset
-    assert wired.session.next_incoming == 2
-
-
-@pytest.mark.parametrize("expected", [1, LAST])
-@pytest.mark.parametrize("offer", ["", "789=1|"])
-def test_an_acceptor_refuses_a_logon_with_the_last_number(expected: int, offer: str) -> None:
-    wired = connected(Role.ACCEPTOR, store=MemoryStore(next_incoming=expected))
-    reported = wired.log_on(f"{LOGON}{offer}", LAST)
-    (logout,) = wired.sent()
-    assert (logout.NAME, logout.text) == (
-        "Logout",
-        f"the sequence numbers end at {LAST}: log on with ResetSeqNumFlag=Y",
-    )
-    assert isinstance(reported[-1], SessionEnded)
-
-
-def test_a_message_with_the_last_number_closes_a_gap_that_reaches_up_to_it() -> None:
-    wired = established(Role.INITIATOR)
-    wired.receive(news(wired, LAST))
-    assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent()] == [(2, LAST - 1)]
-    events = wired.receive(wired.peer.message("4", f"123=Y|36={LAST}|", 2))
-    assert delivered(events) == [LAST]
-    assert events[-1] == GapClosed(LAST + 1)
-
-
-def test_a_resend_request_for_all_numbers_is_served_up_to_the_last_one(wired: Wired) -> None:
-    assert wired.receive(wired.peer.message("2", f"7=1|16={LAST}|")) == [ResendServed(1, 1, 0)]
-    one(wired.receive(wired.peer.message("2", f"7={LAST}|16={LAST}|")), MessageRejected)
-
-
-def test_exhausted_own_numbers_end_the_session_instead_of_raising() -> None:
-    wired = established(Role.INITIATOR, store=MemoryStore(next_outgoing=LAST))
-    assert wired.session.next_outgoing == LAST + 1
-    with pytest.raises(SendFailedError, match="nothing was sent"):
-        wired.session.send(order(), wired.clock.now)
-    ended = of_type(wired.session.events(), SessionEnded)[0]
-    assert (ended.reason, ended.text) == (
-        CloseReason.STORE_FAILED,
-        f"the sequence numbers end at {LAST}: log on with ResetSeqNumFlag=Y",
-    )
-
-
-@pytest.mark.parametrize("trigger", ["1", "2", "5", "D", "A", "forward", "timer", "logout", "abort", "probe"])
-def test_input_that_needs_another_number_does_not_raise(role: Role, trigger: str) -> None:
-    wired = established(role, store=MemoryStore(next_outgoing=LAST))
-    if trigger == "timer":
-        wired.wait(40)
-    elif trigger == "logout":
-        wired.session.logout(wired.clock.now)
-    elif trigger == "abort":
-        wired.session.abort("over", wired.clock.now)
-    elif trigger == "probe":
-        with pytest.raises(SendFailedError):
-            wired.session.test_request(wired.clock.now)
-    elif trigger == "forward":
-        order_body = "11=a1|38=1|40=2|44=0.5|54=1|55=S|"
-        msg_type, body = ("D", order_body) if role is Role.INITIATOR else ("9", f"{NEWS}102=1|")
-        with pytest.raises(SendFailedError):
-            wired.session.forward(wired.peer.message(msg_type, body), wired.clock.now)
-    else:
-        wired.receive(
-            wired.peer.message(trigger, "112=x|7=1|16=0|", wired.peer.next_number + (trigger == "D"))
-        )
-    assert wired.session.next_deadline() is None or trigger == "D"
-    assert wired.session.next_outgoing == LAST + 1
-
-
-def test_a_connection_without_numbers_left_ends_unless_it_resets(role: Role) -> None:
-    for reset in (False, True):
-        changes: dict[str, Any] = {"reset_seq_num": reset} if role is Role.INITIATOR else {}
-        wired = connected(role, store=MemoryStore(next_outgoing=LAST + 1), **changes)
-        wired.log_on(LOGON + "141=Y|" * reset)
-        assert wired.session.state is (State.ESTABLISHED if reset else State.CLOSED)
+# --- times ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seconds", [10**9, 10**9 + 1, 10**400, float("inf")])
@@ -427,12 +324,3 @@ def test_invalid_times_are_refused_in_the_settings(seconds: float) -> None:
         else:
             wired = established(Role.INITIATOR, **changes)
             assert wired.session.next_deadline() is not None
-
-
-def test_the_longest_heartbeat_interval_is_a_valid_deadline() -> None:
-    wired = connected(Role.ACCEPTOR, max_heart_bt_int=10**9, sending_time_tolerance=None)
-    wired.log_on(f"98=0|108={10**9}|96=eA==|1137=9|")
-    assert wired.session.next_deadline() == wired.clock.monotonic + 10**9
-    wired = connected(Role.ACCEPTOR)
-    wired.receive(wired.peer.logon(f"98=0|108={LAST}|96=eA==|1137=9|"))
-    assert wired.session.state is State.CLOSED

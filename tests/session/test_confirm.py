@@ -12,7 +12,6 @@ from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session import Session
 from tests.helpers import LOGON, LoggedStore, Wired, connected, established, news
-from tests.session.steps import Case, cases
 
 RESET_LOGON = LOGON + "141=Y|"
 
@@ -22,11 +21,6 @@ def explicit_session(role: Role = Role.INITIATOR, name: str = "KalshiRT", **chan
     wired = established(role, name, LoggedStore(), explicit_confirm=True, **changes)
     wired.session.confirm()
     return wired
-
-
-@pytest.mark.parametrize("case", cases("confirm"))
-def test_confirmation(case: Case) -> None:
-    case.play()
 
 
 def test_the_store_is_updated_once_for_any_number_of_events(role: Role) -> None:

@@ -21,5 +21,5 @@ def test_every_guarantee_names_an_existing_test_or_scenario() -> None:
         named = re.findall(r"`([^`]+)`", proof)
         assert named
         for name in named:
-            folder, suffix = ("session", "") if name.endswith(".py") else ("scenarios", ".yaml")
+            folder, suffix = ("session", "") if name.endswith((".py", ".yaml")) else ("scenarios", ".yaml")
             assert list((ROOT / "tests" / folder).glob(name + suffix)), name

@@ -18,7 +18,7 @@ from kalshi_fix_sansio._generated import (
 )
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import InvalidMessageError
-from kalshi_fix_sansio.events import MessageReceived, MessageRejected, SessionEnded
+from kalshi_fix_sansio.events import MessageReceived, MessageRejected
 from tests.helpers import (
     CODEC,
     HOSTILE_CONTEXTS,
@@ -248,13 +248,6 @@ def test_a_strict_venue_checks_against_the_flags_of_the_received_logon(
     assert of_type(wired.receive(wired.peer.message("D", ORDER.format(valid))), MessageReceived)
     event = one(wired.receive(wired.peer.message("D", ORDER.format(invalid))), MessageRejected)
     assert "Price (44)" in event.problems[0].text
-
-
-def test_a_strict_venue_refuses_a_logon_with_sender_sub_id() -> None:
-    wired = connected(Role.ACCEPTOR, "KalshiNR", strict=True)
-    ended = one(wired.receive(wired.peer.logon("50=ops|98=0|108=30|95=1|96=x|1137=9|141=Y|")), SessionEnded)
-    assert ended.text == "SenderSubID (50) must not be sent here"
-    assert [message.text for message in wired.sent()] == [ended.text]
 
 
 def test_a_reset_with_other_flags_changes_what_is_allowed() -> None:

@@ -52,6 +52,16 @@ def test_secrets_are_not_shown() -> None:
     assert repr(fields) == "LogonFields(raw_data=<hidden>, password=<hidden>, use_dollars=True)"
 
 
+def test_logged_on_contains_the_fields_without_secrets() -> None:
+    fields = LogonFields(use_dollars=True, cancel_orders_on_disconnect=False, password="hush")
+    wired = connected(Role.INITIATOR, "KalshiNR", logon_fields=fields)
+    (event,) = of_type(wired.receive(wired.peer.logon(RESET)), LoggedOn)
+    assert event.flags == {"use_dollars": True, "cancel_orders_on_disconnect": False}
+    assert "hush" not in repr(event)
+    with pytest.raises(TypeError):
+        event.flags["use_dollars"] = False  # type: ignore[index]
+
+
 def test_an_unknown_flag_is_sent_and_not_shown() -> None:
     fields = LogonFields(use_dollars=False, unknown=[(21099, b"hush")])
     wired = connected(Role.INITIATOR, "KalshiNR", logon_fields=fields)

@@ -7,9 +7,8 @@ import pytest
 from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio.config import LogonToSign, Role
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
-from kalshi_fix_sansio.events import CloseReason, LoggedOn, SessionEnded
 from kalshi_fix_sansio.session import MemoryStore, State
-from tests.helpers import connected, kinds, of_type, one, order, wire
+from tests.helpers import connected, kinds, order, wire
 
 
 def test_the_first_message_is_a_signed_logon_with_the_flags_of_the_settings() -> None:
@@ -56,41 +55,6 @@ def test_every_attempt_is_signed_anew_with_its_own_time_and_number() -> None:
     ]
 
 
-def test_an_answer_completes_the_logon() -> None:
-    wired = connected(Role.INITIATOR, "KalshiNR")
-    events = wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|"))
-    assert events == [LoggedOn(events[0].logon, 30, reset=True, flags={"use_dollars": True})]  # type: ignore[union-attr]
-    assert wired.session.is_established
-    assert wired.session.peer_comp_id == "KalshiNR"
-    assert (wired.session.next_outgoing, wired.session.next_incoming) == (2, 2)
-
-
-def test_a_strict_initiator_refuses_an_answer_that_breaks_the_rules() -> None:
-    wired = connected(Role.INITIATOR, strict=True)
-    ended = one(wired.receive(wired.peer.logon("98=0|108=30|1137=9|9999=x|")), SessionEnded)
-    assert ended.reason is CloseReason.PROTOCOL_ERROR
-    assert "9999" in ended.text
-
-
-def test_a_reject_without_text_still_counts_as_a_refusal() -> None:
-    wired = connected(Role.INITIATOR)
-    wired.receive(wired.peer.message("3", "45=1|"))
-    ended = one(wired.cut(), SessionEnded)
-    assert (ended.reason, ended.text) == (
-        CloseReason.LOGON_REFUSED,
-        "the peer rejected the Logon without a reason",
-    )
-
-
-def test_settings_that_the_session_type_does_not_allow_change_nothing() -> None:
-    wired = wire(Role.INITIATOR, "KalshiMD", logon_fields=LogonFields(receive_settlement_reports=True))
-    with pytest.raises(InvalidMessageError, match="ReceiveSettlementReports"):
-        wired.session.connect(wired.clock.now)
-    assert wired.session.state is State.DISCONNECTED
-    assert wired.session.data_to_send() == b""
-    assert wired.session.next_outgoing == 1
-
-
 def test_an_unsigned_logon_is_not_sent_if_a_signature_is_required() -> None:
     wired = wire(Role.INITIATOR, sign_logon=None)
     with pytest.raises(InvalidMessageError, match="RawData"):
@@ -126,10 +90,3 @@ def test_no_application_message_is_sent_before_the_logon_is_complete_even_by_the
     assert attempts == ["refused"]
     assert kinds(wired.sent()) == ["Logon"]
     assert wired.session.next_outgoing == 2
-
-
-def test_a_session_serves_one_connection() -> None:
-    wired = connected(Role.INITIATOR)
-    with pytest.raises(LocalProtocolError, match="cannot connect as the initiator in the state 'logon sent'"):
-        wired.session.connect(wired.clock.now)
-    assert of_type(wired.session.events(), SessionEnded) == []

@@ -13,7 +13,6 @@ from kalshi_fix_sansio.session import MemoryStore, State, StoredMessage
 from kalshi_fix_sansio.session.recovery import Search
 from tests.helpers import CODEC, KEY_ID, START, Pair, config, delivered, messages, of_type, pair
 from tests.samples import execution_report
-from tests.session.steps import Case, cases
 
 
 @pytest.mark.parametrize("count", [*range(10), 100, 1000, 1023, 1024])
@@ -121,11 +120,3 @@ def test_a_gap_fill_instead_of_a_refusal_reports_no_lost_messages() -> None:
     both.connect()
     assert of_type(both.client_events, MessagesLost) == []
     assert of_type(both.client_events, SequenceSkipped)[0] == SequenceSkipped(1, 5, gap_fill=True)
-
-
-OLD_DUP = "43=Y|122=20260821-14:03:07|"
-
-
-@pytest.mark.parametrize("case", cases("lost", OLD_DUP=OLD_DUP))
-def test_search(case: Case) -> None:
-    case.play()

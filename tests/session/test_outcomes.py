@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_sansio import ExecutionReportText
 from kalshi_fix_sansio._generated import Quote, QuoteCancel
 from kalshi_fix_sansio.config import Role, resend_everything
 from kalshi_fix_sansio.errors import LocalProtocolError
@@ -19,12 +18,9 @@ from tests.fix50sp2 import helpers as fix50sp2
 from tests.fix50sp2.dialect import OrderCancelRequest as PlainCancel
 from tests.helpers import LOGON, START, LoggedStore, Wired, connected, established, of_type, order, wire
 from tests.samples import execution_report
-from tests.session.steps import Case, cases
 
 SYMBOL = "KXHIGHNY-26AUG21-B80"
-FIELDS = f"17=1;1|54=1|55={SYMBOL}|38=10|151=10|14=0|6=0|"
-REPORT = f"37=o|{FIELDS}"
-UNAVAILABLE = f"103=99|58={ExecutionReportText.EXCHANGE_UNAVAILABLE}|"
+REPORT = f"37=o|17=1;1|54=1|55={SYMBOL}|38=10|151=10|14=0|6=0|"
 
 
 @pytest.fixture
@@ -41,20 +37,6 @@ def send(wired: Wired, *names: str) -> None:
 def stored_ids(wired: Wired) -> list[str]:
     """Return the ids of the requests that are open in the store."""
     return [request.request_id for request in wired.session.store.open_requests()]
-
-
-TEXTS = {
-    "FIELDS": FIELDS,
-    "O": REPORT,
-    "TEXT": ExecutionReportText.EXCHANGE_UNAVAILABLE.value,
-    "UNAVAILABLE": UNAVAILABLE,
-    "UNAVAILABLE_SOON": f"{UNAVAILABLE[:-1]} soon|",
-}
-
-
-@pytest.mark.parametrize("case", cases("outcomes", **TEXTS))
-def test_open_requests_follow_the_table(case: Case) -> None:
-    case.play()
 
 
 def test_a_request_is_recorded_with_its_identifiers_before_it_is_sent() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from kalshi_fix_sansio.config import QUICKFIX, QUICKFIXJ, ProtocolOptions, Role
-from kalshi_fix_sansio.events import CloseReason, PeerSilent, SessionEnded
+from kalshi_fix_sansio.events import CloseReason, SessionEnded
 from kalshi_fix_sansio.session import State
-from tests.helpers import LOGON, Wired, connected, established, of_type, one
+from tests.helpers import LOGON, connected, established, of_type, one
 
 
 @pytest.mark.parametrize(
@@ -69,15 +69,6 @@ def test_garbage_instead_of_a_logon_is_skipped_or_ends_the_connection(
         "the bytes received instead of a Logon are not a message",
     )
     assert wired.sent() == []
-
-
-def test_by_default_every_test_request_has_its_own_id(wired: Wired) -> None:
-    ids = []
-    for _ in range(2):
-        silent = one(wired.wait(36), PeerSilent)
-        ids.append(silent.test_req_id)
-        wired.receive(wired.peer.message("0", f"112={silent.test_req_id}|"))
-    assert len(set(ids)) == 2
 
 
 @pytest.mark.parametrize(("skip_by_check_sum", "expected"), [(False, 3), (True, 2)])

@@ -7,38 +7,15 @@ import pytest
 
 from kalshi_fix_sansio._generated import DIALECT
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import (
     Event,
     GapDetected,
-    GarbledReceived,
-    MessageReceived,
-    MessageRejected,
     MessageTooLarge,
-    RejectReceived,
     SessionEnded,
 )
-from kalshi_fix_sansio.session import MemoryStore
-from tests.helpers import NEWS, Wired, config, established, of_type, one, order
+from tests.helpers import NEWS, config, established, one, order
 
 ORDER = "11=a1|38=1|40=2|44=0.5|54=1|55=S|"
-
-
-def test_a_refused_message_ahead_of_a_gap_is_not_counted(wired: Wired) -> None:
-    wired.receive(wired.peer.message("0", "", 7, t49="Mallory"))
-    assert wired.session.next_incoming == 2
-
-
-@pytest.mark.parametrize("time", ["-", "now"])
-def test_an_unreadable_sending_time_is_a_problem_with_the_message(role: Role, time: str) -> None:
-    lenient = established(role)
-    event = one(lenient.receive(lenient.peer.message("9", NEWS, t52=time)), MessageReceived)
-    assert [problem.tag for problem in event.message.problems] == [52]
-    strict = established(role, strict=True)
-    strict.receive(strict.peer.message("0", "", t52=time))
-    (reject,) = strict.sent()
-    assert (reject.NAME, reject.ref_tag_id) == ("Reject", 52)
-    assert strict.session.next_incoming == 3
 
 
 def test_an_oversized_message_is_reported_and_leaves_a_gap(role: Role) -> None:
@@ -62,48 +39,12 @@ def test_the_default_size_limit_is_that_of_the_session_type() -> None:
     assert config(name="KalshiMD", max_message_size=1000).max_message_size == 1000
 
 
-def test_a_message_with_an_empty_type_is_reported_or_rejected_by_a_strict_session(
-    wired: Wired, role: Role
-) -> None:
-    assert [type(event) for event in wired.receive(wired.peer.message(""))] == [MessageReceived]
-    wired = established(role, strict=True)
-    wired.receive(wired.peer.message(""))
-    (reject,) = wired.sent()
-    assert (reject.ref_tag_id, reject.session_reject_reason, reject.ref_msg_type) == (35, 4, None)
-
-
-def test_a_strict_session_declines_messages_of_other_session_types(role: Role) -> None:
-    wired = established(role, "KalshiDC", strict=True)
-    assert [type(event) for event in wired.receive(wired.peer.message("V", "263=2|"))] == [MessageRejected]
-    (reject,) = wired.sent()
-    assert (reject.NAME, reject.ref_seq_num, reject.ref_msg_type) == ("BusinessMessageReject", 2, "V")
-    assert reject.business_reject_reason == 3
-    assert reject.text == "MarketDataRequest is not available on KalshiDC"
-
-
 def test_without_a_business_reject_in_the_dialect_a_reject_is_sent() -> None:
     fewer = {msg_type: layout for msg_type, layout in DIALECT.messages.items() if msg_type != "j"}
     wired = established(Role.ACCEPTOR, "KalshiDC", strict=True, dialect=attrs.evolve(DIALECT, messages=fewer))
     wired.receive(wired.peer.message("V", "263=2|"))
     (reject,) = wired.sent()
     assert (reject.NAME, reject.session_reject_reason) == ("Reject", 11)
-
-
-def test_messages_beyond_the_bounded_record_are_found_in_the_store_and_open_requests() -> None:
-    store = MemoryStore()
-    wired = established(Role.INITIATOR, store=store, max_sent_record=2)
-    numbers = [wired.session.send(order(f"o{index}"), wired.clock.now) for index in range(4)]
-    event = one(wired.receive(wired.peer.message("3", f"45={numbers[0]}|")), RejectReceived)
-    assert event.sent == order("o0")
-    bounded = established(Role.INITIATOR, "KalshiNR", max_sent_record=2)
-    numbers = [bounded.session.send(order(f"o{index}"), bounded.clock.now) for index in range(4)]
-    found = [
-        of_type(bounded.receive(bounded.peer.message("3", f"45={number}|")), RejectReceived)[0].sent
-        for number in numbers
-    ]
-    assert found == [order(f"o{index}") for index in range(4)]
-    again = bounded.receive(bounded.peer.message("3", f"45={numbers[0]}|"))
-    assert of_type(again, RejectReceived)[0].sent is None  # The request has been answered.
 
 
 def test_a_peer_that_sends_requests_but_never_reads_is_disconnected(role: Role) -> None:
@@ -114,28 +55,6 @@ def test_a_peer_that_sends_requests_but_never_reads_is_disconnected(role: Role) 
     ended = one(events, SessionEnded)
     assert ended.text == "the peer has stopped reading"
     assert 4000 < ended.unsent < 4400
-
-
-def test_a_caller_who_never_fetches_events_gets_an_error(role: Role) -> None:
-    wired = established(role, max_events=2)
-    for _ in range(2):
-        wired.session.receive_data(wired.peer.message("9", NEWS), wired.clock.now)
-    waiting = wired.peer.message("9", NEWS)
-    with pytest.raises(LocalProtocolError, match="unfetched events: 2"):
-        wired.session.receive_data(waiting, wired.clock.now)
-    assert len(wired.session.events()) == 2
-    assert len(wired.receive(waiting)) == 1
-
-
-def test_messages_that_waited_behind_garbage_are_not_too_old(wired: Wired) -> None:
-    begun = b"8=FIXT.1.1\x019=200\x0135=0\x01"
-    first, last = (wired.peer.message("9", NEWS) for _ in range(2))
-    assert wired.receive(begun, first) == []
-    wired.clock.advance(33)
-    late = wired.receive(last, wired.peer.message("0"))
-    assert [type(event) for event in late] == [GarbledReceived, MessageReceived, MessageReceived]
-    (rejected, _) = wired.receive(wired.peer.message("9", NEWS, t52="20260821-14:03:07.123"))
-    assert isinstance(rejected, MessageRejected)
 
 
 def report(number: int, *, status: str = "0", cl_ord_id: str = "a1", more: str = "") -> str:

@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import LoggedOn, OutcomesUnknown, Uncertainty
-from kalshi_fix_sansio.session import MemoryStore, State
-from tests.helpers import established, of_type, order, pair
+from kalshi_fix_sansio.session import MemoryStore
+from tests.helpers import of_type, order, pair
 from tests.samples import execution_report
-
-
-def test_an_abort_during_a_reset_sends_a_logout(role: Role) -> None:
-    wired = established(role)
-    wired.session.reset(wired.clock.now)
-    assert wired.session.state is State.RESETTING
-    wired.session.data_to_send()
-    wired.session.abort("enough", wired.clock.now)
-    (logout,) = wired.sent()
-    assert logout.text == "enough"
 
 
 def test_an_unreported_reset_is_reported_by_the_next_process() -> None:
