@@ -193,16 +193,3 @@ def test_changing_the_header_keeps_the_body() -> None:
     expected = b"35=D\x0134=2\x0149=TW\x0150=desk\x0152=20260821-12:00:00.000\x0156=ISLD\x01" + BODY
     assert new[new.index(b"35=") : -len(b"10=000\x01")] == expected
     assert CODEC.decode_strict(new) == CODEC.decode_strict(CODEC.with_header(new, header()))
-
-
-def test_header_fields_are_removed_at_any_position_and_the_others_are_kept() -> None:
-    old = raw(f"35=D|{HEAD}11=i|43=N|no field|0=x|122=20260101-00:00:00|54=1|")
-    new = CODEC.with_header(old, header())
-    assert new.count(b"\x0111=i\x01no field\x010=x\x0154=1\x01") == 1
-    assert b"43=" not in new
-    assert b"122=" not in new
-
-
-def test_with_header_rejects_bytes_that_are_not_a_message() -> None:
-    with pytest.raises(DecodeError, match="not one complete FIX message"):
-        CODEC.with_header(b"8=FIXT.1.1\x01", header())

@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.session import MemoryStore, Session
 from tests.fix50sp2.helpers import config, established, order, sent
 from tests.helpers import Clock, Peer, Wired
-from tests.helpers import config as kalshi
 
 
 def last_processed(wired: Wired) -> list[tuple[str, int | None]]:
@@ -86,8 +84,3 @@ def test_a_reset_within_the_session_restarts_the_number() -> None:
     wired = established(Role.ACCEPTOR, send_last_processed=True)
     wired.receive(wired.peer.message("0"), wired.peer.logon("98=0|108=30|1137=9|141=Y|", 1))
     assert last_processed(wired) == [("Logon", 1)]
-
-
-def test_a_dialect_without_the_header_field_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="whose header has no LastMsgSeqNumProcessed"):
-        kalshi(send_last_processed=True)

@@ -18,19 +18,14 @@ from kalshi_fix_sansio._generated import (
 )
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import InvalidMessageError
-from kalshi_fix_sansio.events import MessageReceived, MessageRejected
+from kalshi_fix_sansio.events import MessageReceived
 from tests.helpers import (
     CODEC,
     HOSTILE_CONTEXTS,
-    LOGON,
     START,
     SUB_ID_LENGTH,
     Wired,
-    config,
-    connected,
     established,
-    of_type,
-    one,
     order,
     refusal_of,
     tag_of,
@@ -231,38 +226,3 @@ def test_prices_in_reports_from_the_venue_are_not_limited() -> None:
         client.peer.message("8", "37=o|11=a1|17=1;1|150=0|39=0|54=1|55=K|38=0|151=0|14=0|6=0|44=55|")
     )
     assert isinstance(event, MessageReceived)
-
-
-ORDER = "11=a|55=K|54=1|38=1|40=2|44={}|"
-
-
-@pytest.mark.parametrize(
-    ("flag", "valid", "invalid"),
-    [(f"{DOLLARS_TAG}=Y|", "0.5", "50"), (f"{DOLLARS_TAG}=N|", "50", "0.5"), ("", "50", "0.5")],
-)
-def test_a_strict_venue_checks_against_the_flags_of_the_received_logon(
-    flag: str, valid: str, invalid: str
-) -> None:
-    wired = connected(Role.ACCEPTOR, "KalshiNR", strict=True)
-    wired.log_on(f"{LOGON}141=Y|{flag}")
-    assert of_type(wired.receive(wired.peer.message("D", ORDER.format(valid))), MessageReceived)
-    event = one(wired.receive(wired.peer.message("D", ORDER.format(invalid))), MessageRejected)
-    assert "Price (44)" in event.problems[0].text
-
-
-def test_a_reset_with_other_flags_changes_what_is_allowed() -> None:
-    wired = established(Role.ACCEPTOR, "KalshiRT", strict=True)
-    assert of_type(wired.receive(wired.peer.message("D", ORDER.format("0.5"))), MessageReceived)
-    wired.peer.next_number = 1
-    wired.receive(wired.peer.logon("98=0|108=30|95=1|96=x|1137=9|141=Y|"))
-    assert of_type(wired.receive(wired.peer.message("D", ORDER.format("0.5"))), MessageRejected)
-    assert of_type(wired.receive(wired.peer.message("D", ORDER.format("50"))), MessageReceived)
-
-
-def test_an_initiator_uses_only_the_flags_of_its_own_logon() -> None:
-    """Flags in the venue's answer have no effect."""
-    wired = connected(Role.INITIATOR, "KalshiNR", logon_fields=CENTS)
-    wired.receive(wired.peer.logon(f"98=0|108=30|1137=9|141=Y|{DOLLARS_TAG}=Y|"))
-    wired.session.data_to_send()
-    assert "1 to 99 cents" in refusal_of(wired, order(price="0.5"))
-    assert config().logon_fields == DOLLARS

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_sansio.config import Role, resend_everything
-from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.config import resend_everything
 from kalshi_fix_sansio.events import (
     Event,
     GapClosed,
@@ -17,7 +16,7 @@ from kalshi_fix_sansio.events import (
     RejectReceived,
 )
 from kalshi_fix_sansio.session import MemoryStore, Session, State
-from tests.helpers import LOGON, Pair, config, connected, messages, of_type, order, pair
+from tests.helpers import Pair, messages, of_type, order, pair
 from tests.samples import cancel_reject
 
 OFFER: dict[str, Any] = {"offer_next_expected": True}
@@ -104,47 +103,3 @@ def test_the_acceptor_refuses_messages_it_has_forgotten() -> None:
         assert "before the retention window" in refused.reject.text  # type: ignore[attr-defined]
     assert len(of_type(both.client_events, MessagesLost)) == 1
     assert both.client.state is State.ESTABLISHED
-
-
-@pytest.mark.parametrize("text", ["45=0|", "372=2|"])
-def test_a_reject_without_a_request_does_not_count_as_a_refused_resend(text: str) -> None:
-    wired = connected(Role.INITIATOR, "KalshiRT", MemoryStore(), **OFFER)
-    wired.sent()
-    wired.receive(wired.peer.logon("98=0|108=30|1137=9|789=2|", 4))
-    assert wired.session.state is State.RECOVERING
-    wired.receive(wired.peer.message("3", text, 5))
-    assert wired.sent() == []
-    reported = wired.wait(wired.session.config.resend_timeout)
-    assert of_type(reported, MessagesLost) == []
-    [requested] = [item for item in wired.sent() if item.header.msg_type == "2"]
-    assert (requested.begin_seq_no, requested.end_seq_no) == (1, 3)
-
-
-def test_next_expected_needs_a_session_type_with_resend() -> None:
-    with pytest.raises(ConfigurationError, match="offer_next_expected must be False on KalshiNR"):
-        config(Role.INITIATOR, "KalshiNR", **OFFER)
-
-
-# --- combined with ResetSeqNumFlag ----------------------------------------------------------------------
-
-AT_RESET: dict[str, Any] = {**OFFER, "offer_next_expected_at_reset": True}
-
-
-def test_offer_next_expected_at_reset_requires_offer_next_expected() -> None:
-    with pytest.raises(ConfigurationError, match="needs offer_next_expected; set both"):
-        config(Role.INITIATOR, "KalshiRT", offer_next_expected_at_reset=True)
-
-
-def test_a_next_expected_number_that_is_too_high_is_refused_at_a_reset() -> None:
-    wired = connected(Role.ACCEPTOR, "KalshiRT", MemoryStore(next_outgoing=2000))
-    wired.log_on(LOGON + "141=Y|789=2|")
-    assert [m.text for m in wired.sent()] == ["NextExpectedMsgSeqNum 2 is too high, expected 1 at most"]
-    for changes, resets in ((AT_RESET, True), (OFFER, False)):
-        wired = connected(Role.INITIATOR, "KalshiRT", reset_seq_num=resets, **changes)
-        wired.sent()
-        wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|789=3|"))
-        assert wired.session.state is State.CLOSED
-        highest = 2 if resets else 1
-        assert [m.text for m in wired.sent()] == [
-            f"NextExpectedMsgSeqNum 3 is too high, expected {highest} at most"
-        ]

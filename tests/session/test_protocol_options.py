@@ -6,7 +6,6 @@ import pytest
 
 from kalshi_fix_sansio.config import QUICKFIX, QUICKFIXJ, ProtocolOptions, Role
 from kalshi_fix_sansio.events import CloseReason, SessionEnded
-from kalshi_fix_sansio.session import State
 from tests.helpers import LOGON, connected, established, of_type, one
 
 
@@ -28,18 +27,6 @@ def test_malformed_and_unacceptable_logons_are_distinguished(
         ended = one(wired.receive(wired.peer.logon(body, **header)), SessionEnded)
         assert ended.reason is CloseReason.LOGON_REFUSED
         assert [(m.NAME, m.text) for m in wired.sent()] == ([("Logout", ended.text)] if answered else [])
-
-
-@pytest.mark.parametrize("strict", [True, False])
-def test_a_strict_session_accepts_one_version(role: Role, strict: bool) -> None:
-    for version, accepted in (("9", True), ("8", not strict), ("33", not strict), ("10", not strict)):
-        wired = connected(role, strict=strict)
-        wired.sent()
-        wired.receive(wired.peer.logon(f"98=0|108=30|96=eA==|1137={version}|"))
-        assert (wired.session.state is not State.CLOSED) is accepted
-        if not accepted:
-            (logout,) = wired.sent()
-            assert "DefaultApplVerID" in logout.text
 
 
 def with_short_body_length(message: bytes) -> bytes:
