@@ -65,13 +65,6 @@ class PeerDisconnect:
 
 
 @attrs.frozen
-class PeerReadState:
-    """The peer stops reading, or reads again."""
-
-    is_reading: bool
-
-
-@attrs.frozen
 class UserCall:
     """A call by the session's user."""
 
@@ -81,13 +74,15 @@ class UserCall:
 
 
 @attrs.frozen
-class UserFetchState:
-    """The user stops fetching events, or resumes."""
+class Switch:
+    """The peer stops reading or reads again, or the user stops fetching events or resumes."""
 
-    is_fetching: bool
+    name: str
+    """The attribute of `Transport`."""
+    value: bool
 
 
-Action = PeerInput | PeerDisconnect | PeerReadState | UserCall | UserFetchState
+Action = PeerInput | PeerDisconnect | UserCall | Switch
 
 
 @attrs.frozen

@@ -21,11 +21,10 @@ from tests.scenarios.runner.model import (
     MessageSpec,
     PeerDisconnect,
     PeerInput,
-    PeerReadState,
     Scenario,
     Step,
+    Switch,
     UserCall,
-    UserFetchState,
     Value,
 )
 
@@ -206,7 +205,7 @@ class _Reader:
     def _peer(self, written: Any, cut: Any) -> Action:
         if isinstance(written, str):
             word = _choose(written, PEER_WORDS, "peer")
-            return PeerDisconnect() if word == "eof" else PeerReadState(word == "reads again")
+            return PeerDisconnect() if word == "eof" else Switch("is_reading", word == "reads again")
         if cut is not None and (not isinstance(cut, int) or cut < 1):
             raise ScenarioError(f"cut must be a number of bytes, not {cut}")
         items = written if isinstance(written, list) else [written]
@@ -233,7 +232,7 @@ class _Reader:
         word, argument = _word(written, None)
         name = _choose(word, USER_WORDS, "user")
         if name.startswith("looks"):
-            return UserFetchState(name == "looks back")
+            return Switch("is_fetching", name == "looks back")
         if name == "send":
             if not isinstance(argument, Mapping):
                 raise ScenarioError("send must have a message: type and fields")

@@ -22,11 +22,10 @@ from tests.scenarios.runner.model import (
     MessageSpec,
     PeerDisconnect,
     PeerInput,
-    PeerReadState,
     Scenario,
     Step,
+    Switch,
     UserCall,
-    UserFetchState,
 )
 from tests.scenarios.runner.peer import Peer
 from tests.scenarios.runner.transport import Outcome, Transport
@@ -182,10 +181,8 @@ class _Player:
         elif isinstance(action, PeerDisconnect):
             self._history.append("    <- end of file")
             transport.end()
-        elif isinstance(action, PeerReadState):
-            transport.is_reading = action.is_reading
-        elif isinstance(action, UserFetchState):
-            transport.is_fetching = action.is_fetching
+        elif isinstance(action, Switch):
+            setattr(transport, action.name, action.value)
 
     def _write(self, part: MessageSpec | bytes) -> bytes:
         if isinstance(part, bytes):

@@ -12,8 +12,8 @@ import queue
 import re
 import socket
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import attrs
 
@@ -40,42 +40,68 @@ class Outcome:
     """Whether our side has closed the connection."""
 
 
-class Transport(Protocol):
+class Transport(ABC):
     """One connection, from the peer's point of view, with the session at the other end."""
 
     is_reading: bool
     """Whether the peer reads."""
-    is_fetching: bool
-    """Whether the user fetches events."""
 
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._received = bytearray()
+        self._raised: Exception | None = None
+        self._closed = False
+        self.is_fetching = True
+        """Whether the user fetches events."""
+
+    @abstractmethod
     def send(self, chunks: Sequence[bytes]) -> None:
         """Send the peer's bytes, in these chunks."""
 
+    @abstractmethod
     def end(self) -> None:
         """End the peer's side of the stream."""
 
-    def call(self, call: Call) -> None:
-        """Run a call by the user, once all bytes sent earlier have arrived."""
+    @abstractmethod
+    def _perform(self, action: Action) -> None:
+        """Let the driver perform an action, once all bytes sent earlier have arrived."""
 
-    def wait_until(self, seconds: float) -> None:
-        """Advance the clock."""
-
-    def settle(self) -> Outcome:
-        """Return all effects since the last call."""
-
+    @abstractmethod
     def close(self) -> None:
         """Drop the connection."""
 
+    def call(self, call: Call) -> None:
+        """Run a call by the user."""
+        self._perform(lambda driver: driver.call(call))
 
-class InMemory:
+    def wait_until(self, seconds: float) -> None:
+        """Advance the clock."""
+        self._perform(lambda driver: driver.wait_until(seconds))
+
+    def settle(self) -> Outcome:
+        """Return all effects since the last call."""
+        self._perform(Driver.settle)
+        sent = bytes(MARK.sub(b"", self._received))
+        self._received.clear()
+        raised, self._raised = self._raised, None
+        return Outcome(sent, self._session.events() if self.is_fetching else [], raised, self._closed)
+
+
+def perform(driver: Driver, action: Action) -> Exception | None:
+    """Perform an action; return the exception raised to the user."""
+    try:
+        action(driver)
+    except Exception as error:  # noqa: BLE001 - the scenario defines the expected one
+        return error
+    return None
+
+
+class InMemory(Transport):
     """Passes bytes directly, without a transport."""
 
     def __init__(self, session: Session, clock: Clock) -> None:
-        self._buffer = bytearray()
-        self._closed = False
-        self._driver = Driver(session, clock, self._buffer.extend, self._record_close)
-        self._raised: Exception | None = None
-        self.is_fetching = True
+        super().__init__(session)
+        self._driver = Driver(session, clock, self._received.extend, self._record_close)
 
     def _record_close(self) -> None:
         self._closed = True
@@ -98,30 +124,14 @@ class InMemory:
         """End the peer's side of the stream."""
         self._driver.end_of_file()
 
-    def call(self, call: Call) -> None:
-        """Run a call by the user."""
-        try:
-            self._driver.call(call)
-        except Exception as error:  # noqa: BLE001 - the scenario defines the expected one
-            self._raised = error
-
-    def wait_until(self, seconds: float) -> None:
-        """Advance the clock."""
-        self._driver.wait_until(seconds)
-
-    def settle(self) -> Outcome:
-        """Return all effects since the last call."""
-        self._driver.settle()
-        sent = bytes(self._buffer)
-        self._buffer.clear()
-        raised, self._raised = self._raised, None
-        return Outcome(sent, self._driver.session.events() if self.is_fetching else [], raised, self._closed)
+    def _perform(self, action: Action) -> None:
+        self._raised = perform(self._driver, action) or self._raised
 
     def close(self) -> None:
         """Do nothing; no resource is open."""
 
 
-class Loopback:
+class Loopback(Transport):
     """A TCP connection. The session runs in a thread that only reads and handles marks."""
 
     def __init__(self, session: Session, clock: Clock) -> None:
@@ -131,15 +141,11 @@ class Loopback:
         for end in (self._socket, ours):
             end.settimeout(DEADLINE)
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._session = session
+        super().__init__(session)
         self._actions: list[Action] = []
         self._results: queue.SimpleQueue[tuple[int, Exception | None]] = queue.SimpleQueue()
-        self._received = bytearray()
-        self._raised: Exception | None = None
         self._ended = False
-        self._closed = False
         self.is_reading = True
-        self.is_fetching = True
         self._side = _Side(ours, session, clock, self._actions, self._results)
         self._thread = threading.Thread(target=self._side.run)
         self._thread.start()
@@ -157,31 +163,15 @@ class Loopback:
         self._read_until(None)
         self._join()
 
-    def call(self, call: Call) -> None:
-        """Run a call by the user, once all bytes sent earlier have arrived."""
-        self._mark(lambda driver: driver.call(call))
-
-    def wait_until(self, seconds: float) -> None:
-        """Advance the clock, once all bytes sent earlier have arrived."""
-        self._mark(lambda driver: driver.wait_until(seconds))
-
-    def settle(self) -> Outcome:
-        """Return all effects since the last call."""
-        self._mark(Driver.settle)
-        sent = bytes(MARK.sub(b"", self._received))
-        self._received.clear()
-        raised, self._raised = self._raised, None
-        return Outcome(sent, self._session.events() if self.is_fetching else [], raised, self._closed)
-
     def close(self) -> None:
         """Drop the connection and let the thread end."""
         self._socket.close()
         self._join()
 
-    def _mark(self, action: Action) -> None:
+    def _perform(self, action: Action) -> None:
         """Let the session's side perform an action at this point of the stream, and wait until it is done."""
         if self._ended:
-            self._raised = self._side.perform(action) or self._raised
+            self._raised = perform(self._side.driver, action) or self._raised
             return
         number = len(self._actions)
         self._actions.append(action)
@@ -225,7 +215,7 @@ class _Side:
         self._results = results
         self._pending = b""
         self._open = True
-        self._driver = Driver(session, clock, connection.sendall, self._close)
+        self.driver = Driver(session, clock, connection.sendall, self._close)
 
     def _close(self) -> None:
         self._open = False
@@ -237,7 +227,7 @@ class _Side:
             try:
                 while data := self._socket.recv(65536):
                     self._take(data)
-                self._driver.end_of_file()
+                self.driver.end_of_file()
             except Exception as error:  # noqa: BLE001 - the other thread raises it
                 self._results.put((-1, error))
 
@@ -249,9 +239,9 @@ class _Side:
         while found := MARK.search(self._pending):
             before, self._pending = self._pending[: found.start()], self._pending[found.end() :]
             if before:
-                self._driver.receive(before)
+                self.driver.receive(before)
             number = int(found[1])
-            raised = self.perform(self._actions[number])
+            raised = perform(self.driver, self._actions[number])
             if self._open:
                 self._socket.sendall(found[0])
             self._results.put((number, raised))
@@ -259,13 +249,5 @@ class _Side:
         start = self._pending.rfind(b"\x00", max(len(self._pending) - MARK_SIZE, 0))
         size = len(self._pending) if start < 0 else start
         if size:
-            self._driver.receive(self._pending[:size])
+            self.driver.receive(self._pending[:size])
             self._pending = self._pending[size:]
-
-    def perform(self, action: Action) -> Exception | None:
-        """Perform the action of a mark; return the exception raised to the user."""
-        try:
-            action(self._driver)
-        except Exception as error:  # noqa: BLE001 - the scenario defines the expected one
-            return error
-        return None
