@@ -159,11 +159,12 @@ def order(**values: Any) -> Order:
             r"^PartySubID \(523\) in entry 1 of NoPartySubIDs \(802\) in entry 1 of NoPartyIDs \(453\): exp",
         ),
         (order(unknown=[(0, b"x")]), "needs a tag from 1 to 999999999, not 0"),
+        (order(unknown=[(-5, b"x")]), "needs a tag from 1 to 999999999, not -5"),
         (order(unknown=[(10**9, b"x")]), "needs a tag from 1"),
         (order(unknown=[("9001", b"x")]), "needs a tag from 1"),
         (order(unknown=[(9001, "x")]), "unknown field 9001 must be bytes, not str"),
         (order(unknown=[(9001, b"")]), "unknown field 9001 is empty"),
-        (order(unknown=[(9001, b"a\x01b")]), "unknown field 9001 contains SOH"),
+        (order(unknown=[(9001, b"a\x01b")]), "9001 contains SOH and is not preceded by its length"),
         (
             order(unknown=[(9000, b"3"), (9001, b"a\x01b")]),
             "unknown field 9001 contains SOH but is not known to be data",

@@ -1,4 +1,4 @@
-"""Code values, lists of group entries and unknown fields, as generated code uses them."""
+"""Code values and lists of group entries, as generated code uses them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from typing import Any
 import pytest
 
 from kalshi_fix_sansio.dialect.support import (
-    format_unknown,
     list_codes,
     shown_value,
     to_code,
     to_entries,
     warn_deprecated,
 )
-from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.scalars import to_char, to_int, to_str
 
 
@@ -118,34 +116,6 @@ def test_entries_become_a_new_list() -> None:
 def test_an_entry_of_another_class_is_refused() -> None:
     with pytest.raises(TypeError, match="expected a list of str, not one that contains int"):
         to_entries(str, ["a", 1])
-
-
-def test_unknown_fields_are_written_in_their_order() -> None:
-    assert format_unknown(((9002, b"b"), (9001, b"\xe9=1"))) == "9002=b\x019001=\xe9=1\x01"
-    assert format_unknown(()) == ""
-
-
-@pytest.mark.parametrize("tag", [0, -5, 10**9, "5"])
-def test_an_unknown_field_needs_a_valid_tag(tag: Any) -> None:
-    with pytest.raises(EncodeError, match=f"needs a tag from 1 to 999999999, not {tag!r}"):
-        format_unknown(((tag, b"x"),))
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (b"", "the value of unknown field 9001 is empty"),
-        ("x", "the value of unknown field 9001 must be bytes, not str"),
-        (b"a\x01b", "the value of unknown field 9001 contains SOH and is not preceded by its length"),
-    ],
-)
-def test_an_unknown_field_needs_a_value(value: Any, text: str) -> None:
-    with pytest.raises(EncodeError, match=text):
-        format_unknown(((9000, b"4"), (9001, value)))
-
-
-def test_an_unknown_data_field_is_written_with_its_length() -> None:
-    assert format_unknown(((9000, b"3"), (9001, b"a\x01b"))) == "9000=3\x019001=a\x01b\x01"
 
 
 def test_a_deprecated_attribute_warns_at_the_constructor_call() -> None:

@@ -10,7 +10,7 @@ from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
 from kalshi_fix_sansio.events import CloseReason, OutcomesUnknown, SessionEnded
 from kalshi_fix_sansio.session import Session
-from tests.helpers import LOGON, NEWS, LateStore, Wired, connected, messages, of_type, one, order
+from tests.helpers import NEWS, LateStore, Wired, established, messages, of_type, one, order
 from tests.samples import cancel_reject
 
 STORE_LOST = "another process has taken over the store"
@@ -21,9 +21,7 @@ def late_session(
 ) -> tuple[Wired, LateStore]:
     """Return a logged-on session whose store completes later commits only when a test requests it."""
     store = LateStore()
-    wired = connected(role, name, store, **changes)
-    wired.log_on(LOGON.replace("=30", f"={wired.session.config.heart_bt_int}"))
-    wired.session.data_to_send()
+    wired = established(role, name, store, **changes)
     store.at_once = False
     return wired, store
 

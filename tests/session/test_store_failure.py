@@ -20,7 +20,7 @@ from kalshi_fix_sansio.events import (
     Uncertainty,
 )
 from kalshi_fix_sansio.session import MemoryStore, Session, State, StoredMessage
-from tests.helpers import DUP, LOGON, NEWS, Wired, connected, kinds, messages, of_type, one, order, wire
+from tests.helpers import DUP, LOGON, NEWS, Wired, established, kinds, messages, of_type, one, order, wire
 from tests.samples import application_message
 
 REASON = "the disk is full; free some space and start again"
@@ -160,11 +160,7 @@ def fail_next_call(wired: Wired) -> None:
 
 def session_on_failing_store(role: Role = Role.INITIATOR, name: str = "KalshiRT") -> Wired:
     """Return an established session whose store can be made to fail."""
-    wired = connected(role, name, FailingStore())
-    reset = "141=Y|" if name == "KalshiNR" else ""
-    wired.log_on(LOGON + reset)
-    wired.session.data_to_send()
-    return wired
+    return established(role, name, FailingStore())
 
 
 def test_events_before_the_failure_are_kept(role: Role) -> None:
