@@ -1,12 +1,14 @@
-"""Heartbeats, TestRequest and silence, in virtual time."""
+"""Heartbeats, TestRequest, silence and a delayed caller, in virtual time."""
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 import pytest
 
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import CloseReason, MessageReceived, PeerSilent, SessionEnded
-from tests.helpers import NEWS, Wired, established, kinds, of_type
+from tests.helpers import MIN_HEART_BT_INT, NEWS, Wired, established, kinds, of_type, wire_time
 
 
 def test_unsent_heartbeats_are_bounded_when_the_peer_stops_reading(role: Role) -> None:
@@ -38,3 +40,30 @@ def test_a_session_waits_for_a_slowly_arriving_message(role: Role, name: str) ->
     assert [type(event) for event in wired.wait(36)] == [PeerSilent]
     assert wired.receive(message[20:60]) == []
     assert len(of_type(wired.receive(message[60:]), MessageReceived)) == 1
+
+
+def fill(wired: Wired, age: float) -> bytes:
+    """Return a report sent this many seconds ago according to the wall clock."""
+    return wired.peer.message("9", NEWS, t52=wire_time(wired.clock.utc - timedelta(seconds=age)))
+
+
+def test_messages_read_in_pieces_after_a_delay_are_accepted(wired: Wired) -> None:
+    wired.delay_caller(33)
+    data = fill(wired, 32.5) + fill(wired, 31)
+    for at in range(0, len(data), 7):
+        wired.session.receive_data(data[at : at + 7], wired.clock.advance(0.001))
+    assert len(of_type(wired.session.events(), MessageReceived)) == 2
+
+
+@pytest.mark.parametrize("heart_bt_int", [MIN_HEART_BT_INT + 1, 30, 60])
+def test_a_punctual_caller_does_not_extend_the_tolerance(role: Role, heart_bt_int: int) -> None:
+    wired = established(role, heart_bt_int=heart_bt_int)
+    for _ in range(5):
+        due = wired.session.next_deadline()
+        assert due is not None
+        wait = due - wired.clock.monotonic
+        assert wait < 10.001
+        wired.session.handle_timer(wired.clock.advance(wait + 4.9))
+        wired.receive(wired.peer.message("0"))
+    assert not of_type(wired.receive(fill(wired, 30.001)), MessageReceived)
+    assert not wired.session.is_established

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kalshi_fix_sansio import LogonFields
-from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.config import QUICKFIX, QUICKFIXJ, ProtocolOptions, Role
 from kalshi_fix_sansio.dialect.layout import SessionType
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, LogonRequested, SessionEnded
@@ -78,3 +78,23 @@ def test_an_answer_that_cannot_be_sent_changes_nothing() -> None:
     assert wired.session.store is not store
     assert (store.next_outgoing, store.next_incoming) == (40, 30)
     assert wired.session.data_to_send() == b""
+
+
+@pytest.mark.parametrize(
+    ("protocol_options", "malformed_answered", "unacceptable_answered"),
+    [(ProtocolOptions(), True, True), (QUICKFIX, False, False), (QUICKFIXJ, False, True)],
+)
+def test_malformed_and_unacceptable_logons_are_distinguished(
+    protocol_options: ProtocolOptions, malformed_answered: bool, unacceptable_answered: bool
+) -> None:
+    cases: list[tuple[str, dict[str, str], bool]] = [
+        ("98=0|108=30|96=eA==|", {}, malformed_answered),
+        (LOGON, {"t52": "20260821-13:00:00"}, malformed_answered),
+        ("98=0|108=-10|96=eA==|1137=9|", {}, unacceptable_answered),
+        ("98=0|108=30|96=eA==|1137=33|", {}, unacceptable_answered),
+    ]
+    for body, header, answered in cases:
+        wired = connected(Role.ACCEPTOR, strict=True, protocol_options=protocol_options)
+        ended = one(wired.receive(wired.peer.logon(body, **header)), SessionEnded)
+        assert ended.reason is CloseReason.LOGON_REFUSED
+        assert [(m.NAME, m.text) for m in wired.sent()] == ([("Logout", ended.text)] if answered else [])

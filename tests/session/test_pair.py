@@ -1,4 +1,4 @@
-"""Two connected sessions: bytes split anywhere, a long resend, signatures, hostile bytes."""
+"""Two connected sessions: bytes split anywhere, a long resend, signatures, resets, hostile bytes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import Event, GapClosed
+from kalshi_fix_sansio.events import Event, GapClosed, LoggedOn, OutcomesUnknown, Uncertainty
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_sansio.signing import Signer, verify_logon
 from tests.helpers import Pair, delivered, established, of_type, order, pair
-from tests.samples import cancel_reject
+from tests.samples import cancel_reject, execution_report
 
 
 def conversation(both: Pair) -> list[list[Event]]:
@@ -60,6 +60,38 @@ def test_a_signed_logon_is_verified_by_the_other_side(rsa_signer: Signer, ed2551
         assert verify_logon(signer.verifier, request)  # type: ignore[arg-type]
         other = ed25519_signer if signer is rsa_signer else rsa_signer
         assert not verify_logon(other.verifier, request)  # type: ignore[arg-type]
+
+
+def test_an_unreported_reset_is_reported_by_the_next_process() -> None:
+    stores = MemoryStore(), MemoryStore()
+    both = pair(client_store=stores[0], venue_store=stores[1], client={"explicit_confirm": True})
+    both.connect()
+    both.client.confirm()
+    both.venue.reset(both.clock.now)
+    both.settle()
+    assert [event.reset for event in of_type(both.client_events, LoggedOn)] == [False, True]
+    for expected in (True, False):
+        again = pair(client_store=stores[0], venue_store=stores[1])
+        again.connect()
+        assert [event.reset for event in of_type(again.client_events, LoggedOn)] == [expected]
+        again.client.events()
+
+
+def test_an_answer_lost_through_a_reset_and_a_crash_is_reported_as_missing() -> None:
+    stores = MemoryStore(), MemoryStore()
+    both = pair(client_store=stores[0], venue_store=stores[1], client={"explicit_confirm": True})
+    both.connect()
+    both.client.send(order("a1"), both.clock.now)
+    both.settle()
+    both.venue.send(execution_report("a1"), both.clock.now)
+    both.settle()
+    both.client.reset(both.clock.now)
+    both.settle()
+    assert not of_type(both.client_events, OutcomesUnknown)
+    again = pair(client_store=stores[0], venue_store=stores[1])
+    again.connect()
+    (unknown,) = of_type(again.client_events, OutcomesUnknown)
+    assert (unknown.request_ids, unknown.why) == (("a1",), Uncertainty.RESTARTED)
 
 
 BODIES = ("0", "1", "2", "4", "5", "9", "D", "A", "3", "j")
