@@ -13,9 +13,9 @@ from kalshi_fix_sansio._generated.history import HISTORY as KALSHI_HISTORY
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.dialect.history import Change, History
 from kalshi_fix_sansio.dialect.layout import Dialect, FieldMember, GroupMember, Presence, Sender
-from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.messages import CODEC, codec_as_of
 from kalshi_fix_sansio.validation import validate
+from tests.helpers import raw
 
 OPTIONAL_SYMBOL: Final = FieldMember(DIALECT.fields[55], presence=Presence.OPTIONAL)
 HISTORY: Final = History(
@@ -38,9 +38,12 @@ SYMBOL, ORD_TYPE = "Symbol (55) is missing", "OrdType (40) is missing"
 CANCEL = "35=F|34=1|49=a|56=KalshiNR|52=20240101-00:00:00|11=a|41=b|54=1|55=x|"
 
 
+def on(day: str) -> Dialect:
+    return DIALECT_WITH_HISTORY.as_of(date.fromisoformat(day))
+
+
 def problems(dialect: Dialect, body: str) -> list[str]:
-    frame = encode_frame("FIXT.1.1", body.replace("|", "\x01").encode())
-    return [str(item) for item in Codec(dialect).check(frame)[1]]
+    return [str(item) for item in Codec(dialect).check(raw(body))[1]]
 
 
 @pytest.mark.parametrize(
@@ -60,16 +63,12 @@ def problems(dialect: Dialect, body: str) -> list[str]:
     ],
 )
 def test_a_member_is_required_from_the_day_of_its_addition(day: str, expected: list[str]) -> None:
-    assert sorted(problems(DIALECT_WITH_HISTORY.as_of(date.fromisoformat(day)), ORDER)) == sorted(expected)
-
-
-def presence(day: str, name: str, tag: int) -> Presence:
-    return DIALECT_WITH_HISTORY.as_of(date.fromisoformat(day)).messages[name].body.by_tag[tag].presence
+    assert sorted(problems(on(day), ORDER)) == sorted(expected)
 
 
 def test_a_member_is_optional_in_the_month_of_its_addition() -> None:
     days = ("2024-02-29", "2024-03-01", "2024-03-31", "2024-04-01")
-    found = [presence(day, "D", 40) for day in days]
+    found = [on(day).messages["D"].body.by_tag[40].presence for day in days]
     assert found == [Presence.FORBIDDEN, Presence.OPTIONAL, Presence.OPTIONAL, Presence.REQUIRED]
 
 
@@ -78,7 +77,7 @@ def test_a_member_is_optional_in_the_month_of_its_addition() -> None:
 )
 def test_a_member_of_a_group_is_required_from_the_day_of_its_addition(day: str, expected: Presence) -> None:
     for msg_type in ("D", "8", "F"):
-        group = DIALECT_WITH_HISTORY.as_of(date.fromisoformat(day)).messages[msg_type].body.by_tag[453]
+        group = on(day).messages[msg_type].body.by_tag[453]
         assert isinstance(group, GroupMember)
         assert group.entry.by_tag[448].presence is expected
 
@@ -91,9 +90,9 @@ def test_a_member_of_a_group_is_required_from_the_day_of_its_addition(day: str, 
     ],
 )
 def test_a_removed_field_is_reported_from_the_day_of_its_removal(day: str, expected: list[str]) -> None:
-    dialect = DIALECT_WITH_HISTORY.as_of(date.fromisoformat(day))
+    dialect = on(day)
     codec = Codec(dialect)
-    frame = encode_frame("FIXT.1.1", f"{CANCEL}38=5|".replace("|", "\x01").encode())
+    frame = raw(f"{CANCEL}38=5|")
     for _ in range(8):  # a compiled decoder reads the later messages
         message, found = codec.check(frame)
         assert [str(item) for item in found] == expected
@@ -106,13 +105,13 @@ def test_a_removed_field_is_reported_from_the_day_of_its_removal(day: str, expec
 
 @pytest.mark.parametrize(("day", "expected"), [("2024-06-30", False), ("2024-07-01", True)])
 def test_a_message_may_be_sent_from_the_day_of_its_addition(day: str, expected: bool) -> None:
-    layout = DIALECT_WITH_HISTORY.as_of(date.fromisoformat(day)).messages["f"]
+    layout = on(day).messages["f"]
     assert layout.allowed("prediction", "KalshiMD", Sender.VENUE) is expected
 
 
 def test_an_added_member_is_invalid_before_its_addition_but_still_read() -> None:
-    frame = encode_frame("FIXT.1.1", f"{ORDER}40=2|55=x|".replace("|", "\x01").encode())
-    dialect = DIALECT_WITH_HISTORY.as_of(date(2024, 2, 15))
+    frame = raw(f"{ORDER}40=2|55=x|")
+    dialect = on("2024-02-15")
     message, found = Codec(dialect).check(frame)
     assert found == ()
     assert message == CODEC.decode(frame)
@@ -126,20 +125,13 @@ def test_an_added_member_is_invalid_before_its_addition_but_still_read() -> None
 
 
 def test_states_are_derived_once_and_share_unchanged_parts() -> None:
-    january, february = (
-        DIALECT_WITH_HISTORY.as_of(date(2024, 1, 1)),
-        DIALECT_WITH_HISTORY.as_of(date(2024, 2, 1)),
-    )
-    assert january is DIALECT_WITH_HISTORY.as_of(date(2024, 1, 31)) is february.as_of(date(2024, 1, 1))
+    january, february = on("2024-01-01"), on("2024-02-01")
+    assert january is on("2024-01-31") is february.as_of(date(2024, 1, 1))
     assert january is not february
     assert (january.since, january.until) == (None, date(2024, 2, 1))
     assert (february.since, february.until) == (date(2024, 2, 1), date(2024, 3, 1))
     assert january.messages["0"] is DIALECT_WITH_HISTORY.messages["0"]
-    assert (
-        DIALECT_WITH_HISTORY.as_of(date(2024, 7, 1))
-        is DIALECT_WITH_HISTORY
-        is january.as_of(date(2024, 7, 1))
-    )
+    assert on("2024-07-01") is DIALECT_WITH_HISTORY is january.as_of(date(2024, 7, 1))
 
 
 def test_a_dialect_without_history_is_the_same_on_every_day() -> None:
@@ -173,9 +165,7 @@ def test_a_dialect_without_history_is_the_same_on_every_day() -> None:
 )
 def test_unknown_elements_in_the_history_are_listed(day: str, expected: list[str]) -> None:
     assert list(DIALECT_WITH_HISTORY.unknown_as_of(date.fromisoformat(day))) == expected
-    assert (
-        list(DIALECT_WITH_HISTORY.as_of(date(2024, 1, 1)).unknown_as_of(date.fromisoformat(day))) == expected
-    )
+    assert list(on("2024-01-01").unknown_as_of(date.fromisoformat(day))) == expected
 
 
 # --- the Kalshi dialect
