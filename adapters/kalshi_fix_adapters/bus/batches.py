@@ -71,25 +71,6 @@ class OutgoingMessage:
     data: bytes = attrs.field(repr=False)
 
 
-@attrs.frozen
-class Round:
-    """Messages of different lanes that are published at the same time, before the messages of the next round.
-
-    Attributes:
-        messages: The messages, at most one for each lane; empty if the events of this round are not
-            published.
-        last: The last event whose publication ends with this round; None if the round contains a part of an
-            event, and further parts follow.
-        count: The number of events whose publication ends with this round.
-        size: Total size of the messages in bytes.
-    """
-
-    messages: tuple[OutgoingMessage, ...]
-    last: object | None
-    count: int
-    size: int
-
-
 @attrs.define
 class _Batch:
     """A bus message that is being collected."""
@@ -97,27 +78,44 @@ class _Batch:
     lane: str
     subject: str
     previous: int | None
-    generation: int
-    first: int
+    id: BatchId
+    """The id of the message while it contains only the first frame."""
     last: int
     frames: list[bytes]
     size: int
-    event: int = 0
-    """The number of an event, counted from 1; 0 for messages from the venue."""
-    part: int = 1
-    parts: int = 1
+
+    def message(self) -> OutgoingMessage:
+        """Return the collected message."""
+        batch_id = attrs.evolve(self.id, last=self.last)
+        return OutgoingMessage(self.subject, batch_id, self.lane, self.previous, b"".join(self.frames))
 
 
 @attrs.define
-class _PendingRound:
-    """A round that is being collected."""
+class Round:
+    """Messages of different lanes that are published at the same time, before the messages of the next round.
+
+    Attributes:
+        is_full: Whether no more events can be added.
+        batches: The messages that are being collected, by lane.
+        last: The last event whose publication ends with this round; None if the round contains a part of an
+            event, and further parts follow.
+        count: The number of events whose publication ends with this round.
+    """
 
     is_full: bool
-    """Whether no more events can be added to the round."""
     batches: dict[str, _Batch] = attrs.field(factory=dict)
-    """The messages, by lane."""
     last: object | None = None
     count: int = 0
+
+    @property
+    def messages(self) -> tuple[OutgoingMessage, ...]:
+        """The messages, at most one for each lane; empty if the events of this round are not published."""
+        return tuple([batch.message() for batch in self.batches.values()])
+
+    @property
+    def size(self) -> int:
+        """Total size of the messages in bytes."""
+        return sum([batch.size for batch in self.batches.values()])
 
 
 class Batcher:
@@ -155,7 +153,7 @@ class Batcher:
         self._market_data = is_market_data(channel)
         self._routes: dict[object, tuple[str, str]] = {}
         """Cached lanes and subjects, by symbol for market data, otherwise by MsgType and symbol."""
-        self._rounds: deque[_PendingRound] = deque()
+        self._rounds: deque[Round] = deque()
         self._lanes: dict[str, int] = {}
         """The last MsgSeqNum of each lane in this generation, including dropped messages."""
         # A session with lasting numbers may continue the lanes of an earlier process, whose last messages are
@@ -194,7 +192,7 @@ class Batcher:
             data = encode_event(event)
             self._begin(EVENT, subject, None, self._number, data, self._events)
         elif not self._rounds or self._rounds[-1].is_full:
-            self._rounds.append(_PendingRound(is_full=False))
+            self._rounds.append(Round(is_full=False))
         collected = self._rounds[-1]
         collected.last = event
         collected.count += 1
@@ -217,12 +215,7 @@ class Batcher:
 
         The broker must have acknowledged all messages of a round before the next round is published.
         """
-        if not self._rounds:
-            return None
-        found = self._rounds.popleft()
-        batches = found.batches.values()
-        size = sum([batch.size for batch in batches])
-        return Round(tuple(map(self._to_outgoing, batches)), found.last, found.count, size)
+        return self._rounds.popleft() if self._rounds else None
 
     def _add_message(self, event: MessageReceived) -> None:
         frame, number = event.frame, _number_of(event)
@@ -255,21 +248,21 @@ class Batcher:
         separate = event > 0 or lane == MIXED or parts > 1
         for part in range(parts):
             if separate or not rounds or rounds[-1].is_full or lane in rounds[-1].batches:
-                rounds.append(_PendingRound(is_full=separate))
+                rounds.append(Round(is_full=separate))
             frame = data[part * size : (part + 1) * size]
-            rounds[-1].batches[lane] = _Batch(
-                lane,
-                subject,
-                previous,
-                self._generation,
-                number,
-                number,
-                [frame],
-                len(frame),
-                event,
-                part + 1,
-                parts,
+            batch_id = BatchId(
+                account=self._channel.account,
+                session=self._channel.session,
+                fence=self._fence,
+                generation=self._generation,
+                first=number,
+                last=number,
+                event=event,
+                part=part + 1,
+                parts=parts,
             )
+            batch = _Batch(lane, subject, previous, batch_id, number, [frame], len(frame))
+            rounds[-1].batches[lane] = batch
 
     def _begin_generation(self, logged_on: LoggedOn) -> None:
         self._logons += 1
@@ -308,20 +301,6 @@ class Batcher:
         subject = self._channel.subject(msg_type, symbol if isinstance(symbol, str) else "")
         found = self._routes[key] = lane, subject
         return found
-
-    def _to_outgoing(self, batch: _Batch) -> OutgoingMessage:
-        batch_id = BatchId(
-            account=self._channel.account,
-            session=self._channel.session,
-            fence=self._fence,
-            generation=batch.generation,
-            first=batch.first,
-            last=batch.last,
-            event=batch.event,
-            part=batch.part,
-            parts=batch.parts,
-        )
-        return OutgoingMessage(batch.subject, batch_id, batch.lane, batch.previous, b"".join(batch.frames))
 
 
 def _number_of(event: Any) -> int:

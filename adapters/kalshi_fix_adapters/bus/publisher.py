@@ -133,11 +133,12 @@ class Publisher:
                 self._work.clear()
                 await self._work.wait()
                 continue
-            self.published += len(found.messages)
-            if len(found.messages) == 1:
-                await self._deliver(found.messages[0])
+            messages = found.messages
+            self.published += len(messages)
+            if len(messages) == 1:
+                await self._deliver(messages[0])
             else:
-                await asyncio.gather(*map(self._deliver, found.messages))
+                await asyncio.gather(*map(self._deliver, messages))
             if found.last is not None and not self._drops_at_limit:
                 self._client.confirm(found.last)
             self.waiting -= found.count
