@@ -17,10 +17,7 @@ COMMANDS: Final = "kalshi-commands"
 """The first name in every command subject. No stream may capture these subjects, because a stored order
 could be sent much later.
 """
-_UNCHANGED_BYTES: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
-_ESCAPED_BYTES: Final = tuple(
-    chr(byte) if byte in _UNCHANGED_BYTES else f"={byte:02X}" for byte in range(256)
-)
+_SPECIAL_BYTE: Final = re.compile(rb"[^A-Za-z0-9_-]")
 _NAME: Final = re.compile(r"=|(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")
 _ESCAPE: Final = re.compile(rb"=(..)")
 _ID: Final = re.compile(r"([^:]+):([^:]+):(\d+):(\d+):(\d+)-(\d+)(?::e(\d+))?(?::p(\d+)\.(\d+))?", re.ASCII)
@@ -28,9 +25,11 @@ _ID: Final = re.compile(r"([^:]+):([^:]+):(\d+):(\d+):(\d+)-(\d+)(?::e(\d+))?(?:
 
 def escape(text: str) -> str:
     """Return a text, which may be empty, as a name that is valid in subjects."""
-    if text.isascii() and text.isalnum():
-        return text
-    return "".join([_ESCAPED_BYTES[byte] for byte in text.encode()]) or "="
+    return _SPECIAL_BYTE.sub(_escape_byte, text.encode()).decode() or "="
+
+
+def _escape_byte(found: re.Match[bytes]) -> bytes:
+    return b"=%02X" % ord(found[0])
 
 
 def unescape(name: str) -> str:
