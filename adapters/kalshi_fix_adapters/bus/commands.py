@@ -150,9 +150,6 @@ class Commands:
 
     Attributes:
         waiting: Number of commands that have not been answered yet.
-        sent: Number of messages sent.
-        known: Number of commands whose message had been sent before.
-        refused: Number of refused commands.
     """
 
     def __init__(
@@ -181,9 +178,6 @@ class Commands:
         self._by_id: dict[str, asyncio.Task[Answer]] = {}
         """The tasks in `_sending` whose message has an id, by id."""
         self.waiting: int = 0
-        self.sent: int = 0
-        self.known: int = 0
-        self.refused: int = 0
 
     async def answer(self, data: bytes, deadline: float, msg_type: str | None = None) -> Answer:
         """Send the message of a command unless it was sent before; return the answer.
@@ -195,19 +189,12 @@ class Commands:
                 another MsgType is refused.
         """
         if max(self.waiting, len(self._sending)) >= MAX_WAITING:
-            self.refused += 1
             return Refused(f"the session process is already handling {MAX_WAITING} commands")
         self.waiting += 1
         try:
-            found = await self._answer(data, deadline, msg_type)
+            return await self._answer(data, deadline, msg_type)
         finally:
             self.waiting -= 1
-        if isinstance(found, Refused):
-            self.refused += 1
-        elif isinstance(found, Sent):
-            self.sent += not found.known
-            self.known += found.known
-        return found
 
     async def _answer(self, data: bytes, deadline: float, msg_type: str | None) -> Answer:
         try:

@@ -93,7 +93,7 @@ async def test_a_message_is_sent_unchanged_with_the_remaining_time_as_its_timeou
     assert await answer(handler, order(), 0.25) == Sent(1)
     assert client.sent == [order()]
     assert client.timeouts == [pytest.approx(0.25)]
-    assert (handler.sent, handler.known, handler.refused, handler.waiting) == (1, 0, 0, 0)
+    assert handler.waiting == 0
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,6 @@ async def test_a_repeated_command_is_recognized_by_a_successor_and_after_its_dea
     cancel = OrderCancelRequest(cl_ord_id="one", orig_cl_ord_id="zero", symbol="KX", side=Side.BUY)
     assert await answer(successor, cancel) == Refused("one is the id of an earlier message of type D")
     assert len(client.sent) == 1
-    assert (successor.sent, successor.known, successor.refused) == (0, 2, 1)
 
 
 async def test_a_command_repeated_while_it_is_being_sent_waits_for_the_first_result() -> None:
