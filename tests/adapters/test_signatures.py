@@ -72,7 +72,7 @@ def test_waiting_methods_are_coroutines_and_iterating_methods_return_iterators(m
         if is_waiting_method or name in NON_WAITING:
             assert returns(member) == returns(methods(BLOCKING)[name]), name
         else:
-            found = returns(member).replace("Stream", "Iterator").replace("AsyncStandby[Self]", "Standby")
+            found = returns(member).replace("Stream", "Iterator").replace("AbstractAsync", "Abstract")
             assert found == returns(methods(BLOCKING)[name])
 
 

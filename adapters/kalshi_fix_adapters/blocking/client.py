@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
 from kalshi_fix_adapters.blocking.io_thread import IoThread
 from kalshi_fix_adapters.blocking.shared_core import SharedCore
-from kalshi_fix_adapters.blocking.standby import Standby
 from kalshi_fix_adapters.config.factories import ClientFactory, Factories, OrderEntryFactory
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.client_core import Sent, already_open
@@ -98,7 +99,7 @@ class Client(ClientBase):
         *,
         every: float = POLL_INTERVAL,
         on_wait: Callable[[StoreUnavailableError], object] | None = None,
-    ) -> Standby:
+    ) -> AbstractContextManager[Self]:
         """Return a context that waits until no other process uses the client's store, and then opens the
         client. If the same program runs on two hosts, one is the primary, and the other takes over when the
         primary is gone.
@@ -116,7 +117,23 @@ class Client(ClientBase):
         Raises:
             ConfigurationError: the client has no store that another process can open, or never reconnects.
         """
-        return Standby(self, Takeover(self._core, every, on_wait))
+        return self._stand_by(Takeover(self._core, every, on_wait))
+
+    @contextmanager
+    def _stand_by(self, takeover: Takeover) -> Iterator[Self]:
+        with takeover, ExitStack() as stack:
+            # Registered before the client is opened, so an interrupt at any point closes it.
+            stack.push(self.__exit__)
+            stack.callback(takeover.check_store)
+            while True:
+                try:
+                    self.__enter__()
+                    break
+                except StoreUnavailableError as error:
+                    takeover.wait(error)
+                    time.sleep(takeover.every)
+            takeover.entered()
+            yield self
 
     def __enter__(self) -> Self:
         self.open()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from types import TracebackType
 from typing import Final
 
 import attrs
@@ -30,6 +31,9 @@ LOG: Final = logging.getLogger("kalshi_fix_adapters.standby")
 
 class Takeover:
     """The part of a standby that does not depend on the event loop. It also notifies the service manager.
+
+    Its context lasts while this process waits for the store or is the primary. On leaving, the context raises
+    SystemExit with the status `STORE_LOST_STATUS` if the store was lost.
 
     Args:
         core: the client, not open.
@@ -67,12 +71,13 @@ class Takeover:
         self._on_wait = on_wait
         self._manager = ServiceManager()
         self._is_waiting = False
+        self._is_lost = False
         self.every: float = every
         """Seconds between attempts to open the store."""
 
-    def begin(self) -> None:
+    def __enter__(self) -> None:
         """Report that this process has started."""
-        self._is_waiting = False
+        self._is_waiting = self._is_lost = False
         self._manager.start_watchdog()
         self._manager.notify("READY=1")
 
@@ -90,24 +95,22 @@ class Takeover:
         LOG.info("primary: %s", self._core.plan.name)
         self._manager.notify("STATUS=primary")
 
-    def is_lost(self) -> bool:
-        """Return whether the store was lost, so that this process is no longer the primary.
-
-        Call this before the client is closed. Afterwards it returns True only if the lost store has ended the
-        session.
+    def check_store(self) -> None:
+        """Record whether the store was lost. Call this before the client is closed, because afterwards only a
+        loss that has ended the session is known.
         """
-        return self._core.is_store_lost
+        self._is_lost = self._core.is_store_lost
 
-    def leave(self, error: BaseException | None, *, lost: bool = False) -> None:
-        """Report that this process is ending, with `error`; `lost` is the result of `is_lost` before the
-        client was closed.
-
-        Raises:
-            SystemExit: (with the status `STORE_LOST_STATUS`) the store was lost.
-        """
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Report that this process is ending."""
         self._manager.notify("STOPPING=1")
         self._manager.stop_watchdog()
-        if lost or self.is_lost():
+        if self._is_lost or self._core.is_store_lost:
             # The error may have no text, for example a KeyboardInterrupt.
             reason = str(error or "") or "its store was lost"
             LOG.error("this process is no longer the primary: %s", reason)

@@ -7,7 +7,8 @@ shows how to write one for another loop.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
@@ -26,7 +27,6 @@ from kalshi_fix_adapters.engine.user import (
 from kalshi_fix_adapters.errors import StoreUnavailableError
 from kalshi_fix_adapters.events import ClientEvent
 from kalshi_fix_adapters.loops.adapter import AsyncAdapter
-from kalshi_fix_adapters.loops.standby import AsyncStandby
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import SessionEnded
 
@@ -80,7 +80,7 @@ class AsyncClient(ClientBase):
         *,
         every: float = POLL_INTERVAL,
         on_wait: Callable[[StoreUnavailableError], object] | None = None,
-    ) -> AsyncStandby[Self]:
+    ) -> AbstractAsyncContextManager[Self]:
         """Return a context that waits until no other process uses the client's store, and then opens the
         client. If the same program runs on two hosts, one is the primary, and the other takes over when the
         primary is gone.
@@ -98,7 +98,22 @@ class AsyncClient(ClientBase):
         Raises:
             ConfigurationError: the client has no store that another process can open, or never reconnects.
         """
-        return AsyncStandby(self, self._adapter, Takeover(self._core, every, on_wait))
+        return self._stand_by(Takeover(self._core, every, on_wait))
+
+    @asynccontextmanager
+    async def _stand_by(self, takeover: Takeover) -> AsyncIterator[Self]:
+        with takeover:
+            async with AsyncExitStack() as stack:
+                while True:
+                    try:
+                        await stack.enter_async_context(self)
+                        break
+                    except StoreUnavailableError as error:
+                        takeover.wait(error)
+                        await self._adapter.sleep(takeover.every)
+                stack.callback(takeover.check_store)
+                takeover.entered()
+                yield self
 
     async def __aenter__(self) -> Self:
         # Checked before `enter`, which would replace the nursery of the open client.
