@@ -12,8 +12,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from kalshi_fix_adapters.errors import StoreInUseError, StoreUnavailableError
-from kalshi_fix_adapters.store_postgres.schema import FENCED_STATE, SESSION, UNSAFE_STATE, Connection
-from kalshi_fix_adapters.stores.rows import DamagedRowError, Row
+from kalshi_fix_adapters.store_postgres.schema import FENCED_STATE, UNSAFE_STATE, Connection
+from kalshi_fix_adapters.stores.rows import SESSION_COLUMNS, DamagedRowError, Row
 from kalshi_fix_sansio.errors import StoreError
 
 _CONNECT_TIMEOUT: Final = 5
@@ -22,7 +22,7 @@ _CONNECT_TIMEOUT: Final = 5
 _ACQUIRE: Final = f"""
     UPDATE kalshi_fix.session
     SET fence = fence + 1, leased_until = clock_timestamp() + make_interval(secs => %s), holder = %s
-    WHERE name = %s AND leased_until <= clock_timestamp() RETURNING store, fence, {SESSION}
+    WHERE name = %s AND leased_until <= clock_timestamp() RETURNING store, fence, {SESSION_COLUMNS}
 """
 _HOLDER: Final = """
     SELECT holder, extract(epoch FROM leased_until - clock_timestamp()) FROM kalshi_fix.session
@@ -108,7 +108,7 @@ def durable_transaction(connection: Connection, place: object, seconds: float) -
 
 def acquire(connection: Connection, place: object, name: str, lease: float) -> tuple[int, int, Row]:
     """Acquire the lease of a store and fence its previous holder; return the store's primary key, the new
-    fence, and the columns of `SESSION`.
+    fence, and the columns of `SESSION_COLUMNS`.
 
     Raises:
         StoreInUseError: another process holds the lease.

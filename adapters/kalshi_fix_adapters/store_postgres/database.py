@@ -11,7 +11,7 @@ import psycopg
 from kalshi_fix_adapters.errors import StoreUnavailableError
 from kalshi_fix_adapters.store_postgres.connection import acquire, connect, durable_transaction
 from kalshi_fix_adapters.store_postgres.keys import change_key, find_store
-from kalshi_fix_adapters.store_postgres.schema import MESSAGES, REQUESTS, ROWS, SESSION, migrate
+from kalshi_fix_adapters.store_postgres.schema import MESSAGES, REQUESTS, ROWS, migrate
 from kalshi_fix_adapters.stores import rows
 from kalshi_fix_adapters.stores.keys import key_changed
 from kalshi_fix_adapters.stores.owner import StoreOwner, store_name
@@ -28,12 +28,11 @@ Failover = Literal["none", "synchronous"]
 same disk; "synchronous": also a synchronous replica.
 """
 _CREATE: Final = f"""
-    INSERT INTO kalshi_fix.session (name, fence, leased_until, holder, {SESSION})
+    INSERT INTO kalshi_fix.session (name, fence, leased_until, holder, {rows.SESSION_COLUMNS})
     VALUES (%s, 0, '-infinity', '', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (name) DO NOTHING
 """
-_IDS: Final = """
-    SELECT request_id, msg_type, seq_num, generation, sent_at, check_sum FROM kalshi_fix.sent_request
-    WHERE store = %s ORDER BY sent_at
+_IDS: Final = f"""
+    SELECT {rows.SENT_REQUEST_COLUMNS} FROM kalshi_fix.sent_request WHERE store = %s ORDER BY sent_at
 """
 _RELEASE: Final = """
     UPDATE kalshi_fix.session SET leased_until = clock_timestamp() WHERE store = %s AND fence = %s

@@ -28,15 +28,11 @@ _OTHER_STORES = """
     SELECT name FROM kalshi_fix.session WHERE environment = %s AND product = %s AND target_comp_id = %s
     ORDER BY leased_until DESC, name
 """
-_EARLIER_KEY = """
-    SELECT sender_comp_id, next_outgoing, next_incoming, reset_unanswered, generation, check_sum
-    FROM kalshi_fix.earlier_key WHERE store = %s AND sender_comp_id = %s
+_EARLIER_KEY = f"""
+    SELECT {rows.EARLIER_KEY_COLUMNS} FROM kalshi_fix.earlier_key WHERE store = %s AND sender_comp_id = %s
 """
-_UPDATE_SESSION = """
-    UPDATE kalshi_fix.session SET
-        environment = %s, product = %s, sender_comp_id = %s, target_comp_id = %s,
-        next_outgoing = %s, next_incoming = %s, oldest_kept = %s, kept = %s, reset_unanswered = %s,
-        generation = %s, check_sum = %s
+_UPDATE_SESSION = f"""
+    UPDATE kalshi_fix.session SET ({rows.SESSION_COLUMNS}) = (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
     WHERE store = %s
 """
 _LOCK_TIMEOUT = 5.0

@@ -6,6 +6,7 @@ from typing import Any, Final, TypeAlias
 
 import psycopg
 
+from kalshi_fix_adapters.stores import rows
 from kalshi_fix_sansio.errors import StoreError
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
@@ -17,20 +18,12 @@ UNSAFE_STATE: Final = "KF002"
 _LOCK: Final = int.from_bytes(b"kFIX", "big")
 """The key of the advisory lock for migrations."""
 
-SESSION: Final = """
-    environment, product, sender_comp_id, target_comp_id,
-    next_outgoing, next_incoming, oldest_kept, kept, reset_unanswered, generation, check_sum
+READ_SESSION: Final = f"SELECT store, {rows.SESSION_COLUMNS} FROM kalshi_fix.session WHERE name = %s"
+MESSAGES: Final = f"""
+    SELECT {rows.MESSAGE_COLUMNS} FROM kalshi_fix.sent WHERE store = %s AND seq_num >= %s ORDER BY seq_num
 """
-READ_SESSION: Final = f"SELECT store, {SESSION} FROM kalshi_fix.session WHERE name = %s"
-MESSAGES: Final = """
-    SELECT seq_num, sent_at, frame, check_sum FROM kalshi_fix.sent
-    WHERE store = %s AND seq_num >= %s ORDER BY seq_num
-"""
-REQUESTS: Final = """
-    SELECT key, request_id, msg_type, seq_num, sent_at, uncertain, frame, check_sum FROM kalshi_fix.request
-    WHERE store = %s ORDER BY key
-"""
-ROWS: Final = "SELECT key, value, check_sum FROM kalshi_fix.journal WHERE store = %s ORDER BY key"
+REQUESTS: Final = f"SELECT {rows.REQUEST_COLUMNS} FROM kalshi_fix.request WHERE store = %s ORDER BY key"
+ROWS: Final = f"SELECT {rows.JOURNAL_COLUMNS} FROM kalshi_fix.journal WHERE store = %s ORDER BY key"
 _TABLES: Final = """
 CREATE SCHEMA IF NOT EXISTS kalshi_fix;
 CREATE TABLE kalshi_fix.version (version integer NOT NULL);

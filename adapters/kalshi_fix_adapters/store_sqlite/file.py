@@ -24,8 +24,8 @@ _LOG_LIMIT = 4 * 1024 * 1024
 _MAX_PER_QUERY = 64
 """Maximum number of messages that one query reads for a resend."""
 
-_MESSAGES = """
-    SELECT seq_num, sent_at, frame, check_sum FROM sent WHERE seq_num BETWEEN ? AND ? ORDER BY seq_num LIMIT ?
+_MESSAGES = f"""
+    SELECT {rows.MESSAGE_COLUMNS} FROM sent WHERE seq_num BETWEEN ? AND ? ORDER BY seq_num LIMIT ?
 """
 _KEPT_BYTES = "SELECT COALESCE(SUM(LENGTH(frame)), 0) FROM sent WHERE seq_num >= ?"
 _INSERT_MESSAGE = "INSERT INTO sent VALUES (?, ?, ?, ?)"
@@ -34,28 +34,18 @@ _DELETE_MESSAGES_BELOW = "DELETE FROM sent WHERE seq_num < ?"
 _DELETE_REQUEST = "DELETE FROM request WHERE key = ?"
 _REPLACE_ROW = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?)"
 _DELETE_ROW = "DELETE FROM journal WHERE key = ?"
-_FIND_ROW = "SELECT key, value, check_sum FROM journal WHERE key = ?"
-_REPLACE_ID = """
-    INSERT OR REPLACE INTO sent_request (request_id, msg_type, seq_num, generation, sent_at, check_sum)
-    VALUES (?, ?, ?, ?, ?, ?)
-"""
-_FIND_ID = """
-    SELECT request_id, msg_type, seq_num, generation, sent_at, check_sum FROM sent_request
-    WHERE request_id = ?
-"""
+_FIND_ROW = f"SELECT {rows.JOURNAL_COLUMNS} FROM journal WHERE key = ?"
+_REPLACE_ID = f"INSERT OR REPLACE INTO sent_request ({rows.SENT_REQUEST_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
+_FIND_ID = f"SELECT {rows.SENT_REQUEST_COLUMNS} FROM sent_request WHERE request_id = ?"
 _DELETE_EXCESS_IDS = "DELETE FROM sent_request WHERE number <= (SELECT MAX(number) FROM sent_request) - ?"
 _DELETE_OLD_IDS = """
     DELETE FROM sent_request
     WHERE number < (SELECT number FROM sent_request WHERE sent_at >= ? ORDER BY number LIMIT 1)
 """
 _ROW_SIZES = "SELECT key, LENGTH(CAST(key AS BLOB)) + LENGTH(value) FROM journal"
-_NUMBERS = """
-    UPDATE session SET
-        next_outgoing = ?, next_incoming = ?, oldest_kept = ?, kept = ?, reset_unanswered = ?,
-        generation = ?, check_sum = ?
-    WHERE
-        next_outgoing = ? AND next_incoming = ? AND oldest_kept = ? AND kept = ? AND reset_unanswered = ?
-        AND generation = ? AND check_sum = ?
+_NUMBERS = f"""
+    UPDATE session SET ({rows.NUMBER_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?)
+    WHERE ({rows.NUMBER_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?)
 """
 
 

@@ -11,15 +11,21 @@ from typing import Final
 from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, explain
 from kalshi_fix_adapters.store_sqlite.mark import check_mark, read_mark
 from kalshi_fix_adapters.store_sqlite.tables import connect, read_requests, read_session
-from kalshi_fix_adapters.stores.rows import DamagedRowError, journal_text, message_of
+from kalshi_fix_adapters.stores.rows import (
+    JOURNAL_COLUMNS,
+    MESSAGE_COLUMNS,
+    DamagedRowError,
+    journal_text,
+    message_of,
+)
 from kalshi_fix_adapters.stores.summary import StoreSummary, summarize
 from kalshi_fix_sansio.errors import StoreError
 
 _FIRST_OR_LAST_MESSAGE = (
-    "SELECT seq_num, sent_at, frame, check_sum FROM sent WHERE seq_num >= ? ORDER BY seq_num {} LIMIT 1"
+    f"SELECT {MESSAGE_COLUMNS} FROM sent WHERE seq_num >= ? ORDER BY seq_num {{}} LIMIT 1"
 )
 _COUNT_ROWS = "SELECT COUNT(*), IFNULL(SUM(LENGTH(CAST(key AS BLOB)) + LENGTH(value)), 0) FROM journal"
-_LAST_ROWS = "SELECT key, value, check_sum FROM journal ORDER BY key DESC LIMIT ?"
+_LAST_ROWS = f"SELECT {JOURNAL_COLUMNS} FROM journal ORDER BY key DESC LIMIT ?"
 _INSTRUCTIONS_PER_CALL: Final = 1_000_000
 """Instructions of SQLite's virtual machine between two calls to `working`; they take a few hundredths of a
 second.

@@ -77,16 +77,9 @@ _EARLIER_KEYS = """
         check_sum INTEGER NOT NULL
     ) WITHOUT ROWID
 """
-_REQUESTS = """
-    SELECT key, request_id, msg_type, seq_num, sent_at, uncertain, frame, check_sum FROM request ORDER BY key
-"""
+_REQUESTS = f"SELECT {rows.REQUEST_COLUMNS} FROM request ORDER BY key"
 _INSERT_SESSION = "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_SELECT_SESSION = """
-    SELECT
-        environment, product, sender_comp_id, target_comp_id,
-        next_outgoing, next_incoming, oldest_kept, kept, reset_unanswered, generation, check_sum
-    FROM session
-"""
+_SELECT_SESSION = f"SELECT {rows.SESSION_COLUMNS} FROM session"
 REPLACE_REQUEST = "INSERT OR REPLACE INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 BUSY_SECONDS = 5.0
 """Maximum number of seconds that a commit or an inspection waits for another program that uses the file."""
@@ -196,7 +189,10 @@ def change_key(database: sqlite3.Connection, owner: StoreOwner) -> rows.Numbers:
     database.execute(
         "INSERT OR REPLACE INTO earlier_key VALUES (?, ?, ?, ?, ?, ?)", rows.earlier_key_row(old, numbers)
     )
-    row = database.execute("SELECT * FROM earlier_key WHERE sender_comp_id = ?", (owner.sender_comp_id,))
+    row = database.execute(
+        f"SELECT {rows.EARLIER_KEY_COLUMNS} FROM earlier_key WHERE sender_comp_id = ?",
+        (owner.sender_comp_id,),
+    )
     numbers = rows.numbers_of_earlier_key(row.fetchone())
     database.executemany(REPLACE_REQUEST, list(map(rows.request_row, requests)))
     database.execute("DELETE FROM sent")
@@ -212,7 +208,7 @@ def check_rows(database: sqlite3.Connection) -> None:
     Raises:
         sqlite3.Error: a row is damaged, or cannot be read.
     """
-    for row in database.execute("SELECT key, value, check_sum FROM journal"):
+    for row in database.execute(f"SELECT {rows.JOURNAL_COLUMNS} FROM journal"):
         rows.journal_text(row)
 
 

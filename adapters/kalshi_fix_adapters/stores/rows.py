@@ -18,6 +18,15 @@ from kalshi_fix_sansio.session.store import StoredMessage
 
 Row = tuple[Any, ...]
 
+# The columns of each table, in the order in which the functions below write and read a row.
+NUMBER_COLUMNS = "next_outgoing, next_incoming, oldest_kept, kept, reset_unanswered, generation, check_sum"
+SESSION_COLUMNS = f"environment, product, sender_comp_id, target_comp_id, {NUMBER_COLUMNS}"
+MESSAGE_COLUMNS = "seq_num, sent_at, frame, check_sum"
+REQUEST_COLUMNS = "key, request_id, msg_type, seq_num, sent_at, uncertain, frame, check_sum"
+SENT_REQUEST_COLUMNS = "request_id, msg_type, seq_num, generation, sent_at, check_sum"
+JOURNAL_COLUMNS = "key, value, check_sum"
+EARLIER_KEY_COLUMNS = "sender_comp_id, next_outgoing, next_incoming, reset_unanswered, generation, check_sum"
+
 MAX_NUMBER = 2**63 - 1
 """The largest integer that the databases can store."""
 
