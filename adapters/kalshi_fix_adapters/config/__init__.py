@@ -6,7 +6,7 @@ Modules:
 - `toml_file`: reads options from a file
 - `stores`: finds the stores at a location
 - `reconnect`: decides when to reconnect
-- `budget`: the interface of the rate budget
+- `budget`: the types of the rate budget
 - `factories`: the functions that users call, such as `order_entry`
 
 This package may import `observe`, `net`, `documents`, `events`, `errors`, `stores` and the core.

@@ -11,7 +11,7 @@ from typing import Any, TypedDict, cast, get_args
 import attrs
 
 import kalshi_fix_sansio
-from kalshi_fix_adapters.config.budget import Budget
+from kalshi_fix_adapters.config.budget import RateBudget
 from kalshi_fix_adapters.config.environment import (
     find_credentials,
     find_endpoint,
@@ -73,7 +73,7 @@ class ConnectionPlan:
     queue_bytes: int = QUEUE_BYTES
     observer: Observers | None = attrs.field(default=None, repr=False)
     wire_log: WireLog | str | Path | None = None
-    budget: Budget | None = None
+    budget: RateBudget | None = None
     explicit_confirm: bool = False
 
     @property
@@ -190,7 +190,7 @@ class Options(TypedDict, total=False):
     explicit_confirm: bool
     observer: Observers | None
     wire_log: WireLog | str | Path | None
-    budget: Budget | None
+    budget: RateBudget | None
 
 
 def _check_positive(instance: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
@@ -274,7 +274,7 @@ class ClientConfig:
     explicit_confirm: bool = False
     observer: Observers | None = attrs.field(default=None, repr=False)
     wire_log: WireLog | str | Path | None = None
-    budget: Budget | None = None
+    budget: RateBudget | None = None
 
 
 _ENVIRONMENT_SETTINGS = ("key_id", "private_key", "private_key_path", "passphrase", "host", "port", "tls")

@@ -12,7 +12,7 @@ import os
 from collections import deque
 from math import inf
 
-from kalshi_fix_adapters.config.budget import Bucket, Budget
+from kalshi_fix_adapters.config.budget import Bucket, RateBudget
 from kalshi_fix_adapters.observe.locks import Lock
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.dialect.base import Message
@@ -43,7 +43,7 @@ class Turn:
 class Pacing:
     """The senders of one client that wait for tokens."""
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: RateBudget) -> None:
         self._budget = budget
         self._queues: dict[str, deque[Turn]] = {}
         self.due: float | None = None
