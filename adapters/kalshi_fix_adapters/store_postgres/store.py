@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Final, get_args
 
@@ -20,7 +20,6 @@ from kalshi_fix_adapters.stores.retention import Retention
 from kalshi_fix_adapters.stores.rows import Numbers
 from kalshi_fix_adapters.stores.sent_requests import SentRequest
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
-from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import MAX_KEPT_BYTES, MemoryStore, StoredMessage
 
 LEASE: Final = 3.0
@@ -112,9 +111,11 @@ class PostgresStore(DurableStore):
                 for message in self._database.messages():
                     self._kept.record_sent(message.seq_num, message)
                 self._kept.next_outgoing = self._numbers.next_outgoing
-                for request in self._database.requests():
-                    self._kept.record_request(request)
+                self._requests = {request.key: request for request in self._database.requests()}
                 self._rows = self._database.rows()
+                self.row_sizes: dict[str, int] = {
+                    key: len(key.encode()) + len(text) for key, text in self._rows.items()
+                }
                 self._ids = {sent.request_id: sent for sent in self._database.sent_requests()}
             except BaseException:
                 self._lease.close()
@@ -163,11 +164,6 @@ class PostgresStore(DurableStore):
         if is_changed:
             self._kept.renumber(next_outgoing, next_incoming)
 
-    def record_request(self, request: OpenRequest) -> None:
-        """Keep a request whose outcome is unknown. It replaces a request with the same `key`."""
-        super().record_request(request)
-        self._kept.record_request(request)
-
     def _record_sent_request(self, sent: SentRequest) -> None:
         super()._record_sent_request(sent)
         self._ids.pop(sent.request_id, None)
@@ -183,17 +179,6 @@ class PostgresStore(DurableStore):
         self._check_usable()
         return self._ids.get(request_id)
 
-    def settle_requests(self, keys: Iterable[int]) -> None:
-        """Delete requests whose outcome is known, or was reported to the user as unknown."""
-        settled = tuple(keys)
-        super().settle_requests(settled)
-        self._kept.settle_requests(settled)
-
-    def open_requests(self) -> tuple[OpenRequest, ...]:
-        """Return the requests that were recorded and not settled, in the order of their keys."""
-        self._check_usable()
-        return self._kept.open_requests()
-
     def find(self, seq_num: int) -> StoredMessage | None:
         """Return the message kept under this number, or None."""
         self._check_usable()
@@ -203,11 +188,6 @@ class PostgresStore(DurableStore):
         """Yield the messages kept from `begin` to `end` inclusive, in order."""
         self._check_usable()
         return self._kept.sent_between(begin, end)
-
-    @property
-    def row_sizes(self) -> dict[str, int]:
-        """The size of each row in bytes, including its key, by key."""
-        return {key: len(key.encode()) + len(text) for key, text in self._rows.items()}
 
     def row(self, key: str) -> str | None:
         """Return the text of a row; None if there is no such row."""

@@ -108,8 +108,12 @@ class StoreFile:
                 self._mark.clear()
                 self.numbers = tables.change_key(self._database, owner)
                 self.kept_bytes = 0
+            self.requests: dict[int, OpenRequest] = {
+                request.key: request for request in tables.read_requests(self._database)
+            }
+            """The open requests, by key, when the file was opened."""
             self.row_sizes: dict[str, int] = dict(self._database.execute(_ROW_SIZES))
-            """Sizes of the user's rows in bytes, by key, as of the last commit."""
+            """Sizes of the user's rows in bytes, by key, when the file was opened."""
             self._reader = tables.connect(path, "ro", connection_class)
         except BaseException:
             self._database.close()
@@ -133,10 +137,6 @@ class StoreFile:
         """Return the first messages from `begin` to `end` inclusive, at most `_MAX_PER_QUERY`, in order."""
         cursor = self._reader.execute(_MESSAGES, (begin, end, _MAX_PER_QUERY))
         return [rows.message_of(row) for row in cursor.fetchall()]
-
-    def requests(self) -> list[OpenRequest]:
-        """Return the open requests, oldest first."""
-        return tables.read_requests(self._reader)
 
     def row(self, key: str) -> str:
         """Return the text of one of the user's rows, which must exist."""
@@ -213,7 +213,6 @@ class StoreFile:
             # Another program that reads the file may have prevented the merge of the log. The next commit
             # then tries again.
             self.may_wait = self._log.stat().st_size > self._log_limit
-        pending.resize(self.row_sizes)
         # The mark is written after the commit. If the process died before the commit, a newer mark would make
         # the file look damaged.
         self._mark.record(numbers, durable=wait_for_disk)

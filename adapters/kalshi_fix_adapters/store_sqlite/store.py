@@ -20,7 +20,6 @@ from kalshi_fix_adapters.stores.pending import Pending
 from kalshi_fix_adapters.stores.retention import Retention
 from kalshi_fix_adapters.stores.sent_requests import SentRequest
 from kalshi_fix_sansio.errors import ConfigurationError
-from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import MAX_KEPT_BYTES, StoredMessage
 
 Sync = Literal["full", "normal"]
@@ -101,6 +100,8 @@ class SqliteStore(DurableStore):
                 raise explain(self.path, error) from error
             raise
         self._numbers = attrs.evolve(self._file.numbers)
+        self._requests = self._file.requests
+        self.row_sizes: dict[str, int] = self._file.row_sizes
         # For `oldest_kept` and `kept`, the values of `_file.numbers` are used, not those of `_numbers`.
         self._retention = Retention(max_age, max_messages, max_bytes, self._file.kept_bytes)
 
@@ -136,28 +137,6 @@ class SqliteStore(DurableStore):
             yield from some
             begin = some[-1].seq_num + 1
 
-    def open_requests(self) -> tuple[OpenRequest, ...]:
-        """Return the requests that were recorded and not settled, in the order of their keys."""
-        self._check_usable()
-        pending = self._collect_unwritten()
-        try:
-            written = self._file.requests()
-        except FILE_ERRORS as error:
-            self._give_up(error)
-        found = {request.key: request for request in written if request.key not in pending.settled}
-        found |= pending.requests
-        return tuple(found[key] for key in sorted(found))
-
-    # The user's rows
-
-    @property
-    def row_sizes(self) -> dict[str, int]:
-        """The size of each row in bytes, including its key, by key."""
-        pending = self._collect_unwritten()
-        sizes = dict(self._file.row_sizes)
-        pending.resize(sizes)
-        return sizes
-
     def row(self, key: str) -> str | None:
         """Return the text of a row; None if there is no such row."""
         self._check_usable()
@@ -165,7 +144,7 @@ class SqliteStore(DurableStore):
         if key in pending.rows:
             return pending.rows[key]
         try:
-            return self._file.row(key) if key in self._file.row_sizes else None
+            return self._file.row(key) if key in self.row_sizes else None
         except FILE_ERRORS as error:
             self._give_up(error)
 

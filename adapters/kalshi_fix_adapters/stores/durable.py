@@ -28,8 +28,8 @@ class DurableStore(ABC):
 
     Changes are kept in memory until `begin_commit`. The thread writes them as one transaction; changes
     recorded during this transaction are combined in the next one. If the write need not wait for a disk,
-    `begin_commit` writes the changes itself. A subclass opens the file or database, sets `_numbers`, and
-    implements the methods that read.
+    `begin_commit` writes the changes itself. A subclass opens the file or database, sets `_numbers`,
+    `_requests` and `row_sizes`, and implements the methods that read.
 
     Args:
         place: the file or the database, as named in error texts.
@@ -42,7 +42,12 @@ class DurableStore(ABC):
     """
 
     _numbers: Numbers
-    """The numbers, including changes that are not yet committed."""
+    """The numbers."""
+    _requests: dict[int, OpenRequest]
+    """The open requests, by key."""
+    row_sizes: dict[str, int]
+    """The size of each row in bytes, including its key, by key."""
+    # All three include changes that are not yet committed.
 
     def __init__(self, place: object, owner: StoreOwner, max_age: timedelta, **limits: int) -> None:
         if max_age < timedelta(0) or min(limits.values()) < 0:
@@ -156,6 +161,7 @@ class DurableStore(ABC):
         """Keep a request whose outcome is unknown. It replaces a request with the same `key`."""
         self._check_usable()
         self._pending.record_request(request)
+        self._requests[request.key] = request
         # Record the id only if the request is being sent now. For a request sent earlier, only the open
         # request has changed.
         if request.seq_num + 1 == self._numbers.next_outgoing:
@@ -172,12 +178,25 @@ class DurableStore(ABC):
     def settle_requests(self, keys: Iterable[int]) -> None:
         """Delete requests whose outcome is known, or was reported to the user as unknown."""
         self._check_usable()
-        self._pending.settle(keys)
+        settled = tuple(keys)
+        self._pending.settle(settled)
+        for key in settled:
+            self._requests.pop(key, None)
+
+    def open_requests(self) -> tuple[OpenRequest, ...]:
+        """Return the requests that were recorded and not settled, in the order of their keys."""
+        self._check_usable()
+        return tuple(self._requests[key] for key in sorted(self._requests))
 
     def record_rows(self, rows: Mapping[str, str | None]) -> None:
         """Store these texts by key with the next commit, and delete the rows whose text is None."""
         self._check_usable()
         self._pending.record_rows(rows)
+        for key, text in rows.items():
+            if text is None:
+                self.row_sizes.pop(key, None)
+            else:
+                self.row_sizes[key] = len(key.encode()) + len(text)
 
     def begin_commit(self) -> int:
         """Begin to write the recorded changes; return their ticket. They are durable once `durable` has

@@ -98,14 +98,6 @@ class Pending:
         self.is_empty = False
         self.rows.update(rows)
 
-    def resize(self, sizes: dict[str, int]) -> None:
-        """Apply these changes to `sizes`, the sizes of the user's rows by key."""
-        for key, text in self.rows.items():
-            if text is None:
-                sizes.pop(key, None)
-            else:
-                sizes[key] = len(key.encode()) + len(text)
-
     def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
         """Yield the messages from `begin` to `end` inclusive, in order."""
         return (message for seq_num, message in self.sent.items() if begin <= seq_num <= end)
