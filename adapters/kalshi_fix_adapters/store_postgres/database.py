@@ -134,14 +134,10 @@ class Database:
         Raises:
             StoreError: the transaction may be durable only on this server, not on the replica.
         """
-        numbers, ids_since = pending.numbers, None
+        numbers, ids = pending.numbers, pending.sent_requests.values()
         is_restart = pending.restarts_at is not None
         if is_restart:
             retention.restart()
-        if ids := pending.sent_requests.values():
-            ids_since = retention.expired_ids_before(
-                len(ids), max(rows.microseconds(sent.sent_at) for sent in ids)
-            )
         texts = [rows.journal_row(key, text) for key, text in pending.rows.items() if text is not None]
         self._connection.execute(
             _WRITE,
@@ -158,7 +154,7 @@ class Database:
                 *_columns(8, map(rows.request_row, pending.requests.values())),
                 *_columns(6, map(rows.sent_request_row, ids)),
                 retention.max_messages,
-                ids_since,
+                retention.expired_ids_before(ids),
                 [key for key, text in pending.rows.items() if text is None],
                 *_columns(3, texts),
             ),

@@ -5,10 +5,11 @@ message.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta
 
 from kalshi_fix_adapters.stores.rows import DamagedRowError, Numbers, microseconds
+from kalshi_fix_adapters.stores.sent_requests import SentRequest
 from kalshi_fix_sansio.clock import BEGINNING, END
 
 _BATCH_SIZE = 256
@@ -98,13 +99,13 @@ class Retention:
         self._expired_bytes = 0
         return True
 
-    def expired_ids_before(self, added: int, sent_at: int) -> int | None:
+    def expired_ids_before(self, added: Collection[SentRequest]) -> int | None:
         """Count added ids of sent requests. If expired ids should be deleted now, return the time before
         which ids are expired; otherwise return None. The caller then deletes the expired ids, and the oldest
         ids in excess of `max_messages`.
         """
-        self._new_ids += added
-        if self._new_ids < _BATCH_SIZE:
+        self._new_ids += len(added)
+        if not added or self._new_ids < _BATCH_SIZE:
             return None
         self._new_ids = 0
-        return sent_at - self._max_age
+        return max(microseconds(sent.sent_at) for sent in added) - self._max_age
