@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from kalshi_fix_adapters.stores.rows import DamagedRowError
@@ -35,12 +37,20 @@ _EXPLANATIONS = {
 }
 
 
-FileError = sqlite3.Error | OSError | UnicodeDecodeError | DamagedRowError
 FILE_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError, DamagedRowError)
 """Exceptions raised by file access. UnicodeDecodeError occurs when SQLite reports a damaged name."""
 
 
-def explain(path: Path, error: FileError) -> StoreError:
+@contextlib.contextmanager
+def converting_errors(path: Path) -> Iterator[None]:
+    """Convert errors that SQLite or the operating system reports for this file into a StoreError."""
+    try:
+        yield
+    except FILE_ERRORS as error:
+        raise explain(path, error) from error
+
+
+def explain(path: Path, error: BaseException) -> StoreError:
     """Return the StoreError for an error that SQLite or the operating system reported for this file."""
     if isinstance(error, OSError):
         return StoreError(

@@ -11,7 +11,7 @@ import attrs
 
 from kalshi_fix_adapters.errors import KeyChangedError
 from kalshi_fix_adapters.store_sqlite import tables
-from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, explain
+from kalshi_fix_adapters.store_sqlite.failures import converting_errors
 from kalshi_fix_adapters.store_sqlite.lock import FileLock
 from kalshi_fix_adapters.store_sqlite.mark import Mark, mark_path
 from kalshi_fix_adapters.store_sqlite.owner import other_stores, store_path
@@ -68,12 +68,10 @@ def migrate_store(store: str | Path, *, key_id: str | None = None, account: str 
                 f"{new} already exists: nothing was changed; if it is not needed, move it away together with "
                 "the files next to it"
             )
-        try:
+        with converting_errors(old):
             with contextlib.closing(tables.connect(old, "rw")) as database:
                 _change_key(old, database, owner)
             _rename(old, new)
-        except FILE_ERRORS as error:
-            raise explain(old, error) from error
     return new
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar, Literal, NoReturn
+from typing import ClassVar, Literal
 
 import attrs
 
-from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, FileError, explain
+from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, converting_errors, explain
 from kalshi_fix_adapters.store_sqlite.file import StoreFile
 from kalshi_fix_adapters.store_sqlite.lock import FileLock
 from kalshi_fix_adapters.store_sqlite.tables import make_folder
@@ -19,7 +20,7 @@ from kalshi_fix_adapters.stores.owner import StoreOwner
 from kalshi_fix_adapters.stores.pending import Pending
 from kalshi_fix_adapters.stores.retention import Retention
 from kalshi_fix_adapters.stores.sent_requests import SentRequest
-from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.errors import ConfigurationError, StoreError
 from kalshi_fix_sansio.session.store import MAX_KEPT_BYTES, StoredMessage
 
 Sync = Literal["full", "normal"]
@@ -85,6 +86,7 @@ class SqliteStore(DurableStore):
             max_rows=max_rows,
             max_row_bytes=max_row_bytes,
         )
+        # Not `converting_errors`: an interrupt at its end would leave the lock held.
         try:
             make_folder(self.path.parent)
             self._lock = FileLock(self.path)
@@ -122,10 +124,8 @@ class SqliteStore(DurableStore):
         pending = self._collect_unwritten()
         if request_id in pending.sent_requests:
             return pending.sent_requests[request_id]
-        try:
+        with self._reading():
             return self._file.sent_request(request_id)
-        except FILE_ERRORS as error:
-            self._give_up(error)
 
     def find(self, seq_num: int) -> StoredMessage | None:
         """Return the message kept under this number, or None."""
@@ -143,10 +143,8 @@ class SqliteStore(DurableStore):
         pending = self._collect_unwritten()
         if key in pending.rows:
             return pending.rows[key]
-        try:
+        with self._reading():
             return self._file.row(key) if key in self.row_sizes else None
-        except FILE_ERRORS as error:
-            self._give_up(error)
 
     def _may_wait(self) -> bool:
         """Return whether the next commit waits for the disk."""
@@ -156,11 +154,9 @@ class SqliteStore(DurableStore):
         """Write changes to the file: in the commit thread or, if the write does not wait for the disk, in the
         caller's thread.
         """
-        try:
+        with converting_errors(self.path):
             self._lock.check()
             self._file.write(pending, self._retention)
-        except FILE_ERRORS as error:
-            raise explain(self.path, error) from error
 
     def _release(self) -> None:
         self._file.close()
@@ -186,17 +182,17 @@ class SqliteStore(DurableStore):
         if begin > end:
             return []
         pending = self._collect_unwritten()
-        try:
+        with self._reading():
             found = [] if pending.restarts_at is not None else self._file.messages(begin, end)
-        except FILE_ERRORS as error:
-            self._give_up(error)
         # Pending messages have higher numbers than all messages in the file, so they are last.
         return found or list(pending.sent_between(begin, end))
 
-    def _give_up(self, reason: str | FileError) -> NoReturn:
-        """Mark this store as unusable and raise StoreError."""
-        if isinstance(reason, str):
-            super()._give_up(reason)
-        error = explain(self.path, reason)
-        self._unusable = str(error)
-        raise error from reason
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Read the file; after an error, raise StoreError and mark this store as unusable."""
+        try:
+            with converting_errors(self.path):
+                yield
+        except StoreError as error:
+            self._unusable = str(error)
+            raise
