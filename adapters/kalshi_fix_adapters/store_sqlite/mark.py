@@ -14,8 +14,6 @@ import os
 import zlib
 from pathlib import Path
 
-import attrs
-
 from kalshi_fix_adapters.store_sqlite.failures import START_OVER
 from kalshi_fix_adapters.stores.rows import Numbers
 from kalshi_fix_sansio.errors import StoreError
@@ -25,16 +23,9 @@ _SIZE = 160
 _CLEARED_MARK = b"\n" * _SIZE
 
 
-@attrs.frozen
-class ReachedNumbers:
-    """The numbers of a commit: `next_outgoing` and `next_incoming`."""
-
-    outgoing: int = 0
-    incoming: int = 0
-
-    def is_ahead_of(self, numbers: Numbers) -> bool:
-        """Return whether a store with these `numbers` has lost the commit of this object."""
-        return numbers.next_outgoing < self.outgoing or numbers.next_incoming < self.incoming
+_Reached = tuple[int, int]
+"""The numbers after a commit: `next_outgoing` and `next_incoming`."""
+_NOTHING: _Reached = (0, 0)
 
 
 def mark_path(store: Path) -> Path:
@@ -57,7 +48,7 @@ class Mark:
         Raises:
             OSError: the mark cannot be cleared. An old mark would make the store look damaged.
         """
-        self._durable = ReachedNumbers()
+        self._durable = _NOTHING
         descriptor = self._open()
         os.lseek(descriptor, 0, os.SEEK_SET)
         os.write(descriptor, _CLEARED_MARK)
@@ -65,11 +56,10 @@ class Mark:
 
     def record(self, numbers: Numbers, *, durable: bool) -> None:
         """Record a commit, and whether it survives a loss of power."""
-        reached = ReachedNumbers(numbers.next_outgoing, numbers.next_incoming)
+        reached = (numbers.next_outgoing, numbers.next_incoming)
         if durable:
             self._durable = reached
-        durable_numbers = f"{self._durable.outgoing} {self._durable.incoming}"
-        text = f"{self._boot or '-'} {reached.outgoing} {reached.incoming} {durable_numbers}"
+        text = " ".join(map(str, (self._boot or "-", *reached, *self._durable)))
         data = f"{text} {zlib.crc32(text.encode())}".encode().ljust(_SIZE)
         # The commit is safe without a mark, and a mark with lower numbers than the store is harmless. So
         # errors are ignored, and this method does not wait for the disk. After a loss of power the mark may
@@ -101,12 +91,12 @@ def check_mark(store: Path, mark: bytes | None, numbers: Numbers) -> None:
     boot, reached, durable = _parse(mark)
     # Commits that were not synced to the disk may be lost when the system restarts. After a restart, the
     # store is compared only with the synced commits.
-    known = reached if boot and boot == _boot_id() else durable
-    if known.is_ahead_of(numbers):
+    outgoing, incoming = reached if boot and boot == _boot_id() else durable
+    if numbers.next_outgoing < outgoing or numbers.next_incoming < incoming:
         raise StoreError(
             f"{store} is damaged, or an older copy: its next numbers are {numbers.next_outgoing} (outgoing) "
-            f"and {numbers.next_incoming} (incoming), but it had already reached {known.outgoing} and "
-            f"{known.incoming}: {START_OVER}"
+            f"and {numbers.next_incoming} (incoming), but it had already reached {outgoing} and {incoming}: "
+            f"{START_OVER}"
         )
 
 
@@ -119,17 +109,13 @@ def read_mark(store: Path) -> bytes | None:
         return None
 
 
-def _parse(mark: bytes | None) -> tuple[str, ReachedNumbers, ReachedNumbers]:
+def _parse(mark: bytes | None) -> tuple[str, _Reached, _Reached]:
     """Return the boot id for which the mark is valid, the numbers reached, and the numbers synced to disk."""
     parts = (mark or b"").decode("latin-1").split()
     if len(parts) == 6 and parts[-1] == str(zlib.crc32(" ".join(parts[:-1]).encode())):
         outgoing, incoming, durable_outgoing, durable_incoming = map(int, parts[1:-1])
-        return (
-            parts[0],
-            ReachedNumbers(outgoing, incoming),
-            ReachedNumbers(durable_outgoing, durable_incoming),
-        )
-    return "", ReachedNumbers(), ReachedNumbers()  # incomplete after a loss of power, or cleared
+        return parts[0], (outgoing, incoming), (durable_outgoing, durable_incoming)
+    return "", _NOTHING, _NOTHING  # incomplete after a loss of power, or cleared
 
 
 def _boot_id() -> str:
