@@ -172,9 +172,18 @@ class Batcher:
     def __len__(self) -> int:
         return sum(each.count for each in self._rounds)
 
-    def continue_generation(self, logged_on: LoggedOn) -> None:
-        """Use the generation of a LoggedOn that the client returned before this object was created."""
-        self._begin_generation(logged_on)
+    def begin_generation(self, logged_on: LoggedOn) -> None:
+        """Use the generation of a LoggedOn. `add` does this itself; call it only for a LoggedOn that the
+        client returned before this object was created.
+        """
+        self._logons += 1
+        # The generations of this publisher are higher than those of every publisher with a lower fence.
+        generation = logged_on.generation if self._has_lasting_numbers else (self._fence << 32) + self._logons
+        if generation != self._generation:
+            self._generation, self._number = generation, 0
+            self._lanes.clear()
+            if self._logons > 1:
+                self._first = 0
 
     def add(self, event: object) -> int:
         """Add an event, and return its size in bytes. Events that concern only the client's process are
@@ -186,7 +195,7 @@ class Batcher:
             self._add_message(event)
         elif isinstance(event, PUBLISHED_EVENTS):
             if isinstance(event, LoggedOn):
-                self._begin_generation(event)
+                self.begin_generation(event)
             self._events += 1
             subject = self._channel.subject(EVENT, type(event).__name__)
             data = encode_event(event)
@@ -263,16 +272,6 @@ class Batcher:
             )
             batch = _Batch(lane, subject, previous, batch_id, number, [frame], len(frame))
             rounds[-1].batches[lane] = batch
-
-    def _begin_generation(self, logged_on: LoggedOn) -> None:
-        self._logons += 1
-        # The generations of this publisher are higher than those of every publisher with a lower fence.
-        generation = logged_on.generation if self._has_lasting_numbers else (self._fence << 32) + self._logons
-        if generation != self._generation:
-            self._generation, self._number = generation, 0
-            self._lanes.clear()
-            if self._logons > 1:
-                self._first = 0
 
     def _route(self, message: Any) -> tuple[str, str]:
         """Return the lane and the subject of a message."""

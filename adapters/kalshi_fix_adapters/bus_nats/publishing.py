@@ -62,7 +62,7 @@ async def make_publisher(
         buckets=buckets,
     )
     if client.logged_on is not None:
-        batcher.continue_generation(client.logged_on)
+        batcher.begin_generation(client.logged_on)
 
     is_failing = False
 
