@@ -106,10 +106,6 @@ class IoThread:
                 on_tcp=core.tcp_connected,
                 waiting=_CancellableWait(shared),
             )
-        except _AbandonedError:
-            with shared.lock:
-                core.connect_failed(SessionClosedError("the client was closed while connecting"))
-            return
         except KalshiFixError as error:
             with shared.lock:
                 core.connect_failed(error)
@@ -144,10 +140,6 @@ class IoThread:
             # inconsistent, so it must not be used.
             if not core.changing and not core.over:
                 core.disconnected()
-
-
-class _AbandonedError(Exception):
-    """The user has left the client while a connection was being made."""
 
 
 class _CancellableWait:
@@ -201,9 +193,11 @@ class _CancellableWait:
         self._raise_if_abandoned()
 
     def _raise_if_abandoned(self) -> None:
-        """Raise _AbandonedError if the user has left the client, or an interrupt has left it inconsistent."""
+        """Raise SessionClosedError if the user has left the client, or an interrupt has left it
+        inconsistent.
+        """
         shared = self._shared
         # While this thread holds the lock, no change is in progress, so `changing` means an interrupted one.
         with shared.lock:
             if shared.core.leaving or shared.core.changing:
-                raise _AbandonedError
+                raise SessionClosedError("the client was closed while connecting")
