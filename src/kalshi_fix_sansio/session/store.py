@@ -172,7 +172,7 @@ class MemoryStore:
         """Total bytes of the frames in `_messages`."""
         self._kept_numbers: list[int] = []
         """The numbers of the messages, in ascending order. The messages with the first `_dropped_count` of
-        these numbers have  already been dropped.
+        these numbers have already been dropped.
         """
         self._dropped_count = 0
 
