@@ -28,7 +28,6 @@ class OrderEntryFactory(Protocol[C_co]):
         **options: Unpack[Options],
     ) -> C_co:
         """Return a client for KalshiNR, or KalshiRT with `retransmission`."""
-        ...
 
 
 class ClientFactory(Protocol[C_co]):
@@ -36,7 +35,6 @@ class ClientFactory(Protocol[C_co]):
 
     def __call__(self, *, config: ClientConfig | None = None, **options: Unpack[Options]) -> C_co:
         """Return a client for one session type."""
-        ...
 
 
 class Factories(Generic[C]):

@@ -162,13 +162,9 @@ class Database:
         self._check_warnings()
 
     def release(self) -> None:
-        """End the lease, so that another process need not wait for its expiry."""
+        """End the lease, so that another process need not wait for its expiry, and close the connection."""
         with contextlib.suppress(psycopg.Error):
             self._connection.execute(_RELEASE, (self._store, self._fence))
-        self.close()
-
-    def close(self) -> None:
-        """Close the connection. This does not end the lease, which expires later."""
         self._connection.close()
 
     def _record_warning(self, diagnostic: psycopg.errors.Diagnostic) -> None:
