@@ -26,7 +26,7 @@ from kalshi_fix_venue.exchange import (
 )
 from kalshi_fix_venue.gateway.rfq import texts
 from kalshi_fix_venue.gateway.rfq.book import Combo
-from kalshi_fix_venue.gateway.rfq.messages import RequestRefusal
+from kalshi_fix_venue.gateway.rfq.texts import RefusalError
 
 _HASH_LENGTH = 12
 """Length of the hash in a ticker, which distinguishes the combos of a collection."""
@@ -67,20 +67,22 @@ class Combos:
     _created: dict[str, Combo] = attrs.field(factory=dict)
     """Created combinations by the ticker of their market."""
 
-    def market(self, combo: Combo, now: datetime) -> str | RequestRefusal:
+    def market(self, combo: Combo, now: datetime) -> str:
         """Return the ticker of a combination's market; the same legs in a different order have the same
-        ticker."""
+        ticker.
+
+        Raises:
+            RefusalError: the collection does not allow the combination, or there are too many.
+        """
         collection = self._collections.get(combo.collection)
         if collection is None:
-            return RequestRefusal(texts.COLLECTION_NOT_FOUND, QuoteRequestRejectReason.UNKNOWN_SYMBOL)
-        invalid = self._check(collection, combo.legs)
-        if invalid is not None:
-            return invalid
+            raise RefusalError(texts.COLLECTION_NOT_FOUND, QuoteRequestRejectReason.UNKNOWN_SYMBOL)
+        self._check(collection, combo.legs)
         # Bounded, because markets are never removed and clients can name any number of combinations.
         ticker = combo_ticker(combo)
         if ticker not in self._exchange.markets:
             if len(self._created) >= self._max_combos:
-                return RequestRefusal(texts.TOO_MANY_COMBOS, QuoteRequestRejectReason.EXCEEDS_LIMIT)
+                raise RefusalError(texts.TOO_MANY_COMBOS, QuoteRequestRejectReason.EXCEEDS_LIMIT)
             self._exchange.apply(ListMarket(combo_rules(ticker, collection)), now)
             self._created[ticker] = combo
         return ticker
@@ -89,24 +91,22 @@ class Combos:
         """Return the combination of a market, or None if it was not created as one."""
         return self._created.get(market)
 
-    def _check(
-        self, collection: ComboCollection, legs: tuple[MultivariateSelectedLeg, ...]
-    ) -> RequestRefusal | None:
+    def _check(self, collection: ComboCollection, legs: tuple[MultivariateSelectedLeg, ...]) -> None:
         codes = MVEValidationReasonCode
         events = {event.ticker: event for event in collection.events}
         unknown = [leg for leg in legs if not self._is_eligible(events, leg)]
         if unknown:
-            return _invalid(codes.INVALID_MARKET_COMBINATION, "these markets cannot be combined", unknown)
+            raise _invalid(codes.INVALID_MARKET_COMBINATION, "these markets cannot be combined", unknown)
         sides: dict[str, set[str]] = {}
         for leg in legs:
             sides.setdefault(_market(leg), set()).add(leg.multivariate_selected_side)
         conflicting = [leg for leg in legs if len(sides[_market(leg)]) > 1]
         if conflicting:
-            return _invalid(codes.CONFLICTING_LEG_OUTCOMES, "a market cannot have two results", conflicting)
+            raise _invalid(codes.CONFLICTING_LEG_OUTCOMES, "a market cannot have two results", conflicting)
         counts = Counter(_market(leg) for leg in legs)
         duplicated = [leg for leg in legs if counts[_market(leg)] > 1]
         if duplicated:
-            return _invalid(codes.DUPLICATED_LEGS, "a leg appears twice", duplicated)
+            raise _invalid(codes.DUPLICATED_LEGS, "a leg appears twice", duplicated)
         yes = [leg for leg in legs if leg.multivariate_selected_side == MultivariateSelectedSide.YES]
         by_event = Counter(leg.multivariate_selected_event_ticker for leg in yes)
         exclusive = [
@@ -117,11 +117,10 @@ class Combos:
         ]
         if exclusive:
             text = "at most one market of an event can settle as yes"
-            return _invalid(codes.CONFLICTING_LEG_OUTCOMES, text, exclusive)
+            raise _invalid(codes.CONFLICTING_LEG_OUTCOMES, text, exclusive)
         if not collection.minimum_legs <= len(legs) <= collection.maximum_legs:
             text = f"a combination must have {collection.minimum_legs} to {collection.maximum_legs} legs"
-            return _invalid(codes.INVALID_MARKET_COMBINATION, text, [])
-        return None
+            raise _invalid(codes.INVALID_MARKET_COMBINATION, text, [])
 
     def _is_eligible(self, events: Mapping[str, ComboEvent], leg: MultivariateSelectedLeg) -> bool:
         """Return whether a leg is in the collection and its market has not ended."""
@@ -153,5 +152,5 @@ def _market(leg: MultivariateSelectedLeg) -> str:
     return leg.multivariate_selected_market_ticker
 
 
-def _invalid(code: MVEValidationReasonCode, text: str, legs: list[MultivariateSelectedLeg]) -> RequestRefusal:
-    return RequestRefusal(text, code=code, offending=tuple(dict.fromkeys(_market(leg) for leg in legs)))
+def _invalid(code: MVEValidationReasonCode, text: str, legs: list[MultivariateSelectedLeg]) -> RefusalError:
+    return RefusalError(text, code=code, offending=tuple(dict.fromkeys(_market(leg) for leg in legs)))

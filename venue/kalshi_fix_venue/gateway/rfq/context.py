@@ -11,10 +11,11 @@ from hashlib import sha256
 import attrs
 
 from kalshi_fix_sansio import Side
-from kalshi_fix_venue.exchange import Exchange, MarketRules
+from kalshi_fix_venue.exchange import Exchange, MarketRules, PauseState
 from kalshi_fix_venue.gateway.logins import Logins
 from kalshi_fix_venue.gateway.rfq.book import Rfq, RfqBook
 from kalshi_fix_venue.gateway.rfq.settings import RfqSettings, Windows
+from kalshi_fix_venue.gateway.rfq.texts import RefusalError
 from kalshi_fix_venue.gateway.timers import Timers
 
 CREATORS, MAKERS = "KalshiRT", "KalshiRFQ"
@@ -43,6 +44,11 @@ class RfqContext:
     """The pseudonym of each participating owner."""
     _crosses: dict[str, deque[datetime]] = attrs.field(factory=dict)
     """By owner, the times of the last `POST_ONLY_CROSSES` post-only quotes that crossed the book."""
+
+    def check_pause(self, *allowed: PauseState) -> None:
+        """Raise RefusalError unless the exchange is in one of these states."""
+        if self.exchange.pause not in allowed:
+            raise RefusalError(self.exchange.pause.name)
 
     def public_id(self, owner: str) -> str:
         """Return the pseudonym of an owner, which never changes (PartyID 448)."""

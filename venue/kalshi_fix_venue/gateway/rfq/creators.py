@@ -33,7 +33,7 @@ from kalshi_fix_venue.gateway.rfq.book import Acceptance, Combo, Quote, QuoteSta
 from kalshi_fix_venue.gateway.rfq.combos import Combos
 from kalshi_fix_venue.gateway.rfq.context import MAKERS, RfqContext, truncate_to_milliseconds
 from kalshi_fix_venue.gateway.rfq.lifecycle import Lifecycle, creator_cl_ord_id, creator_order
-from kalshi_fix_venue.gateway.rfq.messages import RequestRefusal
+from kalshi_fix_venue.gateway.rfq.texts import RefusalError, refuse_if
 from kalshi_fix_venue.gateway.units import order_price_from_wire
 
 _WITHDRAWABLE_STATES = (RfqState.OPEN, RfqState.ACCEPTED)
@@ -41,7 +41,7 @@ _WITHDRAWABLE_STATES = (RfqState.OPEN, RfqState.ACCEPTED)
 
 @attrs.define(eq=False)
 class Creators:
-    """The creators' side."""
+    """The creators' side. Handlers raise RefusalError for messages that they refuse."""
 
     _context: RfqContext
     _lifecycle: Lifecycle
@@ -53,8 +53,6 @@ class Creators:
     def request(self, message: QuoteRequest, login: Login, now: datetime) -> Result:
         """Accept a request and forward it to every maker that is logged on."""
         rfq = self._rfq(message, login, now)
-        if isinstance(rfq, RequestRefusal):
-            return [(login, messages.request_refusal(message.quote_req_id, rfq))], ()
         deliveries: list[Delivery] = []
         # Others are replaced only now, because a refused request must not replace any.
         if message.related_sym[0].replace_existing is True:
@@ -70,28 +68,22 @@ class Creators:
             deliveries.append((maker, messages.request_to_maker(rfq, public_id, own=own)))
         return deliveries, ()
 
-    def _rfq(self, message: QuoteRequest, login: Login, now: datetime) -> Rfq | RequestRefusal:
-        """Return the new request, or its refusal. If several reasons apply, the first one is reported."""
+    def _rfq(self, message: QuoteRequest, login: Login, now: datetime) -> Rfq:
+        """Return the new request. If several reasons to refuse it apply, the first one is reported."""
         exchange = self._context.exchange
-        if exchange.pause is not PauseState.OPEN:
-            return RequestRefusal(exchange.pause.name)
+        self._context.check_pause(PauseState.OPEN)
         entry = message.related_sym[0]
         named = entry.symbol is not None
         if named == (message.multivariate_collection_ticker is not None):
-            return RequestRefusal(texts.MARKET_OR_COMBO)
-        found = self._market(message, entry, now)
-        if isinstance(found, RequestRefusal):
-            return found
-        market, combo = found
-        closed = exchange.market_refusal(market)
-        if closed is not None:
-            return RequestRefusal(closed.value)
+            raise RefusalError(texts.MARKET_OR_COMBO)
+        market, combo = self._market(message, entry, now)
+        refuse_if(exchange.market_refusal(market))
         shard = exchange.shard_of(market)
         account = account_named(entry.party_ids, message.alloc_account, login, shard, exchange)
         if isinstance(account, RejectCause):
-            return RequestRefusal(account.value)
+            raise RefusalError(account.value)
         if not exchange.has_account(account):
-            return RequestRefusal(texts.ACCOUNT_NOT_FOUND)
+            raise RefusalError(texts.ACCOUNT_NOT_FOUND)
         rfq = Rfq(
             rfq_id=self._context.new_id(),
             client_id=message.quote_req_id,
@@ -107,43 +99,42 @@ class Creators:
             combo=combo,
             by_legs=not named,
         )
-        return self._refusal(rfq, replaces=entry.replace_existing is True) or rfq
+        self._check_request(rfq, replaces=entry.replace_existing is True)
+        return rfq
 
     def _market(
         self, message: QuoteRequest, entry: QuoteRequestSymbol, now: datetime
-    ) -> tuple[str, Combo | None] | RequestRefusal:
+    ) -> tuple[str, Combo | None]:
         """Return the requested market; the market of a combination is created if necessary."""
         if entry.symbol is not None:
             if entry.symbol in self._context.exchange.markets:
                 return entry.symbol, self._combos.combo_of(entry.symbol)
             unknown_symbol = QuoteRequestRejectReason.UNKNOWN_SYMBOL
-            return RequestRefusal(RejectCause.MARKET_NOT_FOUND.value, unknown_symbol)
+            raise RefusalError(RejectCause.MARKET_NOT_FOUND.value, unknown_symbol)
         combo = Combo(
             collection=message.multivariate_collection_ticker or "",
             legs=tuple(message.multivariate_selected_legs),
         )
-        market = self._combos.market(combo, now)
-        return market if isinstance(market, RequestRefusal) else (market, combo)
+        return self._combos.market(combo, now), combo
 
-    def _refusal(self, rfq: Rfq, *, replaces: bool) -> RequestRefusal | None:
-        """Return the refusal of a well-formed request, or None."""
+    def _check_request(self, rfq: Rfq, *, replaces: bool) -> None:
+        """Refuse a well-formed request if it is not acceptable."""
         rules, settings = self._context.rules(rfq.market), self._context.settings
         amount = rfq.cash if rfq.contracts is None else rfq.contracts
         open_requests = self._open(rfq)
         # The session has checked that one of the two fields is present and not negative.
         if not amount:
-            return RequestRefusal(texts.INVALID_PARAMETERS)
+            raise RefusalError(texts.INVALID_PARAMETERS)
         if rfq.contracts is not None and rfq.contracts > rules.maximum_quantity:
-            return RequestRefusal(texts.TOO_MANY_CONTRACTS, QuoteRequestRejectReason.EXCEEDS_LIMIT)
+            raise RefusalError(texts.TOO_MANY_CONTRACTS, QuoteRequestRejectReason.EXCEEDS_LIMIT)
         if rfq.contracts is not None and not rules.accepts_quantity(rfq.contracts):
-            return RequestRefusal(texts.INVALID_PARAMETERS)
+            raise RefusalError(texts.INVALID_PARAMETERS)
         if self._is_known(rfq, open_requests, replaces=replaces):
-            return RequestRefusal(texts.RFQ_ALREADY_EXISTS)
+            raise RefusalError(texts.RFQ_ALREADY_EXISTS)
         if not replaces and len(open_requests) >= settings.max_open:
-            return RequestRefusal(texts.TOO_MANY_RFQS, QuoteRequestRejectReason.EXCEEDS_LIMIT)
+            raise RefusalError(texts.TOO_MANY_RFQS, QuoteRequestRejectReason.EXCEEDS_LIMIT)
         if self._minimum_cost(rfq) > self._context.exchange.account(rfq.account).available:
-            return RequestRefusal(texts.INSUFFICIENT_BALANCE, QuoteRequestRejectReason.INSUFFICIENT_CREDIT)
-        return None
+            raise RefusalError(texts.INSUFFICIENT_BALANCE, QuoteRequestRejectReason.INSUFFICIENT_CREDIT)
 
     def _is_known(self, rfq: Rfq, open_requests: list[Rfq], *, replaces: bool) -> bool:
         """Return whether an open request has this QuoteReqID. Without `replaces`, a request for the same
@@ -175,13 +166,13 @@ class Creators:
     def cancel(self, message: RFQCancel, login: Login, now: datetime) -> Result:  # noqa: ARG002 like all handlers
         """Cancel a request for its creator, unless a maker has confirmed a quote on it."""
         named = message.quote_req_id or message.rfq_id or ""
-        rfq = self._find(message, login)
-        text = self._cancel_refusal(rfq)
-        if text is None and rfq is not None:
-            text = self._customer_refusal(message.party_ids, rfq, login)
-        if text is not None or rfq is None:
-            rfq_id = None if rfq is None else rfq.rfq_id
-            refused = messages.request_end_status(named, RFQCancelStatusCode.REJECTED, rfq_id, text)
+        found = self._find(message, login)
+        try:
+            rfq = self._withdrawable(found)
+            self._check_customer(message.party_ids, rfq, login)
+        except RefusalError as refusal:
+            rfq_id = None if found is None else found.rfq_id
+            refused = messages.request_end_status(named, RFQCancelStatusCode.REJECTED, rfq_id, refusal.text)
             return [(login, refused)], ()
         done = messages.request_end_status(named, RFQCancelStatusCode.CANCELED, rfq.rfq_id)
         return [(login, done), *self._lifecycle.close(rfq, texts.RFQ_CANCELED)], ()
@@ -192,44 +183,41 @@ class Creators:
         rfq = self._context.book.get(message.rfq_id)
         return rfq if rfq is not None and rfq.account.owner == login.owner else None
 
-    def _customer_refusal(self, parties: Sequence[Party], rfq: Rfq, login: Login) -> str | None:
-        """Return the refusal if a message names a customer that does not match the request. A message that
-        names no customer is not refused."""
+    def _check_customer(self, parties: Sequence[Party], rfq: Rfq, login: Login) -> None:
+        """Refuse a message that names a customer other than that of the request. A message that names no
+        customer is not refused."""
         if not parties:
-            return None
-        exchange = self._context.exchange
-        account = account_named(parties, None, login, rfq.account.shard, exchange)
+            return
+        account = account_named(parties, None, login, rfq.account.shard, self._context.exchange)
         if isinstance(account, RejectCause):
-            return account.value
-        return None if account == rfq.account else texts.ACCOUNT_NOT_FOUND
+            raise RefusalError(account.value)
+        if account != rfq.account:
+            raise RefusalError(texts.ACCOUNT_NOT_FOUND)
 
-    def _cancel_refusal(self, rfq: Rfq | None) -> str | None:
-        if self._context.exchange.pause is PauseState.EXCHANGE_PAUSED:
-            return PauseState.EXCHANGE_PAUSED.name
+    def _withdrawable(self, rfq: Rfq | None) -> Rfq:
+        """Return the request that a message withdraws, or refuse the message."""
+        self._context.check_pause(PauseState.OPEN, PauseState.TRADING_PAUSED)
         if rfq is None:
-            return texts.RFQ_NOT_FOUND
+            raise RefusalError(texts.RFQ_NOT_FOUND)
         if rfq.state is RfqState.CONFIRMED:
-            return texts.QUOTE_ALREADY_CONFIRMED
-        return None if rfq.state in _WITHDRAWABLE_STATES else texts.RFQ_CLOSED
+            raise RefusalError(texts.QUOTE_ALREADY_CONFIRMED)
+        if rfq.state not in _WITHDRAWABLE_STATES:
+            raise RefusalError(texts.RFQ_CLOSED)
+        return rfq
 
     # AcceptQuote, and an order with QuoteID
 
     def accept(self, message: AcceptQuote, login: Login, now: datetime) -> Result:
         """Handle the acceptance of a quote."""
         side, better = known_side(message.side), message.prefer_better_quote is True
-        found = self._quote(login, message.quote_id, message.rfq_id, side, better=better)
-        accepted: Acceptance | str
-        if isinstance(found, str):
-            accepted = found
-        elif side is None:
-            accepted = texts.INVALID_PARAMETERS
-        else:
-            accepted = self._customer_refusal(message.party_ids, found.rfq, login) or self._acceptance(
-                found, side, message, login, self._context.new_id()
-            )
-        if isinstance(accepted, str):
-            refused = messages.accept_refusal(message.quote_id, message.cl_ord_id, accepted)
-            return [(login, refused)], ()
+        named = self._find_quote(login, message.quote_id, message.rfq_id)
+        if named is None:
+            raise RefusalError(texts.QUOTE_NOT_FOUND)
+        quote = _open_quote(named, side, better=better)
+        if side is None:
+            raise RefusalError(texts.INVALID_PARAMETERS)
+        self._check_customer(message.party_ids, quote.rfq, login)
+        accepted = self._acceptance(quote, side, message, login, self._context.new_id())
         acknowledged = messages.accept_ack(message.quote_id, accepted.quote, message.cl_ord_id)
         return [(login, acknowledged), *self._lifecycle.accept(accepted, now)], ()
 
@@ -242,22 +230,20 @@ class Creators:
             reason = BusinessRejectReason.CONDITIONALLY_REQUIRED_FIELD_MISSING
             return [(login, business_reject(message, reason, text))], ()
         side = known_side(message.side)
-        found = self._quote(login, quote_id, message.rfq_id, side, better=False)
-        if found == texts.QUOTE_NOT_FOUND:
+        named = self._find_quote(login, quote_id, message.rfq_id)
+        if named is None:
             unknown = business_reject(message, BusinessRejectReason.UNKNOWN_ID, "Unknown QuoteID")
             return [(login, unknown)], ()
-        order_id = self._context.new_id()
-        accepted: Acceptance | str
-        if isinstance(found, str):
-            accepted = found
-        elif side is None or not self._is_valid_acceptance(message, found, side, login):
-            accepted = RejectCause.INVALID_ORDER.value
-        else:
-            accepted = self._acceptance(found, side, message, login, order_id)
-        if isinstance(accepted, str):
+        order_id, shard = self._context.new_id(), 0
+        try:
+            quote = _open_quote(named, side)
+            shard = quote.rfq.account.shard
+            if side is None or not self._is_valid_acceptance(message, quote, side, login):
+                raise RefusalError(RejectCause.INVALID_ORDER.value)
+            accepted = self._acceptance(quote, side, message, login, order_id)
+        except RefusalError as refusal:
             # The client sent an order, so the refusal is an execution report.
-            cause = _as_cause(accepted)
-            shard = 0 if isinstance(found, str) else found.rfq.account.shard
+            cause = _as_cause(refusal.text)
             exec_id = self._context.exchange.draw_exec_id(shard)
             return self._orders.report_refusal(message, order_id, exec_id, cause, login, now), ()
         deliveries: list[Delivery] = []
@@ -269,39 +255,25 @@ class Creators:
             deliveries.append((login, acknowledged))
         return deliveries + self._lifecycle.accept(accepted, now), ()
 
-    def _quote(
-        self, login: Login, quote_id: str, rfq_id: str | None, side: Side | None, *, better: bool
-    ) -> Quote | str:
-        """Return the quote to accept, or the Text of the refusal."""
+    def _find_quote(self, login: Login, quote_id: str, rfq_id: str | None) -> Quote | None:
+        """Return the quote that an acceptance names, on one of the sender's requests."""
         # Makers choose the QuoteIDs, so two makers may use the same one. RfqId identifies the request;
         # without it, the newest quote is used.
-        quote = self._context.book.quote_for_creator(login.owner, quote_id)
-        if rfq_id is not None:
-            rfq = self._context.book.get(rfq_id)
-            is_own = rfq is not None and rfq.account.owner == login.owner
-            quote = rfq.quotes.get(quote_id) if rfq is not None and is_own else None
-        if quote is None:
-            return texts.QUOTE_NOT_FOUND
-        # A better quote is selected even if the named one has ended: PreferBetterQuote permits any quote that
-        # is no worse.
-        if better and side is not None and quote.rfq.state is RfqState.OPEN:
-            quote = _best(quote, side)
-        if quote.rfq.state in (RfqState.ACCEPTED, RfqState.CONFIRMED):
-            return texts.RFQ_CLOSED
-        if quote.state is not QuoteState.OPEN:
-            return texts.QUOTE_EXPIRED
-        return quote
+        if rfq_id is None:
+            return self._context.book.quote_for_creator(login.owner, quote_id)
+        rfq = self._context.book.get(rfq_id)
+        return rfq.quotes.get(quote_id) if rfq is not None and rfq.account.owner == login.owner else None
 
     def _acceptance(
         self, quote: Quote, side: Side, message: AcceptQuote | NewOrderSingle, login: Login, order_id: str
-    ) -> Acceptance | str:
-        """Return the acceptance, or the Text of its refusal."""
+    ) -> Acceptance:
+        """Return the acceptance of a quote, or refuse it."""
         price, size = quote.price(side), quote.size(side)
         if price is None or size is None:
-            return texts.INVALID_PARAMETERS
+            raise RefusalError(texts.INVALID_PARAMETERS)
         quantity = size if message.order_qty is None else message.order_qty
         if quantity > size or not self._context.rules(quote.rfq.market).accepts_quantity(quantity):
-            return texts.INVALID_PARAMETERS
+            raise RefusalError(texts.INVALID_PARAMETERS)
         acceptance = Acceptance(
             quote=quote,
             login=login,
@@ -314,8 +286,8 @@ class Creators:
         )
         # The creator's balance is checked here, and again when its order enters the book, because it may
         # change in between.
-        refusal = self._context.exchange.order_refusal(creator_order(acceptance))
-        return acceptance if refusal is None else refusal.value
+        refuse_if(self._context.exchange.order_refusal(creator_order(acceptance)))
+        return acceptance
 
     def _is_valid_acceptance(self, message: NewOrderSingle, quote: Quote, side: Side, login: Login) -> bool:
         """Return whether an order is a valid acceptance of the quote."""
@@ -331,6 +303,19 @@ class Creators:
             and account_of(message, login, rfq.account.shard, self._context.exchange) == rfq.account
             and (limit >= price if side is Side.BUY else limit <= price)
         )
+
+
+def _open_quote(quote: Quote, side: Side | None, *, better: bool = False) -> Quote:
+    """Return the quote or, with `better`, the best one of the same request; refuse it if it is not open."""
+    # A better quote is selected even if the named one has ended: PreferBetterQuote permits any quote that is
+    # no worse.
+    if better and side is not None and quote.rfq.state is RfqState.OPEN:
+        quote = _best(quote, side)
+    if quote.rfq.state in (RfqState.ACCEPTED, RfqState.CONFIRMED):
+        raise RefusalError(texts.RFQ_CLOSED)
+    if quote.state is not QuoteState.OPEN:
+        raise RefusalError(texts.QUOTE_EXPIRED)
+    return quote
 
 
 def _best(quote: Quote, side: Side) -> Quote:

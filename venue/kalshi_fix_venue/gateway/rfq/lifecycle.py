@@ -85,7 +85,7 @@ class Lifecycle:
         self._context.timers.cancel(rfq.timer)
         deliveries = self._cancel_quotes(rfq, kept_quote=kept_quote)
         if self._context.exchange.assumptions.makers_are_notified_of_closed_rfqs:
-            notice = messages.request_refusal(rfq.rfq_id, messages.RequestRefusal(text))
+            notice = messages.request_end_notice(rfq, text)
             deliveries += [
                 (maker, notice) for maker in rfq.makers if kept_quote is None or maker is not kept_quote.maker
             ]

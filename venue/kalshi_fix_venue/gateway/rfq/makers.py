@@ -17,6 +17,7 @@ from kalshi_fix_venue.gateway.rfq import messages, texts
 from kalshi_fix_venue.gateway.rfq.book import ONE, Quote, QuoteState, Rfq, RfqState
 from kalshi_fix_venue.gateway.rfq.context import RfqContext, truncate_to_milliseconds
 from kalshi_fix_venue.gateway.rfq.lifecycle import Lifecycle, maker_cl_ord_id, maker_order
+from kalshi_fix_venue.gateway.rfq.texts import RefusalError, refuse_if
 from kalshi_fix_venue.gateway.units import order_price_from_wire
 
 ZERO = Decimal(0)
@@ -24,7 +25,7 @@ ZERO = Decimal(0)
 
 @attrs.define(eq=False)
 class Makers:
-    """The makers' side."""
+    """The makers' side. Handlers raise RefusalError for messages that they refuse."""
 
     _context: RfqContext
     _lifecycle: Lifecycle
@@ -34,9 +35,6 @@ class Makers:
         if message.exec_inst == ExecInst.POST_ONLY and self._context.crosses_too_often(login.owner, now):
             return [(login, rate_limit_reject(message))], ()
         quote = self._quote(message, login, now)
-        if isinstance(quote, str):
-            return [(login, messages.quote_refusal(message, quote))], ()
-        rfq = quote.rfq
         deliveries: list[Delivery] = []
         # An account has at most one quote on a request, so the old quote must be cancelled before the new one
         # is added.
@@ -45,27 +43,30 @@ class Makers:
         self._context.book.add_quote(quote)
         deliveries.append((login, messages.quote_status(quote, QuoteStatus.PENDING)))
         public_id = self._context.public_id(quote.account.owner)
-        deliveries.append((rfq.creator, messages.quote_to_creator(quote, public_id)))
+        deliveries.append((quote.rfq.creator, messages.quote_to_creator(quote, public_id)))
         return deliveries, ()
 
     def cancel(self, message: QuoteCancel, login: Login, now: datetime) -> Result:  # noqa: ARG002 like all handlers
         """Cancel a quote, unless it is confirmed."""
-        quote = self._find(login, message.quote_id, message.rfq_id)
-        text = self._cancel_refusal(quote)
-        deliveries: list[Delivery] = [(login, messages.cancel_answer(message.quote_id, text))]
-        if text is None and quote is not None:
-            deliveries += self._lifecycle.cancel_quote(quote)
-        return deliveries, ()
+        # Like cancels of orders, cancels of quotes are allowed during a trading pause.
+        self._context.check_pause(PauseState.OPEN, PauseState.TRADING_PAUSED)
+        quote = self._find(message, login)
+        if quote.state not in (QuoteState.OPEN, QuoteState.ACCEPTED):
+            raise RefusalError(texts.QUOTE_EXPIRED)
+        return [(login, messages.cancel_answer(message)), *self._lifecycle.cancel_quote(quote)], ()
 
     def confirm(self, message: QuoteConfirm, login: Login, now: datetime) -> Result:
         """Handle the confirmation of an accepted quote."""
-        quote = self._find(login, message.quote_id, message.rfq_id)
-        acceptance = None if quote is None else quote.rfq.acceptance
-        text = self._confirm_refusal(quote)
-        deliveries: list[Delivery] = [(login, messages.confirm_answer(message.quote_id, text))]
-        if text is None and acceptance is not None:
-            deliveries += self._lifecycle.confirm(acceptance, now)
-        return deliveries, ()
+        self._context.check_pause(PauseState.OPEN)
+        quote = self._find(message, login)
+        acceptance = quote.rfq.acceptance
+        if quote.state is QuoteState.OPEN:
+            raise RefusalError(texts.QUOTE_NOT_ACCEPTED)
+        if quote.state is not QuoteState.ACCEPTED or acceptance is None:
+            raise RefusalError(texts.QUOTE_EXPIRED)
+        # Checked again at the confirmation: a maker that can no longer pay cannot confirm.
+        refuse_if(self._context.exchange.order_refusal(maker_order(acceptance, order_id="")))
+        return [(login, messages.confirm_answer(message)), *self._lifecycle.confirm(acceptance, now)], ()
 
     def end_session(self, login: Login) -> None:
         """Cancel the open quotes of a session that has ended; accepted and confirmed ones stay."""
@@ -73,23 +74,21 @@ class Makers:
             for quote in self._context.book.open_quotes_of(login):
                 self._context.book.end_quote(quote, QuoteState.CANCELED)
 
-    def _quote(self, message: QuoteMessage, login: Login, now: datetime) -> Quote | str:
-        """Return the quote, or the Text of its refusal."""
-        exchange = self._context.exchange
-        if exchange.pause is not PauseState.OPEN:
-            return exchange.pause.name
+    def _quote(self, message: QuoteMessage, login: Login, now: datetime) -> Quote:
+        """Return the new quote. If several reasons to refuse it apply, the first one is reported."""
+        self._context.check_pause(PauseState.OPEN)
         rfq = self._context.book.get(message.quote_req_id)
         if rfq is None:
-            return texts.RFQ_NOT_FOUND
+            raise RefusalError(texts.RFQ_NOT_FOUND)
         if rfq.state is not RfqState.OPEN:
-            return texts.RFQ_CLOSED
+            raise RefusalError(texts.RFQ_CLOSED)
         if not login.may_act_for(message.alloc_account):
-            return texts.WRONG_SUBACCOUNT
+            raise RefusalError(texts.WRONG_SUBACCOUNT)
         account = login.account(message.alloc_account, rfq.account.shard)
-        if not exchange.has_account(account):
-            return texts.ACCOUNT_NOT_FOUND
+        if not self._context.exchange.has_account(account):
+            raise RefusalError(texts.ACCOUNT_NOT_FOUND)
         if rfq.account.owner == login.owner:
-            return texts.OWN_RFQ
+            raise RefusalError(texts.OWN_RFQ)
         # The session has refused invalid prices; 0 means no price on that side.
         dollars = login.flags.use_dollars
         bid, offer = (
@@ -101,13 +100,13 @@ class Makers:
             or message.exec_inst not in (None, ExecInst.POST_ONLY)
             or not self._has_valid_prices(rfq, bid, offer)
         ):
-            return texts.INVALID_PARAMETERS
+            raise RefusalError(texts.INVALID_PARAMETERS)
         # The creator accepts by QuoteID, which must therefore be unique on the request across makers.
         if self._context.book.quote_of_maker(login.owner, message.quote_id) or message.quote_id in rfq.quotes:
-            return texts.QUOTE_ALREADY_EXISTS
+            raise RefusalError(texts.QUOTE_ALREADY_EXISTS)
         # A replacement does not increase the number of quotes.
         if account not in rfq.open_quotes and self._context.book.is_full(rfq):
-            return texts.TOO_MANY_QUOTES
+            raise RefusalError(texts.TOO_MANY_QUOTES)
         quote = Quote(
             quote_id=message.quote_id,
             rfq=rfq,
@@ -121,10 +120,11 @@ class Makers:
             rest_remainder=message.rest_remainder is True,
             created=truncate_to_milliseconds(now),
         )
-        return self._set_sizes(quote) or quote
+        self._set_sizes(quote)
+        return quote
 
-    def _set_sizes(self, quote: Quote) -> str | None:
-        """Set the sizes of a quote, or return the Text of its refusal."""
+    def _set_sizes(self, quote: Quote) -> None:
+        """Set the sizes of a quote, or refuse it."""
         for side in Side:
             price = quote.price(side)
             if price is None:
@@ -135,11 +135,8 @@ class Makers:
             else:
                 quote.offer_size = size
             if not size:
-                return texts.INVALID_PARAMETERS
-            refusal = self._context.exchange.order_refusal(_order(quote, side, price, size))
-            if refusal is not None:
-                return refusal.value
-        return None
+                raise RefusalError(texts.INVALID_PARAMETERS)
+            refuse_if(self._context.exchange.order_refusal(_order(quote, side, price, size)))
 
     def _has_valid_prices(self, rfq: Rfq, bid: Decimal, offer: Decimal) -> bool:
         """Return whether the prices of a quote are valid on the request's market."""
@@ -156,40 +153,19 @@ class Makers:
         found = (rfq.open_quotes.get(quote.account) for rfq in rfqs)
         return [old for old in found if old is not None and old.state is QuoteState.OPEN]
 
-    def _find(self, login: Login, quote_id: str, rfq_id: str | None) -> Quote | None:
-        """Return this maker's quote with these ids."""
-        quote = self._context.book.quote_of_maker(login.owner, quote_id)
-        if quote is None or rfq_id not in (None, quote.rfq.rfq_id):
-            return None
-        return quote if login.restricted_to in (None, quote.account.subaccount) else None
-
-    def _cancel_refusal(self, quote: Quote | None) -> str | None:
-        # Like cancels of orders, cancels of quotes are allowed during a trading pause.
-        if self._context.exchange.pause is PauseState.EXCHANGE_PAUSED:
-            return PauseState.EXCHANGE_PAUSED.name
-        if quote is None:
-            return texts.QUOTE_NOT_FOUND
+    def _find(self, message: QuoteCancel | QuoteConfirm, login: Login) -> Quote:
+        """Return this maker's quote with the ids in a message; refuse the message if there is none, or if the
+        quote is confirmed."""
+        quote = self._context.book.quote_of_maker(login.owner, message.quote_id)
+        if (
+            quote is None
+            or message.rfq_id not in (None, quote.rfq.rfq_id)
+            or login.restricted_to not in (None, quote.account.subaccount)
+        ):
+            raise RefusalError(texts.QUOTE_NOT_FOUND)
         if quote.state is QuoteState.CONFIRMED:
-            return texts.QUOTE_ALREADY_CONFIRMED
-        if quote.state not in (QuoteState.OPEN, QuoteState.ACCEPTED):
-            return texts.QUOTE_EXPIRED
-        return None
-
-    def _confirm_refusal(self, quote: Quote | None) -> str | None:
-        if self._context.exchange.pause is not PauseState.OPEN:
-            return self._context.exchange.pause.name
-        if quote is None:
-            return texts.QUOTE_NOT_FOUND
-        if quote.state is QuoteState.OPEN:
-            return texts.QUOTE_NOT_ACCEPTED
-        if quote.state is QuoteState.CONFIRMED:
-            return texts.QUOTE_ALREADY_CONFIRMED
-        acceptance = quote.rfq.acceptance
-        if quote.state is not QuoteState.ACCEPTED or acceptance is None:
-            return texts.QUOTE_EXPIRED
-        # Checked again at the confirmation: a maker that can no longer pay cannot confirm.
-        refusal = self._context.exchange.order_refusal(maker_order(acceptance, order_id=""))
-        return None if refusal is None else refusal.value
+            raise RefusalError(texts.QUOTE_ALREADY_CONFIRMED)
+        return quote
 
 
 def _order(quote: Quote, side: Side, price: Decimal, size: Decimal) -> PlaceOrder:

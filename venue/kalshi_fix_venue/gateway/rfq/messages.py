@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import attrs
-
 from kalshi_fix_sansio import (
+    AcceptQuote,
     AcceptQuoteStatus,
     AcceptQuoteStatusCode,
     MVEOffendingLeg,
-    MVEValidationReasonCode,
     Party,
     PartyRole,
+    QuoteCancel,
     QuoteCancelStatus,
     QuoteCancelStatusCode,
+    QuoteConfirm,
     QuoteConfirmStatus,
     QuoteConfirmStatusCode,
     QuoteRequest,
@@ -33,6 +33,7 @@ from kalshi_fix_sansio import Quote as QuoteMessage
 from kalshi_fix_venue.exchange.terms import opposite
 from kalshi_fix_venue.gateway.rfq.book import Acceptance, Quote, Rfq
 from kalshi_fix_venue.gateway.rfq.context import OBSCURED_ID
+from kalshi_fix_venue.gateway.rfq.texts import RefusalError
 from kalshi_fix_venue.gateway.units import contracts, money, price_to_wire
 
 _ZERO = Decimal("0.00")
@@ -49,23 +50,17 @@ def request_ack(rfq: Rfq) -> QuoteRequestAck:
     )
 
 
-@attrs.frozen
-class RequestRefusal:
-    """Why a request is refused."""
-
-    text: str
-    reason: QuoteRequestRejectReason = QuoteRequestRejectReason.OTHER
-    code: MVEValidationReasonCode | None = None
-    """Why its combination of markets is invalid, if it is."""
-    offending: tuple[str, ...] = ()
-    """Tickers of the markets of the offending legs."""
+def request_end_notice(rfq: Rfq, text: str) -> QuoteRequestReject:
+    """Return the notice to a maker that a request has ended."""
+    other = QuoteRequestRejectReason.OTHER
+    return QuoteRequestReject(quote_req_id=rfq.rfq_id, quote_request_reject_reason=other, text=text)
 
 
-def request_refusal(quote_req_id: str, refusal: RequestRefusal) -> QuoteRequestReject:
-    """Return the refusal of a request, or the notice to a maker that a request has ended."""
+def request_refusal(message: QuoteRequest, refusal: RefusalError) -> QuoteRequestReject:
+    """Refuse a request."""
     legs = [MVEOffendingLeg(mve_offending_market_ticker=ticker) for ticker in refusal.offending]
     return QuoteRequestReject(
-        quote_req_id=quote_req_id,
+        quote_req_id=message.quote_req_id,
         quote_request_reject_reason=refusal.reason,
         text=refusal.text,
         mve_validation_reason_code=refusal.code,
@@ -141,7 +136,7 @@ def quote_status(
     )
 
 
-def quote_refusal(message: QuoteMessage, text: str) -> QuoteStatusReport:
+def quote_refusal(message: QuoteMessage, refusal: RefusalError) -> QuoteStatusReport:
     """Refuse a quote. The refusal contains the quote's id, although the field is empty on Kalshi's page:
     FIX has no empty values."""
     return QuoteStatusReport(
@@ -149,20 +144,20 @@ def quote_refusal(message: QuoteMessage, text: str) -> QuoteStatusReport:
         quote_req_id=message.quote_req_id,
         quote_status=QuoteStatus.REJECTED,
         alloc_account=message.alloc_account,
-        text=text,
+        text=refusal.text,
     )
 
 
-def cancel_answer(quote_id: str, text: str | None) -> QuoteCancelStatus:
-    """Answer a QuoteCancel; if there is a text, refuse it."""
-    code = QuoteCancelStatusCode.CANCELED if text is None else QuoteCancelStatusCode.REJECTED
-    return QuoteCancelStatus(quote_id=quote_id, quote_cancel_status=code, text=text)
+def cancel_answer(message: QuoteCancel, refusal: RefusalError | None = None) -> QuoteCancelStatus:
+    """Answer a QuoteCancel."""
+    code = QuoteCancelStatusCode.CANCELED if refusal is None else QuoteCancelStatusCode.REJECTED
+    return QuoteCancelStatus(quote_id=message.quote_id, quote_cancel_status=code, text=_text(refusal))
 
 
-def confirm_answer(quote_id: str, text: str | None) -> QuoteConfirmStatus:
-    """Answer a QuoteConfirm; if there is a text, refuse it."""
-    code = QuoteConfirmStatusCode.ACCEPTED if text is None else QuoteConfirmStatusCode.REJECTED
-    return QuoteConfirmStatus(quote_id=quote_id, quote_confirm_status=code, text=text)
+def confirm_answer(message: QuoteConfirm, refusal: RefusalError | None = None) -> QuoteConfirmStatus:
+    """Answer a QuoteConfirm."""
+    code = QuoteConfirmStatusCode.ACCEPTED if refusal is None else QuoteConfirmStatusCode.REJECTED
+    return QuoteConfirmStatus(quote_id=message.quote_id, quote_confirm_status=code, text=_text(refusal))
 
 
 def accept_ack(quote_id: str, accepted: Quote, cl_ord_id: str | None) -> AcceptQuoteStatus:
@@ -175,14 +170,18 @@ def accept_ack(quote_id: str, accepted: Quote, cl_ord_id: str | None) -> AcceptQ
     )
 
 
-def accept_refusal(quote_id: str, cl_ord_id: str | None, text: str) -> AcceptQuoteStatus:
+def accept_refusal(message: AcceptQuote, refusal: RefusalError) -> AcceptQuoteStatus:
     """Refuse an AcceptQuote."""
     return AcceptQuoteStatus(
-        quote_id=quote_id,
+        quote_id=message.quote_id,
         accept_quote_status=AcceptQuoteStatusCode.REJECTED,
-        cl_ord_id=cl_ord_id,
-        text=text,
+        cl_ord_id=message.cl_ord_id,
+        text=refusal.text,
     )
+
+
+def _text(refusal: RefusalError | None) -> str | None:
+    return None if refusal is None else refusal.text
 
 
 def _price(value: Decimal | None, *, dollars: bool) -> Decimal | None:

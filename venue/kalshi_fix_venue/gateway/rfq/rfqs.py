@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from kalshi_fix_sansio import (
     AcceptQuote,
@@ -22,6 +23,7 @@ from kalshi_fix_venue.gateway.logins import Delivery, Handler, Handlers, Login, 
 from kalshi_fix_venue.gateway.order_entry import OrderEntry
 from kalshi_fix_venue.gateway.permissions import handle_if_permitted
 from kalshi_fix_venue.gateway.refusals import authorization_reject
+from kalshi_fix_venue.gateway.rfq import messages
 from kalshi_fix_venue.gateway.rfq.book import RfqBook, RfqState
 from kalshi_fix_venue.gateway.rfq.combos import ComboCollection, Combos
 from kalshi_fix_venue.gateway.rfq.context import MAKERS, RfqContext
@@ -29,6 +31,7 @@ from kalshi_fix_venue.gateway.rfq.creators import Creators
 from kalshi_fix_venue.gateway.rfq.lifecycle import Lifecycle
 from kalshi_fix_venue.gateway.rfq.makers import Makers
 from kalshi_fix_venue.gateway.rfq.settings import RfqSettings
+from kalshi_fix_venue.gateway.rfq.texts import RefusalError
 from kalshi_fix_venue.gateway.timers import Timers
 
 _TRADING_STATES = (MarketState.ACTIVE, MarketState.INACTIVE)
@@ -61,13 +64,16 @@ class Rfqs:
 
     def handlers(self) -> Handlers:
         """Return the handler of each message class."""
+        creators, makers = self._creators, self._makers
         handlers: Handlers = {
-            QuoteRequest: partial(_refuse_restricted_key, self._creators.request),
-            AcceptQuote: partial(_refuse_restricted_key, self._creators.accept),
-            RFQCancel: partial(_refuse_restricted_key, self._creators.cancel),
-            Quote: self._makers.quote,
-            QuoteCancel: self._makers.cancel,
-            QuoteConfirm: self._makers.confirm,
+            QuoteRequest: partial(_handle, creators.request, messages.request_refusal),
+            AcceptQuote: partial(_handle, creators.accept, messages.accept_refusal),
+            RFQCancel: creators.cancel,
+        }
+        handlers = {cls: partial(_refuse_restricted_key, handler) for cls, handler in handlers.items()} | {
+            Quote: partial(_handle, makers.quote, messages.quote_refusal),
+            QuoteCancel: partial(_handle, makers.cancel, messages.cancel_answer),
+            QuoteConfirm: partial(_handle, makers.confirm, messages.confirm_answer),
         }
         return {cls: partial(handle_if_permitted, handler) for cls, handler in handlers.items()}
 
@@ -91,6 +97,20 @@ class Rfqs:
         """Record that a session has ended: its open quotes are cancelled without notice."""
         if login.session_type == MAKERS:
             self._makers.end_session(login)
+
+
+def _handle(
+    handler: Handler,
+    refuse: Callable[[Any, RefusalError], Message],
+    message: Message,
+    login: Login,
+    now: datetime,
+) -> Result:
+    """Handle a message, or answer it with its refusal."""
+    try:
+        return handler(message, login, now)
+    except RefusalError as refusal:
+        return [(login, refuse(message, refusal))], ()
 
 
 def _refuse_restricted_key(handler: Handler, message: Message, login: Login, now: datetime) -> Result:

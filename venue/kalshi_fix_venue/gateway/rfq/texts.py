@@ -1,4 +1,4 @@
-"""Text (58) of RFQ refusals, in addition to those of the spec and the exchange's causes.
+"""Refusals of RFQ messages, and their Text (58), in addition to those of the spec and the exchange's causes.
 
 Kalshi's page on RFQs names RFQ_CLOSED, `invalid_parameters` and INSUFFICIENT_BALANCE, and its page on RFQ
 messages names `RFQ already exists`. The other Texts are modelled on these.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from kalshi_fix_sansio import AcceptQuoteStatusText
+import attrs
+
+from kalshi_fix_sansio import AcceptQuoteStatusText, MVEValidationReasonCode, QuoteRequestRejectReason
 from kalshi_fix_venue.exchange import RejectCause
 
 RFQ_ALREADY_EXISTS: Final = "RFQ already exists"
@@ -40,3 +42,21 @@ WRONG_SUBACCOUNT: Final = "the API key is restricted to another subaccount"
 RFQ_CANCELED: Final = "RFQ was cancelled"
 RFQ_EXPIRED: Final = "RFQ has expired"
 RFQ_EXECUTED: Final = "RFQ was executed"
+
+
+@attrs.define(eq=False)
+class RefusalError(Exception):
+    """A message is refused and has changed nothing. Only refusals of requests have more than a Text."""
+
+    text: str
+    reason: QuoteRequestRejectReason = QuoteRequestRejectReason.OTHER
+    code: MVEValidationReasonCode | None = None
+    """Why a request's combination of markets is invalid, if it is."""
+    offending: tuple[str, ...] = ()
+    """Tickers of the markets of the offending legs."""
+
+
+def refuse_if(cause: RejectCause | None) -> None:
+    """Raise RefusalError if the exchange has a cause to refuse an order."""
+    if cause is not None:
+        raise RefusalError(cause.value)
