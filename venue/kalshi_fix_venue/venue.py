@@ -338,7 +338,7 @@ class VenueModel:
         """Return when to call `handle_timer`, in seconds of `Instant.monotonic`; None for never."""
         self._refresh()
         deadlines = [self._monotonic(gateway.next_deadline()) for gateway in self._gateways.values()]
-        deadlines.append(self._connections.first_due(self._last_call))
+        deadlines.append(self._connections.first_due())
         deadlines.append(self._armed.next_deadline())
         if self._pages_due:
             deadlines.append(self._last_call.monotonic)

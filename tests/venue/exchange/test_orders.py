@@ -11,19 +11,15 @@ import pytest
 
 from kalshi_fix_venue.exchange import (
     MARGIN,
-    AccountId,
     Advance,
     CancelCause,
     MarketState,
-    SelfTradePrevention,
     TimeInForce,
     margin_market,
 )
-from kalshi_fix_venue.exchange.orders import Order
 from kalshi_fix_venue.exchange.pausing import CANCEL_DELAY
 from kalshi_fix_venue.exchange.placing import end_of_day
-from kalshi_fix_venue.exchange.registry import MAX_STALE, OrderRegistry
-from tests.venue.exchange_harness import BUY, EASTERN, MARKET, SELL, START, ExchangeHarness, d, summary
+from tests.venue.exchange_harness import BUY, EASTERN, SELL, START, ExchangeHarness, d, summary
 
 IOC, FOK, GTD = TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL, TimeInForce.GOOD_TILL_DATE
 DAY, GTC = TimeInForce.DAY, TimeInForce.GOOD_TILL_CANCEL
@@ -99,26 +95,6 @@ def test_an_amend_to_an_impossible_expiry_is_refused(
     refused = harness.amend("ann", "a2", "a1", 5, time_in_force=tif, expire_time=expire)
     assert summary(refused) == ["a2 refused INVALID_ORDER"]
     assert harness.exchange.next_expiry() == LATER
-
-
-def test_the_number_of_stale_expiries_is_bounded() -> None:
-    registry = OrderRegistry()
-    order = Order(
-        order_id="o", cl_ord_id="a", account=AccountId("ann"), origin="ann", market=MARKET, side=BUY,
-        price=d("0.40"), quantity=d(1), leaves=d(1), time_in_force=GTD,
-        expire_time=None, post_only=False, self_trade_prevention=SelfTradePrevention.MAKER,
-        cancel_on_pause=False, max_execution_cost=None,
-    )  # fmt: skip
-    registry.add(order)
-    for number in range(3 * MAX_STALE):
-        order.expire_time = START + timedelta(seconds=number)
-        registry.schedule(order)
-        assert len(registry._expiries) <= MAX_STALE + 2
-    assert registry.next_expiry() == order.expire_time
-    order.expire_time = None
-    assert registry.next_expiry() is None
-    registry.schedule(order)
-    assert registry.next_expiry() is None
 
 
 def test_an_impossible_state_change_does_not_expire_overdue_orders(harness: ExchangeHarness) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import datetime
 
 import attrs
 
+from kalshi_fix_venue.deadlines import Deadlines
 from kalshi_fix_venue.exchange.orders import Order, OrderSnapshot
 
-MAX_STALE = 1000
-"""`schedule` removes the stale expiries, which belong to ended or changed orders, when they outnumber the
-open orders by more than this."""
 Key = tuple[str, str]
 """Owner and ClOrdID."""
 
@@ -29,7 +26,8 @@ class OrderRegistry:
     _by_origin: dict[str, dict[str, Order]] = attrs.field(factory=dict)
     _by_group: dict[str, dict[str, Order]] = attrs.field(factory=dict)
     _done: OrderedDict[Key, OrderSnapshot] = attrs.field(factory=OrderedDict)
-    _expiries: list[tuple[datetime, str]] = attrs.field(factory=list)
+    _expiries: Deadlines[str, datetime] = attrs.field(factory=Deadlines)
+    """Expiries of resting orders, by OrderID."""
 
     def __iter__(self) -> Iterator[Order]:
         """Iterate over a copy of the open orders, oldest first."""
@@ -45,17 +43,7 @@ class OrderRegistry:
 
     def schedule(self, order: Order) -> None:
         """Schedule the expiry of a resting order, if it has one, replacing an earlier expiry."""
-        if order.expire_time is None:
-            return
-        heapq.heappush(self._expiries, (order.expire_time, order.order_id))
-        # Stale entries are removed from time to time, because a client can create any number of them.
-        if len(self._expiries) > MAX_STALE + 2 * len(self._by_id):
-            self._expiries = [
-                (each.expire_time, each.order_id)
-                for each in self._by_id.values()
-                if each.expire_time is not None
-            ]
-            heapq.heapify(self._expiries)
+        self._expiries.set(order.order_id, order.expire_time)
 
     def rename(self, order: Order, cl_ord_id: str) -> None:
         """Index an open order by the id of the request that changed it."""
@@ -67,6 +55,7 @@ class OrderRegistry:
         """Move an ended order out of the open orders; `cl_ord_id` is the id of the request that ended it."""
         del self._open[order.account.owner, order.cl_ord_id]
         del self._by_id[order.order_id]
+        self._expiries.set(order.order_id, None)
         _drop(self._by_origin, order.origin, order)
         if order.group is not None:
             _drop(self._by_group, order.group, order)
@@ -95,21 +84,12 @@ class OrderRegistry:
 
     def next_expiry(self) -> datetime | None:
         """Return the earliest expiry of an open order."""
-        # Expiries of ended or rescheduled orders stay in the heap until they reach its top.
-        while self._expiries and not self._is_current(*self._expiries[0]):
-            heapq.heappop(self._expiries)
-        return self._expiries[0][0] if self._expiries else None
+        return self._expiries.first()
 
     def pop_expired(self, now: datetime) -> Order | None:
         """Return the open order that expired first, or None."""
-        expiry = self.next_expiry()
-        if expiry is None or expiry > now:
-            return None
-        return self._by_id[heapq.heappop(self._expiries)[1]]
-
-    def _is_current(self, expire_time: datetime, order_id: str) -> bool:
-        order = self._by_id.get(order_id)
-        return order is not None and order.expire_time == expire_time
+        order_id = self._expiries.pop(now)
+        return None if order_id is None else self._by_id[order_id]
 
     def _remember(self, cl_ord_id: str, snapshot: OrderSnapshot) -> None:
         self._done[snapshot.account.owner, cl_ord_id] = snapshot

@@ -1,75 +1,47 @@
-"""Timers of a gateway: a heap of times with their actions."""
+"""Timers of a gateway: times with their actions."""
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 from datetime import datetime
 from itertools import count
 
 import attrs
 
+from kalshi_fix_venue.deadlines import Deadlines
 from kalshi_fix_venue.gateway.logins import Result
 
 Action = Callable[[datetime], Result]
 """A timer's action; its argument is the time at which it actually runs."""
-MAX_CANCELED = 1000
-"""Cancelled timers are removed from the heap when there are more of them than half of its entries plus this
-number."""
-
-
-@attrs.define(eq=False)
-class Timer:
-    """An action with its time."""
-
-    when: datetime
-    action: Action | None
-    """None once it has run or been cancelled."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it has neither run nor been cancelled."""
-        return self.action is not None
 
 
 @attrs.define(eq=False)
 class Timers:
     """All timers of one product. Timers with the same time run in the order in which they were set."""
 
-    _heap: list[tuple[datetime, int, Timer]] = attrs.field(factory=list)
+    _actions: dict[int, Action] = attrs.field(factory=dict)
+    """The actions that have neither run nor been cancelled, by the number of their timer."""
+    _deadlines: Deadlines[int, datetime] = attrs.field(factory=Deadlines)
     _numbers: count[int] = attrs.field(factory=count)
-    _canceled: int = 0
 
-    def at(self, when: datetime, action: Action) -> Timer:
-        """Schedule an action; if its time has passed, the next call to `pop_due` returns it."""
-        timer = Timer(when, action)
-        heapq.heappush(self._heap, (when, next(self._numbers), timer))
-        return timer
+    def at(self, when: datetime, action: Action) -> int:
+        """Schedule an action; if its time has passed, the next call to `pop_due` returns it. Return the
+        number of the timer."""
+        number = next(self._numbers)
+        self._actions[number] = action
+        self._deadlines.set(number, when)
+        return number
 
-    def cancel(self, timer: Timer | None) -> None:
+    def cancel(self, timer: int | None) -> None:
         """Cancel a timer. Does nothing for None, or if the timer has already run or been cancelled."""
-        if timer is None or timer.action is None:
-            return
-        timer.action = None
-        self._canceled += 1
-        # Removed once there are too many, because a client can create any number.
-        if self._canceled > MAX_CANCELED + len(self._heap) // 2:
-            self._heap = [entry for entry in self._heap if entry[2].is_open]
-            heapq.heapify(self._heap)
-            self._canceled = 0
+        if timer is not None and self._actions.pop(timer, None) is not None:
+            self._deadlines.set(timer, None)
 
     def next_deadline(self) -> datetime | None:
         """Return the time of the next action."""
-        while self._heap and not self._heap[0][2].is_open:
-            heapq.heappop(self._heap)
-            self._canceled -= 1
-        return self._heap[0][0] if self._heap else None
+        return self._deadlines.first()
 
     def pop_due(self, now: datetime) -> Action | None:
         """Remove and return the next due action, or return None."""
-        deadline = self.next_deadline()
-        if deadline is None or deadline > now:
-            return None
-        timer = heapq.heappop(self._heap)[2]
-        action, timer.action = timer.action, None
-        return action
+        number = self._deadlines.pop(now)
+        return None if number is None else self._actions.pop(number)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterator
 from itertools import count
 from random import Random
@@ -12,6 +11,7 @@ import attrs
 
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_venue.deadlines import Deadlines
 from kalshi_fix_venue.operations.base import ConnectionIdentity, Fault
 from kalshi_fix_venue.operations.faults import (
     Cut,
@@ -69,8 +69,8 @@ class ArmedFaults:
         self._armed: dict[int, ArmedFault] = {}
         self._by_kind: dict[type[Fault], dict[int, ArmedFault]] = {}
         self._numbers = count(1)
-        self._times: list[tuple[float, int]] = []
-        """A heap of start and end times, with the number of the fault."""
+        self._times: Deadlines[tuple[int, bool], float] = Deadlines()
+        """Times at which faults begin and end, by the number of the fault, and whether it ends."""
         self.inspects_bytes: bool = False
         """Whether any armed fault is applied to the bytes of connections."""
 
@@ -102,9 +102,8 @@ class ArmedFaults:
         armed = ArmedFault(next(self._numbers), fault, begin, end, skip, remaining)
         self._armed[armed.number] = armed
         self._by_kind.setdefault(type(fault), {})[armed.number] = armed
-        for time in (begin, end):
-            if time is not None:
-                heapq.heappush(self._times, (time, armed.number))
+        self._times.set((armed.number, False), begin)
+        self._times.set((armed.number, True), end)
         self._update_inspects_bytes()
         return armed
 
@@ -115,6 +114,8 @@ class ArmedFaults:
             del of_kind[armed.number]
             if not of_kind:
                 del self._by_kind[type(armed.fault)]
+            self._times.set((armed.number, False), None)
+            self._times.set((armed.number, True), None)
             self._update_inspects_bytes()
 
     def is_armed(self, kind: type[Fault]) -> bool:
@@ -173,16 +174,13 @@ class ArmedFaults:
 
     def next_deadline(self) -> float | None:
         """Return the time at which the next fault begins or ends, in seconds of `Instant.monotonic`."""
-        while self._times and self._times[0][1] not in self._armed:
-            heapq.heappop(self._times)
-        return self._times[0][0] if self._times else None
+        return self._times.first()
 
     def due(self, now: Instant) -> list[ArmedFault]:
         """Return the faults that have begun or ended since the last call."""
         found: dict[int, ArmedFault] = {}
-        while (deadline := self.next_deadline()) is not None and deadline <= now.monotonic:
-            number = heapq.heappop(self._times)[1]
-            found[number] = self._armed[number]
+        while (key := self._times.pop(now.monotonic)) is not None:
+            found[key[0]] = self._armed[key[0]]
         return list(found.values())
 
     def _update_inspects_bytes(self) -> None:

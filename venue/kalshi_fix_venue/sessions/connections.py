@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterator
 from itertools import count
 from operator import attrgetter
@@ -11,6 +10,7 @@ import attrs
 
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.session import Session
+from kalshi_fix_venue.deadlines import Deadlines
 from kalshi_fix_venue.gateway.logins import Login
 from kalshi_fix_venue.operations.base import ConnectionIdentity
 from kalshi_fix_venue.operations.faults import Cut
@@ -28,8 +28,6 @@ class Connection:
     """The login that is logged on."""
     output: bytes = b""
     """Bytes from the session that the caller has not fetched yet."""
-    due: float | None = None
-    """The time of its entry among the deadlines; never later than its actual next deadline."""
     faults: ByteFaults | None = None
     """Applies faults to its bytes; None if there has never been a fault that affects bytes."""
     is_cut: bool = False
@@ -85,9 +83,8 @@ class Connections:
         """Connections with bytes to write, as of the last `refresh`."""
         self.to_close: set[int] = set()
         """Connections to close, as of the last `refresh`."""
-        self._deadlines: list[tuple[float, int]] = []
-        """A heap of `due` by connection. Deadlines change frequently, and a heap cannot move an entry: the
-        old entry stays, and is stale if it differs from the `due` of its connection."""
+        self._deadlines: Deadlines[int, float] = Deadlines()
+        """The next deadline of each connection, as of the last `refresh`."""
 
     def __iter__(self) -> Iterator[Connection]:
         """Iterate over a copy of the connections, oldest first."""
@@ -110,6 +107,7 @@ class Connections:
     def remove(self, connection: Connection) -> None:
         """Remove a closed connection."""
         del self._connections[connection.id]
+        self._deadlines.set(connection.id, None)
         self._changed.discard(connection)
         self.with_output.discard(connection.id)
         self.to_close.discard(connection.id)
@@ -146,37 +144,15 @@ class Connections:
             self.to_close.add(connection.id)
         if connection.faults is not None and connection.faults.cut is not None and not connection.is_cut:
             cut(connection, connection.faults.cut, now)
-        deadline = connection.next_deadline(now)
-        # A later deadline is pushed only once the earlier entry reaches the front of the heap. Most deadlines
-        # change with each message, and an entry for each change would fill the heap with stale entries.
-        if deadline is not None and (connection.due is None or deadline < connection.due):
-            self._set_due(connection, deadline)
+        self._deadlines.set(connection.id, connection.next_deadline(now))
 
-    def first_due(self, now: Instant) -> float | None:
-        """Return the first deadline of all connections, and drop stale entries before it."""
-        while self._deadlines:
-            deadline, number = self._deadlines[0]
-            connection = self._connections.get(number)
-            is_current = connection is not None and connection.due == deadline
-            actual = connection.next_deadline(now) if connection is not None and is_current else None
-            if actual == deadline:
-                return deadline
-            heapq.heappop(self._deadlines)
-            if connection is not None and is_current:
-                connection.due = None
-                if actual is not None:
-                    self._set_due(connection, actual)
-        return None
+    def first_due(self) -> float | None:
+        """Return the first deadline of all connections, as of the last `refresh`."""
+        return self._deadlines.first()
 
     def pop_due(self, now: Instant) -> list[Connection]:
         """Return the connections whose deadline has passed, oldest first."""
         due: list[int] = []
-        while (first := self.first_due(now)) is not None and first <= now.monotonic:
-            _, number = heapq.heappop(self._deadlines)
-            self._connections[number].due = None
+        while (number := self._deadlines.pop(now.monotonic)) is not None:
             due.append(number)
         return [self._connections[number] for number in sorted(due)]
-
-    def _set_due(self, connection: Connection, deadline: float) -> None:
-        connection.due = deadline
-        heapq.heappush(self._deadlines, (deadline, connection.id))

@@ -14,7 +14,6 @@ import attrs
 from kalshi_fix_sansio import MultivariateSelectedLeg, NewOrderSingle, Side
 from kalshi_fix_venue.exchange import AccountId
 from kalshi_fix_venue.gateway.logins import Login
-from kalshi_fix_venue.gateway.timers import Timer
 
 ONE = Decimal(1)
 J = TypeVar("J")
@@ -83,8 +82,8 @@ class Rfq:
     open_quotes: dict[AccountId, Quote] = attrs.field(factory=dict)
     """The active quotes by the maker's account, in the order of receipt."""
     acceptance: Acceptance | None = None
-    timer: Timer | None = None
-    """The timer that ends its current state."""
+    timer: int | None = None
+    """The number of the timer that ends its current state."""
 
     @property
     def requester(self) -> Requester:
