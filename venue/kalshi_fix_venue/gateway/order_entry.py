@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
 
 from kalshi_fix_sansio import (
     BusinessRejectReason,
@@ -18,7 +17,6 @@ from kalshi_fix_sansio import (
     OrderMassCancelReport,
     OrderMassCancelRequest,
 )
-from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_venue.exchange import (
     AccountId,
     AmendOrder,
@@ -40,11 +38,10 @@ from kalshi_fix_venue.exchange.outcomes import (
     RequestRefused,
 )
 from kalshi_fix_venue.gateway import reports
-from kalshi_fix_venue.gateway.clearing import ChangeMessage, OrderMessage, operator_of
-from kalshi_fix_venue.gateway.logins import Delivery, Handler, Handlers, Login, Logins, Result
+from kalshi_fix_venue.gateway.clearing import ChangeMessage
+from kalshi_fix_venue.gateway.logins import Delivery, Handlers, Login, Logins, Result
 from kalshi_fix_venue.gateway.order_commands import change_order, place_order, shard_of
-from kalshi_fix_venue.gateway.permissions import handle_if_permitted
-from kalshi_fix_venue.gateway.refusals import authorization_reject, business_reject
+from kalshi_fix_venue.gateway.refusals import business_reject
 from kalshi_fix_venue.gateway.texts import CAUSES_WITHOUT_TEXT
 
 SESSION_TYPES = ("KalshiNR", "KalshiRT")
@@ -71,13 +68,12 @@ class OrderEntry:
 
     def handlers(self) -> Handlers:
         """Return the handler of each message class."""
-        handlers: dict[type[Message], Handler] = {
-            NewOrderSingle: partial(self._with_operator_check, self._place),
-            OrderCancelRequest: partial(self._with_operator_check, self._change),
-            OrderCancelReplaceRequest: partial(self._with_operator_check, self._change),
+        return {
+            NewOrderSingle: self._place,
+            OrderCancelRequest: self._change,
+            OrderCancelReplaceRequest: self._change,
             OrderMassCancelRequest: self._mass_cancel,
         }
-        return {cls: partial(handle_if_permitted, handler) for cls, handler in handlers.items()}
 
     def output_written(self, login: Login) -> None:
         """Record that a login's messages have been written, or never will be, so none of its amends is still
@@ -104,19 +100,6 @@ class OrderEntry:
             for login, events in events_by_login.items()
             for report in reports.reports_of(events, login.flags)
         ]
-
-    def _with_operator_check(
-        self, handler: Handler, message: OrderMessage, login: Login, now: datetime
-    ) -> Result:
-        """Handle a message, or refuse it if it names an operator and the key's owner is not a clearing
-        member. In an order that accepts a quote, the operator is ignored."""
-        if (
-            operator_of(message) is not None
-            and getattr(message, "quote_id", None) is None
-            and not self._exchange.is_clearing_member(login.owner)
-        ):
-            return [(login, authorization_reject(message, "SenderSubID is for clearing members"))], ()
-        return handler(message, login, now)
 
     def _place(self, message: NewOrderSingle, login: Login, now: datetime) -> Result:
         if message.quote_id is not None or message.rfq_id is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
 
 from kalshi_fix_sansio import (
     BusinessRejectReason,
@@ -16,7 +15,6 @@ from kalshi_fix_venue import exchange
 from kalshi_fix_venue.exchange import ChangeGroup, Exchange, GroupRefusal
 from kalshi_fix_venue.exchange.outcomes import GroupChanged, GroupRefused, Outcome
 from kalshi_fix_venue.gateway.logins import Delivery, Handlers, Login, Result
-from kalshi_fix_venue.gateway.permissions import handle_if_permitted
 from kalshi_fix_venue.gateway.refusals import authorization_reject, business_reject
 
 ACTIONS: dict[int, exchange.GroupAction] = {
@@ -46,7 +44,7 @@ class OrderGroups:
 
     def handlers(self) -> Handlers:
         """Return the handler of each message class."""
-        return {OrderGroupRequest: partial(handle_if_permitted, self._request)}
+        return {OrderGroupRequest: self._request}
 
     def _request(self, message: OrderGroupRequest, login: Login, now: datetime) -> Result:
         action = ACTIONS.get(message.order_group_action)

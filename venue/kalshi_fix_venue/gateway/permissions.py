@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
+from kalshi_fix_sansio import (
+    AcceptQuote,
+    EventResendRequest,
+    MarketDataRequest,
+    NewOrderSingle,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    QuoteRequest,
+    RFQCancel,
+    SecurityStatusRequest,
+)
 from kalshi_fix_sansio.dialect.base import Message
-from kalshi_fix_venue.gateway.logins import Handler, Login, Result
-from kalshi_fix_venue.gateway.refusals import authorization_reject
+from kalshi_fix_sansio.trading.rate_budget import accepts_quote
+from kalshi_fix_venue.exchange import Exchange
+from kalshi_fix_venue.gateway.clearing import operator_of
+from kalshi_fix_venue.gateway.logins import Login
+
+_READING = (MarketDataRequest, SecurityStatusRequest, EventResendRequest)
+"""Messages that every session may send."""
+_CREATORS = (QuoteRequest, AcceptQuote, RFQCancel)
+"""Messages from the creators of RFQs."""
 
 
-def handle_if_permitted(handler: Handler, message: Message, login: Login, now: datetime) -> Result:
-    """Handle a message if its session and its key may send it."""
+def permission_refusal(message: Message, login: Login, exchange: Exchange) -> str | None:
+    """Return why a session or its key may not send a message, or None if it may."""
+    if isinstance(message, _READING):
+        return None
     if login.flags.listener_session:
-        return [(login, authorization_reject(message, "Listener sessions are read-only"))], ()
+        return "Listener sessions are read-only"
     if not login.may_write:
-        return [(login, authorization_reject(message, "The API key has no write scope"))], ()
-    return handler(message, login, now)
+        return "The API key has no write scope"
+    if (
+        isinstance(message, NewOrderSingle | OrderCancelRequest | OrderCancelReplaceRequest)
+        and operator_of(message) is not None
+        and not accepts_quote(message)  # such an order ignores the operator
+        and not exchange.is_clearing_member(login.owner)
+    ):
+        return "SenderSubID is for clearing members"
+    # In RFQs, keys that are restricted to a subaccount are only for makers.
+    accepts = isinstance(message, NewOrderSingle) and (message.quote_id or message.rfq_id) is not None
+    if login.restricted_to is not None and (accepts or isinstance(message, _CREATORS)):
+        return "The API key is restricted to one subaccount"
+    return None

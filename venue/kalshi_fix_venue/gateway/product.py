@@ -16,8 +16,9 @@ from kalshi_fix_venue.gateway.logins import Delivery, Handlers, Login, Logins
 from kalshi_fix_venue.gateway.market_data import MarketData, SymbolLimits
 from kalshi_fix_venue.gateway.order_entry import OrderEntry
 from kalshi_fix_venue.gateway.order_groups import OrderGroups
+from kalshi_fix_venue.gateway.permissions import permission_refusal
 from kalshi_fix_venue.gateway.rebalancing import Rebalancing
-from kalshi_fix_venue.gateway.refusals import unsupported_type_reject
+from kalshi_fix_venue.gateway.refusals import authorization_reject, unsupported_type_reject
 from kalshi_fix_venue.gateway.rfq import ComboCollection, Rfqs, RfqSettings
 from kalshi_fix_venue.gateway.settlement import Settlements
 from kalshi_fix_venue.gateway.timers import Timers
@@ -97,6 +98,9 @@ class ProductGateway:
         handler = self._handlers.get(type(message))
         if handler is None:
             return [*due, (login, unsupported_type_reject(message))]
+        refusal = permission_refusal(message, login, self.exchange)
+        if refusal is not None:
+            return [*due, (login, authorization_reject(message, refusal))]
         deliveries, outcomes = handler(message, login, now)
         # The sender is answered before the others are notified.
         return due + deliveries + self._publish(outcomes)

@@ -21,8 +21,6 @@ from kalshi_fix_venue.exchange import Exchange, MarketState
 from kalshi_fix_venue.exchange.outcomes import MarketStateChanged, Outcome
 from kalshi_fix_venue.gateway.logins import Delivery, Handler, Handlers, Login, Logins, Result
 from kalshi_fix_venue.gateway.order_entry import OrderEntry
-from kalshi_fix_venue.gateway.permissions import handle_if_permitted
-from kalshi_fix_venue.gateway.refusals import authorization_reject
 from kalshi_fix_venue.gateway.rfq import messages
 from kalshi_fix_venue.gateway.rfq.book import RfqBook, RfqState
 from kalshi_fix_venue.gateway.rfq.combos import ComboCollection, Combos
@@ -65,21 +63,18 @@ class Rfqs:
     def handlers(self) -> Handlers:
         """Return the handler of each message class."""
         creators, makers = self._creators, self._makers
-        handlers: Handlers = {
+        return {
             QuoteRequest: partial(_handle, creators.request, messages.request_refusal),
             AcceptQuote: partial(_handle, creators.accept, messages.accept_refusal),
             RFQCancel: creators.cancel,
-        }
-        handlers = {cls: partial(_refuse_restricted_key, handler) for cls, handler in handlers.items()} | {
             Quote: partial(_handle, makers.quote, messages.quote_refusal),
             QuoteCancel: partial(_handle, makers.cancel, messages.cancel_answer),
             QuoteConfirm: partial(_handle, makers.confirm, messages.confirm_answer),
         }
-        return {cls: partial(handle_if_permitted, handler) for cls, handler in handlers.items()}
 
     def accept_by_order(self, message: NewOrderSingle, login: Login, now: datetime) -> Result:
-        """Handle an order that names a quote. The caller has checked that the login may place orders."""
-        return _refuse_restricted_key(self._creators.accept_by_order, message, login, now)
+        """Handle an order that names a quote. The caller has checked the permissions."""
+        return self._creators.accept_by_order(message, login, now)
 
     def close_rfqs_on_ended_markets(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
         """Close the requests on markets whose trading has ended. Confirmed requests stay open; their orders
@@ -111,11 +106,3 @@ def _handle(
         return handler(message, login, now)
     except RefusalError as refusal:
         return [(login, refuse(message, refusal))], ()
-
-
-def _refuse_restricted_key(handler: Handler, message: Message, login: Login, now: datetime) -> Result:
-    """Handle a message, or refuse it if its key is restricted to a subaccount. In RFQs such keys are only
-    for makers."""
-    if login.restricted_to is not None:
-        return [(login, authorization_reject(message, "The API key is restricted to one subaccount"))], ()
-    return handler(message, login, now)
