@@ -241,9 +241,9 @@ class AccountId:
         return self.customer or self.owner
 
 
-@attrs.frozen
+@attrs.frozen(order=True)
 class ExecId:
-    """The identity of one event of the exchange, ordered within a shard (ExecID 17)."""
+    """The identity of one event of the exchange (ExecID 17). Only events of one shard are compared."""
 
     clock: int
     event: int

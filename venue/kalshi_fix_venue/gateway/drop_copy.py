@@ -23,7 +23,7 @@ from kalshi_fix_venue.exchange import Exchange, ExecId
 from kalshi_fix_venue.exchange.outcomes import Outcome
 from kalshi_fix_venue.gateway import reports
 from kalshi_fix_venue.gateway.logins import Delivery, Handlers, Login, Result
-from kalshi_fix_venue.gateway.past_reports import History, PastEvents, Position, position_of
+from kalshi_fix_venue.gateway.past_reports import History, PastEvents
 from kalshi_fix_venue.gateway.refusals import business_reject
 
 WINDOW = timedelta(hours=SESSION_TYPES["KalshiDC"].past_reports_hours or 0)
@@ -124,15 +124,15 @@ class DropCopy:
         if latest is None or end.shard != begin.shard:
             text = "BeginExecID and EndExecID must have the same exchange index, which must exist"
             return [(login, business_reject(message, BusinessRejectReason.OTHER, text))], ()
-        last = position_of(latest) if message.end_exec_id is None else position_of(end)
-        if last > position_of(latest):
+        last = latest if message.end_exec_id is None else end
+        if last > latest:
             return [(login, _reject(message, EventResendRejectReason.END_TOO_LARGE))], ()
         # Some events may have become too old since the last event was recorded. They must not be sent.
         self._history.forget(now)
-        if self._history.is_forgotten(begin.shard, position_of(begin)):
+        if self._history.is_forgotten(begin):
             return [(login, _reject(message, EventResendRejectReason.BEGIN_TOO_SMALL))], ()
-        found = self._history.events_between(login.owner, begin.shard, position_of(begin), last)
-        self._replays[login] = _Replay(_seq_num(message), _pages(found, position_of(begin), last, login))
+        found = self._history.events_between(login.owner, begin, last)
+        self._replays[login] = _Replay(_seq_num(message), _pages(found, begin, last, login))
         return self.next_page(login), ()
 
     def _refusal(self, login: Login, now: datetime) -> EventResendRejectReason | None:
@@ -153,7 +153,7 @@ class DropCopy:
 
 
 def _pages(
-    found: Sequence[PastEvents], begin: Position, end: Position, login: Login
+    found: Sequence[PastEvents], begin: ExecId, end: ExecId, login: Login
 ) -> Iterator[list[ExecutionReport]]:
     """Yield pages of reports, written according to the login's flags."""
     page: list[ExecutionReport] = []
@@ -162,7 +162,7 @@ def _pages(
         # the beginning of the range would decide whether a New is merged into its Trade, and a copy could
         # differ from the live report.
         outcomes = [each for each in past.outcomes if login.may_see(each.order.account)]
-        requested = {str(each.exec_id) for each in outcomes if begin <= position_of(each.exec_id) <= end}
+        requested = {str(each.exec_id) for each in outcomes if begin <= each.exec_id <= end}
         for report in reports.reports_of(outcomes, login.flags):
             if report.exec_id in requested:
                 page.append(report)

@@ -11,14 +11,6 @@ import attrs
 from kalshi_fix_venue.exchange import ExecId
 from kalshi_fix_venue.exchange.outcomes import OrderOutcome, Outcome
 
-Position = tuple[int, int]
-"""The position of an event among the events of its shard: clock and event of its ExecId."""
-
-
-def position_of(exec_id: ExecId) -> Position:
-    """Return the position of an event among the events of its shard."""
-    return exec_id.clock, exec_id.event
-
 
 @attrs.frozen
 class PastEvents:
@@ -31,9 +23,9 @@ class PastEvents:
     outcomes: tuple[OrderOutcome, ...]
 
     @property
-    def last(self) -> Position:
-        """The position of the last event."""
-        return position_of(self.outcomes[-1].exec_id)
+    def last(self) -> ExecId:
+        """The last event."""
+        return self.outcomes[-1].exec_id
 
 
 @attrs.define(eq=False)
@@ -50,7 +42,7 @@ class History:
     _all: deque[PastEvents] = attrs.field(factory=deque)
     _by_account: dict[tuple[str, int], deque[PastEvents]] = attrs.field(factory=dict)
     """Events by owner and shard."""
-    _forgotten: dict[int, Position] = attrs.field(factory=dict)
+    _forgotten: dict[int, ExecId] = attrs.field(factory=dict)
     """The last dropped event of each shard."""
     _count: int = 0
 
@@ -78,12 +70,13 @@ class History:
             self._forgotten[oldest.shard] = max(oldest.last, self._forgotten.get(oldest.shard, oldest.last))
             self._count -= len(oldest.outcomes)
 
-    def is_forgotten(self, shard: int, begin: Position) -> bool:
+    def is_forgotten(self, begin: ExecId) -> bool:
         """Return whether this event or a later one may have been dropped."""
-        return begin <= self._forgotten.get(shard, (-1, 0))
+        last = self._forgotten.get(begin.shard)
+        return last is not None and begin <= last
 
-    def events_between(self, owner: str, shard: int, begin: Position, end: Position) -> list[PastEvents]:
+    def events_between(self, owner: str, begin: ExecId, end: ExecId) -> list[PastEvents]:
         """Return the entries with events from `begin` to `end` inclusive; the entries may also contain other
         events."""
-        kept = self._by_account.get((owner, shard), ())
-        return [past for past in kept if past.last >= begin and position_of(past.outcomes[0].exec_id) <= end]
+        kept = self._by_account.get((owner, begin.shard), ())
+        return [past for past in kept if past.last >= begin and past.outcomes[0].exec_id <= end]
