@@ -58,7 +58,7 @@ class Driver:
         self._connections[number] = connection
         # A connection that was still being set up when `stop` cut the others is cut now.
         if self._all_closed is not None:
-            connection.abort()
+            connection.transport.abort()
         self.flush()
         return number
 
@@ -70,7 +70,7 @@ class Driver:
         inbox = self.venue.inbox
         inbox.receive_data(number, data, self.now())
         if inbox.is_full(number):
-            self._connections[number].stop_reading()
+            self._connections[number].transport.pause_reading()
         self._schedule_processing()
         self.flush()
 
@@ -90,8 +90,8 @@ class Driver:
         else:
             self.input_count += 1
             connection = self._connections.get(number)
-            if connection is not None and not connection.is_reading and inbox.has_room(number):
-                connection.read()
+            if connection is not None and inbox.has_room(number):
+                connection.transport.resume_reading()
         self._schedule_processing()
         self.flush()
 
@@ -114,7 +114,7 @@ class Driver:
             if connection is not None and self.venue.should_reset(number):
                 connection.reset()
             elif connection is not None:
-                connection.close()
+                connection.transport.close()
         self._set_timer()
 
     def _write(self) -> None:
@@ -124,7 +124,7 @@ class Driver:
                 data = self.venue.data_to_send(number)
                 if self.on_bytes is not None:
                     self.on_bytes(connection, data, True)
-                connection.write(data)
+                connection.transport.write(data)
 
     def _set_timer(self) -> None:
         deadline = self.venue.next_deadline()
@@ -157,7 +157,7 @@ class Driver:
         self._cancel_timer()
         self.venue.inbox.drop(self.now())
         for connection in tuple(self._connections.values()):
-            connection.abort()
+            connection.transport.abort()
         if self._connections:
             await self._all_closed.wait()
 
@@ -181,18 +181,16 @@ class ClientProtocol(asyncio.Protocol):
         self.session_type = session_type
         self.may_write: bool = True
         """Whether the transport accepts more output."""
-        self.is_reading: bool = True
-        """Whether the transport is being read."""
         self.number: int = 0
         """The venue's number of the connection."""
         self._driver = driver
-        self._transport: asyncio.Transport
+        self.transport: asyncio.Transport
         """Set by `connection_made`, which asyncio calls before the other methods."""
         self._is_detached = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Register the connection once TLS is set up."""
-        self._transport = cast("asyncio.Transport", transport)
+        self.transport = cast("asyncio.Transport", transport)
         self.number = self._driver.add_connection(self)
 
     def data_received(self, data: bytes) -> None:
@@ -215,39 +213,17 @@ class ClientProtocol(asyncio.Protocol):
         if not self._is_detached:
             self._driver.flush()
 
-    def stop_reading(self) -> None:
-        """Stop reading; the system buffers the bytes that the client sends."""
-        self.is_reading = False
-        self._transport.pause_reading()
-
-    def read(self) -> None:
-        """Continue reading."""
-        self.is_reading = True
-        self._transport.resume_reading()
-
-    def write(self, data: bytes) -> None:
-        """Write bytes."""
-        self._transport.write(data)
-
-    def close(self) -> None:
-        """Close once everything is written."""
-        self._transport.close()
-
     def detach(self) -> None:
         """Close at once, without further calls to the driver."""
         self._is_detached = True
-        self.abort()
+        self.transport.abort()
 
     def reset(self) -> None:
         """Close at once with a TCP reset."""
-        socket = self._transport.get_extra_info("socket")
+        socket = self.transport.get_extra_info("socket")
         if socket is not None:
             socket.setsockopt(SOL_SOCKET, SO_LINGER, _NO_LINGER)
-        self._transport.abort()
-
-    def abort(self) -> None:
-        """Close at once."""
-        self._transport.abort()
+        self.transport.abort()
 
 
 OnBytes = Callable[[ClientProtocol, bytes, bool], None]
