@@ -49,38 +49,28 @@ class Admission:
             return MAINTENANCE
         # Authentication precedes the rate limit: Logons are limited per account, and a client without a valid
         # signature must not use up an account's limit.
-        text = refusal(request, self._keys, product)
-        if text is not None:
-            return text
-        key = self._keys[request.signed.sender_comp_id]
+        logon: Any = request.logon
+        if logon.encrypt_method != EncryptMethod.NONE:
+            return "EncryptMethod must be 0"
+        if logon.default_appl_ver_id != ApplVerID.FIX50SP2:
+            return f"DefaultApplVerID must be {ApplVerID.FIX50SP2}"
+        key = self._keys.get(request.signed.sender_comp_id)
+        if key is None:
+            return "Unknown API key"
+        if not verify_logon(key.public_key, request):
+            return "Invalid signature"
+        if key.product != product:
+            return f"API key is not valid for {product}"
+        if key.restricted_to is not None and (
+            request.signed.target_comp_id not in RESTRICTED_KEY_SESSIONS or logon.listener_session is True
+        ):
+            return "API key is restricted to a subaccount, which is not permitted here"
         if not self._rate_limits.may_use_fix(key.owner, key.product):
             return NO_FIX
         if not self._rate_limits.accepts_logon(key.owner, key.product, now.monotonic):
             return RATE_LIMIT_EXCEEDED
         if key.key_id in logged_on:
             return ALREADY_EXISTS
-        logon: Any = request.logon
         if logon.use_cap_reservation is True and not exchange.is_clearing_member(key.owner):
             return "UseCapReservation is not allowed: it is for clearing members"
         return None
-
-
-def refusal(request: LogonRequested, keys: Mapping[str, ApiKey], product: str) -> str | None:
-    """Return the Text of the Logout that refuses a Logon, or None if it is accepted."""
-    logon: Any = request.logon
-    if logon.encrypt_method != EncryptMethod.NONE:
-        return "EncryptMethod must be 0"
-    if logon.default_appl_ver_id != ApplVerID.FIX50SP2:
-        return f"DefaultApplVerID must be {ApplVerID.FIX50SP2}"
-    key = keys.get(request.signed.sender_comp_id)
-    if key is None:
-        return "Unknown API key"
-    if not verify_logon(key.public_key, request):
-        return "Invalid signature"
-    if key.product != product:
-        return f"API key is not valid for {product}"
-    if key.restricted_to is not None and (
-        request.signed.target_comp_id not in RESTRICTED_KEY_SESSIONS or logon.listener_session is True
-    ):
-        return "API key is restricted to a subaccount, which is not permitted here"
-    return None
