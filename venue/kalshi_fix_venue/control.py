@@ -38,6 +38,7 @@ POLL_INTERVAL = 0.1
 """Seconds between checks for a requested stop."""
 PATIENCE = 10.0
 """Seconds that either side waits for the other."""
+_NOT_AN_OBJECT = "a request must be a JSON object with the token from the control file"
 
 
 class ControlError(KalshiFixError):
@@ -100,29 +101,16 @@ class ControlServer(socketserver.ThreadingTCPServer):
         self.server_close()
         self.path.unlink(missing_ok=True)
 
-    def answer(self, line: bytes) -> dict[str, Any]:
-        """Perform the operation of a request."""
+    def answer(self, line: bytes, *, authorized: bool = False) -> dict[str, Any]:
+        """Perform the operation of a request, which must contain the token, unless `authorized` is set."""
         try:
             request = _object(line)
-            if not isinstance(request.get("token"), str):
-                raise ConfigurationError(
-                    "a request must be a JSON object with the token from the control file"
-                )
-            if not self.is_token(request["token"]):
-                raise ConfigurationError("the token of a request must be the one in the control file")
-        except ConfigurationError as error:
-            return {"ok": False, "error": str(error)}
-        return self.perform(line)
-
-    def is_token(self, given: str) -> bool:
-        """Return whether this is the token. The comparison takes constant time."""
-        return hmac.compare_digest(given.encode(), self.token.encode())
-
-    def perform(self, line: bytes) -> dict[str, Any]:
-        """Perform the operation of a request whose token the caller has checked."""
-        try:
-            request = _object(line)
+            token: Any = request.get("token")
             name, values = request.get("do"), request.get("with", {})
+            if not authorized and not isinstance(token, str):
+                raise ConfigurationError(_NOT_AN_OBJECT)
+            if not authorized and not self.is_token(token):
+                raise ConfigurationError("the token of a request must be the one in the control file")
             if not isinstance(name, str) or not isinstance(values, dict):
                 raise ConfigurationError(
                     'a request must contain an operation as "do" and its parameters as "with"'
@@ -133,6 +121,10 @@ class ControlServer(socketserver.ThreadingTCPServer):
         except RuntimeError:
             return {"ok": False, "error": "the venue has stopped"}
 
+    def is_token(self, given: str) -> bool:
+        """Return whether this is the token. The comparison takes constant time."""
+        return hmac.compare_digest(given.encode(), self.token.encode())
+
 
 def _object(line: bytes) -> dict[str, Any]:
     try:
@@ -140,7 +132,7 @@ def _object(line: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise ConfigurationError("a request must be one line of JSON") from None
     if not isinstance(request, dict):
-        raise ConfigurationError("a request must be a JSON object with the token from the control file")
+        raise ConfigurationError(_NOT_AN_OBJECT)
     return request
 
 

@@ -157,7 +157,7 @@ class WebServer:
             body += chunk
             if len(body) > MAX_LINE:
                 return PlainTextResponse(f"a request must have at most {MAX_LINE} bytes", 413)
-        return JSONResponse(await asyncio.to_thread(self._channel.perform, body))
+        return JSONResponse(await asyncio.to_thread(self._channel.answer, body, authorized=True))
 
     async def _message(self, request: Request) -> Response:
         found = await self._draw(lambda: self._traffic.explanation(request.path_params["number"]))
