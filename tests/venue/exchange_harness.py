@@ -220,7 +220,8 @@ def _line(outcome: Outcome) -> str | None:
         case OrderCanceled():
             return f"{outcome.order.cl_ord_id} canceled {outcome.cause.name}"
         case OrderReplaced():
-            return f"{outcome.order.cl_ord_id} replaces {outcome.orig_cl_ord_id}"
+            replaced = "" if outcome.request is None else outcome.request.orig_cl_ord_id
+            return f"{outcome.order.cl_ord_id} replaces {replaced}"
         case OrderRejected():
             return f"{outcome.request.cl_ord_id} rejected {outcome.cause.name}"
         case RequestRefused():

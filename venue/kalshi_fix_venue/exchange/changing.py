@@ -122,16 +122,13 @@ def _record_replace(state: ExchangeState, batch: Batch, order: Order, command: A
         order.time_in_force = command.time_in_force
         order.expire_time = expire_time(command.time_in_force, command.expire_time, state.zone, batch.now)
         state.orders.schedule(order)
-    orig_cl_ord_id = order.cl_ord_id
     state.orders.rename(order, command.cl_ord_id)
     batch.outcomes.append(
         OrderReplaced(
             exec_id=batch.exec_id(order.account.shard),
             time=batch.now,
             order=order.snapshot(),
-            requester=command.origin,
-            orig_cl_ord_id=orig_cl_ord_id,
-            operator=command.operator,
+            request=command,
         )
     )
 

@@ -35,6 +35,8 @@ class OrderOutcome:
     exec_id: ExecId
     time: datetime
     order: OrderSnapshot
+    request: OrderRequest | None = None
+    """The owner's request that changed or cancelled the order, if there was one."""
 
 
 @attrs.frozen(kw_only=True)
@@ -86,22 +88,11 @@ class OrderCanceled(OrderOutcome):
     """An order was removed from the book, or never entered it; `order.filled_qty` has traded."""
 
     cause: CancelCause
-    requester: str | None = None
-    """The session that requested it; None if the exchange cancelled it."""
-    orig_cl_ord_id: str | None = None
-    """The order's ClOrdID before that request."""
-    operator: str | None = None
-    """The requesting person, if a clearing member names one."""
 
 
 @attrs.frozen(kw_only=True)
 class OrderReplaced(OrderOutcome):
     """An order was amended."""
-
-    requester: str
-    orig_cl_ord_id: str
-    operator: str | None = None
-    """The requesting person, if a clearing member names one."""
 
 
 @attrs.frozen(kw_only=True)

@@ -133,18 +133,14 @@ class ExchangeState:
         self.reserve(order, order.price, -order.leaves)
         order.leaves = ZERO
         order.state = ExchangeOrderState.CANCELED
-        # Read before `finish`, which replaces the order's ClOrdID with that of the request.
-        orig_cl_ord_id = None if request is None else order.cl_ord_id
         self.orders.finish(order, None if request is None else request.cl_ord_id)
         batch.outcomes.append(
             OrderCanceled(
                 exec_id=batch.exec_id(order.account.shard),
                 time=batch.now,
                 order=order.snapshot(),
+                request=request,
                 cause=cause,
-                requester=None if request is None else request.origin,
-                orig_cl_ord_id=orig_cl_ord_id,
-                operator=None if request is None else request.operator,
             )
         )
 

@@ -131,10 +131,10 @@ class Logins:
             if login.owner == owner and login.session_type in session_types
         )
 
-    def audience(self, account: AccountId, origins: tuple[str | None, ...]) -> list[Login]:
+    def audience(self, account: AccountId, origins: Iterable[str]) -> list[Login]:
         """Return the recipients of reports on an account's order: the logins that placed or changed it, and
         the listeners of its owner whose keys may receive them."""
-        placed = (self._by_origin.get(origin or "") for origin in origins)
+        placed = (self._by_origin.get(origin) for origin in origins)
         recipients = dict.fromkeys(login for login in placed if login is not None)
         listeners = self._listeners.get(account.owner, {})
         recipients.update(dict.fromkeys(login for login in listeners if login.may_see(account)))

@@ -90,7 +90,7 @@ class OrderEntry:
         for outcome in outcomes:
             if isinstance(outcome, OrderOutcome):
                 order = outcome.order
-                origins: tuple[str | None, ...] = (order.origin, getattr(outcome, "requester", None))
+                origins = (order.origin, *(() if outcome.request is None else (outcome.request.origin,)))
                 if reports_blocks and isinstance(outcome, OrderTraded) and outcome.aggressor is None:
                     origins = self._logins.origins(order.account.owner, SESSION_TYPES)
                 for login in self._logins.audience(order.account, origins):

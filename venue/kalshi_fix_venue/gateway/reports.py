@@ -172,8 +172,6 @@ def _replace_report(outcome: OrderReplaced, flags: LogonFlags) -> ExecutionRepor
     return _outcome_report(
         outcome,
         flags,
-        orig_cl_ord_id=outcome.orig_cl_ord_id,
-        operator=outcome.operator,
         exec_type=ExecType.REPLACED,
         ord_status=OrdStatus.REPLACED,
         time_in_force=(
@@ -187,8 +185,6 @@ def _cancel_report(outcome: OrderCanceled, flags: LogonFlags) -> ExecutionReport
     return _outcome_report(
         outcome,
         flags,
-        orig_cl_ord_id=outcome.orig_cl_ord_id,
-        operator=outcome.operator,
         exec_type=ExecType.EXPIRED if expired else ExecType.CANCELED,
         ord_status=OrdStatus.EXPIRED if expired else OrdStatus.CANCELED,
         text=CANCEL_TEXTS[outcome.cause],
@@ -229,6 +225,9 @@ def _trade_report(outcome: OrderTraded, flags: LogonFlags, *, ends_order: bool) 
 
 def _outcome_report(outcome: OrderOutcome, flags: LogonFlags, **fields: Any) -> ExecutionReport:
     """Return the report of an exchange outcome, with the fields that all such reports have."""
+    if outcome.request is not None:
+        fields["orig_cl_ord_id"] = outcome.request.orig_cl_ord_id
+        fields["operator"] = outcome.request.operator
     return _report(
         outcome.order,
         flags,
