@@ -292,7 +292,7 @@ class History:
         self.check()
         assert self.harness.venue._gateways["prediction"].timers.next_deadline() is None
         book = self.harness.venue._gateways["prediction"]._rfqs._book
-        assert (book._open, book._open_by_market, book._open_by_login) == ({}, {}, {})
+        assert [len(index) for index in (book._open, book._open_by_market, book._open_by_login)] == [0, 0, 0]
         for market in MARKETS:
             self.harness.market(MarketState.CLOSED, market)
 

@@ -10,6 +10,7 @@ import attrs
 
 from kalshi_fix_venue.deadlines import Deadlines
 from kalshi_fix_venue.exchange.orders import Order, OrderSnapshot
+from kalshi_fix_venue.index import Index
 
 Key = tuple[str, str]
 """Owner and ClOrdID."""
@@ -23,8 +24,8 @@ class OrderRegistry:
     retained: int = 10_000
     _open: dict[Key, Order] = attrs.field(factory=dict)
     _by_id: dict[str, Order] = attrs.field(factory=dict)
-    _by_origin: dict[str, dict[str, Order]] = attrs.field(factory=dict)
-    _by_group: dict[str, dict[str, Order]] = attrs.field(factory=dict)
+    _by_origin: Index[str, Order] = attrs.field(factory=Index)
+    _by_group: Index[str, Order] = attrs.field(factory=Index)
     _done: OrderedDict[Key, OrderSnapshot] = attrs.field(factory=OrderedDict)
     _expiries: Deadlines[str, datetime] = attrs.field(factory=Deadlines)
     """Expiries of resting orders, by OrderID."""
@@ -37,9 +38,9 @@ class OrderRegistry:
         """Add a new open order."""
         self._open[order.account.owner, order.cl_ord_id] = order
         self._by_id[order.order_id] = order
-        self._by_origin.setdefault(order.origin, {})[order.order_id] = order
+        self._by_origin.add(order.origin, order)
         if order.group is not None:
-            self._by_group.setdefault(order.group, {})[order.order_id] = order
+            self._by_group.add(order.group, order)
 
     def schedule(self, order: Order) -> None:
         """Schedule the expiry of a resting order, if it has one, replacing an earlier expiry."""
@@ -56,9 +57,9 @@ class OrderRegistry:
         del self._open[order.account.owner, order.cl_ord_id]
         del self._by_id[order.order_id]
         self._expiries.set(order.order_id, None)
-        _drop(self._by_origin, order.origin, order)
+        self._by_origin.discard(order.origin, order)
         if order.group is not None:
-            _drop(self._by_group, order.group, order)
+            self._by_group.discard(order.group, order)
         # The order is found under both ids, because a late request may contain its previous id.
         snapshot = order.snapshot()
         self._remember(order.cl_ord_id, snapshot)
@@ -76,11 +77,11 @@ class OrderRegistry:
 
     def orders_of_origin(self, origin: str) -> tuple[Order, ...]:
         """Return the open orders that a session placed, oldest first."""
-        return tuple(self._by_origin.get(origin, {}).values())
+        return self._by_origin[origin]
 
     def orders_of_group(self, group: str) -> tuple[Order, ...]:
         """Return the open orders of an order group, oldest first."""
-        return tuple(self._by_group.get(group, {}).values())
+        return self._by_group[group]
 
     def next_expiry(self) -> datetime | None:
         """Return the earliest expiry of an open order."""
@@ -96,10 +97,3 @@ class OrderRegistry:
         self._done.move_to_end((snapshot.account.owner, cl_ord_id))
         while len(self._done) > self.retained:
             self._done.popitem(last=False)
-
-
-def _drop(index: dict[str, dict[str, Order]], key: str, order: Order) -> None:
-    orders = index[key]
-    del orders[order.order_id]
-    if not orders:
-        del index[key]

@@ -12,6 +12,7 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_venue.exchange import AccountId
 from kalshi_fix_venue.exchange.outcomes import Outcome
 from kalshi_fix_venue.gateway.flags import LogonFlags
+from kalshi_fix_venue.index import Index
 
 
 @attrs.define(eq=False)
@@ -83,11 +84,11 @@ class Logins:
     """All logins of one product that have ever logged on."""
 
     _by_origin: dict[str, Login] = attrs.field(factory=dict)
-    _connected: dict[str, dict[Login, None]] = attrs.field(factory=dict)
+    _connected: Index[str, Login] = attrs.field(factory=Index)
     """The logged-on logins by session type, in the order of their logons."""
-    _listeners: dict[str, dict[Login, None]] = attrs.field(factory=dict)
+    _listeners: Index[str, Login] = attrs.field(factory=Index)
     """The listeners by owner, in the order of their logons."""
-    _by_owner: dict[str, list[Login]] = attrs.field(factory=dict)
+    _by_owner: Index[str, Login] = attrs.field(factory=Index)
 
     def get(self, origin: str) -> Login | None:
         """Return the login with this origin, if it has ever logged on."""
@@ -96,32 +97,31 @@ class Logins:
     def add(self, login: Login) -> None:
         """Add a login that logs on for the first time."""
         self._by_origin[login.origin] = login
-        self._by_owner.setdefault(login.owner, []).append(login)
+        self._by_owner.add(login.owner, login)
 
     def logins_of_owner(self, owner: str) -> Sequence[Login]:
         """Return the logins of an owner, in the order of their first logons."""
-        return self._by_owner.get(owner, ())
+        return self._by_owner[owner]
 
     def start_session(self, login: Login, flags: LogonFlags, connection: int) -> None:
         """Record that a login has logged on."""
         login.flags, login.connection = flags, connection
-        self._connected.setdefault(login.session_type, {})[login] = None
-        listeners = self._listeners.setdefault(login.owner, {})
+        self._connected.add(login.session_type, login)
         # An earlier entry is removed first: entries are in the order of the latest logons, and this Logon may
         # lack the flag. An entry outlives the connection, because a listener with resend also receives later
         # reports.
-        listeners.pop(login, None)
+        self._listeners.discard(login.owner, login)
         if flags.listener_session:
-            listeners[login] = None
+            self._listeners.add(login.owner, login)
 
     def end_session(self, login: Login) -> None:
         """Record that a login's session has ended."""
         login.connection = None
-        self._connected.get(login.session_type, {}).pop(login, None)
+        self._connected.discard(login.session_type, login)
 
-    def connected(self, session_type: str) -> Iterable[Login]:
+    def connected(self, session_type: str) -> tuple[Login, ...]:
         """Return the logins that are logged on to a session type."""
-        return self._connected.get(session_type, {}).keys()
+        return self._connected[session_type]
 
     def origins(self, owner: str, session_types: Collection[str]) -> tuple[str, ...]:
         """Return the origins of an owner on these session types, connected or not."""
@@ -136,6 +136,6 @@ class Logins:
         the listeners of its owner whose keys may receive them."""
         placed = (self._by_origin.get(origin) for origin in origins)
         recipients = dict.fromkeys(login for login in placed if login is not None)
-        listeners = self._listeners.get(account.owner, {})
+        listeners = self._listeners[account.owner]
         recipients.update(dict.fromkeys(login for login in listeners if login.may_see(account)))
         return [login for login in recipients if login.is_reachable]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import attrs
@@ -39,6 +39,7 @@ from kalshi_fix_venue.exchange.outcomes import (
 from kalshi_fix_venue.gateway.logins import Delivery, Handlers, Login, Result
 from kalshi_fix_venue.gateway.refusals import business_reject
 from kalshi_fix_venue.gateway.units import contracts, price_to_wire
+from kalshi_fix_venue.index import Index
 
 SESSION_TYPE = "KalshiMD"
 _ENTRY_TYPES = {Side.BUY: MDEntryType.BID, Side.SELL: MDEntryType.OFFER}
@@ -68,36 +69,32 @@ class SymbolLimits:
 
 
 class _Subscriptions:
-    """Subscriptions by login and by symbol; dicts preserve the order of the requests."""
+    """Subscriptions by login and by symbol, in the order of the requests."""
 
     def __init__(self) -> None:
-        self._by_symbol: dict[str, dict[Login, None]] = {}
-        self._by_login: dict[Login, dict[str, None]] = {}
+        self._by_symbol: Index[str, Login] = Index()
+        self._by_login: Index[Login, str] = Index()
 
-    def symbols_of(self, login: Login) -> Collection[str]:
+    def symbols_of(self, login: Login) -> Sequence[str]:
         """Return the symbols that a session has subscribed to."""
-        return self._by_login.get(login, {}).keys()
+        return self._by_login[login]
 
-    def subscribers_to(self, symbol: str) -> Collection[Login]:
+    def subscribers_to(self, symbol: str) -> Sequence[Login]:
         """Return the sessions that have subscribed to a symbol."""
-        return self._by_symbol.get(symbol, {}).keys()
+        return self._by_symbol[symbol]
 
     def add(self, login: Login, symbol: str) -> None:
-        self._by_symbol.setdefault(symbol, {})[login] = None
-        self._by_login.setdefault(login, {})[symbol] = None
+        self._by_symbol.add(symbol, login)
+        self._by_login.add(login, symbol)
 
     def remove(self, login: Login, symbols: Iterable[str]) -> None:
-        for symbol in tuple(symbols):
-            self._by_login.get(login, {}).pop(symbol, None)
-            subscribers = self._by_symbol.get(symbol, {})
-            subscribers.pop(login, None)
-            if not subscribers:
-                self._by_symbol.pop(symbol, None)
+        for symbol in symbols:
+            self._by_login.discard(login, symbol)
+            self._by_symbol.discard(symbol, login)
 
     def forget(self, login: Login) -> None:
         """Remove all subscriptions of a session."""
         self.remove(login, self.symbols_of(login))
-        self._by_login.pop(login, None)
 
 
 @attrs.define(eq=False)
@@ -229,7 +226,7 @@ class MarketData:
         if status is None or (change.previous_state, change.state) in _UNREPORTED_CHANGES:
             return []
         message = SecurityStatus(symbol=change.market, security_trading_status=status)
-        logins = tuple(self._statuses.subscribers_to(change.market))
+        logins = self._statuses.subscribers_to(change.market)
         if change.state is MarketState.SETTLED:  # the last update of the market
             for login in logins:
                 self._statuses.remove(login, (change.market,))

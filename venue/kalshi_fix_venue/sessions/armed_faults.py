@@ -12,6 +12,7 @@ import attrs
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_venue.deadlines import Deadlines
+from kalshi_fix_venue.index import Index
 from kalshi_fix_venue.operations.base import ConnectionIdentity, Fault
 from kalshi_fix_venue.operations.faults import (
     Cut,
@@ -67,7 +68,7 @@ class ArmedFaults:
         self._draw_seed = draw_seed
         self._random: Random | None = None
         self._armed: dict[int, ArmedFault] = {}
-        self._by_kind: dict[type[Fault], dict[int, ArmedFault]] = {}
+        self._by_kind: Index[type[Fault], ArmedFault] = Index()
         self._numbers = count(1)
         self._times: Deadlines[tuple[int, bool], float] = Deadlines()
         """Times at which faults begin and end, by the number of the fault, and whether it ends."""
@@ -101,7 +102,7 @@ class ArmedFaults:
             self._random = Random(self._draw_seed())  # noqa: S311 - not used for secrets
         armed = ArmedFault(next(self._numbers), fault, begin, end, skip, remaining)
         self._armed[armed.number] = armed
-        self._by_kind.setdefault(type(fault), {})[armed.number] = armed
+        self._by_kind.add(type(fault), armed)
         self._times.set((armed.number, False), begin)
         self._times.set((armed.number, True), end)
         self._update_inspects_bytes()
@@ -110,10 +111,7 @@ class ArmedFaults:
     def disarm(self, armed: ArmedFault) -> None:
         """End a fault."""
         if self._armed.pop(armed.number, None) is not None:
-            of_kind = self._by_kind[type(armed.fault)]
-            del of_kind[armed.number]
-            if not of_kind:
-                del self._by_kind[type(armed.fault)]
+            self._by_kind.discard(type(armed.fault), armed)
             self._times.set((armed.number, False), None)
             self._times.set((armed.number, True), None)
             self._update_inspects_bytes()
@@ -127,7 +125,7 @@ class ArmedFaults:
     ) -> F | None:
         """Return the first fault of a kind that applies to a connection, and to a message if its type is
         given, without counting it as applied."""
-        for armed in self._by_kind.get(kind, {}).values():
+        for armed in self._by_kind[kind]:
             fault: Any = armed.fault
             if armed.applies_to(identity, now) and (msg_type is None or fault.message in (None, msg_type)):
                 return fault  # type: ignore[no-any-return]
@@ -146,8 +144,7 @@ class ArmedFaults:
         The occasion is a message of `msg_type`, if given. Only faults whose attributes equal `conditions` are
         considered.
         """
-        # A copy, because a fault that applies for the last time is disarmed in the loop.
-        for armed in tuple(self._by_kind.get(kind, {}).values()):
+        for armed in self._by_kind[kind]:
             fault: Any = armed.fault
             fits_type = (
                 msg_type is None or not isinstance(fault, MessageFault) or fault.applies_to_type(msg_type)

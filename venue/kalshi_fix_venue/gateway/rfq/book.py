@@ -14,9 +14,9 @@ import attrs
 from kalshi_fix_sansio import MultivariateSelectedLeg, NewOrderSingle, Side
 from kalshi_fix_venue.exchange import AccountId
 from kalshi_fix_venue.gateway.logins import Login
+from kalshi_fix_venue.index import Index
 
 ONE = Decimal(1)
-J = TypeVar("J")
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -156,15 +156,15 @@ class RfqBook:
     _by_id: dict[str, Rfq] = attrs.field(factory=dict)
     _by_client_id: dict[tuple[str, str], Rfq] = attrs.field(factory=dict)
     """The newest request by owner and QuoteReqID."""
-    _open: dict[Requester, dict[str, Rfq]] = attrs.field(factory=dict)
-    _open_by_market: dict[str, dict[str, Rfq]] = attrs.field(factory=dict)
+    _open: Index[Requester, Rfq] = attrs.field(factory=Index)
+    _open_by_market: Index[str, Rfq] = attrs.field(factory=Index)
     """Open requests by market."""
     _closed: OrderedDict[str, Rfq] = attrs.field(factory=OrderedDict)
     _by_maker: dict[tuple[str, str], Quote] = attrs.field(factory=dict)
     """Quotes by the maker's owner and QuoteID."""
     _by_creator: dict[tuple[str, str], Quote] = attrs.field(factory=dict)
     """The newest quote by the creator's owner and QuoteID."""
-    _open_by_login: dict[Login, dict[Quote, None]] = attrs.field(factory=dict)
+    _open_by_login: Index[Login, Quote] = attrs.field(factory=Index)
     """Open quotes by the session that sent them."""
 
     # Requests
@@ -173,8 +173,8 @@ class RfqBook:
         """Add a new request."""
         self._by_id[rfq.rfq_id] = rfq
         self._by_client_id[rfq.account.owner, rfq.client_id] = rfq
-        self._open.setdefault(rfq.requester, {})[rfq.rfq_id] = rfq
-        self._open_by_market.setdefault(rfq.market, {})[rfq.rfq_id] = rfq
+        self._open.add(rfq.requester, rfq)
+        self._open_by_market.add(rfq.market, rfq)
 
     def get(self, rfq_id: str) -> Rfq | None:
         """Return the request with this venue id."""
@@ -186,18 +186,18 @@ class RfqBook:
 
     def open_rfqs_of(self, requester: Requester) -> tuple[Rfq, ...]:
         """Return the open requests of a requester, oldest first."""
-        return tuple(self._open.get(requester, {}).values())
+        return self._open[requester]
 
     def open_rfqs_on(self, market: str) -> tuple[Rfq, ...]:
         """Return the open requests on a market, oldest first."""
-        return tuple(self._open_by_market.get(market, {}).values())
+        return self._open_by_market[market]
 
     def close(self, rfq: Rfq) -> None:
         """Close a request; it and its quotes are retained for a while."""
         rfq.state = RfqState.CLOSED
         rfq.makers = ()
-        _remove(self._open, rfq.requester, rfq.rfq_id)
-        _remove(self._open_by_market, rfq.market, rfq.rfq_id)
+        self._open.discard(rfq.requester, rfq)
+        self._open_by_market.discard(rfq.market, rfq)
         self._closed[rfq.rfq_id] = rfq
         while len(self._closed) > self.retained:
             self._forget(self._closed.popitem(last=False)[1])
@@ -217,7 +217,7 @@ class RfqBook:
         rfq.open_quotes[quote.account] = quote
         self._by_maker[quote.account.owner, quote.quote_id] = quote
         self._by_creator[rfq.account.owner, quote.quote_id] = quote
-        self._open_by_login.setdefault(quote.maker, {})[quote] = None
+        self._open_by_login.add(quote.maker, quote)
 
     def is_full(self, rfq: Rfq) -> bool:
         """Return whether a request has the maximum number of active quotes."""
@@ -228,7 +228,7 @@ class RfqBook:
         quote.state = state
         rfq = quote.rfq
         rfq.open_quotes.pop(quote.account, None)
-        _remove(self._open_by_login, quote.maker, quote)
+        self._open_by_login.discard(quote.maker, quote)
         # At most `max_quotes` are active, so there is an ended one to remove. Ended quotes are retained
         # because accepting one must be refused as expired.
         if len(rfq.quotes) > 2 * self.max_quotes:
@@ -239,7 +239,7 @@ class RfqBook:
     def accept_quote(self, quote: Quote) -> None:
         """Mark a quote as accepted: it no longer ends with its session."""
         quote.state = QuoteState.ACCEPTED
-        _remove(self._open_by_login, quote.maker, quote)
+        self._open_by_login.discard(quote.maker, quote)
 
     def quote_of_maker(self, owner: str, quote_id: str) -> Quote | None:
         """Return a maker's quote by its id."""
@@ -251,20 +251,11 @@ class RfqBook:
 
     def open_quotes_of(self, login: Login) -> Iterable[Quote]:
         """Return the open quotes of a session."""
-        return tuple(self._open_by_login.get(login, {}))
+        return self._open_by_login[login]
 
     def _forget_quote(self, quote: Quote) -> None:
         _drop(self._by_maker, (quote.account.owner, quote.quote_id), quote)
         _drop(self._by_creator, (quote.rfq.account.owner, quote.quote_id), quote)
-
-
-def _remove(index: dict[K, dict[J, V]], key: K, name: J) -> None:
-    """Remove an entry from an index of dictionaries, if it exists. A dictionary that becomes empty is
-    removed, too."""
-    inner = index.get(key, {})
-    inner.pop(name, None)
-    if not inner:
-        index.pop(key, None)
 
 
 def _drop(index: dict[K, V], key: K, value: V) -> None:

@@ -59,7 +59,7 @@ class Creators:
             for old in self._rfqs_to_replace(rfq):
                 deliveries += self._lifecycle.expire(old)
         # Makers that log on later receive neither the request nor the notice of its end.
-        rfq.makers = tuple(self._context.logins.connected(MAKERS))
+        rfq.makers = self._context.logins.connected(MAKERS)
         self._lifecycle.open(rfq)
         deliveries.append((login, messages.request_ack(rfq)))
         public_id = self._context.public_id(login.owner)
