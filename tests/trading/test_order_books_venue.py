@@ -22,7 +22,7 @@ from tests.venue.venue_harness import Client, VenueHarness, api_key, order
 
 CENTS, SUBPENNY = "KXCENTS-26AUG20", "KXSUBPENNY-26AUG20"
 MARKETS = {
-    "prediction": (prediction_market(CENTS), prediction_market(SUBPENNY, subpenny=True)),
+    "prediction": (prediction_market(CENTS), prediction_market(SUBPENNY, tick=Decimal("0.0001"))),
     "margin": (margin_market("BTC-PERP"), margin_market("ETH-PERP", tick=Decimal("0.5"))),
 }
 

@@ -58,7 +58,7 @@ EXAMPLES = {
 
 def harness_for(example: Example) -> VenueHarness:
     fees = attrs.evolve(PREDICTION_FEES, taker_rate=d(example.rate))
-    market = attrs.evolve(prediction_market(MARKET, subpenny=True), fees=fees)
+    market = attrs.evolve(prediction_market(MARKET, tick=d("0.0001")), fees=fees)
     return VenueHarness(
         markets={"prediction": (market,), "margin": ()},
         accounts=accounts(bob={"terms": AccountTerms(direct_member=False)}),

@@ -37,7 +37,7 @@ from tests.venue.venue_harness import START, VenueHarness
 
 OTHER = "KXOTHER-26"
 MARKETS = {
-    "prediction": (prediction_market(MARKET), prediction_market(OTHER, subpenny=True, shard=1)),
+    "prediction": (prediction_market(MARKET), prediction_market(OTHER, tick=d("0.0001"), shard=1)),
     "margin": (margin_market(PERP),),
 }
 NOW = Instant(1000.0, START)

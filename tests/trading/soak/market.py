@@ -66,7 +66,7 @@ class Market:
         margin = config()
         names = (*OWNERS, *(f"{owner}-{session}" for owner in OWNERS for session in _SESSIONS))
         rules = tuple(
-            prediction_market(symbol, shard=shard, subpenny=True)
+            prediction_market(symbol, shard=shard, tick=Decimal("0.0001"))
             for symbol, shard in PERMANENT_MARKETS.items()
         )
         self.harness = VenueHarness(
@@ -90,7 +90,7 @@ class Market:
         """List the market that ends next."""
         self.count += 1
         symbol, shard = f"KXDAY-{self.count}", self.random.choice(SHARDS)
-        self.harness.execute(ListMarket(prediction_market(symbol, shard=shard, subpenny=True)))
+        self.harness.execute(ListMarket(prediction_market(symbol, shard=shard, tick=Decimal("0.0001"))))
         self.open[symbol] = shard
 
     def settle(self) -> None:

@@ -33,9 +33,9 @@ RULES: Mapping[str, MarketRules] = {
     for rules in (
         prediction_market(MARKET),
         prediction_market("KXBTC-26AUG20", shard=2),
-        prediction_market("KXSUBPENNY-26AUG20", subpenny=True),
+        prediction_market("KXSUBPENNY-26AUG20", tick=Decimal("0.0001")),
         prediction_market("KXLIMITED-26AUG20", position_limit=Decimal(5)),
-        prediction_market("KXFLOORED-26AUG20", sell_position_floor=Decimal(-5)),
+        attrs.evolve(prediction_market("KXFLOORED-26AUG20"), sell_position_floor=Decimal(-5)),
         margin_market(PERP),
     )
 }
@@ -122,11 +122,12 @@ def _keys(changed: Mapping[str, Mapping[str, Any]]) -> tuple[ApiKey, ...]:
 def _markets(changed: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[MarketRules, ...]]:
     found = dict(RULES)
     for ticker, settings in changed.items():
-        make = margin_market if ticker == PERP else prediction_market
-        values = {name: _dollars(value) for name, value in settings.items() if name != "opened"}
-        if "band" in settings:
-            values["band"] = PriceBand(**values["band"] | {"ticks": settings["band"]["ticks"]})
-        found[ticker] = attrs.evolve(make(ticker, **values), opened=settings.get("opened", True))
+        values = {name: _dollars(value) for name, value in settings.items()}
+        if "band" in values:
+            values["band"] = PriceBand(**values["band"])
+        made = {name: values.pop(name) for name in ("structure", "fractional") if name in values}
+        rules = margin_market(ticker) if ticker == PERP else prediction_market(ticker, **made)
+        found[ticker] = attrs.evolve(rules, **values)
     return {
         "prediction": tuple(rules for rules in found.values() if rules.ticker != PERP),
         "margin": (found[PERP],),

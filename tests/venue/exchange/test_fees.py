@@ -30,7 +30,7 @@ from tests.venue.exchange_harness import BUY, MARKET, SELL, ExchangeHarness, d, 
 
 PRECISIONS = {"ann": CENTICENT, "bob": CENT, "cat": CENT}
 TERMS = {owner: AccountTerms(direct_member=step == CENTICENT) for owner, step in PRECISIONS.items()}
-SUBPENNY = (prediction_market(MARKET, subpenny=True),)
+SUBPENNY = (prediction_market(MARKET, tick=d("0.0001")),)
 
 
 def test_a_rebate_waits_until_a_fee_is_at_least_as_large() -> None:

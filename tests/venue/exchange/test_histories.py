@@ -65,7 +65,7 @@ RACE = ("RACE-A", "RACE-B", "RACE-C")
 WHOLE, FINE, OTHER_SHARD = "WHOLE", "FINE", "OTHER"
 PREDICTIONS = (
     prediction_market(WHOLE),
-    prediction_market(FINE, subpenny=True),
+    prediction_market(FINE, tick=d("0.0001")),
     *(prediction_market(ticker) for ticker in RACE),
     prediction_market(OTHER_SHARD, shard=2),
 )

@@ -28,7 +28,7 @@ def test_reports_on_margin_are_always_in_dollars_and_have_no_prediction_fields()
 def test_a_trade_reports_its_net_fee_and_the_change_in_the_balance(included: bool, change: str) -> None:
     """The second of two fills, in which a cent of rounding fees is rebated."""
     harness = GatewayHarness(
-        markets=(prediction_market(MARKET, subpenny=True),),
+        markets=(prediction_market(MARKET, tick=d("0.0001")),),
         fees=None,
         terms={"bob": AccountTerms(direct_member=False)},
         assumptions=Assumptions(balance_change_includes_rebate=included),

@@ -55,7 +55,7 @@ TIMES = RfqSettings(
 )
 MARKETS = (
     prediction_market(MARKET),
-    prediction_market(OTHER, subpenny=True),
+    prediction_market(OTHER, tick=Decimal("0.0001")),
     attrs.evolve(prediction_market(VOLATILE), high_volatility=True),
     prediction_market(SHARDED, shard=1),
 )

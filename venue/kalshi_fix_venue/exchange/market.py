@@ -68,23 +68,21 @@ def prediction_market(
     ticker: str,
     *,
     structure: str = LINEAR,
-    subpenny: bool = False,
+    tick: Decimal | None = None,
     fractional: bool = True,
     position_limit: Decimal | None = None,
-    sell_position_floor: Decimal | None = None,
     shard: int = 0,
 ) -> MarketRules:
     """Return the rules of an event contract.
 
-    `structure` names Kalshi's price level structure, by default whole cents from 1 to 99. With `subpenny`,
-    prices are 0.0001 to 0.9999 dollars in steps of 0.0001 instead (Kalshi's page on subpenny pricing).
-    Quantities are multiples of 0.01 contracts with `fractional`, otherwise whole (Kalshi's page on
-    fixed-point contracts).
+    `structure` names Kalshi's price level structure, by default whole cents from 1 to 99. With `tick`, prices
+    are its multiples between 0 and 1 dollar instead; 0.0001 is Kalshi's subpenny pricing. Quantities are
+    multiples of 0.01 contracts with `fractional`, otherwise whole (Kalshi's page on fixed-point contracts).
 
     Raises:
         KeyError: the venue has no such structure.
     """
-    prices = PriceStructure(CENTICENT, CENTICENT) if subpenny else STRUCTURES[structure]
+    prices = STRUCTURES[structure] if tick is None else PriceStructure(tick, tick)
     return MarketRules(
         ticker=ticker,
         tick=prices.center,
@@ -93,31 +91,20 @@ def prediction_market(
         maximum_price=1 - prices.edge,
         quantity_step=Decimal("0.01") if fractional else Decimal(1),
         position_limit=position_limit,
-        sell_position_floor=sell_position_floor,
         shard=shard,
     )
 
 
-def margin_market(
-    ticker: str,
-    *,
-    tick: Decimal = Decimal("0.0001"),
-    maximum_price: Decimal = Decimal(1_000_000),
-    position_limit: Decimal | None = None,
-    sell_position_floor: Decimal | None = None,
-    band: PriceBand | None = PriceBand(),  # noqa: B008 it is frozen
-) -> MarketRules:
+def margin_market(ticker: str, *, tick: Decimal = CENTICENT) -> MarketRules:
     """Return the rules of a perpetual: prices in dollars with up to four decimals, within a band, and whole
     contracts."""
     return MarketRules(
         ticker=ticker,
         tick=tick,
         minimum_price=tick,
-        maximum_price=maximum_price,
+        maximum_price=Decimal(1_000_000),
         quantity_step=Decimal(1),
-        band=band,
-        position_limit=position_limit,
-        sell_position_floor=sell_position_floor,
+        band=PriceBand(),
     )
 
 

@@ -195,24 +195,20 @@ def _rules(product: str, ticker: str, section: AnyMarket) -> MarketRules:
         rules = prediction_market(
             ticker,
             structure=section.structure or LINEAR,
+            tick=section.tick,
             fractional=section.fractional,
             shard=section.shard,
         )
         changes["high_volatility"] = section.high_volatility
     else:
-        rules = margin_market(ticker)
+        rules = margin_market(ticker) if section.tick is None else margin_market(ticker, tick=section.tick)
         if section.maximum_price is not None:
             changes["maximum_price"] = section.maximum_price
         if section.band is not None:
             changes["band"] = PriceBand(**section.band.given())
         if not section.banded:
             changes["band"] = None
-    rules = attrs.evolve(rules, **changes)
-    tick = section.tick
-    if tick is None:
-        return rules
-    highest = rules.maximum_price if product == MARGIN else 1 - tick
-    return attrs.evolve(rules, tick=tick, minimum_price=tick, maximum_price=highest)
+    return attrs.evolve(rules, **changes)
 
 
 def _fees(product: str, section: schema.Fees) -> FeeSchedule:
