@@ -1,8 +1,12 @@
-"""Settings of attrs classes: each states its range and its meaning once, for Python and scenario files."""
+"""Settings of attrs classes: each states its range once, for Python and scenario files."""
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, Final
 
 import attrs
@@ -14,20 +18,28 @@ SETTING: Final = "setting"
 
 @attrs.frozen
 class Setting:
-    """Description and inclusive range of a setting."""
+    """Inclusive range of a setting."""
 
-    doc: str
     minimum: Decimal | int | None = None
     maximum: Decimal | int | None = None
 
 
 def setting(
-    doc: str, *, default: Any, minimum: Decimal | int | None = None, maximum: Decimal | int | None = None
+    default: Any, *, minimum: Decimal | int | None = None, maximum: Decimal | int | None = None
 ) -> Any:
-    """Declare an attribute of an attrs class as a setting, which is checked against its range."""
-    return attrs.field(
-        default=default, validator=_check_range, metadata={SETTING: Setting(doc, minimum, maximum)}
-    )
+    """Declare an attribute of an attrs class as a setting, which is checked against its range. The docstring
+    after the attribute describes it, in scenario files too."""
+    return attrs.field(default=default, validator=_check_range, metadata={SETTING: Setting(minimum, maximum)})
+
+
+def descriptions(cls: type) -> dict[str, str]:
+    """Return the docstrings of a class's attributes by name, each on one line."""
+    (found,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+    docs: dict[str, str] = {}
+    for attribute, doc in pairwise(getattr(found, "body", ())):
+        if isinstance(attribute, ast.AnnAssign) and isinstance(doc, ast.Expr):
+            docs[ast.unparse(attribute.target)] = " ".join(ast.literal_eval(doc.value).split())
+    return docs
 
 
 def _check_range(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:

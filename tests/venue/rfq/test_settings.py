@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 import pytest
 
@@ -12,20 +14,21 @@ from tests.venue.rfq.rfq_harness import RfqHarness, key
 
 
 @pytest.mark.parametrize(
-    "bad",
+    ("cls", "bad"),
     [
-        {"standard": Windows(confirmation=-1, execution=0)},
-        {"high_volatility": Windows(confirmation=1, execution=-0.1)},
-        {"lifetime": 0},
-        {"max_open": 0},
-        {"max_quotes": 0},
-        {"retained": 0},
-        {"max_combos": 0},
+        (Windows, {"confirmation": -1, "execution": 0}),
+        (Windows, {"execution": -0.1, "confirmation": 1}),
+        (RfqSettings, {"lifetime": 0}),
+        (RfqSettings, {"max_open": 0}),
+        (RfqSettings, {"max_replacing": 0}),
+        (RfqSettings, {"max_quotes": 0}),
+        (RfqSettings, {"retained": 0}),
+        (RfqSettings, {"max_combos": 0}),
     ],
 )
-def test_invalid_settings_are_refused(bad: dict[str, object]) -> None:
+def test_invalid_settings_are_refused(cls: type[Any], bad: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(bad))):
-        RfqSettings(**bad)  # type: ignore[arg-type]
+        cls(**bad)
 
 
 @pytest.mark.parametrize("number", [-1, MAX_SUBACCOUNT + 1])

@@ -25,56 +25,30 @@ class FlowConfig:
 
     seed: int = 0
     """The same seed, settings and times produce the same orders."""
-    rate: float = setting(
-        "average number of orders, amends and cancels per second, over all markets, without bursts",
-        default=5.0,
-        minimum=0,
-        maximum=10_000,
-    )
-    makers: int = setting(
-        "number of traders on each product that quote both sides of a moving fair price",
-        default=3,
-        minimum=0,
-        maximum=1000,
-    )
-    takers: int = setting(
-        "number of traders on each product that trade with the makers' quotes",
-        default=3,
-        minimum=0,
-        maximum=1000,
-    )
-    levels: int = setting(
-        "number of prices that a maker quotes on each side", default=3, minimum=1, maximum=100
-    )
-    largest: int = setting(
-        "maximum number of contracts of an order", default=20, minimum=1, maximum=1_000_000
-    )
-    volatility: float = setting(
-        "standard deviation of the fair price after an hour: in dollars for prediction, as a fraction of "
-        "the price for margin",
-        default=0.05,
-        minimum=0,
-        maximum=100,
-    )
-    bursts: float = setting(
-        "fraction of actions that begin a burst of orders on one side of one market",
-        default=0.01,
-        minimum=0,
-        maximum=1,
-    )
-    burst_length: int = setting(
-        "number of orders in a burst, a millisecond apart", default=10, minimum=1, maximum=1000
-    )
-    markets: tuple[str, ...] = setting("the tickers to trade; all by default", default=())
+    rate: float = setting(5.0, minimum=0, maximum=10_000)
+    """Average number of orders, amends and cancels per second, over all markets, without bursts."""
+    makers: int = setting(3, minimum=0, maximum=1000)
+    """Number of traders on each product that quote both sides of a moving fair price."""
+    takers: int = setting(3, minimum=0, maximum=1000)
+    """Number of traders on each product that trade with the makers' quotes."""
+    levels: int = setting(3, minimum=1, maximum=100)
+    """Number of prices that a maker quotes on each side."""
+    largest: int = setting(20, minimum=1, maximum=1_000_000)
+    """Maximum number of contracts of an order."""
+    volatility: float = setting(0.05, minimum=0, maximum=100)
+    """Standard deviation of the fair price after an hour: in dollars for prediction, as a fraction of the
+    price for margin."""
+    bursts: float = setting(0.01, minimum=0, maximum=1)
+    """Fraction of actions that begin a burst of orders on one side of one market."""
+    burst_length: int = setting(10, minimum=1, maximum=1000)
+    """Number of orders in a burst, a millisecond apart."""
+    markets: tuple[str, ...] = setting(())
+    """The tickers to trade; all by default."""
     middles: Mapping[str, Decimal] = attrs.field(factory=dict)
     """Initial fair price, in dollars by ticker. The default is the midpoint of the book or, if the book is
     empty, half a dollar for prediction and 20 dollars for margin."""
-    balance: Decimal = setting(  # noqa: RUF009
-        "initial balance of each trader on each shard, in dollars",
-        default=Decimal(10_000_000),
-        minimum=0,
-        maximum=10**15,
-    )
+    balance: Decimal = setting(Decimal(10_000_000), minimum=0, maximum=10**15)  # noqa: RUF009
+    """Initial balance of each trader on each shard, in dollars."""
 
     def __attrs_post_init__(self) -> None:
         """Validate settings against one another.

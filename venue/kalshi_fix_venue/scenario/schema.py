@@ -50,7 +50,7 @@ from kalshi_fix_venue.rate_limits import TIERS
 from kalshi_fix_venue.scenario.duration import DURATION, DURATION_FORMAT, seconds_of
 from kalshi_fix_venue.scenario.scenario import KEYS_EACH, MAX_KEYS_EACH, RESTING_LEVELS
 from kalshi_fix_venue.schedule import Step
-from kalshi_fix_venue.settings import SETTING, Setting
+from kalshi_fix_venue.settings import SETTING, Setting, descriptions
 
 MAX_ENTRIES: Final = 2000
 """Maximum number of entries of one mapping or list."""
@@ -199,10 +199,14 @@ class FromSettings:
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Read a model with the class's settings, and create the object from it."""
         fields: dict[str, Any] = {}
+        docs = descriptions(self.cls)
         for each in attrs.fields(attrs.resolve_types(self.cls)):
             stated: Setting | None = each.metadata.get(SETTING)
             if stated is not None:
-                fields[each.name] = (_type_of(each.type, stated), Field(each.default, description=stated.doc))
+                fields[each.name] = (
+                    _type_of(each.type, stated),
+                    Field(each.default, description=docs[each.name]),
+                )
         model = create_model(self.cls.__name__, __base__=Section, __doc__=self.cls.__doc__, **fields)
         return core_schema.no_info_after_validator_function(self.make, handler.generate_schema(model))
 

@@ -6,15 +6,16 @@ import attrs
 
 from kalshi_fix_sansio._generated.limits import RFQ_CONFIRMATION, RFQ_EXECUTION, RFQS_WITH_REPLACE_EXISTING
 from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_venue.settings import setting
 
 
 @attrs.frozen(kw_only=True)
 class Windows:
     """The time limits for one type of market, in seconds."""
 
-    confirmation: float
+    confirmation: float = setting(attrs.NOTHING, minimum=0)
     """Time for a maker to confirm an accepted quote before the acceptance becomes void."""
-    execution: float
+    execution: float = setting(attrs.NOTHING, minimum=0)
     """Time between the confirmation and the entry of the orders into the book."""
 
     @classmethod
@@ -37,34 +38,27 @@ class RfqSettings:
     lifetime: float | None = 3600
     """Seconds after which an RFQ without an acceptance expires; None for never. Kalshi documents no
     figure."""
-    max_open: int = 100
+    max_open: int = setting(100, minimum=1)
     """Maximum number of open RFQs of one account. A further one is refused with QuoteRequestRejectReason
     (658) 3."""
-    max_replacing: int = RFQS_WITH_REPLACE_EXISTING
+    max_replacing: int = setting(RFQS_WITH_REPLACE_EXISTING, minimum=1)
     """Maximum number of open RFQs of one account if the newest has ReplaceExisting (21016), which closes the
     oldest ones."""
-    max_quotes: int = 1000
+    max_quotes: int = setting(1000, minimum=1)
     """Maximum number of open quotes on one RFQ; a further one is refused. Ended quotes are kept, too, until
     the RFQ has twice this number of quotes in all."""
-    retained: int = 10_000
+    retained: int = setting(10_000, minimum=1)
     """Number of ended RFQs that are kept, with their quotes, to answer late requests. If there are more, the
     oldest is dropped, and its ids become unknown."""
-    max_combos: int = 10_000
+    max_combos: int = setting(10_000, minimum=1)
     """Maximum number of combo markets created while the venue runs. An RFQ that needs a further one is
     refused with QuoteRequestRejectReason (658) 3."""
 
     def __attrs_post_init__(self) -> None:
-        """Check the values.
+        """Check the lifetime.
 
         Raises:
-            ConfigurationError: a time is below 0, or a limit is below 1.
+            ConfigurationError: it is not above 0.
         """
-        for name in ("standard", "high_volatility"):
-            windows: Windows = getattr(self, name)
-            if windows.confirmation < 0 or windows.execution < 0:
-                raise ConfigurationError(f"RfqSettings.{name} has a time below 0; use 0 seconds or more")
         if self.lifetime is not None and self.lifetime <= 0:
             raise ConfigurationError("RfqSettings.lifetime must be above 0, or None for no limit")
-        for name in ("max_open", "max_replacing", "max_quotes", "retained", "max_combos"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"RfqSettings.{name} must be at least 1")
