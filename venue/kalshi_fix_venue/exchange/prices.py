@@ -50,41 +50,25 @@ class PriceStructure:
         )
 
 
-_CENTS = {
-    "whole": Decimal("0.01"),
-    "half": Decimal("0.005"),
-    "quint": Decimal("0.002"),
-    "deci": Decimal("0.001"),
-    "centi": Decimal("0.0001"),
-}
-_WIDE, _NARROW = Decimal("0.1"), Decimal("0.01")
 LINEAR: Final = "linear_cent"
 COMBO: Final = "center_deci_edge_centi_cent"
 """The structure of every combo since 27 August 2026."""
-
-
-def _tapered_structure(center: str, edge: str, width: Decimal) -> PriceStructure:
-    return PriceStructure(_CENTS[center], _CENTS[edge], width)
-
-
 STRUCTURES: Mapping[str, PriceStructure] = MappingProxyType(
     {
-        LINEAR: PriceStructure(_CENTS["whole"], _CENTS["whole"]),
-        "deci_cent": PriceStructure(_CENTS["deci"], _CENTS["deci"]),
-        "tapered_deci_cent": _tapered_structure("whole", "deci", _WIDE),
-        COMBO: _tapered_structure("deci", "centi", _NARROW),
-        **{
-            f"center_{center}_edge_{edge}_cent": _tapered_structure(center, edge, _WIDE)
-            for center, edge in (
-                ("whole", "half"),
-                ("whole", "quint"),
-                ("half", "half"),
-                ("half", "quint"),
-                ("half", "deci"),
-                ("quint", "quint"),
-                ("quint", "deci"),
-            )
-        },
+        name: PriceStructure(Decimal(center), Decimal(edge), Decimal(width))
+        for name, center, edge, width in (
+            (LINEAR, "0.01", "0.01", "0"),
+            ("deci_cent", "0.001", "0.001", "0"),
+            ("tapered_deci_cent", "0.01", "0.001", "0.1"),
+            (COMBO, "0.001", "0.0001", "0.01"),
+            ("center_whole_edge_half_cent", "0.01", "0.005", "0.1"),
+            ("center_whole_edge_quint_cent", "0.01", "0.002", "0.1"),
+            ("center_half_edge_half_cent", "0.005", "0.005", "0.1"),
+            ("center_half_edge_quint_cent", "0.005", "0.002", "0.1"),
+            ("center_half_edge_deci_cent", "0.005", "0.001", "0.1"),
+            ("center_quint_edge_quint_cent", "0.002", "0.002", "0.1"),
+            ("center_quint_edge_deci_cent", "0.002", "0.001", "0.1"),
+        )
     }
 )
 """Keyed by Kalshi's names."""
