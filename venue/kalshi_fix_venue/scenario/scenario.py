@@ -106,8 +106,9 @@ class Scenario:
     seed: int | None = None
     """Seed of all random numbers; None for a different one each time."""
 
-    def with_owners(self, owners: Iterable[str]) -> Scenario:
-        """Return the scenario with further owners, who have an account and keys on each product.
+    def with_owners(self, owners: Iterable[str], *, balance: Decimal = BALANCE) -> Scenario:
+        """Return the scenario with further owners, who have an account with this balance in dollars, and
+        keys, on each product.
 
         Existing accounts and keys are unchanged."""
         accounts, keys = list(self.accounts), list(self.keys)
@@ -115,7 +116,7 @@ class Scenario:
             for product in PRODUCTS:
                 if all((each.owner, each.product) != (owner, product) for each in accounts):
                     accounts.append(
-                        AccountConfig(owner=owner, product=product, balance=BALANCE, drop_copy=True)
+                        AccountConfig(owner=owner, product=product, balance=balance, drop_copy=True)
                     )
                 if all((each.owner, each.product) != (owner, product) for each in keys):
                     keys.append(Keys(owner=owner, product=product))

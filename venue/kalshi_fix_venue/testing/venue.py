@@ -19,7 +19,6 @@ from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
 from kalshi_fix_sansio._generated.sessions import Product
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
-from kalshi_fix_venue.config import AccountConfig
 from kalshi_fix_venue.exchange import AccountId, Command
 from kalshi_fix_venue.exchange.orders import OrderSnapshot
 from kalshi_fix_venue.exchange.outcomes import Outcome
@@ -75,24 +74,16 @@ class Venue:
             ConfigurationError: the arguments contradict each other, or the file is invalid; the text then
                 contains the line number.
         """
-        start = _scenario(scenario, markets)
+        start = _scenario(scenario, markets).with_owners(owners, balance=Decimal(balance))
         self._seed = seed if start.seed is None else start.seed
         self._markets = start.markets
-        known = {(account.owner, account.product) for account in start.accounts}
-        accounts = start.accounts + tuple(
-            AccountConfig(owner=owner, product=product, balance=Decimal(balance), drop_copy=True)
-            for owner in owners
-            for product in PRODUCTS
-            if (owner, product) not in known
-        )
-        holders = [(account.owner, account.product) for account in accounts]
+        holders = [(account.owner, account.product) for account in start.accounts]
         self._keys = _keys(holders, self._random(), rsa_keys=rsa_keys)
         described = {(keys.owner, keys.product): keys for keys in reversed(start.keys)}
         more_settings = dict(settings or {})
         flow = more_settings.pop("flow", start.flow)
         complete = attrs.evolve(
             start,
-            accounts=accounts,
             keys=tuple(
                 attrs.evolve(
                     described.get(holder, Keys(owner=holder[0], product=holder[1])),
