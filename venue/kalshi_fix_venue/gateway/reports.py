@@ -82,18 +82,16 @@ def reports_of(outcomes: Sequence[OrderOutcome], flags: LogonFlags) -> Iterator[
 
 def pending_new(message: NewOrderSingle, order_id: str, flags: LogonFlags, now: datetime) -> ExecutionReport:
     """Return the report that a new order is pending."""
-    return ExecutionReport(
-        order_id=order_id,
-        cl_ord_id=message.cl_ord_id,
+    return _message_report(
+        message,
+        order_id,
+        flags,
+        now,
         exec_id=PENDING_EXEC_ID,
         exec_type=ExecType.PENDING_NEW,
         ord_status=OrdStatus.PENDING_NEW,
         order_qty=contracts(message.order_qty),
         leaves_qty=contracts(message.order_qty),
-        cum_qty=_ZERO,
-        avg_px=price_to_wire(_ZERO, dollars=flags.use_dollars),
-        transact_time=now,
-        **_echo(message),
     )
 
 
@@ -126,15 +124,15 @@ def order_reject(
 ) -> ExecutionReport:
     """Return the report of a refused new order. `origin_flags` are the flags of the session that placed it,
     if the report is for a different session."""
-    # The exchange has no such order, so the report repeats the message's fields, with the price converted
-    # from the unit of the session that placed it.
-    echo = _echo(message)
+    price = message.price
     if origin_flags is not None and origin_flags.use_dollars is not flags.use_dollars:
-        echo["price"] = price_in_other_unit(message.price, dollars=flags.use_dollars)
+        price = price_in_other_unit(message.price, dollars=flags.use_dollars)
     ordered = message.order_qty if flags.preserve_original_order_qty else _ZERO
-    return ExecutionReport(
-        order_id=order_id,
-        cl_ord_id=message.cl_ord_id,
+    return _message_report(
+        message,
+        order_id,
+        flags,
+        now,
         exec_id=str(exec_id),
         last_mkt=str(exec_id.shard),
         exec_type=ExecType.REJECTED,
@@ -143,10 +141,7 @@ def order_reject(
         text=REJECT_TEXTS[cause],
         order_qty=contracts(ordered),
         leaves_qty=_ZERO,
-        cum_qty=_ZERO,
-        avg_px=price_to_wire(_ZERO, dollars=flags.use_dollars),
-        transact_time=now,
-        **echo,
+        price=price,
     )
 
 
@@ -264,16 +259,26 @@ def _report(
     )
 
 
-def _echo(message: NewOrderSingle) -> dict[str, Any]:
-    """Return the fields of a new order for a report about an order that the exchange does not have."""
-    return {
-        "side": message.side,
-        "symbol": message.symbol,
-        "price": message.price,
-        "party_ids": [*message.party_ids, *parties("", operator_of(message))],
-        "alloc_account": message.alloc_account,
-        "self_trade_prevention_type": message.self_trade_prevention_type,
-    }
+def _message_report(
+    message: NewOrderSingle, order_id: str, flags: LogonFlags, now: datetime, **fields: Any
+) -> ExecutionReport:
+    """Return a report about an order that the exchange does not have, which repeats fields of its message."""
+    return ExecutionReport(
+        **{
+            "order_id": order_id,
+            "cl_ord_id": message.cl_ord_id,
+            "cum_qty": _ZERO,
+            "avg_px": price_to_wire(_ZERO, dollars=flags.use_dollars),
+            "transact_time": now,
+            "side": message.side,
+            "symbol": message.symbol,
+            "price": message.price,
+            "party_ids": [*message.party_ids, *parties("", operator_of(message))],
+            "alloc_account": message.alloc_account,
+            "self_trade_prevention_type": message.self_trade_prevention_type,
+            **fields,
+        }
+    )
 
 
 def _status(order: OrderSnapshot) -> OrdStatus:
