@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -15,6 +16,7 @@ from kalshi_fix_sansio import (
     OrdType,
     QuoteStatus,
     RFQCancelStatusCode,
+    Side,
 )
 from kalshi_fix_venue.exchange import (
     CancelCause,
@@ -169,23 +171,31 @@ def _is_post_only_cross(outcome: OrderCanceled, command: TradeQuote) -> bool:
     return outcome.cause is CancelCause.POST_ONLY_CROSS and outcome.order.order_id == command.maker.order_id
 
 
-def maker_order(acceptance: Acceptance, order_id: str) -> PlaceOrder:
-    """Return the order for the maker's side. With RestRemainder it is for the whole quote."""
-    quote = acceptance.quote
-    size = quote.size(acceptance.side) or acceptance.quantity
+def quote_order(
+    quote: Quote, side: Side, price: Decimal, quantity: Decimal, order_id: str = ""
+) -> PlaceOrder:
+    """Return the order for the maker's side of a trade in which the creator is on `side`."""
     return PlaceOrder(
         order_id=order_id,
         cl_ord_id=maker_cl_ord_id(quote),
         account=quote.account,
         origin=quote.maker.origin,
         market=quote.rfq.market,
-        side=opposite(acceptance.side),
-        quantity=size if quote.rest_remainder else acceptance.quantity,
-        price=acceptance.price,
+        side=opposite(side),
+        quantity=quantity,
+        price=price,
         time_in_force=TimeInForce.GOOD_TILL_CANCEL,
         post_only=quote.post_only,
         quoted=True,
     )
+
+
+def maker_order(acceptance: Acceptance, order_id: str = "") -> PlaceOrder:
+    """Return the order for the maker's side. With RestRemainder it is for the whole quote."""
+    quote = acceptance.quote
+    size = quote.size(acceptance.side) or acceptance.quantity
+    quantity = size if quote.rest_remainder else acceptance.quantity
+    return quote_order(quote, acceptance.side, acceptance.price, quantity, order_id)
 
 
 def creator_order(acceptance: Acceptance) -> PlaceOrder:

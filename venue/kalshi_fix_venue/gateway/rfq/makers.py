@@ -9,14 +9,13 @@ import attrs
 
 from kalshi_fix_sansio import ExecInst, QuoteCancel, QuoteConfirm, QuoteStatus, Side
 from kalshi_fix_sansio import Quote as QuoteMessage
-from kalshi_fix_venue.exchange import PauseState, PlaceOrder
-from kalshi_fix_venue.exchange.terms import opposite
+from kalshi_fix_venue.exchange import PauseState
 from kalshi_fix_venue.gateway.logins import Delivery, Login, Result
 from kalshi_fix_venue.gateway.refusals import rate_limit_reject
 from kalshi_fix_venue.gateway.rfq import messages, texts
 from kalshi_fix_venue.gateway.rfq.book import ONE, Quote, QuoteState, Rfq, RfqState
 from kalshi_fix_venue.gateway.rfq.context import RfqContext, truncate_to_milliseconds
-from kalshi_fix_venue.gateway.rfq.lifecycle import Lifecycle, maker_cl_ord_id, maker_order
+from kalshi_fix_venue.gateway.rfq.lifecycle import Lifecycle, maker_order, quote_order
 from kalshi_fix_venue.gateway.rfq.texts import RefusalError, refuse_if
 from kalshi_fix_venue.gateway.units import order_price_from_wire
 
@@ -65,7 +64,7 @@ class Makers:
         if quote.state is not QuoteState.ACCEPTED or acceptance is None:
             raise RefusalError(texts.QUOTE_EXPIRED)
         # Checked again at the confirmation: a maker that can no longer pay cannot confirm.
-        refuse_if(self._context.exchange.order_refusal(maker_order(acceptance, order_id="")))
+        refuse_if(self._context.exchange.order_refusal(maker_order(acceptance)))
         return [(login, messages.confirm_answer(message)), *self._lifecycle.confirm(acceptance, now)], ()
 
     def end_session(self, login: Login) -> None:
@@ -136,7 +135,7 @@ class Makers:
                 quote.offer_size = size
             if not size:
                 raise RefusalError(texts.INVALID_PARAMETERS)
-            refuse_if(self._context.exchange.order_refusal(_order(quote, side, price, size)))
+            refuse_if(self._context.exchange.order_refusal(quote_order(quote, side, price, size)))
 
     def _has_valid_prices(self, rfq: Rfq, bid: Decimal, offer: Decimal) -> bool:
         """Return whether the prices of a quote are valid on the request's market."""
@@ -166,17 +165,3 @@ class Makers:
         if quote.state is QuoteState.CONFIRMED:
             raise RefusalError(texts.QUOTE_ALREADY_CONFIRMED)
         return quote
-
-
-def _order(quote: Quote, side: Side, price: Decimal, size: Decimal) -> PlaceOrder:
-    """Return the order that the maker would place if the creator traded on this side."""
-    return PlaceOrder(
-        order_id="",
-        cl_ord_id=maker_cl_ord_id(quote),
-        account=quote.account,
-        origin=quote.maker.origin,
-        market=quote.rfq.market,
-        side=opposite(side),
-        quantity=size,
-        price=price,
-    )
