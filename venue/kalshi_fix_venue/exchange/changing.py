@@ -9,8 +9,7 @@ from kalshi_fix_venue.exchange.commands import AmendOrder, CancelAll, CancelOrde
 from kalshi_fix_venue.exchange.matching import crosses, match, would_self_cross
 from kalshi_fix_venue.exchange.orders import ZERO, Order, OrderSnapshot
 from kalshi_fix_venue.exchange.outcomes import (
-    MassCancelDone,
-    MassCancelRefused,
+    MassCancelAnswered,
     OrderReplaced,
     RequestRefused,
 )
@@ -47,14 +46,13 @@ def cancel_all(state: ExchangeState, batch: Batch, command: CancelAll) -> None:
     orders = state.orders.orders_of_origin(command.origin)
     if command.cause is CancelCause.MASS_CANCELED:
         if state.pause is PauseState.EXCHANGE_PAUSED:
-            batch.outcomes.append(
-                MassCancelRefused(origin=command.origin, cause=RefusalCause.EXCHANGE_PAUSED)
-            )
+            refusal = RefusalCause.EXCHANGE_PAUSED
+            batch.outcomes.append(MassCancelAnswered(origin=command.origin, refusal=refusal))
             return
         orders = tuple(
             order for order in orders if cancel_refusal(state, state.markets[order.market]) is None
         )
-        batch.outcomes.append(MassCancelDone(origin=command.origin, count=len(orders)))
+        batch.outcomes.append(MassCancelAnswered(origin=command.origin))
     for order in orders:
         state.cancel(batch, order, command.cause)
 

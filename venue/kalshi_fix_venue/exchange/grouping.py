@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kalshi_fix_venue.exchange.commands import ChangeGroup
 from kalshi_fix_venue.exchange.groups import CONTRACTS_LIMITS, OrderGroup
-from kalshi_fix_venue.exchange.outcomes import GroupChanged, GroupRefused
+from kalshi_fix_venue.exchange.outcomes import GroupAnswered
 from kalshi_fix_venue.exchange.state import Batch, ExchangeState
 from kalshi_fix_venue.exchange.terms import GroupAction, GroupRefusal, PauseState
 
@@ -13,12 +13,12 @@ def change_group(state: ExchangeState, batch: Batch, command: ChangeGroup) -> No
     """Create, reset, delete, trigger or update a group, or refuse the request without any change."""
     group = _group(state, command)
     if isinstance(group, GroupRefusal):
-        batch.outcomes.append(GroupRefused(request=command, cause=group))
+        batch.outcomes.append(GroupAnswered(request=command, refusal=group))
         return
     if command.limit is not None:
         group.limit = command.limit
     # Reported before the orders that it cancels.
-    batch.outcomes.append(GroupChanged(request=command))
+    batch.outcomes.append(GroupAnswered(request=command))
     match command.action:
         case GroupAction.CREATE:
             state.groups.add(group)

@@ -106,34 +106,20 @@ class RequestRefused:
 
 
 @attrs.frozen(kw_only=True)
-class MassCancelDone:
-    """A mass cancel was accepted; an OrderCanceled follows for each order."""
+class MassCancelAnswered:
+    """A mass cancel was accepted, and an OrderCanceled follows for each order, or it was refused."""
 
     origin: str
-    count: int
+    refusal: RefusalCause | None = None
 
 
 @attrs.frozen(kw_only=True)
-class MassCancelRefused:
-    """A mass cancel was refused."""
-
-    origin: str
-    cause: RefusalCause
-
-
-@attrs.frozen(kw_only=True)
-class GroupChanged:
-    """A request for an order group was executed; an OrderCanceled follows for each order that it cancels."""
+class GroupAnswered:
+    """A request for an order group was executed, and an OrderCanceled follows for each order that it cancels,
+    or it was refused, without any change."""
 
     request: ChangeGroup
-
-
-@attrs.frozen(kw_only=True)
-class GroupRefused:
-    """A request for an order group was refused, without any change."""
-
-    request: ChangeGroup
-    cause: GroupRefusal
+    refusal: GroupRefusal | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -195,13 +181,4 @@ class MarketSettled(MarketOutcome):
     """One for each account with a position."""
 
 
-Outcome = (
-    OrderOutcome
-    | OrderRejected
-    | RequestRefused
-    | MassCancelDone
-    | MassCancelRefused
-    | GroupChanged
-    | GroupRefused
-    | MarketOutcome
-)
+Outcome = OrderOutcome | OrderRejected | RequestRefused | MassCancelAnswered | GroupAnswered | MarketOutcome

@@ -13,7 +13,6 @@ from kalshi_fix_sansio import (
     CxlRejReason,
     ExecType,
     ExecutionReport,
-    MassCancelResponse,
     NewOrderSingle,
     OrderCancelReject,
     OrderCancelReplaceRequest,
@@ -61,7 +60,7 @@ class FakeAnswers:
             refusal.text = text
             return [(login, refusal)]
         if isinstance(message, OrderMassCancelRequest):
-            return [(login, self._orders.mass_cancel_report(message, MassCancelResponse.REJECTED))]
+            return [(login, self._orders.mass_cancel_report(message, refused=True))]
         return [(login, business_reject(message, BusinessRejectReason.OTHER, text))]
 
     def _order_refusal(

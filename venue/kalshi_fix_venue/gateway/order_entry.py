@@ -29,8 +29,7 @@ from kalshi_fix_venue.exchange import (
 )
 from kalshi_fix_venue.exchange.orders import OrderSnapshot
 from kalshi_fix_venue.exchange.outcomes import (
-    MassCancelDone,
-    MassCancelRefused,
+    MassCancelAnswered,
     OrderOutcome,
     OrderRejected,
     OrderTraded,
@@ -45,10 +44,6 @@ from kalshi_fix_venue.gateway.refusals import business_reject
 from kalshi_fix_venue.gateway.texts import CAUSES_WITHOUT_TEXT
 
 SESSION_TYPES = ("KalshiNR", "KalshiRT")
-_MASS_CANCEL_RESPONSES: dict[type[Outcome], MassCancelResponse] = {
-    MassCancelDone: MassCancelResponse.ALL_ORDERS_CANCELLED,
-    MassCancelRefused: MassCancelResponse.REJECTED,
-}
 _MASS_CANCEL_REJECT_REASON = 99
 """MassCancelRejectReason (532) of a refused mass cancel: Other in FIX; Kalshi documents no values."""
 
@@ -179,24 +174,22 @@ class OrderEntry:
 
     def _mass_cancel(self, message: OrderMassCancelRequest, login: Login, now: datetime) -> Result:
         if message.mass_cancel_request_type != MassCancelRequestType.CANCEL_FOR_SESSION:
-            return [(login, self.mass_cancel_report(message, MassCancelResponse.REJECTED))], ()
+            return [(login, self.mass_cancel_report(message, refused=True))], ()
         outcomes = self._exchange.apply(CancelAll(origin=login.origin, cause=CancelCause.MASS_CANCELED), now)
         deliveries: list[Delivery] = [
-            (login, self.mass_cancel_report(message, _MASS_CANCEL_RESPONSES[type(outcome)]))
+            (login, self.mass_cancel_report(message, refused=outcome.refusal is not None))
             for outcome in outcomes
-            if type(outcome) in _MASS_CANCEL_RESPONSES
+            if isinstance(outcome, MassCancelAnswered)
         ]
         return deliveries + self.distribute(outcomes), outcomes
 
-    def mass_cancel_report(
-        self, message: OrderMassCancelRequest, response: MassCancelResponse
-    ) -> OrderMassCancelReport:
+    def mass_cancel_report(self, message: OrderMassCancelRequest, *, refused: bool) -> OrderMassCancelReport:
         """Return the report of a mass cancel."""
-        refused = response == MassCancelResponse.REJECTED
+        cancelled = MassCancelResponse.ALL_ORDERS_CANCELLED
         return OrderMassCancelReport(
             cl_ord_id=message.cl_ord_id,
             order_id=self._new_id(),
-            mass_cancel_response=response,
+            mass_cancel_response=MassCancelResponse.REJECTED if refused else cancelled,
             mass_cancel_reject_reason=_MASS_CANCEL_REJECT_REASON if refused else None,
         )
 

@@ -13,7 +13,7 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_venue import exchange
 from kalshi_fix_venue.exchange import ChangeGroup, Exchange, GroupRefusal
-from kalshi_fix_venue.exchange.outcomes import GroupChanged, GroupRefused, Outcome
+from kalshi_fix_venue.exchange.outcomes import GroupAnswered, Outcome
 from kalshi_fix_venue.gateway.logins import Delivery, Handlers, Login, Result
 from kalshi_fix_venue.gateway.refusals import authorization_reject, business_reject
 
@@ -70,14 +70,14 @@ class OrderGroups:
         outcomes = self._exchange.apply(command, now)
         deliveries: list[Delivery] = []
         for outcome in outcomes:
-            if isinstance(outcome, GroupChanged):
+            if isinstance(outcome, GroupAnswered) and outcome.refusal is None:
                 response = OrderGroupResponse(
                     order_group_id=command.group_id,
                     order_group_contracts_limit=command.limit,
                     alloc_account=command.account.subaccount,
                 )
                 deliveries.append((login, response))
-            elif isinstance(outcome, GroupRefused):
-                reason = _REASONS.get(outcome.cause, BusinessRejectReason.OTHER)
-                deliveries.append((login, business_reject(message, reason, outcome.cause)))
+            elif isinstance(outcome, GroupAnswered) and outcome.refusal is not None:
+                reason = _REASONS.get(outcome.refusal, BusinessRejectReason.OTHER)
+                deliveries.append((login, business_reject(message, reason, outcome.refusal)))
         return deliveries + self._distribute(outcomes), outcomes
