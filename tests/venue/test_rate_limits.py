@@ -164,7 +164,7 @@ SHARDS = {"prediction": (0, 1, 2), "margin": (0,)}
 def charged(message: Message, product: str = "prediction") -> tuple[str, int | None, float]:
     """Return the bucket to which a message is charged, and the cost."""
     buckets = RateLimits({("ann", product): "Prime"}, SHARDS)
-    login = Login("key", "ann", "KalshiRT", product, True, True)
+    login = Login(key_id="key", owner="ann", session_type="KalshiRT", product=product, keeps_messages=True)
     assert buckets.accepts(message, login, 0.0)
     ((key, bucket),) = buckets._buckets.items()
     return key.use, key.shard, bucket.capacity - bucket.level

@@ -13,9 +13,7 @@ import attrs
 from kalshi_fix_sansio import PRODUCTS
 from kalshi_fix_sansio._generated.layouts.fields import ALLOC_ACCOUNT
 from kalshi_fix_sansio._generated.limits import (
-    READING_SCOPES,
     SENDING_TIME_TOLERANCE,
-    TRADING_SCOPES,
     WRITE_TOKENS,
 )
 from kalshi_fix_sansio.errors import ConfigurationError
@@ -27,14 +25,13 @@ from kalshi_fix_venue.exchange.accounts import AccountTerms
 from kalshi_fix_venue.exchange.fees import FeeSchedule
 from kalshi_fix_venue.flow.settings import FlowConfig, is_trader
 from kalshi_fix_venue.gateway.drop_copy import MAX_EVENTS
+from kalshi_fix_venue.gateway.logins import KeyTerms
 from kalshi_fix_venue.gateway.market_data import SymbolLimits
 from kalshi_fix_venue.gateway.rfq import ComboCollection, RfqSettings
 from kalshi_fix_venue.liquidity import LIQUIDITY
 from kalshi_fix_venue.pauses import PauseSchedule
 from kalshi_fix_venue.schedule import InitialOrders, InitialPosition, Schedule
 
-SCOPES = frozenset({READING_SCOPES[0], TRADING_SCOPES[0]})
-"""Default scopes of a key."""
 MAX_SUBACCOUNT = ALLOC_ACCOUNT.maximum or 0
 """The highest subaccount number."""
 TRADING_ZONE = "America/New_York"
@@ -57,26 +54,11 @@ def trading_zone() -> tzinfo:
 
 
 @attrs.frozen(kw_only=True)
-class ApiKey:
+class ApiKey(KeyTerms):
     """A key that may log on: its id is the client's SenderCompID (49)."""
 
     key_id: str
     public_key: Verifier = attrs.field(repr=False)
-    owner: str
-    """Owner of the key's account."""
-    product: str
-    """`prediction` or `margin`; keys are not shared between the two."""
-    scopes: frozenset[str] = attrs.field(default=SCOPES)
-    """Orders need one of `TRADING_SCOPES`; `read` is enough for listeners and market data."""
-    customers: frozenset[str] | None = None
-    """The owner's customer accounts that the key may trade for and see, by PartyID; None for all."""
-    restricted_to: int | None = None
-    """The only subaccount that the key may act for and see; None for the whole account."""
-
-    @property
-    def may_write(self) -> bool:
-        """Whether the key may send orders."""
-        return not self.scopes.isdisjoint(TRADING_SCOPES)
 
 
 @attrs.frozen(kw_only=True)

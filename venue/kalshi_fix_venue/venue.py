@@ -628,14 +628,10 @@ class VenueModel:
     def _login(self, connection: Connection, key_id: str) -> Login:
         key, session_type = self._keys[key_id], connection.session.config.session_type
         new = Login(
-            key_id,
-            key.owner,
-            session_type.name,
-            connection.product,
-            key.may_write,
-            session_type.resend,
-            key.customers,
-            key.restricted_to,
+            key_id=key_id,
+            session_type=session_type.name,
+            keeps_messages=session_type.resend,
+            **key.terms(),
         )
         logins = self._gateways[connection.product].logins
         known = logins.get(new.origin)

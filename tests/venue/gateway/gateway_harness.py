@@ -43,7 +43,6 @@ class GatewayHarness:
             owner=owner,
             session_type=session_type,
             product=self.product,
-            may_write=True,
             keeps_messages=session_type in ("KalshiRT", "KalshiPT"),
         )
         self.gateway.logins.add(login)

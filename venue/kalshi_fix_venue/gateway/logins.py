@@ -8,31 +8,46 @@ from typing import Any
 
 import attrs
 
+from kalshi_fix_sansio._generated.limits import READING_SCOPES, TRADING_SCOPES
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_venue.exchange import AccountId
 from kalshi_fix_venue.exchange.outcomes import Outcome
 from kalshi_fix_venue.gateway.flags import LogonFlags
 from kalshi_fix_venue.index import Index
 
+SCOPES = frozenset({READING_SCOPES[0], TRADING_SCOPES[0]})
+"""Default scopes of a key."""
 
-@attrs.define(eq=False)
-class Login:
+
+@attrs.define(kw_only=True, eq=False)
+class KeyTerms:
+    """The owner and the permissions of an API key."""
+
+    owner: str
+    """Owner of the key's account."""
+    product: str
+    """`prediction` or `margin`; keys are not shared between the two."""
+    scopes: frozenset[str] = SCOPES
+    """Orders need one of `TRADING_SCOPES`; `read` is enough for listeners and market data."""
+    customers: frozenset[str] | None = None
+    """The owner's customer accounts that the key may trade for and see, by PartyID; None for all."""
+    restricted_to: int | None = None
+    """The only subaccount that the key may act for and see; None for the whole account."""
+
+    def terms(self) -> dict[str, Any]:
+        """Return the attributes of this class, to create another object with them."""
+        return {name: getattr(self, name) for name in attrs.fields_dict(KeyTerms)}
+
+
+@attrs.define(kw_only=True, eq=False)
+class Login(KeyTerms):
     """An API key on a session type. It outlives connections: its orders keep resting, and if the session type
     supports resend (such as KalshiRT), its reports are queued."""
 
     key_id: str
-    owner: str
-    """The owner of the key."""
     session_type: str
-    product: str
-    may_write: bool
-    """Whether the key's scopes allow orders."""
     keeps_messages: bool
     """Whether messages sent while it is not connected are queued (the session type has resend)."""
-    customers: frozenset[str] | None = None
-    """The customer accounts of its owner that it may trade for; None for all."""
-    restricted_to: int | None = None
-    """The one subaccount that the key may act for; None for all."""
     flags: LogonFlags = attrs.field(factory=LogonFlags)
     """The flags of its last Logon."""
     connection: int | None = None
@@ -42,6 +57,11 @@ class Login:
     def origin(self) -> str:
         """The id of the login in the exchange model."""
         return f"{self.key_id}:{self.session_type}"
+
+    @property
+    def may_write(self) -> bool:
+        """Whether the key's scopes allow orders."""
+        return not self.scopes.isdisjoint(TRADING_SCOPES)
 
     @property
     def is_reachable(self) -> bool:

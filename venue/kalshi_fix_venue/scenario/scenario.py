@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from kalshi_fix_sansio import PRODUCTS
-from kalshi_fix_venue.config import SCOPES, AccountConfig, ApiKey, VenueConfig
+from kalshi_fix_venue.config import AccountConfig, ApiKey, VenueConfig
 from kalshi_fix_venue.exchange import (
     MARGIN,
     PREDICTION,
@@ -19,6 +19,7 @@ from kalshi_fix_venue.exchange import (
     prediction_market,
 )
 from kalshi_fix_venue.flow import FlowConfig
+from kalshi_fix_venue.gateway.logins import KeyTerms
 from kalshi_fix_venue.identities import ClientKey
 from kalshi_fix_venue.liquidity import LIQUIDITY, PARTICIPANT
 from kalshi_fix_venue.schedule import InitialOrders, InitialPosition, Schedule, Step
@@ -73,19 +74,12 @@ MARKETS: Final[Mapping[str, tuple[Market, ...]]] = {
 
 
 @attrs.frozen(kw_only=True)
-class Keys:
+class Keys(KeyTerms):
     """API keys of one owner on one product."""
 
-    owner: str
-    product: str
     count: int = KEYS_EACH
     rsa: bool = False
     """Whether the keys are RSA with 2048 bits rather than Ed25519."""
-    scopes: frozenset[str] = SCOPES
-    customers: frozenset[str] | None = None
-    """See `ApiKey.customers`."""
-    restricted_to: int | None = None
-    """See `ApiKey.restricted_to`."""
 
 
 @attrs.frozen(kw_only=True)
@@ -165,15 +159,7 @@ class Scenario:
         for each in self.keys:
             for _ in range(each.count):
                 key = next(unused[each.owner, each.product])
-                yield ApiKey(
-                    key_id=key.key_id,
-                    public_key=key.public_key,
-                    owner=each.owner,
-                    product=each.product,
-                    scopes=each.scopes,
-                    customers=each.customers,
-                    restricted_to=each.restricted_to,
-                )
+                yield ApiKey(key_id=key.key_id, public_key=key.public_key, **each.terms())
 
     def _venue_accounts(self) -> Iterator[AccountConfig]:
         """Yield the venue's own accounts: one for the resting orders, and one for the participant that trades

@@ -36,12 +36,13 @@ from kalshi_fix_sansio._generated.sessions import Product
 from kalshi_fix_sansio.config import MAX_SECONDS
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_venue.assumptions import Assumptions
-from kalshi_fix_venue.config import MAX_SUBACCOUNT, SCOPES
+from kalshi_fix_venue.config import MAX_SUBACCOUNT
 from kalshi_fix_venue.exchange import MarketState
 from kalshi_fix_venue.exchange.netting import GroupKind
 from kalshi_fix_venue.exchange.prices import STRUCTURES, PriceBand
 from kalshi_fix_venue.exchange.terms import MarketResult
 from kalshi_fix_venue.flow import FlowConfig
+from kalshi_fix_venue.gateway.logins import SCOPES
 from kalshi_fix_venue.operations import OPERATIONS, operation
 from kalshi_fix_venue.operations.base import Operation
 from kalshi_fix_venue.parameters import display_name, parameters
