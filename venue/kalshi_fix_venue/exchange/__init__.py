@@ -21,14 +21,9 @@ from kalshi_fix_venue.exchange.commands import (
     TradeQuote,
 )
 from kalshi_fix_venue.exchange.exchange import Exchange
-from kalshi_fix_venue.exchange.market import (
-    Market,
-    MarketRules,
-    margin_market,
-    prediction_market,
-)
+from kalshi_fix_venue.exchange.market import MarketRules, margin_market, prediction_market
 from kalshi_fix_venue.exchange.netting import GroupKind, MarketGroup
-from kalshi_fix_venue.exchange.prices import COMBO, LINEAR, STRUCTURES, PriceBand, PriceRange
+from kalshi_fix_venue.exchange.prices import COMBO, STRUCTURES, PriceBand
 from kalshi_fix_venue.exchange.terms import (
     MARGIN,
     PREDICTION,
@@ -49,7 +44,6 @@ from kalshi_fix_venue.exchange.terms import (
 
 __all__ = [
     "COMBO",
-    "LINEAR",
     "MARGIN",
     "PREDICTION",
     "STRUCTURES",
@@ -68,7 +62,6 @@ __all__ = [
     "GroupKind",
     "GroupRefusal",
     "ListMarket",
-    "Market",
     "MarketGroup",
     "MarketResult",
     "MarketRules",
@@ -77,7 +70,6 @@ __all__ = [
     "PauseState",
     "PlaceOrder",
     "PriceBand",
-    "PriceRange",
     "PrintBlockTrade",
     "RefusalCause",
     "RejectCause",
