@@ -79,10 +79,6 @@ class ArmedFaults:
         """Iterate over the armed faults, oldest first."""
         return iter(tuple(self._armed.values()))
 
-    def __bool__(self) -> bool:
-        """Return whether a fault is armed."""
-        return bool(self._armed)
-
     def arm(self, fault: Fault, now: Instant) -> ArmedFault:
         """Arm a fault.
 

@@ -37,7 +37,7 @@ all of the messages are sent."""
 class FaultInjection:
     """Applies armed faults to logons, to requests, to messages for clients and to connections.
 
-    Byte-level faults are in `ByteFaults`. Without an armed fault every method returns immediately.
+    Byte-level faults are in `ByteFaults`.
     """
 
     _armed: ArmedFaults
@@ -96,8 +96,6 @@ class FaultInjection:
         self, connection: Connection, key_id: str, owner: str | None, now: Instant
     ) -> str | None:
         """Return the Text with which a fault refuses a logon, or None."""
-        if not self._armed:
-            return None
         # The connection has no login yet, so the key is that of the Logon.
         identity = attrs.evolve(connection.identity, key=key_id, owner=owner)
         kinds: tuple[type[Any], ...] = (Busy, RefuseLogon, HoldKey)
@@ -108,24 +106,22 @@ class FaultInjection:
         self, connection: Connection, login: Login, message: Message, gateway: ProductGateway, now: Instant
     ) -> None:
         """Deliver the gateway's answer to a request, or the answer of a fault that applies to the request."""
-        if not self._armed:
-            self._deliver(gateway.handle(message, login, now.utc), now)
-            return
         trigger, identity, msg_type = self._armed.trigger, connection.identity, message.MSG_TYPE
         # A request gets one answer: if several faults apply, the first of these checks determines it.
         if trigger(Throttle, identity, now, msg_type) is not None:
-            self._deliver([(login, rate_limit_reject(message))], now)
+            deliveries: list[Delivery] = [(login, rate_limit_reject(message))]
         elif (reject := trigger(Reject, identity, now, msg_type)) is not None:
-            self._deliver(gateway.fake_answers.refusal(message, reject.text, login, now.utc), now)
+            deliveries = gateway.fake_answers.refusal(message, reject.text, login, now.utc)
         elif (unavailable := trigger(Unavailable, identity, now, msg_type)) is not None:
-            deliveries: list[Delivery] = []
-            refusal = gateway.fake_answers.refusal(message, unavailable.text, login, now.utc, broadcast=False)
+            deliveries = gateway.fake_answers.refusal(
+                message, unavailable.text, login, now.utc, broadcast=False
+            )
             # A request that is executed but answered with a refusal is the worst case for its sender.
             if unavailable.applied:
-                deliveries = without_answer(gateway.handle(message, login, now.utc), message, login)
-            self._deliver([*refusal, *deliveries], now)
+                deliveries += without_answer(gateway.handle(message, login, now.utc), message, login)
         else:
-            self._deliver(gateway.handle(message, login, now.utc), now)
+            deliveries = gateway.handle(message, login, now.utc)
+        self._deliver(deliveries, now)
         if (cut := trigger(Cut, identity, now, msg_type, at="reply")) is not None:
             self.cut(connection, cut, now)
 
