@@ -6,10 +6,10 @@ from decimal import Decimal
 from random import Random
 
 from kalshi_fix_sansio import Side
-from kalshi_fix_venue.exchange import PREDICTION, Exchange, MarketRules
+from kalshi_fix_venue.exchange import MARGIN, PREDICTION, Exchange, MarketRules
 
-_HALF_A_DOLLAR = Decimal("0.5")
-_TWENTY_DOLLARS = Decimal(20)
+DEFAULT_PRICES = {PREDICTION: Decimal("0.5"), MARGIN: Decimal(20)}
+"""Dollars, by product: the price of a market about which nothing else is known."""
 _STEPS_FROM_EDGE = 2
 """Minimum distance between the fair price and the market's lowest and highest prices, in steps."""
 _STEPS_IN_PRICE = 400
@@ -25,7 +25,7 @@ class FairPrice:
         self.rules = rules
         self._is_prediction = exchange.product == PREDICTION
         initial = _initial_price(exchange, rules.ticker) if middle is None else middle
-        self.step: Decimal = max(rules.tick, _round_to_tick(initial / _STEPS_IN_PRICE, rules.tick))
+        self.step: Decimal = default_step(initial, rules.tick)
         """Distance between the prices of a maker."""
         edge = float(self.step) * _STEPS_FROM_EDGE
         self._low = float(rules.minimum_price) + edge
@@ -50,7 +50,7 @@ class FairPrice:
         it. Positive steps lead away from the other side, as for a quote; negative ones toward it, as for a
         taker."""
         signed = -steps if side is Side.BUY else steps
-        price = _round_to_tick(Decimal(f"{self.value + signed * float(self.step):.8f}"), self.rules.tick)
+        price = round_to_tick(Decimal(f"{self.value + signed * float(self.step):.8f}"), self.rules.tick)
         return price if self.rules.accepts_price(price) else None
 
 
@@ -59,8 +59,14 @@ def _initial_price(exchange: Exchange, ticker: str) -> Decimal:
     prices = [level[0] for level in best if level is not None]
     if prices:
         return sum(prices, Decimal(0)) / len(prices)
-    return _HALF_A_DOLLAR if exchange.product == PREDICTION else _TWENTY_DOLLARS
+    return DEFAULT_PRICES[exchange.product]
 
 
-def _round_to_tick(price: Decimal, tick: Decimal) -> Decimal:
+def default_step(price: Decimal, tick: Decimal) -> Decimal:
+    """Return the distance between the prices of orders that rest around a price."""
+    return max(tick, round_to_tick(price / _STEPS_IN_PRICE, tick))
+
+
+def round_to_tick(price: Decimal, tick: Decimal) -> Decimal:
+    """Return the nearest multiple of the tick."""
     return (price / tick).to_integral_value() * tick

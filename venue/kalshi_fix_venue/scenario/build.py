@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
 from typing import Any, Final
 
 import attrs
@@ -23,6 +22,7 @@ from kalshi_fix_venue.exchange.fees import MARGIN_FEES, PREDICTION_FEES, FeeSche
 from kalshi_fix_venue.exchange.market import MarketRules
 from kalshi_fix_venue.exchange.netting import MarketGroup
 from kalshi_fix_venue.exchange.prices import LINEAR, PriceBand
+from kalshi_fix_venue.flow.prices import DEFAULT_PRICES, default_step, round_to_tick
 from kalshi_fix_venue.gateway.rfq import ComboCollection, ComboEvent, RfqSettings
 from kalshi_fix_venue.operations import operation
 from kalshi_fix_venue.operations.status import belongs_to_venue
@@ -34,8 +34,6 @@ from kalshi_fix_venue.schedule import InitialPosition, Step
 
 MAX_KEYS: Final = 5000
 """Maximum number of API keys of a scenario: creating an RSA key can take most of a second."""
-_MIDDLES = {PREDICTION: Decimal("0.5"), MARGIN: Decimal(20)}
-_DEFAULT_SPACING_DIVISOR = 400
 _FEES = {PREDICTION: PREDICTION_FEES, MARGIN: MARGIN_FEES}
 _STEPS_TO_STATE: dict[MarketState, tuple[str, ...]] = {
     MarketState.INITIALIZED: (),
@@ -174,13 +172,10 @@ def _markets(file: ScenarioFile) -> dict[str, tuple[Market, ...]]:
 def _market(product: str, ticker: str, section: AnyMarket) -> Market:
     rules = _rules(product, ticker, section)
     liquidity = section.liquidity or schema.Liquidity()
-    middle = _MIDDLES[product] if section.middle is None else section.middle
-    spacing = liquidity.spacing
-    if spacing is None:
-        steps = (middle / _DEFAULT_SPACING_DIVISOR / rules.tick).to_integral_value()
-        spacing = max(rules.tick, steps * rules.tick)
+    middle = DEFAULT_PRICES[product] if section.middle is None else section.middle
+    spacing = default_step(middle, rules.tick) if liquidity.spacing is None else liquidity.spacing
     # Rounded to a tick: orders rest at prices that the market accepts.
-    middle = (middle / rules.tick).to_integral_value() * rules.tick
+    middle = round_to_tick(middle, rules.tick)
     return Market(rules, middle, spacing, liquidity.levels if rules.opened else 0, liquidity.largest)
 
 
