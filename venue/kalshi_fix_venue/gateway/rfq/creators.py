@@ -234,17 +234,16 @@ class Creators:
         if named is None:
             unknown = business_reject(message, BusinessRejectReason.UNKNOWN_ID, "Unknown QuoteID")
             return [(login, unknown)], ()
-        order_id, shard = self._context.new_id(), 0
+        order_id = self._context.new_id()
         try:
             quote = _open_quote(named, side)
-            shard = quote.rfq.account.shard
             if side is None or not self._is_valid_acceptance(message, quote, side, login):
                 raise RefusalError(RejectCause.INVALID_ORDER.value)
             accepted = self._acceptance(quote, side, message, login, order_id)
         except RefusalError as refusal:
             # The client sent an order, so the refusal is an execution report.
             cause = _as_cause(refusal.text)
-            exec_id = self._context.exchange.draw_exec_id(shard)
+            exec_id = self._context.exchange.draw_exec_id(named.rfq.account.shard)
             return self._orders.report_refusal(message, order_id, exec_id, cause, login, now), ()
         deliveries: list[Delivery] = []
         if not login.flags.skip_pending_exec_reports:
