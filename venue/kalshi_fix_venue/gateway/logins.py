@@ -145,11 +145,8 @@ class Logins:
 
     def origins(self, owner: str, session_types: Collection[str]) -> tuple[str, ...]:
         """Return the origins of an owner on these session types, connected or not."""
-        return tuple(
-            origin
-            for origin, login in self._by_origin.items()
-            if login.owner == owner and login.session_type in session_types
-        )
+        logins = self._by_owner[owner]
+        return tuple(login.origin for login in logins if login.session_type in session_types)
 
     def audience(self, account: AccountId, origins: Iterable[str]) -> list[Login]:
         """Return the recipients of reports on an account's order: the logins that placed or changed it, and
