@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import permutations
 from typing import Any
 
@@ -32,14 +32,11 @@ from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown, Uncertain
 from kalshi_fix_sansio.trading import (
     Account,
     DropCopy,
-    DropCopyRange,
     DropCopyReport,
-    Ending,
     Exposure,
     GroupState,
     OrderGroups,
     Orders,
-    OrderState,
     QuoteState,
     RfqCreator,
     RfqMaker,
@@ -67,7 +64,6 @@ from tests.trading.order_flow import (
     open_request,
     over_the_wire,
     place,
-    read_attributes,
     refusal,
     reloaded,
     report,
@@ -186,37 +182,6 @@ def test_a_request_of_one_machine_is_ignored_by_the_others() -> None:
 # --- orders ---------------------------------------------------------------------------------------------
 
 
-def restarted_orders(*event: object, session_type: str = "KalshiNR") -> Orders:
-    """Return the orders of a new process, loaded from the dump of the previous one."""
-    before = Orders(session_type)
-    feed(before, logged_on(), *event)
-    return reloaded(before, session_type)
-
-
-def uncertain_items(orders: Orders) -> list[tuple[str, datetime | None]]:
-    return [(f"{item.kind.name} {item.about}", item.since) for item in orders.uncertain()]
-
-
-def test_an_order_sent_after_the_dump_is_adopted_with_all_its_fields() -> None:
-    orders = restarted_orders(report("new", "1;1", "o1", "first"))
-    sent = place("second", "7", price="0.21", alloc_account=3, ex_destination=0)
-    [update] = orders.apply(unanswered(sent, at=LATER_TIME))
-    order = orders.by_cl_ord_id("second")
-    assert order is not None
-    assert (update.order, update.before) == (order, None)
-    assert read_attributes(order, "state account price leaves_qty symbol") == (
-        OrderState.UNKNOWN, Account(3), d("0.21"), d(7), SYMBOL,
-    )  # fmt: skip
-    assert uncertain_items(orders)[1:] == [("ORDER_UNKNOWN order second", LATER_TIME)]
-    # Drop copy is requested from the newest report in the dump of the previous process.
-    assert orders.drop_copy_start() == {0: ExecKey(0, 1, 1)}
-    feed(orders, logged_on(), report("new", "1;9", "o9", "foreign"))
-    feed(orders, DropCopyRange(0, ExecKey(0, 1, 2), orders.epoch))
-    assert order.state is OrderState.UNKNOWN
-    feed(orders, DropCopyRange(0, ExecKey(0, 1, 1), orders.epoch))
-    assert order.ending is Ending.MISSING
-
-
 def test_an_adopted_order_is_settled_by_reports_like_any_other() -> None:
     applied, adopted = Orders("KalshiRT"), Orders("KalshiRT")
     sent = [place(), change("b", "a", "20"), cancel("c", "b"), OrderMassCancelRequest(cl_ord_id="m")]
@@ -252,68 +217,10 @@ def test_reports_and_the_event_lead_to_the_same_state_in_every_sequence() -> Non
     assert (found[0][0][0]["pending"], found[0][1]) == ([], [])
 
 
-@pytest.mark.parametrize("other", [{"symbol": OTHER}, {"side": Side.SELL}])
-def test_a_reported_order_of_another_market_or_side_is_another_order(other: dict[str, Any]) -> None:
-    orders = Orders("KalshiRT")
-    feed(orders, report("new", "1;1"), unanswered(place(**other)))
-    assert [order.state for order in orders] == [OrderState.OPEN, OrderState.UNKNOWN]
-
-
-def test_a_reused_clordid_is_a_separate_request() -> None:
-    done = [place(), report("new", "1;1"), report("canceled", "1;2")]
-    unplaced = report("canceled", "1;1")  # its request is in no dump
-    for previous in (done, [place(), report("rejected", "1;1")], [unplaced], [DropCopyReport(unplaced)]):
-        orders = restarted_orders(*previous)
-        assert [order.state for order in orders] == [OrderState.DONE]
-        feed(orders, unanswered(place(qty="7")))
-        assert [order.state for order in orders] == [OrderState.DONE, OrderState.UNKNOWN]
-    # An order is known if drop copy or the user has reported its outcome, or if it is resting.
-    for found in ([DropCopyReport(report("canceled", "1;3", "o1"))], [report("new", "1;3", "o1")]):
-        orders = restarted_orders(place(), session_type="KalshiRT")
-        feed(orders, SESSION_ENDED, *found, unanswered(place()))
-        assert only(orders).state is not OrderState.UNKNOWN
-
-
-def test_each_of_two_orders_under_one_clordid_is_found_or_adopted() -> None:
-    orders = restarted_orders(place())
-    feed(orders, unanswered(place(), place(qty="11")))
-    assert [(order.state, order.leaves_qty) for order in orders] == [
-        (OrderState.UNKNOWN, d(10)),
-        (OrderState.UNKNOWN, d(11)),
-    ]
-    assert [name for name, _ in uncertain_items(orders)] == ["ORDER_UNKNOWN order a"] * 2
-    before = views(orders)
-    feed(orders, unanswered(place(), place(qty="11")))
-    assert views(orders) == before
-
-
-def test_among_changes_under_one_clordid_the_one_with_matching_terms_is_uncertain() -> None:
-    orders = Orders("KalshiRT")
-    feed(orders, place(), report("new", "1;1"), change("a", "a", "20"), change("a", "a", "30"))
-    feed(orders, unanswered(change("a", "a", "30")))
-    assert [(item.quantity, item.is_unknown) for item in only(orders).pending] == [
-        (d(20), False),
-        (d(30), True),
-    ]
-    feed(orders, unanswered(change("a", "a", "20"), change("a", "a", "40"), at=LATER_TIME))
-    assert [(item.quantity, item.since) for item in only(orders).pending] == [
-        (d(20), NOON),
-        (d(30), NOON),
-        (d(40), LATER_TIME),
-    ]
-
-
-def test_an_amend_settled_by_the_state_of_its_order_is_not_uncertain() -> None:
-    orders = Orders("KalshiRT")
-    feed(orders, place(), report("replaced", "1;2", cl_ord_id="b", orig_cl_ord_id="a", qty="20"))
-    feed(orders, report("new", "1;3", "o2", "x"), report("canceled", "1;4", "o2", "x"))
-    feed(orders, unanswered(change("b", "a"), cancel("y", "x")))
-    assert not orders.uncertain()
-    assert feed(orders, refusal("y", "NONE", "x")) == []
-
-
 def test_a_mass_cancel_is_adopted_for_the_orders_that_were_live() -> None:
-    orders = restarted_orders(place(), report("new", "1;1"), place("b", symbol=OTHER))
+    before = Orders()
+    feed(before, logged_on(), place(), report("new", "1;1"), place("b", symbol=OTHER))
+    orders = reloaded(before)
     lost = unanswered(OrderMassCancelRequest(cl_ord_id="m"), at=LATER_TIME)
     feed(orders, lost, lost)
     [one] = orders.mass_cancels
@@ -357,30 +264,6 @@ def test_an_answer_settles_an_unattributed_request(message: Message, answer: Mes
     assert kinds(orders.apply(MessageReceived(answer))) == []
     assert len(orders.unattributed) == 0
     orders.unattributed.resolve(unattributed)  # the answer arrived while the user looked up the outcome
-
-
-def test_a_fill_does_not_settle_an_adopted_cancel_with_the_id_of_its_order() -> None:
-    orders = Orders("KalshiRT")
-    feed(orders, unanswered(cancel("a", "a")), report("trade", "1;1", cum="1", last=("1", "0.4")))
-    assert [item.msg_type for item in orders.unattributed] == ["F"]
-
-
-def test_an_order_known_by_reports_is_adopted_without_its_message() -> None:
-    orders = Orders("KalshiRT")
-    feed(orders, report("new", "1;1"), with_frame(b"", place()))
-    assert not orders.uncertain()
-
-
-def test_accounts_and_chained_changes_are_kept_in_a_dump() -> None:
-    orders = Orders("KalshiRT")
-    feed(orders, place(alloc_account=2), report("new", "1;1"), change("a", "a", "20"), change("a", "a", "30"))
-    feed(orders, report("new", "1;2", "o2", "b", alloc_account=3))
-    other = reloaded(orders, "KalshiRT")
-    for item in (orders, other):
-        feed(item, report("replaced", "1;3", orig_cl_ord_id="a", qty="20"))
-        feed(item, report("replaced", "1;4", orig_cl_ord_id="a", qty="30"))
-    assert views(other) == views(orders)
-    assert [order.pending for order in other] == [[], []]
 
 
 # --- order groups ---------------------------------------------------------------------------------------

@@ -1,0 +1,158 @@
+"""Plays histories line by line: the events that a state machine receives, and the state that they lead to.
+
+README.md in this folder defines the format.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kalshi_fix_sansio.errors import KalshiFixError
+from kalshi_fix_sansio.trading import Account, ExecKey
+from tests.trading.order_flow import NOON
+
+
+def load(name: str) -> Iterator[Any]:
+    """Yield the histories of a file as parameters of a test; a history with rows yields one for each row."""
+    document = yaml.safe_load((Path(__file__).parent / f"{name}.yaml").read_text("utf-8"))
+    for title, given in document.items():
+        entry = {"lines": given} if isinstance(given, str) else given
+        columns, *rows = [row.split(" | ") for row in entry.get("rows", "").splitlines()] or [[], []]
+        for number, row in enumerate(rows, 1):
+            cells = dict(zip(map(str.strip, columns), map(str.strip, row), strict=True))
+            lines = re.sub(r"<([^<>]+)>", lambda match, cells=cells: cells[match[1]], entry["lines"])
+            yield pytest.param(lines, id=f"{title}-{number}" if columns else title)
+
+
+def shown(value: Any) -> str:
+    """Return a value as histories contain it."""
+    match value:
+        case None | "":
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case Decimal():
+            return f"{value.normalize():f}"
+        case datetime():
+            return f"{(value - NOON).total_seconds():g}"
+        case Enum():
+            return value.name
+        case Account():
+            return value.customer or str(value.subaccount)
+        case ExecKey() | str():
+            return str(value)
+        case Iterable():
+            return ",".join(map(shown, value)) or "-"
+    return str(value)
+
+
+class Player:
+    """Plays a history with a state machine. A line is performed by the method that its first word names, or
+    describes an event that the machine receives.
+    """
+
+    machine: Any
+
+    def __init__(self) -> None:
+        self._last: list[Any] = []
+        """The updates that the last step has caused."""
+        self._unexpected: list[Any] = []
+        """Their discrepancies, until a line expects them."""
+
+    def play(self, lines: str) -> None:
+        """Play all lines.
+
+        Raises:
+            AssertionError: a result differs; the message contains the line.
+        """
+        for line in lines.splitlines():
+            words = shlex.split(line, comments=True)
+            if words:
+                try:
+                    self.perform(*words)
+                except AssertionError as wrong:
+                    raise AssertionError(f"{line.strip()}\n{wrong}") from None
+        assert not self._unexpected, list(map(str, self._unexpected))
+
+    def perform(self, first: str, *words: str) -> None:
+        method = getattr(self, first.replace("-", "_"), None)
+        if method is not None:
+            method(*words)
+        else:
+            self.record(self.feed(self.event(first, *words)))
+
+    def event(self, first: str, *words: str) -> Any:
+        """Return the request, message or event that these words describe."""
+        raise NotImplementedError
+
+    def feed(self, event: object) -> list[Any]:
+        """Pass an event to the machine; return the updates."""
+        raise NotImplementedError
+
+    def record(self, updates: list[Any]) -> None:
+        """Keep the updates of a step. The discrepancies of the previous step must have been expected."""
+        assert not self._unexpected, list(map(str, self._unexpected))
+        self._last = updates
+        self._unexpected = [item for update in updates for item in update.discrepancies]
+
+    # --- expectations -----------------------------------------------------------------------------------
+
+    def fails(self, problem: str, *words: str) -> None:
+        """Perform the rest of the line, which must raise an error with this text."""
+        with pytest.raises((ValueError, KalshiFixError), match=re.escape(problem)):
+            self.perform(*words)
+
+    def found(self, *expected: str) -> None:
+        """Check the discrepancies that the last step has caused; by default there is none."""
+        self.check([item.kind for item in self._unexpected], expected)
+        assert all(len(str(item)) < 300 for item in self._unexpected)
+        self._unexpected = []
+
+    def none(self) -> None:
+        """Check that the last step has caused no update."""
+        self.updates("0")
+
+    def updates(self, count: str) -> None:
+        """Check the number of updates that the last step has caused."""
+        assert len(self._last) == int(count), self._last
+
+    def update(self, *words: str) -> None:
+        """Check attributes of the only update that the last step has caused."""
+        [update] = self._last
+        self.compare(update, words)
+
+    def compare(self, found: Any, words: Iterable[str]) -> None:
+        """Compare attributes: `name=value` for each; a name may have dots and indexes."""
+        for word in words:
+            name, _, expected = word.partition("=")
+            value = found
+            for part in name.split("."):
+                value = value[int(part)] if part.isdecimal() else getattr(value, part)
+            self.check(value, [expected], name)
+
+    def check(self, found: Any, expected: Iterable[str], name: str = "") -> None:
+        assert shown(found) == (",".join(expected) or "-"), f"{name} is {shown(found)}".strip()
+
+
+def split(words: Iterable[str]) -> tuple[list[str], dict[str, str]]:
+    """Return the words without and with `=`."""
+    words = list(words)
+    named = dict(word.split("=", 1) for word in words if "=" in word)
+    return [word for word in words if "=" not in word], named
+
+
+def plain(value: str) -> Any:
+    """Return the value of a field: yes and no, - for None, a whole number, or a text."""
+    if value.lstrip("-").isdecimal():
+        return int(value)
+    return {"yes": True, "no": False, "-": None}.get(value, value)

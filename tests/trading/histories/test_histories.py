@@ -1,0 +1,15 @@
+"""Every history in this folder leads to the expected states."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.trading.histories.history import load
+from tests.trading.histories.orders import OrdersPlayer
+
+ORDERS = ("orders", "uncertain_orders", "unanswered_orders", "order_bounds")
+
+
+@pytest.mark.parametrize("lines", [history for name in ORDERS for history in load(name)])
+def test_orders(lines: str) -> None:
+    OrdersPlayer().play(lines)
