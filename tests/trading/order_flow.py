@@ -10,6 +10,8 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+import attrs
+
 from kalshi_fix_sansio import (
     CollateralAmountChange,
     CollateralAmountType,
@@ -212,6 +214,12 @@ def unanswered(*messages: Any, at: datetime = NOON) -> OutcomesUnknown:
     """Return the event with which a restarted client reports requests of the previous process."""
     requests = (open_request(message, number, at=at) for number, message in enumerate(messages, 3))
     return OutcomesUnknown(tuple(requests), Uncertainty.RESTARTED)
+
+
+def without_frame(message: Any, frame: bytes = b"") -> OutcomesUnknown:
+    """Return the event for a request of the previous process, with a frame that differs from its message."""
+    [request] = unanswered(message).requests
+    return OutcomesUnknown((attrs.evolve(request, frame=frame),), Uncertainty.RESTARTED)
 
 
 def feed(orders: Orders, *event: object) -> list[OrderUpdate]:

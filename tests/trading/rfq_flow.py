@@ -28,13 +28,11 @@ from kalshi_fix_sansio.trading import (
     DropCopyRange,
     DropCopyReport,
     ExecKey,
-    RfqDiscrepancyKind,
     RfqWindows,
-    UncertainRfqKind,
 )
 from tests.helpers import CODEC, raw
 from tests.trading import order_flow
-from tests.trading.order_flow import NOON, at, d, dump, load, over_the_wire
+from tests.trading.order_flow import NOON, at, d, over_the_wire
 
 MARKET = "KXHIGHNY-26NOV21-T55"
 COMBO = "KXCOMBO-26NOV21-A1"
@@ -74,31 +72,6 @@ def unknown(*requests: tuple[str, str]) -> OutcomesUnknown:
     return OutcomesUnknown(found, Uncertainty.CONNECTION_ENDED)
 
 
-class RfqHarness:
-    """A maker or a creator, and the time at which it receives events."""
-
-    def __init__(self, machine: Any) -> None:
-        self.machine, self.seconds = machine, 0.0
-
-    def feed(self, *event: object) -> list[Any]:
-        return [update for item in event for update in self.machine.apply(item, at(self.seconds))]
-
-    def kinds(self, *event: object) -> list[RfqDiscrepancyKind]:
-        return [discrepancy.kind for update in self.feed(*event) for discrepancy in update.discrepancies]
-
-    def uncertain(self) -> list[tuple[UncertainRfqKind, str | None]]:
-        return [(item.kind, item.quote_id) for item in self.machine.uncertain()]
-
-    def check_dump(self, other: Any, **changes: Any) -> None:
-        """Check that a dump with these changes restores the complete state in another machine."""
-        dumped = dump(self.machine) | changes
-        load(other, dumped)
-        assert dump(other) == dumped
-        assert other.exposure() == self.machine.exposure()
-        assert other.next_deadline() == self.machine.next_deadline()
-        assert len(other.uncertain()) == len(self.machine.uncertain())
-
-
 # --- messages to makers ---------------------------------------------------------------------------------
 
 
@@ -133,6 +106,11 @@ def rfq_reject(rfq_id: str = "R1", text: str = "RFQ is over") -> QuoteRequestRej
 
 
 # --- messages to creators -------------------------------------------------------------------------------
+
+
+def request(quote_req_id: str = "r1", quantity: Any = 100, **more: Any) -> QuoteRequest:
+    """Return a request that the creator is about to send."""
+    return QuoteRequest.for_market(quote_req_id=quote_req_id, symbol=MARKET, order_qty=quantity, **more)
 
 
 def ack(quote_req_id: str = "r1", rfq_id: str | None = "R1", **more: Any) -> QuoteRequestAck:

@@ -69,8 +69,8 @@ from tests.trading.order_flow import (
 )
 from tests.trading.order_flow import report as reported
 from tests.trading.rfq_flow import ack, forwarded_quote, incoming_rfq, status
+from tests.trading.rfq_flow import request as rfq_request
 from tests.trading.test_order_groups import G, response
-from tests.trading.test_rfq_creator import request as rfq_request
 from tests.trading.test_settlements import party
 from tests.trading.test_settlements import report as page
 

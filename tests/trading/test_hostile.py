@@ -44,7 +44,7 @@ from tests.trading.order_flow import (
     report,
     views,
 )
-from tests.trading.test_rfq_creator import request
+from tests.trading.rfq_flow import request
 
 LONG_VALUES = (b"999999999999999999.9999999999999999999", b"x" * 300)
 

@@ -20,41 +20,31 @@ from kalshi_fix_sansio import (
     QuoteCancel,
     QuoteConfirm,
     QuoteRequest,
-    QuoteStatus,
     RFQCancel,
-    RFQCancelStatus,
-    Side,
 )
 from kalshi_fix_sansio._generated import DIALECT
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.dialect.base import Message
-from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown, Uncertainty
+from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown
 from kalshi_fix_sansio.trading import (
     Account,
     DropCopy,
     DropCopyReport,
-    Exposure,
     GroupState,
     OrderGroups,
     Orders,
-    QuoteState,
     RfqCreator,
     RfqMaker,
-    RfqRequestError,
-    RfqState,
     UncertainItems,
-    UncertainRfqKind,
 )
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.groups.order_groups import MAX_LOST_REQUESTS
 from tests.trading.order_flow import (
     NOON,
     OTHER,
-    SESSION_ENDED,
     SYMBOL,
     cancel,
     change,
-    d,
     dump,
     feed,
     kinds,
@@ -69,17 +59,7 @@ from tests.trading.order_flow import (
     report,
     unanswered,
     views,
-)
-from tests.trading.rfq_flow import (
-    accept_status,
-    ack,
-    cancel_status,
-    confirm_status,
-    forwarded_quote,
-    incoming_rfq,
-    received,
-    rfq_reject,
-    status,
+    without_frame,
 )
 
 GROUP = "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c11"
@@ -111,12 +91,6 @@ class Machines:
 
     def shown(self) -> list[str]:
         return list(map(str, self.uncertain))
-
-
-def with_frame(frame: bytes, message: Message) -> OutcomesUnknown:
-    """Return the event for a request of the previous process, with a frame that differs from its message."""
-    [request] = unanswered(message).requests
-    return OutcomesUnknown((attrs.evolve(request, frame=frame),), Uncertainty.RESTARTED)
 
 
 REQUESTS: dict[str, tuple[Message, str]] = {
@@ -156,7 +130,7 @@ def test_a_request_unknown_to_all_machines_is_one_uncertain_item(
         "damaged": request.frame[:-3],
         "of another type": open_request(other).frame,
     }
-    event = with_frame(frames[frame], message)
+    event = without_frame(message, frames[frame])
     machines = Machines()
     machines.apply(event)
     [item] = machines.shown()
@@ -251,7 +225,7 @@ def test_a_mass_cancel_is_adopted_for_the_orders_that_were_live() -> None:
 )  # fmt: skip
 def test_an_answer_settles_an_unattributed_request(message: Message, answer: Message) -> None:
     orders = Orders("KalshiRT")
-    orders.apply(with_frame(b"?", message))
+    orders.apply(without_frame(message, b"?"))
     [unattributed] = orders.unattributed
     for other in (
         report("pending new", "-1;-1"),
@@ -375,205 +349,3 @@ def test_past_reports_already_requested_are_not_requested_twice() -> None:
     assert [item.about for item in other.uncertain() if item.unattributed] == [
         "request for past reports with MsgSeqNum 4"
     ]
-
-
-# --- requests for quotes --------------------------------------------------------------------------------
-
-
-def maker_with(*event: object, max_rfqs: int = 10) -> RfqMaker:
-    maker = RfqMaker(lambda _: None, lambda _: False, lambda: "id", max_rfqs=max_rfqs)
-    for item in event:
-        maker.apply(item, NOON)
-    return maker
-
-
-QUOTE = Quote(quote_id="q1", quote_req_id="R1", symbol=SYMBOL, bid_px="0.40", offer_px="0.50")
-ACCEPTED_STATUS = received(status("q1", QuoteStatus.ACCEPTED, side=Side.BUY, bid_size=10))
-PENDING_STATUS = received(status("q1", QuoteStatus.PENDING))
-
-
-def test_a_quote_is_adopted_with_its_prices_and_may_be_accepted() -> None:
-    maker = maker_with(incoming_rfq())
-    [update] = maker.apply(unanswered(QUOTE, at=LATER_TIME), NOON)
-    quote = maker.quote_of("q1")
-    assert quote is not None
-    assert update.quote == quote
-    assert update.before is None
-    assert quote.state is QuoteState.UNKNOWN
-    assert quote.terms.bid == d("0.40")
-    assert [(item.kind, item.since) for item in maker.uncertain()] == [
-        (UncertainRfqKind.QUOTE_UNKNOWN, LATER_TIME)
-    ]
-    maker.apply(PENDING_STATUS, NOON)
-    assert (quote.state.name, maker.uncertain()) == ("OPEN", [])
-    maker.apply(unanswered(QUOTE, at=LATER_TIME), NOON)
-    assert maker.uncertain() == []
-
-
-def test_a_confirmation_missing_from_the_state_still_counts_as_exposure_after_the_deadline() -> None:
-    maker = maker_with(incoming_rfq(), QUOTE, PENDING_STATUS, ACCEPTED_STATUS)
-    lost = unanswered(QuoteConfirm(quote_id="q1", rfq_id="R1"))
-    maker.apply(lost, NOON)
-    maker.handle_timer(NOON + timedelta(hours=1))
-    assert [item.kind for item in maker.uncertain()] == [UncertainRfqKind.CONFIRM_UNKNOWN]
-    assert maker.exposure().bought == 10
-    maker.apply(lost, NOON)
-    maker.apply(received(confirm_status("q1", 0)), NOON + timedelta(hours=1))
-    assert maker.uncertain() == []
-    quote = maker.quote_of("q1")
-    assert quote is not None
-    assert quote.state is QuoteState.CONFIRMED
-
-
-@pytest.mark.parametrize("answer", [None, 0, 1])
-def test_a_confirmation_without_a_known_acceptance_counts_on_both_sides(answer: int | None) -> None:
-    maker = maker_with(incoming_rfq(), QUOTE, PENDING_STATUS, unanswered(QuoteConfirm(quote_id="q1")))
-    if answer is not None:
-        maker.apply(confirm_status("q1", answer), NOON)
-    # The bid costs 0.40 and the offer 0.50 dollars per contract.
-    expected = Exposure() if answer == 1 else Exposure(d(100), d(100), d(90))
-    assert maker.exposure() == expected
-
-
-def test_a_cancel_missing_from_the_state_makes_its_quote_uncertain() -> None:
-    lost = unanswered(QuoteCancel(quote_id="q1"))
-    for events in ([lost], [SESSION_ENDED, lost]):
-        maker = maker_with(incoming_rfq(), QUOTE, PENDING_STATUS, *events)
-        assert [item.kind for item in maker.uncertain()] == [UncertainRfqKind.QUOTE_UNKNOWN]
-        [rfq] = maker
-        assert maker.requote(rfq) == QuoteCancel(quote_id="q1", rfq_id="R1")
-
-
-def test_quotes_that_cannot_be_adopted_are_listed() -> None:
-    full = maker_with(max_rfqs=0)
-    full.apply(unanswered(QUOTE), NOON)
-    quotes = (attrs.evolve(QUOTE, quote_id=f"x{number}") for number in range(16))
-    crowded = maker_with(incoming_rfq(), *quotes)
-    crowded.apply(unanswered(QUOTE), NOON)
-    refused = maker_with(incoming_rfq())
-    refused.apply(unanswered(Quote(quote_id="q1", quote_req_id="R1", symbol=SYMBOL, bid_px="2")), NOON)
-    for maker in (full, crowded, refused):
-        assert [item.quote_id for item in maker.uncertain()] == ["q1"]
-
-
-@pytest.mark.parametrize(
-    ("message", "answer"),
-    [
-        (QUOTE, received(status("q1", QuoteStatus.REJECTED))),
-        (QuoteConfirm(quote_id="q1"), received(confirm_status("q1"))),
-        (QuoteCancel(quote_id="q1"), received(cancel_status("q1"))),
-        (QUOTE, received(confirm_status("q1"))),
-        (QUOTE, MessageReceived(report("new", "1;1", cl_ord_id="quote:h:q1"))),
-    ],
-)
-def test_an_answer_settles_a_request_about_an_unknown_quote(message: Message, answer: object) -> None:
-    maker = maker_with(with_frame(b"", message))
-    assert len(maker.uncertain()) == 1
-    maker.apply(MessageReceived(report("pending new", "-1;-1", cl_ord_id="quote:h:q1")), NOON)
-    assert len(maker.uncertain()) == 1
-    assert maker.apply(answer, NOON) == []
-    assert maker.uncertain() == []
-
-
-QUOTE_REQUEST = QuoteRequest.for_market(quote_req_id="r1", symbol=SYMBOL, order_qty=10)
-ACCEPT_QUOTE = AcceptQuote(quote_id="q1", rfq_id="R1", side=Side.BUY, order_qty=10, cl_ord_id="c1")
-
-
-def creator_with(*event: object) -> RfqCreator:
-    creator = RfqCreator()
-    for item in event:
-        creator.apply(item, NOON)
-    return creator
-
-
-def state(creator: RfqCreator, name: str) -> RfqState:
-    found = creator.rfq(name)
-    assert found is not None
-    return found.state
-
-
-def test_an_rfq_is_adopted_with_its_acceptance() -> None:
-    creator = creator_with(unanswered(QUOTE_REQUEST, at=LATER_TIME))
-    assert [(item.kind, item.symbol, item.since) for item in creator.uncertain()] == [
-        (UncertainRfqKind.RFQ_UNKNOWN, SYMBOL, LATER_TIME)
-    ]
-    for item in (ack(), forwarded_quote("q1", offer="0.55")):
-        creator.apply(MessageReceived(item), NOON)
-    assert state(creator, "r1") is RfqState.OPEN
-    for _ in range(2):
-        creator.apply(unanswered(ACCEPT_QUOTE, at=LATER_TIME), NOON)
-        assert [item.kind for item in creator.uncertain()] == [UncertainRfqKind.ACCEPT_UNKNOWN]
-        assert (creator.exposure().bought, creator.exposure().cost) == (d(10), d("4.50"))
-    creator.apply(MessageReceived(report("trade", "1;1", cl_ord_id="c1", cum="10")), NOON)
-    assert (state(creator, "r1"), creator.uncertain()) == (RfqState.EXECUTED, [])
-    # An ended RFQ has no uncertain items, but its id may have been reused.
-    same_acceptance = AcceptQuote(quote_id="q1", rfq_id="R1", side="1", cl_ord_id="c1")
-    creator.apply(unanswered(same_acceptance, RFQCancel(quote_req_id="r1")), NOON)
-    assert creator.uncertain() == []
-    creator.apply(unanswered(QUOTE_REQUEST, at=LATER_TIME + timedelta(1)), NOON)
-    assert state(creator, "r1") is RfqState.UNKNOWN
-    # An acceptance that the state already contains is not adopted.
-    known = creator_with(QUOTE_REQUEST, unanswered(QUOTE_REQUEST))
-    assert (len(known), state(known, "r1")) == (1, RfqState.UNKNOWN)
-
-
-def test_an_acceptance_of_an_unknown_rfq_counts_as_exposure() -> None:
-    creator = creator_with(unanswered(ACCEPT_QUOTE))
-    assert (state(creator, "R1"), creator.exposure().bought) == (RfqState.UNKNOWN, d(10))
-    creator.apply(unanswered(attrs.evolve(ACCEPT_QUOTE, quote_id="q2", cl_ord_id="c2"), at=LATER_TIME), NOON)
-    assert len(creator) == 1
-    creator.apply(MessageReceived(report("trade", "1;1", cl_ord_id="c1", cum="10")), NOON)
-    assert creator.uncertain() == []
-
-
-@pytest.mark.parametrize(
-    ("acceptance", "quantity"),
-    [
-        (ACCEPT_QUOTE, 10),
-        (attrs.evolve(ACCEPT_QUOTE, order_qty=None), 10),
-        (place("c1", qty="7", quote_id="q1", rfq_id="R1"), 7),
-    ],
-)
-def test_an_acceptance_adopted_before_the_ack_belongs_to_its_rfq(acceptance: Message, quantity: int) -> None:
-    adopted = creator_with(QUOTE_REQUEST, unanswered(acceptance))
-    creator = RfqCreator()
-    load(creator, dump(adopted))
-    better, other = forwarded_quote("q2", offer="0.60"), forwarded_quote("q3", offer="0.50")
-    for item in (better, ack(), forwarded_quote("q1", offer="0.55"), other):
-        creator.apply(MessageReceived(item), NOON)
-    [rfq] = creator
-    assert (rfq.quote_req_id, rfq.state, set(rfq.quotes)) == ("r1", RfqState.UNKNOWN, {"q1", "q2", "q3"})
-    assert (creator.exposure().bought, creator.rfq("R1")) == (d(quantity), rfq)
-    with pytest.raises(RfqRequestError, match="no quote for request r1 can be accepted"):
-        creator.accept(rfq, rfq.quotes["q2"], Side.BUY, "c2")
-    creator.apply(MessageReceived(report("trade", "1;1", cl_ord_id="c1", cum="10")), NOON)
-    assert (rfq.state, creator.uncertain(), creator.exposure().bought) == (RfqState.EXECUTED, [], d(0))
-
-
-def test_an_order_that_accepts_a_quote_is_adopted_by_both_machines_if_the_rfq_is_known() -> None:
-    order = place("c1", quote_id="q1", rfq_id="R1")
-    known, unknown = creator_with(QUOTE_REQUEST, MessageReceived(ack())), creator_with()
-    for creator in (known, unknown):
-        creator.apply(unanswered(order), NOON)
-    assert [item.kind for item in known.uncertain()] == [UncertainRfqKind.ACCEPT_UNKNOWN]
-    assert unknown.uncertain() == []
-    known.apply(MessageReceived(report("rejected", "1;1", cl_ord_id="c1")), NOON)
-    assert known.uncertain() == []
-
-
-@pytest.mark.parametrize(
-    ("message", "answer"),
-    [
-        (QUOTE_REQUEST, ack()),
-        (QUOTE_REQUEST, rfq_reject("r1")),
-        (RFQCancel(quote_req_id="r1"), rfq_reject("r1")),
-        (RFQCancel(quote_req_id="r1"), RFQCancelStatus(quote_req_id="r1", rfq_id="R1", rfq_cancel_status=0)),
-        (RFQCancel(rfq_id="R1"), RFQCancelStatus(quote_req_id="r1", rfq_id="R1", rfq_cancel_status=0)),
-        (ACCEPT_QUOTE, accept_status("q1", 1, "c1")),
-    ],
-)
-def test_an_answer_settles_a_request_about_an_unknown_rfq(message: Message, answer: Message) -> None:
-    creator = creator_with(with_frame(b"", message))
-    assert len(creator.uncertain()) == 1
-    assert creator.apply(MessageReceived(answer), NOON) == []
-    assert creator.uncertain() == []

@@ -115,7 +115,7 @@ class Player:
     def found(self, *expected: str) -> None:
         """Check the discrepancies that the last step has caused; by default there is none."""
         self.check([item.kind for item in self._unexpected], expected)
-        assert all(len(str(item)) < 300 for item in self._unexpected)
+        assert all(len(str(item)) < 700 for item in self._unexpected)
         self._unexpected = []
 
     def none(self) -> None:
@@ -132,12 +132,15 @@ class Player:
         self.compare(update, words)
 
     def compare(self, found: Any, words: Iterable[str]) -> None:
-        """Compare attributes: `name=value` for each; a name may have dots and indexes."""
+        """Compare attributes: `name=value` for each; a name may have dots, keys and indexes."""
         for word in words:
             name, _, expected = word.partition("=")
             value = found
             for part in name.split("."):
-                value = value[int(part)] if part.isdecimal() else getattr(value, part)
+                if isinstance(value, dict):
+                    value = value[part]
+                else:
+                    value = value[int(part)] if part.isdecimal() else getattr(value, part)
             self.check(value, [expected], name)
 
     def check(self, found: Any, expected: Iterable[str], name: str = "") -> None:

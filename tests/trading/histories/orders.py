@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
-import attrs
-
 from kalshi_fix_sansio import ExecType, OrdStatus, Party, Reject, Side
 from kalshi_fix_sansio.events import (
     CloseReason,
@@ -37,6 +35,7 @@ from tests.trading.order_flow import (
     report,
     unanswered,
     views,
+    without_frame,
 )
 
 CODES: dict[str, Any] = {
@@ -122,11 +121,10 @@ class OrdersPlayer(Player):
                 return RejectReceived(Reject(ref_seq_num=3), 3, self.event(*words))
             case "unanswered":
                 return unanswered(*self._several(words))
-            case "unanswered-later":
-                return unanswered(*self._several(words), at=at(30))
+            case "unanswered-at":
+                return unanswered(*self._several(words[1:]), at=at(float(words[0])))
             case "unanswered-without-frame":
-                [request] = unanswered(self.event(*words)).requests
-                return OutcomesUnknown((attrs.evolve(request, frame=b""),), Uncertainty.RESTARTED)
+                return without_frame(self.event(*words))
             case "outcomes-unknown":
                 requests = tuple(map(open_request, self._several(words)))
                 return OutcomesUnknown(requests, Uncertainty.RESTARTED)
