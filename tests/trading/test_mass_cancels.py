@@ -33,6 +33,8 @@ from kalshi_fix_sansio.trading import (
     Remedy,
     UncertainOrderKind,
 )
+from tests.trading.histories.history import load as histories
+from tests.trading.histories.history import steps
 from tests.trading.order_flow import (
     SESSION_ENDED,
     dump,
@@ -81,61 +83,13 @@ def send(orders: Orders, name: str = "m") -> OrderMassCancelRequest:
     return request
 
 
-# Each row is a list of steps on three open orders: 1 and 2 belong to this session, 3 to another one.
-#
-#   send                 a mass cancel with the id m is about to be sent
-#   answer               its answer, each with a new MsgSeqNum; `again` is the same answer redelivered
-#   canceled 1           the live report that order 1 was cancelled; `copied 1` is this report via drop copy
-#   place 4              order 4 is about to be sent; `unsent 4`: `send` has refused it
-#   lost                 the end of the session and the next logon
-#   range 1              a complete drop copy range from report 1 on, requested now or, with `early`, before
-#                        the loss
-#   open 1, done 1       the user reports that order 1 is open, or done
-#   withdraw             `send` has refused the newest mass cancel
-#
-# Each step is followed by the states that its updates report; `unfinished` is followed by the states of the
-# mass cancels that are not complete.
-HISTORIES = {
-    "a mass cancel is complete when its orders have ended": (
-        "send SENT | answer ACCEPTED | canceled 1 | canceled 2 DONE | certain"
-    ),
-    "the answer may follow the reports": (
-        "send SENT | canceled 2 | canceled 1 | unfinished SENT | answer DONE | again | certain"
-    ),
-    "orders sent after a mass cancel are not affected": (
-        "send SENT | place 4 | answer ACCEPTED | canceled 1 | canceled 2 DONE"
-    ),
-    "a withdrawn order does not delay the end of a mass cancel": (
-        "canceled 1 | place 4 | send SENT | unsent 4 | answer ACCEPTED | canceled 2 DONE"
-    ),
-    "without orders there is no uncertainty": "canceled 1 | canceled 2 | send SENT | lost DONE | unfinished",
-    "a late answer is applied": "send SENT | lost UNKNOWN | answer ACCEPTED | unfinished ACCEPTED",
-    "mass cancels with the same id are answered in sequence": (
-        "send SENT | lost UNKNOWN | send SENT | answer ACCEPTED | unfinished UNKNOWN ACCEPTED | "
-        "answer ACCEPTED"
-    ),
-    "a mass cancel refused by send is withdrawn": "send SENT | withdraw | withdraw | unfinished",
-    # A range that was requested before the loss, or that begins too late, is not evidence.
-    "open orders in drop copy were missed": (
-        "send SENT | lost UNKNOWN | copied 1 | range 1 early | range 4 | range 1 MISSED | certain"
-    ),
-    "open orders in drop copy were missed by an accepted mass cancel": (
-        "send SENT | answer ACCEPTED | lost | copied 1 | range 1 early | range 4 | range 1 MISSED | certain"
-    ),
-    "an order that ends is no longer missed": (
-        "send SENT | lost UNKNOWN | open 1 | copied 1 | unfinished UNKNOWN | done 2 DONE"
-    ),
-    "the user may report all of its orders as open": "send SENT | lost UNKNOWN | open 1 | open 2 MISSED",
-}
-
-
-@pytest.mark.parametrize("steps", HISTORIES.values(), ids=HISTORIES)
-def test_a_history_leads_to_these_states(orders: Orders, steps: str) -> None:
+@pytest.mark.parametrize("lines", [*histories("mass_cancels")])
+def test_a_history_leads_to_these_states(orders: Orders, lines: str) -> None:
     number, early = 2, orders.epoch
     placed = {str(count): order for count, order in enumerate(orders, 1)}
-    for step in steps.split(" | "):
-        words = [word for word in step.split() if word not in State.__members__]
-        expected = [MassCancelState[word] for word in step.split() if word in State.__members__]
+    for step in steps(lines):
+        words = [word for word in step if word not in State.__members__]
+        expected = [MassCancelState[word] for word in step if word in State.__members__]
         updates: list[OrderUpdate] = []
         match words:
             case ["send"]:

@@ -47,6 +47,7 @@ from tests.trading.feed import (
     states_by_symbol,
     update,
 )
+from tests.trading.histories.history import load, steps
 from tests.trading.order_flow import SESSION_ENDED, logged_on
 
 REQUEST_REJECT = MessageReceived(MarketDataRequestReject(md_req_rej_reason="2", text="too many symbols"))
@@ -161,90 +162,6 @@ EVENTS: dict[str, object] = {
     "logon": logged_on(),
     "gap": GapDetected(5, 9, recoverable=False),
 }
-# Each row is a list of steps, and begins without any book:
-#
-#   subscribe A B             a request for snapshots and updates; `once A` requests one snapshot
-#   unsubscribe A             a request to end subscriptions; without symbols, all of them
-#   snapshot A                a snapshot; `reject A` is one that this session rejects
-#   update A                  a change to a level of the snapshot; `wrong A` changes a missing level
-#   trade A                   a trade
-#   forget A                  the user drops a book
-#   refused                   the venue refuses a request
-#   end, logon, gap           events of the session
-#   = A LIVE B STALE          the expected state of every book
-#
-# Each step is followed by the symbols of its updates and the kinds of their discrepancies.
-HISTORIES = {
-    "a requested book waits for its snapshot": (
-        "subscribe A B | = A WAITING B WAITING | snapshot A : A | = A LIVE B WAITING"
-    ),
-    "a logon leaves waiting books unchanged": "subscribe A | logon | = A WAITING",
-    # The first update belongs to the subscription that is still active.
-    "requesting a stale book again makes it live": (
-        "snapshot A : A | wrong A : A LEVEL_MISSING | once A | = A WAITING | update A | "
-        "snapshot A : A | = A LIVE | update A : A"
-    ),
-    "requesting a live book again leaves it live": (
-        "snapshot A : A | subscribe A | = A LIVE | snapshot A : A | = A LIVE"
-    ),
-    "a book requested once is not live": (
-        "once A | snapshot A : A | = A SNAPSHOT | update A | wrong A | end | = A SNAPSHOT | "
-        "subscribe A | = A SNAPSHOT | snapshot A : A | = A LIVE"
-    ),
-    "each snapshot belongs to the oldest request": (
-        "once A A B | subscribe A | snapshot B : B | = A WAITING B SNAPSHOT | "
-        "snapshot A : A | = A SNAPSHOT B SNAPSHOT | snapshot A : A | = A LIVE B SNAPSHOT"
-    ),
-    "an update before the first requested snapshot is a discrepancy": (
-        "subscribe A | update A : A NO_SNAPSHOT | = A STALE"
-    ),
-    "an unsubscribed book is dropped": (
-        "snapshot A B C : A B C | unsubscribe A C | = B LIVE | update A | trade A | update A B A : B | "
-        "unsubscribe | = | update B"
-    ),
-    "a book can be dropped without a request": (
-        "snapshot A B : A B | forget A NO-SUCH | = B LIVE | update A | snapshot A : A | update A : A"
-    ),
-    "a book can be subscribed again after unsubscribing": (
-        "snapshot A : A | unsubscribe A | subscribe A | = A WAITING | update A | = A WAITING | "
-        "snapshot A : A | = A LIVE"
-    ),
-    "a snapshot in transit during an unsubscribe is ignored": (
-        "subscribe A | unsubscribe | subscribe A | snapshot A | = A WAITING | snapshot A : A | = A LIVE"
-    ),
-    "unsubscribing from all keeps books requested once": (
-        "snapshot A : A | once B C | snapshot B : B | subscribe B | unsubscribe | = B SNAPSHOT | "
-        "snapshot C : C | snapshot B | = B SNAPSHOT C SNAPSHOT"
-    ),
-    "a refusal belongs to the oldest unanswered request": (
-        "subscribe A | subscribe B C | snapshot A : A | refused : B C | = A LIVE B STALE C STALE | refused"
-    ),
-    # The subscription is refused, so C only has the snapshot. The snapshot of B is unsolicited.
-    "a refusal affects neither live books nor books of other requests": (
-        "snapshot A : A | subscribe A B C | once C | refused : B | = A LIVE B STALE C WAITING | "
-        "snapshot C : C | snapshot B : B | = A LIVE B LIVE C SNAPSHOT"
-    ),
-    "a partly answered request is not refused": (
-        "subscribe A B | snapshot A : A | refused | = A LIVE B WAITING"
-    ),
-    "a refusal of an unknown request has no effect": "snapshot A : A | refused | = A LIVE",
-    "a refusal of an unsubscribed book has no effect": "subscribe A | forget A | refused",
-    "a snapshot rejected by this session answers its request": (
-        "subscribe A | subscribe B | reject A : A | = A STALE B WAITING | refused : B"
-    ),
-    "requests end with their session": (
-        "subscribe A | once B | forget C | end : A B | refused | snapshot A B : A B | = A LIVE B LIVE | "
-        "update C : C NO_SNAPSHOT"
-    ),
-    "a single snapshot does not make a book live in the next session": (
-        "snapshot A : A | end : A | logon | once A | snapshot A : A | = A SNAPSHOT"
-    ),
-    "any event is accepted without books": "end | refused | logon | gap | unsubscribe | unsubscribe A | =",
-    "a missing answer does not delay later requests": (
-        "subscribe A | subscribe B | unsubscribe B | subscribe B | snapshot B | snapshot B : B | "
-        "= A WAITING B LIVE"
-    ),
-}
 
 
 def perform(books: OrderBooks, action: str, symbols: list[str]) -> list[BookUpdate]:
@@ -266,18 +183,20 @@ def perform(books: OrderBooks, action: str, symbols: list[str]) -> list[BookUpda
     return books.apply(EVENTS[action])
 
 
-@pytest.mark.parametrize("steps", HISTORIES.values(), ids=HISTORIES)
-def test_a_history_leads_to_these_states(books: OrderBooks, steps: str) -> None:
+@pytest.mark.parametrize("lines", [*load("order_books")])
+def test_a_history_leads_to_these_states(books: OrderBooks, lines: str) -> None:
     reasons = {"refused": StaleReason.REQUEST_REFUSED, "reject": StaleReason.MESSAGE_REFUSED}
-    for step in steps.split(" | "):
-        words, _, expected = step.partition(":")
-        action, *symbols = words.split()
+    for words in steps(lines):
+        (action, *symbols), expected = words, []
+        if ":" in symbols:
+            index = symbols.index(":")
+            symbols, expected = symbols[:index], symbols[index + 1 :]
         if action == "=":
             assert [word for item in states_by_symbol(books).items() for word in item] == symbols
             continue
         before = {symbol: book.state for symbol, book in books.items()}
         updates = perform(books, action, symbols)
-        assert [word for item in updates for word in (item.symbol, *kinds(item))] == expected.split()
+        assert [word for item in updates for word in (item.symbol, *kinds(item))] == expected
         for item in updates:
             assert item.state_changed is (item.book.state is not before.get(item.symbol))
             assert item.book.stale_reason is reasons.get(action, item.book.stale_reason)

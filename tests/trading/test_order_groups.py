@@ -37,6 +37,7 @@ from kalshi_fix_sansio.trading.common.uncertain_items import Remedy
 from kalshi_fix_sansio.trading.groups.order_group import MAX_LIMITS, WINDOW
 from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyReport
 from tests.helpers import CODEC, raw
+from tests.trading.histories.history import load, steps
 from tests.trading.order_flow import (
     NOON,
     SESSION_ENDED,
@@ -356,161 +357,6 @@ def test_messages_unrelated_to_groups_have_no_effect(groups: OrderGroups) -> Non
 
 # --- histories of one group -----------------------------------------------------------------------------
 
-# Each row is a list of steps and begins with a group G with limit 10; times are fifteenths of the window:
-#
-#   order a                        an order in G is about to be sent; `order a H`: in H; `order a -`: in none
-#   fill a 2;1 3 @1                a fill of an order: ExecID, contracts, time
-#   accepted a @1                  a report that an order was accepted
-#   cancel a @1, refuse a @1       a report that the group has cancelled or refused an order
-#   time @1                        a report about no group, of which only the venue's time matters
-#   untimed fill a 3 @2            a fill without TransactTime, sent at a time; also for a cancel
-#   renamed b a 3 @1               a fill of the order that was sent as a and is now named b
-#   copy ...                       the same report via drop copy
-#   reset, trigger, delete @1      a request, and its answer at a time
-#   update 20 @6                   an update; `update 20 silent` is answered without the limit
-#   lose reset                     a request without a known outcome; also for the other requests
-#   send delete, refused           an unanswered request, and its Reject
-#   answer @1                      an answer that belongs to no request
-#   learn 10 [triggered]           a limit and a state that REST reports; - for an unknown limit
-#   end                            the end of the session
-#   logon @1, resumed              a Logon with a reset of the sequence numbers; `resumed`: without one
-#
-# and expectations: a state, `room 7 @1` (- for None), `limit 4`, `since 3`, `gone`, `certain`. `new`:
-# the previous step has changed the state; `none`: it has caused no update.
-HISTORIES = {
-    "each action has the effect that its name describes": (
-        "update 40 @0 | limit 40 | ACTIVE | trigger @0 | TRIGGERED | room 0 @0 | "
-        "reset @0 | ACTIVE | room 40 @0 | delete @0 | gone"
-    ),
-    "an answer without a limit confirms the requested limit only if the group has none": (
-        "forget | answer @0 | update 7 silent | limit 7 | update 9 silent | limit 7"
-    ),
-    "a lost trigger": (
-        "lose trigger | UNKNOWN | room - @0 | answer @0 | room - @3600 | reset @0 | room 10 @3600"
-    ),
-    "a lost reset": (
-        "lose reset | UNKNOWN | room - @0 | answer @0 | room - @3600 | reset @0 | room 10 @3600"
-    ),
-    "a lost deletion": (
-        "lose delete | UNKNOWN | room - @0 | answer @0 | room - @3600 | reset @0 | room 10 @3600"
-    ),
-    "REST reports a state": (
-        "forget | learn 12 triggered | TRIGGERED | learn 12 | ACTIVE | room 12 @0 | forget | forget | gone"
-    ),
-    "more than the limit leaves no room": "order a | fill a 2;1 30 @1 | room 0 @2",
-    "a fill counts once, however often it is received": (
-        "order a | fill a 2;1 3 @1 | fill a 2;1 3 @1 | none | room 10 @60 | fill a 2;1 3 @1 | room 10 @60"
-    ),
-    "a replaced order stays in its group": "order a | accepted a @0 | renamed b a 3 @1 | room 7 @1",
-    "orders without a group or in an unknown group do not count": (
-        "order a - | order b H | fill a 2;1 3 @1 | none | fill b 2;2 3 @1 | none | room 10 @1"
-    ),
-    "a reset discards earlier fills, however late they are reported": (
-        "order a | fill a 2;1 3 @1 | reset @5 | fill a 2;2 4 @5 | fill a 2;3 1 @6 | room 9 @6"
-    ),
-    "a fill without a time uses its report's time": "order a | untimed fill a 3 @2 | room 7 @2 | room 10 @17",
-    "cancels prove that the group triggered": "order a | cancel a @3 | new | TRIGGERED | cancel a @3 | none",
-    "the fill that exceeds the limit triggers, though no order is left to cancel": (
-        "order a | fill a 2;1 4 @1 | fill a 2;2 6 @15 | ACTIVE | "  # the limit is reached, but not exceeded
-        "fill a 2;3 0.01 @15.5 | new | TRIGGERED | room 0 @3600"
-    ),
-    "a late fill completes a window that has passed": (
-        "order a | fill a 2;2 6 @10 | copy fill a 2;1 5 @0 | new | TRIGGERED | "
-        "fill a 2;3 1 @40 | ACTIVE | fill a 2;0 99 @1 | none"  # another program has reset the group
-    ),
-    "a refused order shows that the group has triggered": (
-        "order a | refuse a @1 | new | TRIGGERED | room 0 @3600 | certain | "
-        "reset @2 | ACTIVE | order b | refuse b INSUFFICIENT_BALANCE @3 | ACTIVE"
-    ),
-    "an accepted order shows that another program has reset the group": (
-        "order a | fill a 2;1 11 @1 | cancel a @1 | order b | accepted b @2 | new | ACTIVE | room 10 @2"
-    ),
-    "a group that accepts orders above its limit may have triggered": (
-        "order a | order b | fill a 2;1 11 @1 | TRIGGERED | accepted b @2 | UNKNOWN | since 1 | "
-        "order c | accepted c @16 | ACTIVE"
-    ),
-    # The update takes place between 10 and 16 seconds; after 15 the first fill no longer counts.
-    "an update to the maximum possible volume": (
-        "order a | fill a 2;1 3 @0 | fill a 2;2 2 @10 | update 5 @16 | limit 5 | ACTIVE"
-    ),
-    "an update below the maximum possible volume": (
-        "order a | fill a 2;1 3 @0 | fill a 2;2 2 @10 | update 4 @16 | limit 4 | UNKNOWN"
-    ),
-    "an update to the minimum possible volume": (
-        "order a | fill a 2;1 3 @0 | fill a 2;2 2 @10 | update 2 @16 | limit 2 | UNKNOWN"
-    ),
-    "an update below the minimum possible volume": (
-        "order a | fill a 2;1 3 @0 | fill a 2;2 2 @10 | update 1 @16 | limit 1 | new | TRIGGERED"
-    ),
-    "an update below the volume is reported": "order a | fill a 2;1 3 @0 | update 2 @1 | new | TRIGGERED",
-    "a late fill is compared with the limit of its time": (
-        "order a | time @4 | update 20 @6 | fill a 2;1 11 @7 | ACTIVE | "
-        "copy fill a 2;0 1 @6 | ACTIVE"  # this order may have been the first to fill
-    ),
-    "a fill while an update was in progress is compared with both limits": (
-        "order a | time @8 | update 20 @10 | fill a 3;2 11 @9 | UNKNOWN | room - @10 | "
-        "copy fill a 3;1 10 @7 | TRIGGERED"  # whichever limit was in force
-    ),
-    "without a known limit any fill may trigger": (
-        "forget | learn - | order a | ACTIVE | room - @0 | fill a 2;1 1 @1 | UNKNOWN"
-    ),
-    "both orders of one trade count": "order a | order b | fill a 2;1 3 @1 | fill b 2;1 3 @1 | room 4 @1",
-    "cancels before a reset are no evidence": (
-        "order a | time @4 | reset @5 | cancel a @3 | ACTIVE | cancel a @6 | TRIGGERED"
-    ),
-    "a cancel while a reset was in progress may have preceded or followed it": (
-        "order a | order b | accepted b @2 | reset @5 | cancel a @3 | UNKNOWN | room - @5 | since 3 | "
-        "fill b 2;2 1 @18 | order c | accepted c @18 | ACTIVE"
-    ),
-    "a fill while a reset was in progress may have preceded or followed it": (
-        "order a | order b | accepted b @2 | reset @5 | fill a 2;1 11 @3 | UNKNOWN | room - @5 | since 3 | "
-        "fill b 2;2 1 @18 | order c | accepted c @18 | ACTIVE"
-    ),
-    "evidence known before a reset is ignored when it is received again": (
-        "order a | order b | fill a 2;1 11 @3 | cancel a @3 | reset @5 | cancel b @3 | none | "
-        "cancel a @3 | none | fill a 2;1 11 @3 | none | ACTIVE | room 10 @5"
-    ),
-    "a cancel without a time": "order a | copy untimed cancel a | UNKNOWN",
-    "a cancel while a deletion is unanswered may belong to it or to a trigger": (
-        "order a | send delete | cancel a @3 | new | UNKNOWN | refused | new | TRIGGERED"
-    ),
-    "a triggered group stays so after a loss": "order a | order b | refuse a @1 | end | TRIGGERED | certain",
-    "an order accepted a window after the loss ends the uncertainty": (
-        "logon @0 | order a | end | logon @10 | order b | order c | accepted b @24 | UNKNOWN | "
-        "accepted c @25 | new | ACTIVE"
-    ),
-    "a reset while another session is down does not end the uncertainty": (
-        "order a | end | reset @5 | UNKNOWN"
-    ),
-    "REST reports another limit": (
-        "order a | fill a 2;1 5 @1 | learn 4 | ACTIVE | room 0 @1 | learn 4 triggered | TRIGGERED"
-    ),
-    "a state that REST reports while a session is down does not last": (
-        "order a | end | learn 10 | UNKNOWN | logon @0 | learn 10 | ACTIVE"
-    ),
-    "a cancel after a lost request shows that the group has triggered": (
-        "order a | lose reset | cancel a @0 | UNKNOWN | "  # the reset may have followed the cancel
-        "cancel a @1 | TRIGGERED"
-    ),
-    "after a lost update either limit may be in force": (
-        "order a | lose update 4 | UNKNOWN | limit 10 | order b | accepted b @15 | ACTIVE | room 10 @15 | "
-        "fill a 2;2 5 @16 | UNKNOWN | fill a 2;3 6 @16 | TRIGGERED"
-    ),
-    "after a lost reset of a group that REST reports as triggered": (
-        "learn 10 triggered | TRIGGERED | lose reset | UNKNOWN | learn 10 triggered | TRIGGERED"
-    ),
-    "after a lost reset of a group that a request has triggered": (
-        "trigger @0 | TRIGGERED | lose reset | UNKNOWN | learn 10 triggered | TRIGGERED"
-    ),
-    "a limit that REST reports replaces that of a lost update": "lose update 20 | learn 10 | room 10 @0",
-    "fills before a lost reset do not prove that a lower limit triggers": (
-        "order a | fill a 1;1 6 @1 | lose reset | learn 10 | ACTIVE | room 10 @2 | update 4 @3 | UNKNOWN"
-    ),
-    "with resend the end of a session loses no reports": (
-        "order a | end | none | resumed | none | logon @0 | new | UNKNOWN"
-    ),
-}
-
 
 def in_seconds(time: str) -> float:
     """Convert fifteenths of the window to seconds."""
@@ -612,13 +458,12 @@ def check(groups: OrderGroups, words: list[str], seconds: float, updates: list[G
     return True
 
 
-@pytest.mark.parametrize("steps", HISTORIES.values(), ids=HISTORIES)
-def test_a_history_leads_to_the_expected_states(steps: str) -> None:
-    groups = OrderGroups("KalshiRT" if "resumed" in steps else "KalshiNR")
+@pytest.mark.parametrize("lines", [*load("order_groups")])
+def test_a_history_leads_to_the_expected_states(lines: str) -> None:
+    groups = OrderGroups("KalshiRT" if "resumed" in lines else "KalshiNR")
     create(groups)
     updates: list[GroupUpdate] = []
-    for step in steps.split(" | "):
-        words = step.split()
+    for words in steps(lines):
         seconds = in_seconds(words.pop()[1:]) if words[-1].startswith("@") else 0
         if not check(groups, words, seconds, updates):
             updates = perform(groups, words, seconds)

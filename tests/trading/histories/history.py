@@ -34,6 +34,14 @@ def load(name: str) -> Iterator[Any]:
             yield pytest.param(lines, id=f"{title}-{number}" if columns else title)
 
 
+def steps(lines: str) -> Iterator[list[str]]:
+    """Yield the words of each line that is neither empty nor a comment."""
+    for line in lines.splitlines():
+        words = shlex.split(line, comments=True)
+        if words:
+            yield words
+
+
 def shown(value: Any) -> str:
     """Return a value as histories contain it."""
     match value:
@@ -75,13 +83,11 @@ class Player:
         Raises:
             AssertionError: a result differs; the message contains the line.
         """
-        for line in lines.splitlines():
-            words = shlex.split(line, comments=True)
-            if words:
-                try:
-                    self.perform(*words)
-                except AssertionError as wrong:
-                    raise AssertionError(f"{line.strip()}\n{wrong}") from None
+        for words in steps(lines):
+            try:
+                self.perform(*words)
+            except AssertionError as wrong:
+                raise AssertionError(f"{shlex.join(words)}\n{wrong}") from None
         assert not self._unexpected, list(map(str, self._unexpected))
 
     def perform(self, first: str, *words: str) -> None:
