@@ -2,10 +2,11 @@
 
 Connections break with reports and requests in transit, processes crash and continue from their journals, and
 reports are withheld. Drop copy is used on KalshiDC and on KalshiNR, and is refused at times. Markets end
-before their fills are known, order groups trigger, and some amends keep the order's ClOrdID. Whenever a
-trader has neither uncertainty nor unread messages after an event, all orders, positions, balances and order
-groups in its machines equal the ledger. After every other event, each difference is among the reported
-uncertain items.
+before their fills are known, order groups trigger, and some amends keep the order's ClOrdID. One of the
+traders is a direct member; the other one receives pending reports, and its orders are cancelled when it
+disconnects. Whenever a trader has neither uncertainty nor unread messages after an event, all orders,
+positions, balances and order groups in its machines equal the ledger. After every other event, each
+difference is among the reported uncertain items. The fee of each fill is the expected one.
 
 `python -m tests.trading.soak --events 1000000` runs longer than the tests.
 """

@@ -9,6 +9,7 @@ from random import Random
 import attrs
 
 from kalshi_fix_sansio.trading import Account
+from kalshi_fix_sansio.trading.money.fees import CENT, CENTICENT
 from kalshi_fix_venue.config import AccountConfig
 from kalshi_fix_venue.exchange import (
     AccountId,
@@ -30,6 +31,8 @@ PERMANENT_MARKETS = {"HIGHNY-26AUG20": 0, "KXBTC-26AUG20": 2}
 """The shard of each permanent market."""
 INITIAL_BALANCE = Decimal(10) ** 9
 """Initial dollars of each account on each shard."""
+PRECISIONS = {"ann": CENTICENT, "bob": CENT}
+"""The precision of each owner's balances: Ann is a direct member."""
 PARTIES = {
     owner: {party_id(AccountId(owner, number)): Account(number) for number in SUBACCOUNTS} for owner in OWNERS
 }
@@ -59,7 +62,7 @@ class Market:
                 subaccounts={number: INITIAL_BALANCE for number in SUBACCOUNTS if number},
                 on_shards={shard: balances for shard in SHARDS if shard},
                 drop_copy=True,
-                terms=AccountTerms(direct_member=True),
+                terms=AccountTerms(direct_member=PRECISIONS[owner] == CENTICENT),
             )
             for owner in OWNERS
         )

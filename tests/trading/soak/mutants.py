@@ -12,6 +12,7 @@ from kalshi_fix_sansio.clock import BEGINNING
 from kalshi_fix_sansio.events import OutcomesUnknown
 from kalshi_fix_sansio.trading import (
     Cash,
+    FeeTerms,
     Order,
     OrderGroup,
     OrderGroups,
@@ -112,6 +113,9 @@ MUTANTS = {
     ),
     "money in the caller's decimal context": caught_by(
         replace(cash, "add", operator.add), WRONG_CONTEXT, "money"
+    ),
+    "fees without the rate of the market": caught_by(
+        replace(FeeTerms, "trade_fee", lambda *_: ZERO), "fees of an order"
     ),
     "orders that all belong to the primary account": caught_by(
         replace(orders, "read_account", lambda _: PRIMARY), "orders", "an order after its report"

@@ -27,6 +27,7 @@ from kalshi_fix_sansio.trading import (
     Cash,
     DropCopy,
     DropCopyReport,
+    FeeTerms,
     Order,
     OrderDiscrepancyKind,
     OrderGroups,
@@ -36,9 +37,11 @@ from kalshi_fix_sansio.trading import (
     PendingRequest,
     Positions,
     Settlements,
+    check_fees,
 )
 from kalshi_fix_venue.exchange import AccountId
 from kalshi_fix_venue.exchange.commands import ChangeGroup
+from kalshi_fix_venue.exchange.fees import PREDICTION_FEES
 from kalshi_fix_venue.exchange.terms import GroupAction
 from tests.helpers import HOSTILE_CONTEXTS
 from tests.trading.soak.ledger import (
@@ -49,13 +52,18 @@ from tests.trading.soak.ledger import (
     open_orders,
     order_groups,
 )
-from tests.trading.soak.market import INITIAL_BALANCE, PARTIES, SUBACCOUNTS, Market
+from tests.trading.soak.market import INITIAL_BALANCE, PARTIES, PRECISIONS, SUBACCOUNTS, Market
 from tests.venue.testing.machines import Machines
 from tests.venue.venue_harness import CODEC, Client
 
 MAX_ORDERS = 500
 """The number of orders that a trader keeps, a small fraction of all orders that it sends."""
 MAX_GROUPS = 3
+LOGON: dict[str, dict[str, Any]] = {
+    "ann": {},
+    "bob": {"skip_pending_exec_reports": False, "cancel_orders_on_disconnect": True},
+}
+"""Flags of each trader's Logon."""
 REFUSALS = (EventResendRejectReason.TOO_MANY_REQUESTS, EventResendRejectReason.SERVER_ERROR)
 
 
@@ -137,7 +145,7 @@ class Trader:
         return f"{self.name}{self.count}"
 
     def log_on(self) -> None:
-        self.client = self.harness.connect(self.name, store=self.stores["KalshiNR"])
+        self.client = self.harness.connect(self.name, store=self.stores["KalshiNR"], **LOGON[self.name])
         self.apply_received()
         self.is_unlisted &= self.client is None
         if self.post is None:
@@ -520,6 +528,8 @@ class Trader:
         check_equal(
             "an order after its report", kept, (report.cum_qty, report.leaves_qty, report.alloc_account or 0)
         )
+        fees = FeeTerms(taker_rate=PREDICTION_FEES.taker_rate, precision=PRECISIONS[self.name])
+        check_equal("fees of an order", check_fees(order, fees), [], report)
         if report.exec_type is ExecType.TRADE:
             held = self.machines.positions.of(report.symbol, order.account)
             if not self.machines.positions.may_miss_fills(held):
