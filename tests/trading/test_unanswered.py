@@ -330,22 +330,3 @@ def test_fills_of_an_unknown_order_use_the_room_of_its_group() -> None:
     groups.apply(unanswered(place("c", secondary_cl_ord_id="other"), at=LATER_TIME))
     groups.apply(report("trade", "1;2", "o2", "c", cum="1", last=("1", "0.4"), transact_time=NOON))
     assert groups.room(GROUP, NOON) == 2
-
-
-# --- drop copy ------------------------------------------------------------------------------------------
-
-
-def test_past_reports_already_requested_are_not_requested_twice() -> None:
-    copies = DropCopy()
-    request = EventResendRequest(begin_exec_id="7;5", end_exec_id="7;9")
-    copies.request({0: ExecKey(0, 7, 1)}, 4, Instant(1.0, NOON))
-    copies.apply(unanswered(request), Instant(1.0, NOON))
-    [pending] = copies.pending
-    assert (pending.begin, pending.end, pending.epoch) == (ExecKey(0, 7, 1), None, 4)
-    other = DropCopy()
-    other.apply(unanswered(request, EventResendRequest(begin_exec_id="-1;-1")), Instant(1.0, NOON))
-    [pending] = other.pending
-    assert (pending.begin, pending.end, pending.epoch) == (ExecKey(0, 7, 5), ExecKey(0, 7, 9), 0)
-    assert [item.about for item in other.uncertain() if item.unattributed] == [
-        "request for past reports with MsgSeqNum 4"
-    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.trading.histories.drop_copy import DropCopyPlayer
 from tests.trading.histories.history import load
 from tests.trading.histories.orders import OrdersPlayer
 from tests.trading.histories.rfq import CreatorPlayer, MakerPlayer
@@ -24,3 +25,8 @@ def test_rfq_maker(lines: str) -> None:
 @pytest.mark.parametrize("lines", [*load("rfq_creator")])
 def test_rfq_creator(lines: str) -> None:
     CreatorPlayer().play(lines)
+
+
+@pytest.mark.parametrize("lines", [*load("drop_copy")])
+def test_drop_copy(lines: str) -> None:
+    DropCopyPlayer().play(lines)
