@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from operator import eq
 from pathlib import Path
@@ -19,7 +19,7 @@ import attrs
 import pytest
 import yaml
 
-from kalshi_fix_sansio import DIALECT, Side
+from kalshi_fix_sansio import DIALECT, SESSION_TYPES, Side
 from kalshi_fix_sansio._generated import limits
 from kalshi_fix_sansio._generated.layouts.fields import FIELDS
 from kalshi_fix_sansio.dialect.base import Message
@@ -69,7 +69,10 @@ FIGURES: dict[str, Any] = {name.lower(): value for name, value in vars(limits).i
 FIGURES |= {field.name: field for field in FIELDS.values()}
 FIGURES["rest_after_close"] = CANCEL_DELAY.total_seconds()
 FIGURES["past_reports"] = WINDOW.total_seconds()
+FIGURES["retention_hours"] = SESSION_TYPES["KalshiRT"].retention_hours
 """The values that `[[...]]` may contain: limits by name, and fields with their bounds."""
+STORED = timedelta(days=30)
+"""Clients keep messages for longer than the venue does."""
 SETUPS = Path(__file__).parent / "setups"
 PLACEHOLDER = re.compile(r"\{(\d|\*)(?:\|([^}]*))?\}")
 
@@ -297,7 +300,7 @@ class Play:
         found = {key: _setting(value) for key, _, value in (setting.partition("=") for setting in settings)}
         key = found.pop("key", name)
         if "store" in found:
-            found["store"] = self._stores.setdefault(found["store"], MemoryStore())
+            found["store"] = self._stores.setdefault(found["store"], MemoryStore(max_age=STORED))
         self.clients[name] = self.harness.connect(key, session_type, **found)
         self._compared_bytes[name] = 0
         if "store" not in found:
