@@ -12,27 +12,14 @@ from typing import Any
 import pytest
 
 from kalshi_fix_sansio import (
-    AcceptQuote,
     BusinessMessageReject,
     BusinessRejectReason,
-    EventResendRequest,
     Heartbeat,
     Logon,
     Logout,
-    MarketDataRequest,
-    MassCancelRequestType,
-    OrderCancelReplaceRequest,
-    OrderCancelRequest,
     OrderGroupRequest,
-    OrderMassCancelRequest,
-    OrdType,
-    Quote,
     QuoteCancel,
     QuoteConfirm,
-    QuoteRequest,
-    RFQCancel,
-    SecurityStatusRequest,
-    Side,
 )
 from kalshi_fix_sansio._generated import limits
 from kalshi_fix_sansio._generated.messages import session
@@ -41,14 +28,8 @@ from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import RejectReceived
 from kalshi_fix_sansio.trading import RateBudget, TokenLimits
 from kalshi_fix_sansio.trading.rate_budget import LOGON_BURST, LOGON_INTERVAL, MAX_SHARDS
+from tests.charges import CHARGES, MASS_CANCEL, QUOTE, SNAPSHOT, amend, cancel
 from tests.helpers import Clock, order
-
-MARKET = "KXHIGHNY-26AUG21-B80"
-SNAPSHOT = MarketDataRequest.snapshot(MARKET)
-QUOTE = Quote(quote_id="q", quote_req_id="r", symbol=MARKET)
-MASS_CANCEL = OrderMassCancelRequest(
-    cl_ord_id="m", mass_cancel_request_type=MassCancelRequestType.CANCEL_FOR_SESSION
-)
 
 
 @pytest.fixture
@@ -62,24 +43,6 @@ ROUND_LIMITS = TokenLimits(write_rate=300, write_capacity=600, read_rate=300, re
 def exact(tier: str | TokenLimits = ROUND_LIMITS, **changes: Any) -> RateBudget:
     """Return a budget that yields round figures: without safety margins, and 10 tokens per message."""
     return RateBudget(tier, **({"use": 1.0, "cancel_reserve": 0.0, "default_cost": 10} | changes))
-
-
-def cancel(shard: int | None = None) -> OrderCancelRequest:
-    return OrderCancelRequest(
-        cl_ord_id="c", orig_cl_ord_id="a", side=Side.BUY, symbol=MARKET, ex_destination=shard
-    )
-
-
-def amend(shard: int | None = None) -> OrderCancelReplaceRequest:
-    return OrderCancelReplaceRequest(
-        cl_ord_id="g",
-        orig_cl_ord_id="a",
-        order_qty=1,
-        ord_type=OrdType.LIMIT,
-        side=Side.BUY,
-        symbol=MARKET,
-        ex_destination=shard,
-    )
 
 
 @pytest.fixture
@@ -138,28 +101,7 @@ def test_custom_limits_are_used_unchanged(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("message", "shard", "cost"),
     [
-        (order(), None, limits.DEFAULT_COST),
-        (order(ex_destination=-1), None, limits.DEFAULT_COST),
-        (order(ex_destination=0), None, limits.DEFAULT_COST),
-        (order(ex_destination=1), 1, limits.DEFAULT_COST),
-        (order(ex_destination=2), 2, limits.DEFAULT_COST),
-        (order(quote_id="q"), limits.RFQ_SHARD, limits.DEFAULT_COST),
-        (amend(), None, limits.DEFAULT_COST),
-        (amend(2), 2, limits.DEFAULT_COST),
-        (cancel(), None, limits.CANCEL_COST),
-        (cancel(1), 1, limits.CANCEL_COST),
-        (MASS_CANCEL, None, limits.DEFAULT_COST),
-        (OrderGroupRequest.reset("g"), None, limits.DEFAULT_COST),
-        (OrderGroupRequest.trigger("g"), None, limits.DEFAULT_COST),
-        (QuoteRequest(quote_req_id="r"), limits.RFQ_SHARD, limits.DEFAULT_COST),
-        (QUOTE, limits.RFQ_SHARD, limits.QUOTE_COST),
-        (QuoteCancel(quote_id="q"), limits.RFQ_SHARD, limits.QUOTE_COST),
-        (QuoteConfirm(quote_id="q"), limits.RFQ_SHARD, limits.DEFAULT_COST),
-        (AcceptQuote(quote_id="q", side=Side.BUY), limits.RFQ_SHARD, limits.DEFAULT_COST),
-        (RFQCancel(quote_req_id="r"), limits.RFQ_SHARD, limits.DEFAULT_COST),
-        (SNAPSHOT, "read", limits.DEFAULT_COST),
-        (SecurityStatusRequest.subscribe(MARKET), "read", limits.DEFAULT_COST),
-        (EventResendRequest(begin_exec_id="1;1"), "read", limits.DEFAULT_COST),
+        *CHARGES,
         (Heartbeat(), "free", limits.DEFAULT_COST),
         (session.TestRequest(test_req_id="t"), "free", limits.DEFAULT_COST),
         (Logout(), "free", limits.DEFAULT_COST),
