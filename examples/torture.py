@@ -118,7 +118,7 @@ def check_orders(venue: Venue, folder: Path) -> dict[str, object]:
     unknown = {key.split()[0] for key in rows if key.endswith("unknown")} - reported
     return {
         "orders": len(intents),
-        "of these reported": len(reported),
+        "reported": len(reported),
         "listed as uncertain": len(unknown),
         "never sent": len(set(intents) - sent - reported - unknown),
         "lost": len(sent - reported - unknown),
