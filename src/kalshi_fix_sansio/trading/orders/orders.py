@@ -1021,4 +1021,4 @@ def _account_sort_key(account: Account) -> tuple[int, str]:
 
 
 def _revives(last: ReportFacts, end: ReportFacts) -> bool:
-    return last.key > end.key and not last.ends and last.leaves_qty > ZERO
+    return last.key > end.key != NO_KEY and not last.ends and last.leaves_qty > ZERO
