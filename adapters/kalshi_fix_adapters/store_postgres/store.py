@@ -113,9 +113,7 @@ class PostgresStore(DurableStore):
                 self._kept.next_outgoing = self._numbers.next_outgoing
                 self._requests = {request.key: request for request in self._database.requests()}
                 self._rows = self._database.rows()
-                self.row_sizes: dict[str, int] = {
-                    key: len(key.encode()) + len(text) for key, text in self._rows.items()
-                }
+                self._row_sizes = {key: len(key.encode()) + len(text) for key, text in self._rows.items()}
                 self._ids = {sent.request_id: sent for sent in self._database.sent_requests()}
             except BaseException:
                 self._lease.close()

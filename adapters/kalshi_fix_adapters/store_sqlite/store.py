@@ -103,7 +103,7 @@ class SqliteStore(DurableStore):
             raise
         self._numbers = attrs.evolve(self._file.numbers)
         self._requests = self._file.requests
-        self.row_sizes: dict[str, int] = self._file.row_sizes
+        self._row_sizes = self._file.row_sizes
         # For `oldest_kept` and `kept`, the values of `_file.numbers` are used, not those of `_numbers`.
         self._retention = Retention(max_age, max_messages, max_bytes, self._file.kept_bytes)
 
@@ -144,7 +144,7 @@ class SqliteStore(DurableStore):
         if key in pending.rows:
             return pending.rows[key]
         with self._reading():
-            return self._file.row(key) if key in self.row_sizes else None
+            return self._file.row(key) if key in self._row_sizes else None
 
     def _may_wait(self) -> bool:
         """Return whether the next commit waits for the disk."""

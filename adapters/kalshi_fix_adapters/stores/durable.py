@@ -29,7 +29,7 @@ class DurableStore(ABC):
     Changes are kept in memory until `begin_commit`. The thread writes them as one transaction; changes
     recorded during this transaction are combined in the next one. If the write need not wait for a disk,
     `begin_commit` writes the changes itself. A subclass opens the file or database, sets `_numbers`,
-    `_requests` and `row_sizes`, and implements the methods that read.
+    `_requests` and `_row_sizes`, and implements the methods that read.
 
     Args:
         place: the file or the database, as named in error texts.
@@ -45,7 +45,7 @@ class DurableStore(ABC):
     """The numbers."""
     _requests: dict[int, OpenRequest]
     """The open requests, by key."""
-    row_sizes: dict[str, int]
+    _row_sizes: dict[str, int]
     """The size of each row in bytes, including its key, by key."""
     # All three include changes that are not yet committed.
 
@@ -188,15 +188,20 @@ class DurableStore(ABC):
         self._check_usable()
         return tuple(self._requests[key] for key in sorted(self._requests))
 
+    @property
+    def row_sizes(self) -> Mapping[str, int]:
+        """The size of each row in bytes, including its key, by key."""
+        return self._row_sizes
+
     def record_rows(self, rows: Mapping[str, str | None]) -> None:
         """Store these texts by key with the next commit, and delete the rows whose text is None."""
         self._check_usable()
         self._pending.record_rows(rows)
         for key, text in rows.items():
             if text is None:
-                self.row_sizes.pop(key, None)
+                self._row_sizes.pop(key, None)
             else:
-                self.row_sizes[key] = len(key.encode()) + len(text)
+                self._row_sizes[key] = len(key.encode()) + len(text)
 
     def begin_commit(self) -> int:
         """Begin to write the recorded changes; return their ticket. They are durable once `durable` has

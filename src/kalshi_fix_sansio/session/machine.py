@@ -13,7 +13,6 @@ from kalshi_fix_sansio.events import CloseReason, Event, OpenRequest, PeerSilent
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.session.core import TEST_REQUEST, Core
 from kalshi_fix_sansio.session.ledger import Ledger
-from kalshi_fix_sansio.session.open_requests import Names
 from kalshi_fix_sansio.session.receive import Receiver
 from kalshi_fix_sansio.session.send_validator import SendValidator
 from kalshi_fix_sansio.session.states import LOGGED_ON_STATES, RECEIVING_STATES, Input, State
@@ -450,7 +449,15 @@ class Session:
         core = self._core
         core.outbound.took_number = False
         names = self._send_validator.check(message, header_fields, allow_unknown_codes=allow_unknown_codes)
-        return self._post(message, now, header_fields, names)
+        # Without resend, the peer cannot request the message again, so it is not kept.
+        keep = core.config.session_type.resend
+        try:  # not `with core`: see `Core.__enter__`
+            return core.outbound.post(message, now, header_fields=header_fields, keep=keep, names=names)
+        except StoreError as error:
+            core.store_failed(error)
+        # Raise an exception, because there is no number to return. SessionEnded reports the end of the
+        # session.
+        raise SendFailedError(core.store_error)
 
     def forward(
         self,
@@ -478,28 +485,12 @@ class Session:
             replaced = {member.tag for member in (*dialect.header.members, *dialect.trailer.members)}
             if problems := tuple(each for each in message.problems if each.tag not in replaced):
                 raise InvalidMessageError(message.NAME, problems)
-        return self._post(message, now, header_fields, names, Frame(frame))
-
-    def _post(
-        self,
-        message: Message,
-        now: Instant,
-        header_fields: Mapping[str, Any] | None,
-        names: Names | None,
-        received: Frame | None = None,
-    ) -> int:
-        """Send a message of the user, which was checked."""
-        core = self._core
-        # Without resend, the peer cannot request the message again, so it is not kept.
         keep = core.config.session_type.resend
-        try:  # not `with core`: see `Core.__enter__`
+        with core:
             return core.outbound.post(
-                message, now, header_fields=header_fields, keep=keep, names=names, received=received
+                message, now, header_fields=header_fields, keep=keep, names=names, received=Frame(frame)
             )
-        except StoreError as error:
-            core.store_failed(error)
-        # Raise an exception, because there is no number to return. SessionEnded reports the end of the
-        # session.
+        # Reached if the store failed: `with core` has caught the StoreError and ended the session.
         raise SendFailedError(core.store_error)
 
     def test_request(self, now: Instant, *, test_req_id: str | None = None) -> str:
