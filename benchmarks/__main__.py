@@ -41,11 +41,11 @@ OTHER_CASES: dict[str, Callable[[], list[Result]]] = {
     "f": loopback.round_trips,
     "g": lambda: [*process.importing(), *process.starting()],
     "h": process.million,
-    "i": store.storing,
+    "i": store.measure_stores,
     "n": venue.orders,
     "o": process.first_order,
     "p": bus.over_nats,
-    "sizes": sizes.by_size,
+    "sizes": sizes.measure_sizes,
     "t": ticks.ticks,
 }
 

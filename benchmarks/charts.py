@@ -59,7 +59,7 @@ def draw(results: Sequence[Result]) -> dict[str, str]:
         if found:
             drawn[name] = bar_chart(title, found)
     for name, (case, unit, title) in LINES.items():
-        points = sizes.slopes(results, case)
+        points = sizes.costs_by_size(results, case)
         if points:
             drawn[name] = line_chart(title, unit, points)
     return drawn

@@ -21,9 +21,9 @@ ROUNDS = 200
 SYMBOL = MARKETS["prediction"][0].rules.ticker
 
 
-def _milliseconds(act: Callable[[], object]) -> float:
+def _milliseconds(function: Callable[[], object]) -> float:
     start = time.perf_counter()
-    act()
+    function()
     return (time.perf_counter() - start) * 1e3
 
 

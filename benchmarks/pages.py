@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.measure import ROOT, Result
-from benchmarks.targets import TARGETS, by_key, missed, value
+from benchmarks.targets import TARGETS, by_key, missed_targets, value
 
 DOCS, PAGE, PROSE = ROOT / "docs", "performance.md", report.HERE / "not_reached.md"
 _BLOCK = re.compile(r"(<!-- make bench writes: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -56,7 +56,7 @@ def paragraphs(prose: str) -> dict[tuple[str, ...], str]:
 def unexplained(results: Sequence[Result], prose: str) -> list[str]:
     """Return the names of the targets that were missed and have no paragraph."""
     explained = {key for keys, text in paragraphs(prose).items() if text for key in keys}
-    return [target.key for target in missed(results) if target.key not in explained]
+    return [target.key for target in missed_targets(results) if target.key not in explained]
 
 
 def explanations(results: Sequence[Result], prose: str) -> Iterator[str]:
@@ -66,7 +66,7 @@ def explanations(results: Sequence[Result], prose: str) -> Iterator[str]:
         KeyError: a paragraph refers to a target or figure that does not exist.
     """
     known = {target.key for target in TARGETS}
-    missed_keys = {target.key for target in missed(results)}
+    missed_keys = {target.key for target in missed_targets(results)}
     for keys, text in paragraphs(prose).items():
         if misspelt := set(keys) - known:
             raise KeyError(f"{PROSE.name} explains targets that do not exist: {', '.join(misspelt)}")

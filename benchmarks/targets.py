@@ -1,4 +1,4 @@
-"""The target ratios of `make bench`; both results of a ratio are from one run."""
+"""The target ratios of `make bench`. All results of a ratio are from the same run."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class Target:
         numerator, denominator = (
             [results[key] for key in keys] for keys in (self.numerator, self.denominator)
         )
-        if all(found.rounds for found in (*numerator, *denominator)):
+        if all(each.rounds for each in (*numerator, *denominator)):
             numerators, denominators = (
-                map(sum, zip(*(found.rounds for found in side), strict=True))
+                map(sum, zip(*(each.rounds for each in side), strict=True))
                 for side in (numerator, denominator)
             )
             return statistics.median(one / other for one, other in zip(numerators, denominators, strict=True))
@@ -59,9 +59,9 @@ class Target:
         return f"at least {self.at_least:g}" if self.at_least is not None else f"at most {self.at_most:g}"
 
 
-def value(found: Result) -> float:
+def value(result: Result) -> float:
     """Return the number used in ratios: the median of round trips and ticks, the best time of other cases."""
-    return found.us_median if found.case.startswith(("f:", "t:")) else found.us_min
+    return result.us_median if result.case.startswith(("f:", "t:")) else result.us_min
 
 
 def _read(line: str) -> Target:
@@ -82,16 +82,16 @@ TARGETS = tuple(_read(line) for line in _TABLE.partition("|---|\n")[2].splitline
 
 def by_key(results: Iterable[Result]) -> dict[Key, Result]:
     """Index results by case and engine."""
-    return {(found.case, found.engine): found for found in results}
+    return {(each.case, each.engine): each for each in results}
 
 
-def measured(results: Iterable[Result]) -> dict[Target, float]:
+def measured_ratios(results: Iterable[Result]) -> dict[Target, float]:
     """Return the ratio of each target that was measured."""
     keyed = by_key(results)
     ratios = ((target, target.ratio(keyed)) for target in TARGETS)
     return {target: ratio for target, ratio in ratios if ratio is not None}
 
 
-def missed(results: Iterable[Result]) -> list[Target]:
+def missed_targets(results: Iterable[Result]) -> list[Target]:
     """Return the targets that were measured and not reached."""
-    return [target for target, ratio in measured(results).items() if not target.is_reached(ratio)]
+    return [target for target, ratio in measured_ratios(results).items() if not target.is_reached(ratio)]

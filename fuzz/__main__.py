@@ -85,8 +85,10 @@ def _search(options: argparse.Namespace) -> int:
         print(NO_ATHERIS)
     targets = [TARGETS[name] for name in options.target or TARGETS]
     until_quiet = options.until_quiet and options.until_quiet * 60
-    broken = campaign.search(targets, engine, options.seconds, until_quiet, options.at_least, options.report)
-    return 1 if broken else 0
+    has_violation = campaign.search(
+        targets, engine, options.seconds, until_quiet, options.at_least, options.report
+    )
+    return 1 if has_violation else 0
 
 
 if __name__ == "__main__":

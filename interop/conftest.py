@@ -55,6 +55,6 @@ def signer() -> Signer:
 
 @pytest.fixture(params=Role, ids=lambda role: role.value)
 def role(request: pytest.FixtureRequest) -> Role:
-    """Our side's role."""
-    found: Role = request.param
-    return found
+    """The role of our side."""
+    param: Role = request.param
+    return param

@@ -1,4 +1,4 @@
-"""Our side: a Session driven by a thread that transfers bytes and can drop chosen messages."""
+"""Our side of a connection: a Session driven by a thread that transfers bytes and can drop messages."""
 
 from __future__ import annotations
 
@@ -34,40 +34,41 @@ class MessageDropper:
 
     def __init__(self) -> None:
         self._framer = Framer()
-        self._wanted: list[str] = []
+        self._next_types: list[str] = []
         self._types: frozenset[str] | None = frozenset()
-        self.lost: list[bytes] = []
+        self.dropped: list[bytes] = []
+        """The messages that were dropped."""
         self.passed: Counter[str] = Counter()
         """Number of messages of each type that were not dropped."""
 
-    def lose_next(self, msg_type: str) -> None:
+    def drop_next(self, msg_type: str) -> None:
         """Drop the next message of this type."""
-        self._wanted.append(msg_type)
+        self._next_types.append(msg_type)
 
-    def lose_every(self, *msg_types: str) -> None:
+    def drop_every(self, *msg_types: str) -> None:
         """Drop every message of these types from now on; without a type, every message."""
         self._types = frozenset(msg_types) or None
 
-    def lose_none(self) -> None:
-        """Stop dropping messages, except the next ones requested with `lose_next`."""
+    def stop_dropping(self) -> None:
+        """Stop dropping messages, except the next ones requested with `drop_next`."""
         self._types = frozenset()
 
-    def pass_on(self, data: bytes) -> bytes:
+    def filter(self, data: bytes) -> bytes:
         """Return the messages that are now complete, without those to be dropped."""
         self._framer.feed(data)
-        kept = []
-        while (found := self._framer.next()) is not None:
-            assert isinstance(found, Frame), f"not a FIX message on the wire: {found}"
-            msg_type = found.data.split(b"\x0135=", 1)[1].split(b"\x01", 1)[0].decode()
-            if msg_type in self._wanted:
-                self._wanted.remove(msg_type)
-                self.lost.append(found.data)
+        remaining = []
+        while (frame := self._framer.next()) is not None:
+            assert isinstance(frame, Frame), f"not a FIX message on the wire: {frame}"
+            msg_type = frame.data.split(b"\x0135=", 1)[1].split(b"\x01", 1)[0].decode()
+            if msg_type in self._next_types:
+                self._next_types.remove(msg_type)
+                self.dropped.append(frame.data)
             elif self._types is None or msg_type in self._types:
-                self.lost.append(found.data)
+                self.dropped.append(frame.data)
             else:
                 self.passed[msg_type] += 1
-                kept.append(found.data)
-        return b"".join(kept)
+                remaining.append(frame.data)
+        return b"".join(remaining)
 
 
 class OurSide:
@@ -93,7 +94,7 @@ class OurSide:
         self._events: queue.Queue[Event] = queue.Queue()
         self._take = take
         self._lock = threading.Lock()
-        self._wake, self._woken = socket.socketpair()
+        self._wake, self._wake_reader = socket.socketpair()
         self._unsent = b""
         self._ended = False
         with self._lock:
@@ -101,10 +102,10 @@ class OurSide:
         self._thread = threading.Thread(target=self._run, name="ours")
         self._thread.start()
 
-    def call(self, act: Callable[[Session, Instant], T]) -> T:
-        """Call `act` with the session, then let the thread write the output."""
+    def call(self, function: Callable[[Session, Instant], T]) -> T:
+        """Call `function` with the session, then let the thread write the output."""
         with self._lock:
-            result = act(self.session, now())
+            result = function(self.session, now())
         self._wake.send(b"x")
         return result
 
@@ -143,29 +144,30 @@ class OurSide:
             self._ended = True
         self._wake.send(b"x")
         self._thread.join(PATIENCE)
-        for item in (self._sock, self._wake, self._woken):
+        for item in (self._sock, self._wake, self._wake_reader):
             item.close()
 
     def _run(self) -> None:
         with selectors.DefaultSelector() as selector:
-            selector.register(self._woken, selectors.EVENT_READ)
+            selector.register(self._wake_reader, selectors.EVENT_READ)
             selector.register(self._sock, selectors.EVENT_READ)
-            while not self._done():
+            while not self._exchange():
                 writable = selectors.EVENT_WRITE if self._unsent else 0
                 selector.modify(self._sock, selectors.EVENT_READ | writable)
-                for key, _mask in selector.select(self._patience()):
-                    if key.fileobj is self._woken:
-                        self._woken.recv(4096)
+                for key, _mask in selector.select(self._timeout()):
+                    if key.fileobj is self._wake_reader:
+                        self._wake_reader.recv(4096)
                     else:
                         self._read()
         self._sock.close()
 
-    def _done(self) -> bool:
+    def _exchange(self) -> bool:
+        """Run the timers, keep the new events, and write output; return whether the connection is over."""
         with self._lock:
             self.session.handle_timer(now())
             # The session produces the next part of a long resend as soon as the previous one is fetched.
             if not self._unsent:
-                self._unsent = self.outgoing.pass_on(self.session.data_to_send())
+                self._unsent = self.outgoing.filter(self.session.data_to_send())
             events = self.session.events()
             self.session.confirm()  # the events are kept in `_events`
             for event in events:
@@ -181,7 +183,7 @@ class OurSide:
                     self._unsent = b""
             return self._ended or (self.session.wants_close and not self._unsent)
 
-    def _patience(self) -> float | None:
+    def _timeout(self) -> float | None:
         with self._lock:
             deadline = self.session.next_deadline()
         return None if deadline is None else max(0.0, deadline - time.monotonic())
@@ -195,7 +197,7 @@ class OurSide:
             data = b""
         with self._lock:
             if data:
-                self.session.receive_data(self.incoming.pass_on(data), now())
+                self.session.receive_data(self.incoming.filter(data), now())
             else:
                 self.session.receive_eof(now())
                 self._ended = True

@@ -87,7 +87,7 @@ def test_our_logout_is_answered(pair: Pair) -> None:
 
 def test_an_order_that_we_missed_is_requested_again(pair: Pair) -> None:
     peer, ours = pair
-    ours.incoming.lose_next("D")
+    ours.incoming.drop_next("D")
     peer.send("D", scene.order_fields("b-1"))
     peer.send("D", scene.order_fields("b-2"))
 
@@ -102,7 +102,7 @@ def test_an_order_that_we_missed_is_requested_again(pair: Pair) -> None:
 
 def test_a_report_that_the_peer_missed_is_resent(pair: Pair) -> None:
     peer, ours = pair
-    ours.outgoing.lose_next("8")
+    ours.outgoing.drop_next("8")
     ours.send(scene.report("b-1"))
     ours.send(scene.report("b-2"))
 

@@ -40,7 +40,7 @@ def test_quickfix_ends_the_session_when_our_side_falls_silent(meeting: Meeting) 
         MemoryStore(), lambda event: isinstance(event, PeerSilent), heart_bt_int=HEART_BT_INT
     )
     assert logged_on.heart_bt_int == HEART_BT_INT
-    ours.outgoing.lose_every()
+    ours.outgoing.drop_every()
 
     meeting.peer.inbox.wait_until_logged_out()
     ended = ours.expect(SessionEnded)
@@ -48,12 +48,12 @@ def test_quickfix_ends_the_session_when_our_side_falls_silent(meeting: Meeting) 
     assert not ended.clean
     # Our side was alive the whole time: it answered the TestRequest before the end.
     assert ours.incoming.passed["1"] >= 1
-    assert any(b"\x0135=0\x01" in frame and b"\x01112=TEST\x01" in frame for frame in ours.outgoing.lost)
+    assert any(b"\x0135=0\x01" in frame and b"\x01112=TEST\x01" in frame for frame in ours.outgoing.dropped)
 
 
 def test_our_side_ends_the_session_when_the_peer_falls_silent(meeting: Meeting) -> None:
     ours, _logged_on = meeting.connect(MemoryStore(), heart_bt_int=HEART_BT_INT)
-    ours.incoming.lose_every()
+    ours.incoming.drop_every()
 
     requested = ours.expect(PeerSilent)
     ended = ours.expect(SessionEnded)
@@ -61,7 +61,7 @@ def test_our_side_ends_the_session_when_the_peer_falls_silent(meeting: Meeting) 
     assert not ended.clean
     meeting.peer.inbox.wait_until_logged_out()
     # Like all other messages, the answer did not reach us.
-    assert any(f"\x01112={requested.test_req_id}\x01".encode() in frame for frame in ours.incoming.lost)
+    assert any(f"\x01112={requested.test_req_id}\x01".encode() in frame for frame in ours.incoming.dropped)
     assert ours.outgoing.passed["1"] == 1
     assert ours.outgoing.passed["5"] == 1
 
@@ -71,7 +71,7 @@ def test_losing_one_of_our_heartbeats_causes_a_test_request(meeting: Meeting) ->
     ours, _logged_on = meeting.connect(
         MemoryStore(), lambda event: isinstance(event, PeerSilent), heart_bt_int=HEART_BT_INT
     )
-    ours.outgoing.lose_next("0")
+    ours.outgoing.drop_next("0")
     # QuickFIX sends a TestRequest; the answer shows that a message is missing, which a gap fill replaces.
     assert ours.expect(ResendServed).resent == 0
     assert ours.incoming.passed["1"] == 1
@@ -81,7 +81,7 @@ def test_losing_one_of_our_heartbeats_causes_a_test_request(meeting: Meeting) ->
 
 def test_losing_one_of_the_peers_heartbeats_causes_a_test_request(meeting: Meeting) -> None:
     ours, _logged_on = meeting.connect(MemoryStore(), heart_bt_int=HEART_BT_INT)
-    ours.incoming.lose_next("0")
+    ours.incoming.drop_next("0")
     ours.expect(PeerSilent)
     gap = ours.expect(GapDetected)
     assert ours.expect(SequenceSkipped).gap_fill

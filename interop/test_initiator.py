@@ -95,7 +95,7 @@ def test_the_numbers_continue_on_the_next_connection(
 
 def test_a_report_that_we_missed_is_requested_again(peer: QuickfixPeer | FixcorePeer, signer: Signer) -> None:
     with logged_on(peer, signer, MemoryStore()) as ours:
-        ours.incoming.lose_next("8")
+        ours.incoming.drop_next("8")
         ours.send(scene.order("a-1"))
         peer.inbox.take("D")
         ours.send(scene.order("a-2"))
@@ -115,7 +115,7 @@ def test_a_report_that_we_missed_is_requested_again(peer: QuickfixPeer | Fixcore
 
 def test_an_order_that_the_peer_missed_is_resent(peer: QuickfixPeer | FixcorePeer, signer: Signer) -> None:
     with logged_on(peer, signer, MemoryStore()) as ours:
-        ours.outgoing.lose_next("D")
+        ours.outgoing.drop_next("D")
         ours.send(scene.order("a-1"))
         ours.send(scene.order("a-2"))
 
@@ -133,7 +133,7 @@ def test_an_order_that_the_peer_missed_is_resent(peer: QuickfixPeer | FixcorePee
 
 def test_an_order_too_old_to_resend_is_gap_filled(peer: QuickfixPeer | FixcorePeer, signer: Signer) -> None:
     with logged_on(peer, signer, MemoryStore(), resend_policy=ResendFresh()) as ours:
-        ours.outgoing.lose_next("D")
+        ours.outgoing.drop_next("D")
         ours.send(scene.order("a-1"))
         ours.call(lambda session, now: session.test_request(now))
         assert ours.expect(OutcomesUnknown).request_ids == ("a-1",)

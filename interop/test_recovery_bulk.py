@@ -1,9 +1,9 @@
 """A resend of 20,000 messages from and to QuickFIX, in both roles, and our peak memory during it.
 
 The measure is the peak of Python's allocations according to `tracemalloc`, from just before the connection to
-the end of the resend. It includes all of our side. Because QuickFIX is written in C++, it includes only the
-fields of the message that QuickFIX last passed to Python. The resident size of the process would be
-meaningless: QuickFIX keeps its messages, copies of them and a log in the same process.
+the end of the resend. It includes all allocations of our side. Of QuickFIX, which is written in C++, it
+includes only the fields of the last message that QuickFIX passed to Python. The resident size of the process
+would be meaningless: QuickFIX keeps its messages, copies of them and a log in the same process.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from kalshi_fix_sansio.signing import Signer
 
 COUNT = 20_000
 NAMES = tuple(f"m-{number:05}" for number in range(1, COUNT + 1))
-RESEND_PATIENCE = 240.0
+RESEND_TIMEOUT = 240.0
 """Timeout of the resend in seconds; the resend takes about ten seconds, mostly in QuickFIX."""
 PATIENT_SETTINGS = {"MaxLatency": "240"}
-"""Setting of QuickFIX: a message may be as old as the resend's timeout."""
+"""Setting of QuickFIX: the maximum age of a message, in seconds, as long as the timeout of the resend."""
 MARGIN = 2 * 1024 * 1024
 """Bytes that our side may allocate in addition to the messages, less than half of their size.
 
@@ -63,7 +63,7 @@ class Checklist:
             self.done.set()
 
     def wait(self) -> None:
-        assert self.done.wait(RESEND_PATIENCE), f"only {self._count} of {COUNT} messages were received"
+        assert self.done.wait(RESEND_TIMEOUT), f"only {self._count} of {COUNT} messages were received"
         assert self.wrong is None, self.wrong
 
 
@@ -103,7 +103,7 @@ def test_a_large_resend_to_the_peer_needs_little_memory(
     with Meeting(role, tmp_path, dictionaries, signer, inbox=inbox, settings=PATIENT_SETTINGS) as meeting:
         store = meeting.store(NAMES)
         begin()
-        ours, _logged_on = meeting.connect(store, sending_time_tolerance=RESEND_PATIENCE)
+        ours, _logged_on = meeting.connect(store, sending_time_tolerance=RESEND_TIMEOUT)
         inbox.checklist.wait()
         served = ours.expect(ResendServed)
         check_growth(inbox.checklist)
@@ -132,7 +132,7 @@ def test_a_large_resend_from_the_peer_needs_little_memory(
 
     with Meeting(role, tmp_path, dictionaries, signer, waiting=NAMES, settings=PATIENT_SETTINGS) as meeting:
         begin()
-        ours, _logged_on = meeting.connect(MemoryStore(), take, sending_time_tolerance=RESEND_PATIENCE)
+        ours, _logged_on = meeting.connect(MemoryStore(), take, sending_time_tolerance=RESEND_TIMEOUT)
         assert ours.expect(GapDetected) == GapDetected(1, COUNT, recoverable=True)
         checklist.wait()
         ours.expect(GapClosed)

@@ -57,14 +57,14 @@ class OurSide:
     def send(self, *names: str, lost: bool = False) -> None:
         for name in names:
             if lost:
-                self.ours.outgoing.lose_next(self.meeting.our_type)
+                self.ours.outgoing.drop_next(self.meeting.our_type)
             self.ours.send(self.meeting.our(name))
 
     def peer_sends(self, *names: str, lost: bool = False) -> None:
         """Make QuickFIX send messages."""
         for name in names:
             if lost:
-                self.ours.incoming.lose_next(self.meeting.their_type)
+                self.ours.incoming.drop_next(self.meeting.their_type)
             self.meeting.peer.send(*self.meeting.theirs(name))
 
     def expect_at_the_peer(self, *names: str, poss_dup: bool) -> None:
@@ -175,7 +175,7 @@ def test_messages_that_both_sides_miss_mid_session_are_recovered(meeting: Meetin
 def test_messages_in_transit_when_the_connection_breaks_are_recovered(meeting: Meeting) -> None:
     store = MemoryStore()
     first = OurSide(meeting, store)
-    first.ours.outgoing.lose_every()
+    first.ours.outgoing.drop_every()
     first.send(*LOST)
     first.ours.close()
     meeting.peer.inbox.wait_until_logged_out()

@@ -22,7 +22,7 @@ from benchmarks.cases import venue as venue_case
 from benchmarks.engines import ours
 from benchmarks.engines.ours import NAME as OURS
 from benchmarks.measure import Contender, Result, call_for_each, in_turn, measure
-from benchmarks.targets import TARGETS, Target, by_key, missed
+from benchmarks.targets import TARGETS, Target, by_key, missed_targets
 from kalshi_fix_sansio import ExecType, NewOrderSingle, decode_strict
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.framing import is_frame
@@ -283,7 +283,7 @@ def test_saving_new_results_keeps_the_results_of_other_cases(tmp_path: Path) -> 
 
 def test_a_missed_target_requires_a_paragraph() -> None:
     results = [make_result(codec.WRITE, OURS, 2), make_result(codec.WRITE, "kalshi-sdk", 10)]
-    assert missed(results) == [SDK_TARGET]
+    assert missed_targets(results) == [SDK_TARGET]
     assert pages.unexplained(results, "") == ["b/kalshi-sdk"]
     assert pages.unexplained(results, "## b/kalshi-sdk\n\n") == ["b/kalshi-sdk"]
     prose = (

@@ -1,4 +1,5 @@
-"""Check with pyright the types of all public symbols, the Python code of the documentation and the examples.
+"""Check the types of all public symbols, of the Python code in the documentation, and of the examples, with
+pyright.
 
 Run by `make types`. Prints a line for each error in a page or an example, and for each public symbol whose
 type is missing, partly unknown, or could be inferred differently by another type checker. Exits with status 1
@@ -21,7 +22,7 @@ PACKAGES = ("kalshi_fix_sansio", "kalshi_fix_adapters", "kalshi_fix_venue")
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def completeness(package: str) -> dict[str, Any]:
+def verify_types(package: str) -> dict[str, Any]:
     """Return pyright's report on the public symbols of an installed package."""
     command = [
         sys.executable,
@@ -35,8 +36,8 @@ def completeness(package: str) -> dict[str, Any]:
     # pyright finds the packages of this environment via PATH.
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     env = os.environ | {"PATH": path, "VIRTUAL_ENV": sys.prefix}
-    with tempfile.TemporaryDirectory() as elsewhere:
-        run = subprocess.run(command, cwd=elsewhere, env=env, capture_output=True, text=True, check=False)
+    with tempfile.TemporaryDirectory() as empty_folder:
+        run = subprocess.run(command, cwd=empty_folder, env=env, capture_output=True, text=True, check=False)
     try:
         report: dict[str, Any] = json.loads(run.stdout)["typeCompleteness"]
     except (ValueError, KeyError):
@@ -46,16 +47,16 @@ def completeness(package: str) -> dict[str, Any]:
     return report
 
 
-def faults(report: dict[str, Any]) -> list[str]:
+def incomplete_types(report: dict[str, Any]) -> list[str]:
     """Return a line for each public symbol whose type is not completely known."""
-    found = []
+    lines = []
     for symbol in report["symbols"]:
         if symbol["isExported"] and (not symbol["isTypeKnown"] or symbol["isTypeAmbiguous"]):
             reasons = [_reason(each) for each in symbol["diagnostics"]] or [
                 "it contains a type that is not known"
             ]
-            found += [f"{symbol['name']}: {reason}" for reason in reasons]
-    return found
+            lines += [f"{symbol['name']}: {reason}" for reason in reasons]
+    return lines
 
 
 def _reason(diagnostic: dict[str, Any]) -> str:
@@ -63,8 +64,8 @@ def _reason(diagnostic: dict[str, Any]) -> str:
     if "range" not in diagnostic:
         return text
     path = Path(diagnostic["file"])
-    shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-    return f"{text} ({shown}:{diagnostic['range']['start']['line'] + 1})"
+    displayed_path = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+    return f"{text} ({displayed_path}:{diagnostic['range']['start']['line'] + 1})"
 
 
 # The documentation
@@ -82,7 +83,8 @@ _TAB = re.compile(r"^=== \"(.*)\"$", re.MULTILINE)
 
 
 def python_of(page: str) -> dict[str, str]:
-    """Return the Python code of a page by tab label; each part includes the blocks outside of all tabs.
+    """Return the parts of a page's Python code by the labels of the page's tabs. Each part contains the
+    blocks of one tab, and the blocks outside of all tabs.
 
     Line numbers are preserved. A page without tabs has a single part with an empty label. A `py` block
     whose title is not "cell" contains a file, which is a separate part. A block that shows a file of the
@@ -112,12 +114,13 @@ def python_of(page: str) -> dict[str, str]:
 def errors_in_documentation() -> list[str]:
     """Return a line for each error that pyright finds in the pages and the examples."""
     with tempfile.TemporaryDirectory() as folder:
-        shown: dict[str, str] = {}
+        pages: dict[str, str] = {}
+        """The page of each file, by the path of the file."""
         for number, page in enumerate(PAGES):
             for tab, code in enumerate(python_of(page.read_text("utf-8")).values()):
                 file = Path(folder) / f"page_{number}_{tab}.py"
                 file.write_text(code, encoding="utf-8")
-                shown[str(file.resolve())] = str(page.relative_to(ROOT))
+                pages[str(file.resolve())] = str(page.relative_to(ROOT))
         settings = {
             "typeCheckingMode": "standard",
             "include": [folder, *(str(file) for file in EXAMPLES.glob("*.py"))],
@@ -130,31 +133,31 @@ def errors_in_documentation() -> list[str]:
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         try:
             report = json.loads(run.stdout)
-            if report["summary"]["filesAnalyzed"] < len(shown):
+            if report["summary"]["filesAnalyzed"] < len(pages):
                 raise KeyError
         except (ValueError, KeyError):
             sys.exit(f"basedpyright could not check the documentation: {run.stdout}{run.stderr}")
-        found = []
+        errors = []
         for each in report["generalDiagnostics"]:
             if each["severity"] == "error" and each["message"] not in EXPECTED_ERRORS:
                 path = Path(each["file"]).resolve()
-                source = shown.get(str(path)) or str(path.relative_to(ROOT))
+                source = pages.get(str(path)) or str(path.relative_to(ROOT))
                 text = " ".join(each["message"].split())
-                found.append(f"{source}:{each['range']['start']['line'] + 1}: {text}")
-        return found
+                errors.append(f"{source}:{each['range']['start']['line'] + 1}: {text}")
+        return errors
 
 
 def main() -> int:
     """Check each package and the documentation; return the exit status."""
     failed = False
     for package in PACKAGES:
-        report = completeness(package)
-        found = faults(report)
+        report = verify_types(package)
+        lines = incomplete_types(report)
         score, counts = report["completenessScore"], report["exportedSymbolCounts"]
         print(f"{package}: {score:.2%} of {sum(counts.values())} public symbols have a known type")
-        if found or score < 1:
+        if lines or score < 1:
             failed = True
-            print(*found, sep="\n")
+            print(*lines, sep="\n")
     errors = errors_in_documentation()
     print(f"documentation and examples: {len(errors)} error{'s' if len(errors) != 1 else ''}")
     print(*errors, sep="\n")

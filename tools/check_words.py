@@ -53,12 +53,12 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
 def faults(path: Path) -> Iterator[str]:
     """Yield a line for each disallowed word in a file."""
     for first, text in texts(path):
-        # Blanked, not removed, to keep the line numbers.
-        prose = NOT_PROSE.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
-        for pattern, instead in WORDS.items():
-            for found in pattern.finditer(prose):
-                line = first + prose.count("\n", 0, found.start())
-                yield f"{path.relative_to(ROOT)}:{line}: {found[0]!r}; write: {instead}"
+        # Code, links and tags are replaced by spaces, which keeps the line numbers.
+        prose = NOT_PROSE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+        for pattern, replacement in WORDS.items():
+            for match in pattern.finditer(prose):
+                line = first + prose.count("\n", 0, match.start())
+                yield f"{path.relative_to(ROOT)}:{line}: {match[0]!r}; write: {replacement}"
 
 
 def main() -> int:

@@ -1,4 +1,5 @@
-"""Run the quick gate: format, lint, words, dialect, types, contracts, tests of the packages that changed.
+"""Run the quick gate: format, lint, words, dialect, types, import contracts, and the tests of the packages
+that changed.
 
 `make quick` runs it. A package of the core is tested together with the packages that depend on it; without
 changes, all of the core is tested. Simulation, process kills, slow models and other Python versions are left
@@ -48,7 +49,7 @@ SLOW_TESTS = (
 """Test files that take longer than the other files in their folders."""
 
 
-def changed(base: str) -> list[str]:
+def changed_files(base: str) -> list[str]:
     """Return the files that differ from a commit, including untracked ones."""
     commands = (["diff", "--name-only", base], ["ls-files", "--others", "--exclude-standard"])
     return [
@@ -88,15 +89,15 @@ def _all_of_core() -> list[str]:
     return [f"tests/{each}" for each in CORE]
 
 
-def chosen(paths: Iterable[str]) -> list[str]:
+def tests_to_run(paths: Iterable[str]) -> list[str]:
     """Return the folders and files of tests to run."""
-    found = {each for path in paths for each in tests_of(path) if (ROOT / each).exists()}
-    return sorted(found or _all_of_core())
+    tests = {each for path in paths for each in tests_of(path) if (ROOT / each).exists()}
+    return sorted(tests or _all_of_core())
 
 
 def steps(base: str) -> Iterator[list[str]]:
     """Yield the commands of the gate, the quickest first."""
-    paths = changed(base)
+    paths = changed_files(base)
     python = [sys.executable, "-bb", "-m"]
     scripts = Path(sys.executable).parent
     yield [f"{scripts}/ruff", "format", "--check", "--quiet", "."]
@@ -108,18 +109,18 @@ def steps(base: str) -> Iterator[list[str]]:
     yield [f"{scripts}/mypy"]
     yield [f"{scripts}/lint-imports"]
     slow = [f"--ignore-glob=*/{each}" for each in SLOW_TESTS]
-    yield [*python, "pytest", "-q", "-n", "auto", *slow, *chosen(paths)]
+    yield [*python, "pytest", "-q", "-n", "auto", *slow, *tests_to_run(paths)]
 
 
 def main(base: str = "HEAD") -> int:
     """Run every step until one fails."""
     for command in steps(base):
         print("==", *command, flush=True)
-        tests = "pytest" in command  # the output of other commands is shown if they fail
-        done = subprocess.run(command, cwd=ROOT, check=False, capture_output=not tests, text=True)
-        if done.returncode:
-            print(done.stdout or "", done.stderr or "", sep="", file=sys.stderr)
-            return done.returncode
+        is_pytest = "pytest" in command  # the output of other commands is printed only if they fail
+        result = subprocess.run(command, cwd=ROOT, check=False, capture_output=not is_pytest, text=True)
+        if result.returncode:
+            print(result.stdout or "", result.stderr or "", sep="", file=sys.stderr)
+            return result.returncode
     return 0
 
 

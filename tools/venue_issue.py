@@ -1,7 +1,7 @@
 """Keep one issue open while the venue's documents differ from the spec, with the list of differences.
 
-Used by .github/workflows/venue.yml: `venue_issue.py PAGES BEFORE`, with the folders of the documents and of
-earlier documents. If BEFORE is not empty, the list shows the changed words. If nothing is left to do, the
+Used by .github/workflows/venue.yml: `venue_issue.py PAGES EARLIER`, with the folders of the documents and of
+earlier documents. If EARLIER is not empty, the list shows the changed words. If nothing is left to do, the
 script appends `agrees=true` to the outputs of the step. It needs `gh` and a token that may write issues.
 """
 
@@ -24,24 +24,24 @@ MAX_QUOTED = 120
 """Maximum length in characters of a quotation without changed words; the text is not ours to publish."""
 
 
-def main(pages: Path, before: Path) -> int:
+def main(pages: Path, earlier: Path) -> int:
     """Compare the documents with the spec, and update the issue; return the exit status."""
-    against = ["--against", str(before)] if before.is_dir() and any(before.iterdir()) else []
-    report, found = (
+    against = ["--against", str(earlier)] if earlier.is_dir() and any(earlier.iterdir()) else []
+    text_report, json_report = (
         subprocess.run(
-            [sys.executable, "-m", "codegen", "diff", str(pages), *against, *more],
+            [sys.executable, "-m", "codegen", "diff", str(pages), *against, *options],
             check=False,
             stdout=subprocess.PIPE,
             text=True,
         )
-        for more in ([], ["--json"])
+        for options in ([], ["--json"])
     )
-    if {report.returncode, found.returncode} not in ({0}, {1}):
-        print(f"diff exited with status {report.returncode}; the issue was not changed")
+    if {text_report.returncode, json_report.returncode} not in ({0}, {1}):
+        print(f"diff exited with status {text_report.returncode}; the issue was not changed")
         return 1
     # A source that was not read is a finding too: the issue stays open, whatever the exit status.
-    agrees = report.returncode == 0 and not json.loads(found.stdout)["findings"]
-    update(agrees=agrees, report=report.stdout)
+    agrees = text_report.returncode == 0 and not json.loads(json_report.stdout)["findings"]
+    update(agrees=agrees, report=text_report.stdout)
     if agrees and "GITHUB_OUTPUT" in os.environ:
         with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as outputs:
             outputs.write("agrees=true\n")
@@ -50,14 +50,14 @@ def main(pages: Path, before: Path) -> int:
 
 def update(*, agrees: bool, report: str) -> None:
     """Close the issue, or write the report into it."""
-    listed = json.loads(
+    issues = json.loads(
         gh("issue", "list", "--label", LABEL, "--state", "open", "--json", "number", "--limit", "100")
     )
-    numbers = sorted(each["number"] for each in listed)
+    numbers = sorted(each["number"] for each in issues)
     # Only one issue is kept. Others were opened by hand, or by concurrent runs.
-    spare = numbers if agrees else numbers[1:]
+    superfluous = numbers if agrees else numbers[1:]
     reason = "Nothing is left to do." if agrees else f"See #{numbers[0]}." if numbers else ""
-    for number in spare:
+    for number in superfluous:
         gh("issue", "close", str(number), "--comment", reason)
     if agrees:
         return
@@ -79,11 +79,13 @@ def update(*, agrees: bool, report: str) -> None:
 def body(report: str) -> str:
     """Return the text of the issue: the report, with short quotations, in a code fence."""
     # No fence within the report may be as long as the one around it.
-    shown = re.sub("`{4,}", "```", "\n".join(map(_shortened, report.splitlines())))
-    if len(shown) > MAX_BODY:
-        shown = f"{shown[:MAX_BODY]}\n… and more"
-    head = "`python -m codegen diff` reports this; `make revise` applies it (docs/revise-the-spec.md)."
-    return f"{head}\n\n````text\n{shown}\n````\n"
+    content = re.sub("`{4,}", "```", "\n".join(map(_shortened, report.splitlines())))
+    if len(content) > MAX_BODY:
+        content = f"{content[:MAX_BODY]}\n… and more"
+    introduction = (
+        "`python -m codegen diff` reports this; `make revise` applies it (docs/revise-the-spec.md)."
+    )
+    return f"{introduction}\n\n````text\n{content}\n````\n"
 
 
 def _shortened(line: str) -> str:

@@ -46,7 +46,7 @@ LOG_ROUNDS = 2
 """Fewer rounds than in other cases, because the largest log takes some seconds."""
 _MESSAGE_COUNT = 400
 """Number of different messages used in turn."""
-_PLAIN_REPORT = 25
+_UNGROUPED_FIELDS = 25
 """Number of fields of the report without its groups."""
 _OPTIONAL_ATTRIBUTES = (
     "price",
@@ -59,17 +59,17 @@ _OPTIONAL_ATTRIBUTES = (
 _NOW = Instant(1.0, samples.NOON)
 
 
-def by_size(rounds: int = 7) -> list[Result]:
+def measure_sizes(rounds: int = 7) -> list[Result]:
     """Measure each case at each of its sizes; the engine's name is the size."""
     constructors = {
         FIELDS: _fields,
         ENTRIES: _entries,
         BOOKS: _books,
-        LIVE_ORDERS: _live,
-        IN_FLIGHT: _flight,
+        LIVE_ORDERS: _live_orders,
+        IN_FLIGHT: _in_flight,
         SESSIONS: _sessions,
     }
-    contenders = [make(count) for case, make in constructors.items() for count in COUNTS[case]]
+    contenders = [construct(count) for case, construct in constructors.items() for count in COUNTS[case]]
     memory = process.alone("books", samples.LEVELS, *COUNTS[MEMORY])
     return [
         *measure(contenders, rounds),
@@ -78,9 +78,9 @@ def by_size(rounds: int = 7) -> list[Result]:
     ]
 
 
-def slopes(results: Iterable[Result], case: str) -> list[tuple[int, float]]:
-    """Return the sizes of a case, each with its cost."""
-    return sorted((int(found.engine), found.us_min) for found in results if found.case == case)
+def costs_by_size(results: Iterable[Result], case: str) -> list[tuple[int, float]]:
+    """Return the sizes of a case, each with its cost in microseconds."""
+    return sorted((int(each.engine), each.us_min) for each in results if each.case == case)
 
 
 def _fields(count: int) -> Contender:
@@ -93,8 +93,8 @@ def _report_of(count: int, number: int) -> bytes:
     report = samples.report(number)
     report.misc_fees, report.collateral_amount_changes = [], []
     head = samples.header("8", 2 + number, samples.NOON)
-    report.unknown = tuple((9000 + n, b"0.7450") for n in range(count - _PLAIN_REPORT))
-    for name in _OPTIONAL_ATTRIBUTES[: max(0, _PLAIN_REPORT - count)]:
+    report.unknown = tuple((9000 + n, b"0.7450") for n in range(count - _UNGROUPED_FIELDS))
+    for name in _OPTIONAL_ATTRIBUTES[: max(0, _UNGROUPED_FIELDS - count)]:
         setattr(report, name, None)
     data = encode(report, head)
     assert data.count(b"\x01") == count
@@ -123,7 +123,7 @@ def _update(symbol: str, size: int) -> Message:
     return MarketDataIncrementalRefresh(md_entries=[change])
 
 
-def _live(count: int) -> Contender:
+def _live_orders(count: int) -> Contender:
     """Query the live orders of one of this many symbols."""
     orders = Orders()
     for number in range(count):
@@ -138,7 +138,7 @@ def _live(count: int) -> Contender:
     return Contender(LIVE_ORDERS, str(count), call_for_each(orders.live, symbols), len(symbols))
 
 
-def _flight(count: int) -> Contender:
+def _in_flight(count: int) -> Contender:
     """Send an order while this many orders are unanswered."""
     session, order = established(), samples.order()
     for number in range(count):

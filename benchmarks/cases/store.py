@@ -38,21 +38,21 @@ StoreOpener: TypeAlias = "Callable[[str], Store]"
 """A function that opens the store of an account."""
 
 
-def storing(rounds: int = 9) -> list[Result]:
+def measure_stores(rounds: int = 9) -> list[Result]:
     """Send orders on sessions with resend: one at a time, on one session and on 16, and at a fixed rate."""
     with _stores() as stores:
         contenders = [Contender(STORE, "memory", _sender(()), BATCH, max_calls=4)]
-        paced: list[Result] = []
+        fixed_rate_results: list[Result] = []
         for name, open_store in stores.items():
             for sessions in (1, SESSIONS):
                 label = name if sessions == 1 else f"{name}, {sessions} sessions"
                 opened = [open_store(f"{sessions}-{number}") for number in range(sessions)]
                 contenders.append(Contender(STORE, label, _sender(opened), BATCH, max_calls=4))
             if "normal" not in name:
-                paced += _at_fixed_rate(
-                    name, [open_store(f"paced-{number}") for number in range(FIXED_RATE_ROUNDS)]
+                fixed_rate_results += _at_fixed_rate(
+                    name, [open_store(f"fixed-rate-{number}") for number in range(FIXED_RATE_ROUNDS)]
                 )
-        return [*measure(contenders, rounds), *paced]
+        return [*measure(contenders, rounds), *fixed_rate_results]
 
 
 @contextmanager
@@ -93,18 +93,20 @@ def _owner(name: str) -> StoreOwner:
 
 
 def _sender(stores: list[Store] | tuple[()]) -> Callable[[], None]:
-    """Return a function that sends orders, one at a time on each session."""
+    """Return a function that sends orders, one at a time on each session. Each store gets a session; without
+    stores, one session keeps its messages in memory.
+    """
     sessions = [established(name="KalshiRT", store=store) for store in stores or (None,)]
     numbers = counting()
     orders = [samples.order(number) for number in range(BATCH)]
 
     def send() -> None:
         for begin in range(0, BATCH, len(sessions)):
-            used = list(zip(sessions, orders[begin:], strict=False))
-            for session, order in used:
+            pairs = list(zip(sessions, orders[begin:], strict=False))
+            for session, order in pairs:
                 order.cl_ord_id = f"order-{next(numbers)}"
                 session.send(order, NOW)
-            waiting = [session for session, _ in used if not session.data_to_send()]
+            waiting = [session for session, _ in pairs if not session.data_to_send()]
             for number, session in enumerate(sessions):
                 while session in waiting and not session.data_to_send():
                     stores[number].commit()
@@ -142,11 +144,11 @@ def _delays(store: Store) -> list[float]:
     orders = [samples.order(number) for number in range(RATE * SECONDS)]
     started = time.perf_counter()
     for number, order in enumerate(orders):
-        at = started + number / RATE
-        while (remaining := at - time.perf_counter()) > 0:
+        scheduled = started + number / RATE
+        while (remaining := scheduled - time.perf_counter()) > 0:
             if committed.wait(remaining):
                 _collect(session, committed, due, times)
-        due.append(at)
+        due.append(scheduled)
         session.send(order, NOW)
         _collect(session, committed, due, times)
     while due:

@@ -3,12 +3,12 @@
     python -m benchmarks.clients.market PORT PAUSE COUNT [--authority FILE]
 
 Prints `listening`, then JSON: for each update the seconds from its write until the order that
-answers it has arrived at the socket. The market answers each order with an execution report, and waits
+answers it arrives at the socket. The market answers each order with an execution report, and waits
 PAUSE seconds before each update.
 
-The kernel states when the order arrived. The market's own clock would add the time until this process
-runs again, which is 1 to 3 ms if another one occupies its processor: this would be the slowest tick of
-most runs, for every client.
+The time of arrival is the one that the kernel recorded. If this process read the clock itself, the result
+would include the time until it runs again. That is 1 to 3 ms if another process occupies its processor, which
+would make it the slowest tick of most runs, for every client.
 """
 
 from __future__ import annotations
@@ -73,11 +73,11 @@ class _Connection:
         if not data:
             raise ConnectionError(f"the client closed {self.name}")
         self._framer.feed(data)
-        while isinstance(found := self._framer.next(), Frame):
-            self._take(CODEC.decode(found))
+        while isinstance(frame := self._framer.next(), Frame):
+            self._process(CODEC.decode(frame))
         return arrived
 
-    def _take(self, message: Message) -> None:
+    def _process(self, message: Message) -> None:
         match message:
             case NewOrderSingle():
                 self.orders.append(message)
@@ -91,7 +91,7 @@ class _Connection:
 
 
 def _pause(connections: list[_Connection], seconds: float) -> None:
-    """Answer test requests and logons for this many seconds."""
+    """Answer TestRequests and Logons for this many seconds."""
     end = time.perf_counter() + seconds
     while (remaining := end - time.perf_counter()) > 0:
         ready, _, _ = select.select([each.link for each in connections], [], [], remaining)
@@ -101,7 +101,7 @@ def _pause(connections: list[_Connection], seconds: float) -> None:
 
 
 def _times(market: _Connection, orders: _Connection, pause: float, count: int) -> list[float]:
-    found, both = [], [market, orders]
+    times, both = [], [market, orders]
     market.link.sendall(market.frame(samples.snapshot(samples.LEVELS)))
     _pause(both, 0.5)
     for number in range(count):
@@ -111,12 +111,12 @@ def _times(market: _Connection, orders: _Connection, pause: float, count: int) -
         market.link.sendall(data)
         while not orders.orders:
             end = orders.receive()
-        found.append((end - begin) / 1e9)
+        times.append((end - begin) / 1e9)
         order = orders.orders.pop()
         report = samples.report(number)
         report.cl_ord_id, report.symbol, report.side = order.cl_ord_id, order.symbol, order.side
         orders.link.sendall(orders.frame(report))
-    return found
+    return times
 
 
 def main() -> None:

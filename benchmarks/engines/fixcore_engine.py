@@ -1,4 +1,4 @@
-"""fixcore-engine: a FIX engine in Python, untyped."""
+"""fixcore-engine, an untyped FIX engine in Python."""
 
 from __future__ import annotations
 

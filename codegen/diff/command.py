@@ -72,7 +72,7 @@ def diff(
     # Facts first, then prose: `passages` leaves out the lines that already have a finding.
     left, kept = differences.settle(compare.compare(evidence), kept_on_purpose, evidence)
     left += passages.compare(evidence, left, spec, old)
-    left += compare.missing(gathered, spec, partial=partial)
+    left += compare.missing_sources(gathered, spec, partial=partial)
     reported = findings.merged(left, spec.products)
     if write:
         written, others = proposals.write(reported)

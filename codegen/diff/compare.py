@@ -26,19 +26,21 @@ _COMPARISONS = (
 
 def compare(evidence: Iterable[Evidence]) -> list[Finding]:
     """Return the findings of all evidence."""
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for each in evidence:
         # No other comparison reads the entries of a changelog. A guide contains only prose, which `passages`
         # compares.
         if each.kind in (CHANGELOG, GUIDE):
-            found += changelog.compare(each) if each.kind == CHANGELOG else each.unreadable()
+            findings += changelog.compare(each) if each.kind == CHANGELOG else each.unreadable()
             continue
-        found += [finding for comparison in _COMPARISONS for finding in comparison(each)]
-    return found
+        findings += [finding for comparison in _COMPARISONS for finding in comparison(each)]
+    return findings
 
 
-def missing(given: GivenSources, spec: SpecIndex, *, partial: bool) -> Iterator[Finding]:
-    """Yield the sources of the manifest that were not given, and page folders that belong to no product."""
+def missing_sources(given: GivenSources, spec: SpecIndex, *, partial: bool) -> Iterator[Finding]:
+    """Yield the sources of the manifest that were not given (unless `partial` is set), and page folders that
+    belong to no product.
+    """
     no_evidence = Evidence("", None, (), frozenset(), spec)
     covered = given.covered_sources(spec)
     for origin in () if partial else spec.origins.values():
@@ -46,7 +48,7 @@ def missing(given: GivenSources, spec: SpecIndex, *, partial: bool) -> Iterator[
             values = {"address": origin.name, "kind": origin.kind, "id": origin.id}
             yield no_evidence.report("source not given", (), origin.location, group="not read", **values)
     for folder in sorted({folder for folder, _ in given.unknown}):
-        at = tuple(Location(file, 1) for other, file in given.unknown if other == folder)
+        locations = tuple(Location(file, 1) for other, file in given.unknown if other == folder)
         products = spec.manifest_location("products")
-        found = no_evidence.report("source folder", (), products, address=folder, count=len(at))
-        yield attrs.evolve(found, locations=at)
+        finding = no_evidence.report("source folder", (), products, address=folder, count=len(locations))
+        yield attrs.evolve(finding, locations=locations)

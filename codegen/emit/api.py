@@ -172,17 +172,17 @@ def read(path: Path) -> Api:
         ApiError: there is no such file, or it is not an API.
     """
     try:
-        found: Api = json.loads(path.read_text(encoding="utf-8"))
-        missing = sorted({*_SECTIONS, *_SETTINGS} - found.keys())
+        api: Api = json.loads(path.read_text(encoding="utf-8"))
+        missing = sorted({*_SECTIONS, *_SETTINGS} - api.keys())
     except FileNotFoundError:
-        how = "record one with `--release`, or pass a commit with `--against`"
-        raise ApiError(f"{path}: no released API has been recorded; {how}") from None
+        advice = "record one with `--release`, or pass a commit with `--against`"
+        raise ApiError(f"{path}: no released API has been recorded; {advice}") from None
     except (ValueError, AttributeError):
         raise ApiError(f"{path} does not contain an API; write one with `--release`") from None
     if missing:
-        how = "pass the commit of the release with `--against`"
-        raise ApiError(f"{path} lacks {', '.join(missing)}; {how}")
-    return found
+        advice = "pass the commit of the release with `--against`"
+        raise ApiError(f"{path} lacks {', '.join(missing)}; {advice}")
+    return api
 
 
 def text(api: Api) -> str:
@@ -192,14 +192,14 @@ def text(api: Api) -> str:
 
 def compare(old: Api, new: Api) -> list[Difference]:
     """Return all differences, breaking ones first, then in the order of `EFFECTS`."""
-    found = [*_classes(old["classes"], new["classes"]), *_values(old, new), *_uses(old, new)]
+    differences = [*_classes(old["classes"], new["classes"]), *_values(old, new), *_uses(old, new)]
     for section, (label, breaks) in _SETTINGS.items():
-        found += _settings(label, breaks, old[section], new[section])
+        differences += _settings(label, breaks, old[section], new[section])
     # LogonFields repeats fields of the Logon message; their differences are reported only for the message.
-    of_logon = {f"{LOGON_FIELDS}{each.what.removeprefix('Logon')}" for each in found}
-    found = [each for each in found if each.what not in of_logon]
+    repeated = {f"{LOGON_FIELDS}{each.what.removeprefix('Logon')}" for each in differences}
+    differences = [each for each in differences if each.what not in repeated]
     order = list(EFFECTS)
-    return sorted(found, key=lambda each: (not each.breaking, order.index(each.breaks)))
+    return sorted(differences, key=lambda each: (not each.breaking, order.index(each.breaks)))
 
 
 def _classes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
@@ -243,15 +243,15 @@ def _class(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterato
     # An attribute whose tag now belongs to a new attribute has been renamed.
     added = {new[attribute]["tag"]: attribute for attribute in new.keys() - old.keys()}
     for attribute in sorted(old.keys() - new.keys()):
-        became = added.pop(old[attribute]["tag"], None)
-        how = f"has become {name}.{became}" if became else "is gone"
-        yield Difference(f"{name}.{attribute} {how}", "source", breaking=True)
-        if became:
-            yield from _attribute(f"{name}.{became}", old[attribute], new[became])
+        new_name = added.pop(old[attribute]["tag"], None)
+        change = f"has become {name}.{new_name}" if new_name else "is gone"
+        yield Difference(f"{name}.{attribute} {change}", "source", breaking=True)
+        if new_name:
+            yield from _attribute(f"{name}.{new_name}", old[attribute], new[new_name])
     for attribute in sorted(added.values()):
         required = new[attribute]["required"]
-        how = "is new and required" if required else "is new"
-        yield Difference(f"{name}.{attribute} {how}", "source", breaking=required)
+        change = "is new and required" if required else "is new"
+        yield Difference(f"{name}.{attribute} {change}", "source", breaking=required)
     for attribute in sorted(old.keys() & new.keys()):
         yield from _attribute(f"{name}.{attribute}", old[attribute], new[attribute])
 
@@ -306,12 +306,12 @@ def _values(old: Api, new: Api) -> Iterator[Difference]:
 
 def _uses(old: Api, new: Api) -> Iterator[Difference]:
     """Yield differences in flows, rules and constructors."""
-    for name, made in old["constructors"].items():
-        for gone in sorted(set(made) - set(new["constructors"].get(name, ()))):
-            yield Difference(f"{name}.{gone}() is gone", "source", breaking=True)
-    for name, made in new["constructors"].items():
-        for more in sorted(set(made) - set(old["constructors"].get(name, ()))):
-            yield Difference(f"{name}.{more}() is new", "source", breaking=False)
+    for name, constructors in old["constructors"].items():
+        for removed in sorted(set(constructors) - set(new["constructors"].get(name, ()))):
+            yield Difference(f"{name}.{removed}() is gone", "source", breaking=True)
+    for name, constructors in new["constructors"].items():
+        for added in sorted(set(constructors) - set(old["constructors"].get(name, ()))):
+            yield Difference(f"{name}.{added}() is new", "source", breaking=False)
     for what in ("flows", "rules"):
         for name in sorted(old["classes"].keys() & new["classes"].keys()):
             before, after = old[what].get(name, []), new[what].get(name, [])

@@ -176,8 +176,8 @@ class _Repository:
     ) -> None:
         # The model stores the counter where the group is used.
         blocks = (message.members for message in self.dialect.messages)
-        everything = chain(self.dialect.header, self.dialect.trailer, *blocks)
-        counter = next(member.field for member, _ in walk(everything) if member.group == group)
+        all_members = chain(self.dialect.header, self.dialect.trailer, *blocks)
+        counter = next(member.field for member, _ in walk(all_members) if member.group == group)
         ET.SubElement(element, _qualified("numInGroup"), _reference(counter))
         self._members(element, group.members, among, scenario)
         _document(element, group.doc)
@@ -307,19 +307,19 @@ class _Repository:
         """Yield the scenarios of a block with their places: the base scenario if every product has the same
         block, else each product that has it.
         """
-        having = {product: found for product, found in reachable.items() if found}
+        with_block = {product: found for product, found in reachable.items() if found}
         # Blocks without differences are written once.
-        views = {_comparison_key(members, found) for found in having.values()}
-        if len(having) == len(self.products) and len(views) == 1:
-            yield BASE, tuple(place for found in having.values() for place in found)
+        views = {_comparison_key(members, found) for found in with_block.values()}
+        if len(with_block) == len(self.products) and len(views) == 1:
+            yield BASE, tuple(place for found in with_block.values() for place in found)
         else:
-            for product, found in having.items():
+            for product, found in with_block.items():
                 yield self._scenario(product), found
 
     def _group_scenario(self, group: Group, outer: Scenario) -> Scenario:
         """Return the scenario of a group that is used in a block of the outer scenario."""
-        having = {scenario for scenario, _ in self._versions(self._group_places(group), group.members)}
-        return BASE if BASE in having else outer
+        scenarios = {scenario for scenario, _ in self._versions(self._group_places(group), group.members)}
+        return BASE if BASE in scenarios else outer
 
     def _group_places(self, group: Group) -> dict[str, tuple[Place, ...]]:
         """Return the places of the messages that contain a group at any depth, by product."""
@@ -376,7 +376,7 @@ def _document(element: ET.Element, *texts: str) -> None:
 
 
 def _history(pedigree: Pedigree) -> dict[str, str]:
-    """Return the last addition, update and deprecation, each as a version or a date.
+    """Return the attributes for the last addition, update and deprecation, each with a version or a date.
 
     Orchestra has no attribute for removal, so removed elements are marked as deprecated.
     """
@@ -456,11 +456,13 @@ def _differences(member: Member, among: tuple[Place, ...]) -> str:
     """Return the presence by place, for a member whose presence depends on session type or sender."""
     found: dict[str, list[str]] = {}
     for place in among:
-        where = f"{place.session} ({place.sender})"
+        session = f"{place.session} ({place.sender})"
         listed = found.setdefault(presence_at(member, place), [])
-        if where not in listed:
-            listed.append(where)
-    return " ".join(f"{presence.capitalize()} on {', '.join(where)}." for presence, where in found.items())
+        if session not in listed:
+            listed.append(session)
+    return " ".join(
+        f"{presence.capitalize()} on {', '.join(sessions)}." for presence, sessions in found.items()
+    )
 
 
 def _literal(field: Field, value: str) -> str:

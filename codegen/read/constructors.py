@@ -14,9 +14,9 @@ from kalshi_fix_adapters.documents.nodes import Map
 
 def constructors(context: Context, message: model.Message) -> Iterator[model.Constructor]:
     """Yield the constructors of a message; invalid ones are recorded as mistakes."""
-    named = context.source.sections["messages"][message.name].node.mapping("constructors")
-    for name in named:
-        reader = _Reader(context, message, name, named.mapping(name), named.at(name))
+    entries = context.source.sections["messages"][message.name].node.mapping("constructors")
+    for name in entries:
+        reader = _Reader(context, message, name, entries.mapping(name), entries.at(name))
         if reader.has_valid_name():
             yield reader.read()
 
@@ -50,7 +50,7 @@ class _Reader:
         entry = self._entry()
         # `requires` and `without` may name fields of the entry, which become arguments too.
         known = {**self._members, **{member.name: member for member in entry}}
-        named = {
+        attributes = {
             key: tuple(
                 known[each].attribute
                 for each, where in words(self._node.get(key))
@@ -63,8 +63,8 @@ class _Reader:
             doc=text(self._node, "doc"),
             sets=tuple(self._sets()),
             takes=self._positional,
-            requires=named["requires"],
-            without=named["without"],
+            requires=attributes["requires"],
+            without=attributes["without"],
         )
 
     def _entry(self) -> tuple[model.Member, ...]:
@@ -89,16 +89,16 @@ class _Reader:
         return group.members
 
     def _sets(self) -> Iterator[tuple[model.Member, str]]:
-        given = self._node.mapping("sets")
-        plain = {name: member for name, member in self._members.items() if member.group is None}
-        for name in given:
-            if not self._is_known(name, given.at(name), plain):
+        values = self._node.mapping("sets")
+        fields = {name: member for name, member in self._members.items() if member.group is None}
+        for name in values:
+            if not self._is_known(name, values.at(name), fields):
                 continue
-            member, written = plain[name], text(given, name)
+            member, code = fields[name], text(values, name)
             known = member.field.named_values
-            what = f"`{written}` is not a code of `{name}`"
-            if self._context.is_among(written, known, given.at(name), what):
-                yield member, known[written]
+            what = f"`{code}` is not a code of `{name}`"
+            if self._context.is_among(code, known, values.at(name), what):
+                yield member, known[code]
 
     def _is_known(self, name: str, where: Location, known: Mapping[str, model.Member]) -> bool:
         what = f"{self._label} names `{name}`, which is not one of its members"

@@ -122,7 +122,7 @@ class _Importer:
             self.fields = {**each.fields, **self.fields}
             self.components = {**each.components, **self.components}
         datatypes = self._datatypes()
-        self.types = {name: about["kind"] for name, about in datatypes.items()}
+        self.types = {name: datatype["kind"] for name, datatype in datatypes.items()}
         self._used_names = {*self.fields, *(message.name for message in self._messages())}
         self._find_lengths()
         header, trailer = self._header_and_trailer()
@@ -177,46 +177,46 @@ class _Importer:
         return {"source": SOURCE, "sessions": {self.dictionaries[0].root.get("type") or "FIX": session}}
 
     def _header_and_trailer(self) -> tuple[list[Element], list[Element]]:
-        found = next((each for each in self.dictionaries if each.block("header")), None)
-        if found is None:
-            where = Location(self.dictionaries[0].path.as_posix(), 1)
+        dictionary = next((each for each in self.dictionaries if each.block("header")), None)
+        if dictionary is None:
+            location = Location(self.dictionaries[0].path.as_posix(), 1)
             advice = "give the dictionary of the session layer as well, FIXT11.xml"
-            Mistakes().fail(where, "no dictionary has a header with members", advice)
-        return found.block("header"), found.block("trailer")
+            Mistakes().fail(location, "no dictionary has a header with members", advice)
+        return dictionary.block("header"), dictionary.block("trailer")
 
     def _messages(self) -> Iterator[Element]:
         known = set()
         for each in self.dictionaries:
             for message in each.messages:
-                own = {message.name, message.get("msgtype")}
-                known |= own
-                if _is_admin(message) or not self.only or own & self.only:
+                identifiers = {message.name, message.get("msgtype")}
+                known |= identifiers
+                if _is_admin(message) or not self.only or identifiers & self.only:
                     yield message
         if self.only - known:
             names = ", ".join(sorted(self.only - known))
-            where = self.dictionaries[-1].path.as_posix()
-            Mistakes().fail(Location(where, 1), f"has no message {names}", "name messages that it has")
+            location = Location(self.dictionaries[-1].path.as_posix(), 1)
+            Mistakes().fail(location, f"has no message {names}", "name messages that it has")
 
     def _family(self, *, admin: bool) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        family: dict[str, Any] = {}
         for message in self._messages():
             if _is_admin(message) is not admin:
                 continue
-            written = self._block(members(message), message.name)
+            block = self._block(members(message), message.name)
             about: dict[str, Any] = {"msg_type": message.get("msgtype"), "doc": f"{_spaced(message.name)}."}
             if admin:
                 about["admin"] = True
             if message.name == "Logon":
-                self._complete_logon(written)
-            found[message.name] = {**about, "members": written}
-        return found
+                self._complete_logon(block)
+            family[message.name] = {**about, "members": block}
+        return family
 
-    def _complete_logon(self, written: dict[str, Any]) -> None:
+    def _complete_logon(self, block: dict[str, Any]) -> None:
         """Set the constants that a session always sends: no encryption, and the version of the messages."""
         constants = {"EncryptMethod": "0", "DefaultApplVerID": self._appl_ver_id()}
         for name, value in constants.items():
-            if name in written:
-                written[name] = {"constant": value}
+            if name in block:
+                block[name] = {"constant": value}
 
     # Blocks
 
@@ -224,29 +224,29 @@ class _Importer:
         """Return the members of a block; members that a parser could not distinguish are left out and
         noted.
         """
-        written: dict[str, Any] = {}
+        block: dict[str, Any] = {}
         tags: set[str] = set()
         attributes: set[str] = set()
-        for member in self._written(items, label):
+        for member in self._expand(items, label):
             item = member.item
-            name, own = self._member(item, member.owner)
+            name, fields = self._member(item, member.owner)
             if name is None:
                 continue
             # A parser stores fields by tag, and could not distinguish the two.
-            if own & tags:
-                self._leave_out(item, label, f"{' and '.join(sorted(own & tags))} would occur twice")
+            if fields & tags:
+                self._leave_out(item, label, f"{' and '.join(sorted(fields & tags))} would occur twice")
             elif (attribute := self._attribute(item)) in attributes:
                 self._leave_out(item, label, f"its attribute {attribute} is taken")
             else:
-                written[name] = "required" if member.required else "optional"
-                tags |= own
+                block[name] = "required" if member.required else "optional"
+                tags |= fields
                 attributes.add(attribute)
-        return written
+        return block
 
-    def _written(
+    def _expand(
         self, items: Iterable[Element], owner: str, *, required: bool = True, inside: tuple[str, ...] = ()
     ) -> Iterator[_Member]:
-        """Yield members with components expanded in place."""
+        """Yield the members of a block. A component is replaced by its members."""
         for item in items:
             self._remaining -= 1
             if self._remaining < 0 or len(inside) >= MAX_NESTING:
@@ -260,7 +260,7 @@ class _Importer:
             elif item.name not in self.components:
                 self._leave_out(item, owner, "there is no such component")
             else:
-                yield from self._written(
+                yield from self._expand(
                     members(self.components[item.name]),
                     item.name,
                     required=required and is_required(item),
@@ -278,9 +278,9 @@ class _Importer:
             self._leave_out(item, owner, f"every message already has a {self._attribute(item)} attribute")
         elif item.kind == "group":
             return self._group(item, owner)
-        # Codegen adds the length before its data.
+        # Codegen adds the length field when it writes the data field.
         elif item.name in self.lengths.values():
-            pass  # written with its data
+            pass
         elif self._kind(field) == "NUMINGROUP":
             self._leave_out(item, owner, "it counts a group that has no members")
         else:
@@ -297,52 +297,52 @@ class _Importer:
             what = f"{label} is nested more than {MAX_NESTING} levels deep"
             Mistakes().fail(item.location, what, "remove unused elements")
         self._depth += 1
-        written = self._block(members(item), label)
+        block = self._block(members(item), label)
         self._depth -= 1
         # The first field opens an entry, as in QuickFIX. A nested group cannot open one.
-        first = next(iter(written), None)
+        first = next(iter(block), None)
         if first is None or first in self.groups:
             self._leave_out(item, owner, "it has no field that opens an entry")
             return None, set()
         self._use(self.fields[item.name])
         self._counted.add(item.name)
-        own = {item.name, *self._fields_below(written)}
+        fields = {item.name, *self._all_fields(block)}
         # Equal groups become one. Groups that differ in the presence of a member get separate classes.
-        shape = (item.name, tuple((name, str(presence)) for name, presence in written.items()))
+        shape = (item.name, tuple((name, str(presence)) for name, presence in block.items()))
         if shape not in self._shapes:
             stem = re.sub(r"\ANo(?=[A-Z])", "", item.name)
             # FIX names groups after the enclosing component: NoPartyIDs is in Parties.
-            wished = owner if owner in self.components else f"{stem}Grp"
-            name = self._new_name(wished, f"{stem}Grp")
+            preferred = owner if owner in self.components else f"{stem}Grp"
+            name = self._new_name(preferred, f"{stem}Grp")
             self._shapes[shape] = name
             self.groups[name] = {
                 "doc": f"{_spaced(stem)}.",
                 "counter": item.name,
                 "entry": self._new_name(f"{stem}Entry"),
                 "delimiter": first,
-                "members": written,
+                "members": block,
             }
-        return self._shapes[shape], own
+        return self._shapes[shape], fields
 
-    def _fields_below(self, written: Mapping[str, Any]) -> set[str]:
-        """Return all fields of members at any depth."""
-        found: set[str] = set()
-        for name in written:
+    def _all_fields(self, block: Mapping[str, Any]) -> set[str]:
+        """Return all fields of a block, including the counters and the fields of its groups."""
+        fields: set[str] = set()
+        for name in block:
             group = self.groups.get(name)
             if group is None:
-                found.add(name)
+                fields.add(name)
             else:
-                found |= {group["counter"], *self._fields_below(group["members"])}
-        return found
+                fields |= {group["counter"], *self._all_fields(group["members"])}
+        return fields
 
-    def _new_name(self, *wished: str) -> str:
-        """Return the first unused name, or the last one with a number appended."""
-        numbered = (f"{wished[-1]}{number}" for number in range(2, 10_000))
-        for name in (*wished, *numbered):
+    def _new_name(self, *candidates: str) -> str:
+        """Return the first unused candidate, or the last one with a number appended."""
+        numbered = (f"{candidates[-1]}{number}" for number in range(2, 10_000))
+        for name in (*candidates, *numbered):
             if name not in self._used_names and is_class_name(name):
                 self._used_names.add(name)
                 return name
-        raise AssertionError(wished)
+        raise AssertionError(candidates)
 
     def _drop_unused(
         self, blocks: Iterable[Mapping[str, Any]], families: Iterable[Mapping[str, Any]]
@@ -352,10 +352,10 @@ class _Importer:
         bodies = [*blocks, *(message["members"] for family in families for message in family.values())]
         used_groups: set[str] = set()
         while bodies:
-            found = set(bodies.pop()) & set(self.groups) - used_groups
-            used_groups |= found
-            bodies += [self.groups[name]["members"] for name in found]
-        self.groups = {name: about for name, about in self.groups.items() if name in used_groups}
+            new_groups = set(bodies.pop()) & set(self.groups) - used_groups
+            used_groups |= new_groups
+            bodies += [self.groups[name]["members"] for name in new_groups]
+        self.groups = {name: group for name, group in self.groups.items() if name in used_groups}
         used = {name for name in self.used if name not in self._counted}
         used |= {group["counter"] for group in self.groups.values()}
         self.used = {name: field for name, field in self.used.items() if name in used}
@@ -363,14 +363,16 @@ class _Importer:
     # Fields and codes
 
     def _find_lengths(self) -> None:
-        """Find the length field of each data field: by its name, else as the field before it in a block."""
-        by_name = {name for name, field in self.fields.items() if self._kind(field) == "LENGTH"}
+        """Find the length field of each data field by its name. If no name matches, the length field is the
+        field before the data field in a block.
+        """
+        length_fields = {name for name, field in self.fields.items() if self._kind(field) == "LENGTH"}
         data = [name for name, field in self.fields.items() if self._kind(field) == "DATA"]
-        before = dict(self._pairs())
+        preceding = dict(self._pairs())
         for name in data:
-            # RawDataLength, EncodedTextLen; else the preceding field, as in the layout of FIX.
-            wished = (f"{name}Length", f"{name}Len", before.get(name, ""))
-            length = next((each for each in wished if each in by_name), None)
+            # Examples of names: RawDataLength, EncodedTextLen.
+            candidates = (f"{name}Length", f"{name}Len", preceding.get(name, ""))
+            length = next((each for each in candidates if each in length_fields), None)
             if length is not None and length not in self.lengths.values():
                 self.lengths[name] = length
 
@@ -395,8 +397,10 @@ class _Importer:
     def _datatypes(self) -> dict[str, Any]:
         content = yaml.safe_load(_STANDARD_TYPES.read_text(encoding="utf-8"))
         types: dict[str, Any] = content["datatypes"]
-        written = {_written_type(field) for field in self.fields.values()}
-        others = {name: dict(types[like]) for name, like in _OTHER_TYPES.items() if name in written}
+        used_types = {_written_type(field) for field in self.fields.values()}
+        others = {
+            name: dict(types[standard]) for name, standard in _OTHER_TYPES.items() if name in used_types
+        }
         return {**types, **others}
 
     def _use(self, field: Element) -> None:
@@ -476,7 +480,7 @@ class _Importer:
             self.notes.append(note)
 
 
-def write(found: Import, out: Path) -> list[Path]:
+def write(spec: Import, out: Path) -> list[Path]:
     """Write a spec folder into a new or empty folder; return the files.
 
     Raises:
@@ -484,7 +488,7 @@ def write(found: Import, out: Path) -> list[Path]:
     """
     if out.exists() and any(out.iterdir()):
         raise FileExistsError(f"{out} is not empty; choose another folder")
-    return sorted(write_files(found.files, out))
+    return sorted(write_files(spec.files, out))
 
 
 def _appl_ver_id(dictionary: DataDictionary) -> str | None:

@@ -58,7 +58,7 @@ def resolve(source: Source) -> model.Dialect:
         blocks.group(name)
     _check_outer_tags(context, messages, (*header, *trailer))
     _check_classes(context, messages, blocks, codesets)
-    # The references of unresolvable elements are unknown, so their targets would seem unused.
+    # After a mistake, some references are unknown, so elements that are used could be reported as unused.
     if not mistakes.found:
         members = [*header, *trailer, *(member for each in messages for member in each.members)]
         _check_use(context, blocks, members, codesets)
@@ -167,7 +167,7 @@ def _messages(context: Context, blocks: BlockResolver) -> list[model.Message]:
 
 
 def _fields(context: Context, blocks: BlockResolver, listed: Node, label: str) -> tuple[model.Field, ...]:
-    """Return the fields that a message had before a change."""
+    """Return the fields of a message before a change."""
     return tuple(
         blocks.fields[name]
         for name, where in words(listed)

@@ -9,7 +9,7 @@ from kalshi_fix_adapters.documents.nodes import Map
 
 
 def known_texts(context: Context, messages: list[model.Message]) -> tuple[model.KnownText, ...]:
-    """Return every known text, in file order; undefined messages, fields and codes are recorded as
+    """Return every known text, in the order of the file; undefined messages, fields and codes are recorded as
     mistakes.
     """
     by_name = {message.name: message for message in messages}
@@ -43,7 +43,7 @@ def known_texts(context: Context, messages: list[model.Message]) -> tuple[model.
 
 
 def refusals(context: Context) -> tuple[model.Refusal, ...]:
-    """Return every reason for refusing a Logon, in file order.
+    """Return every reason for refusing a Logon, in the order of the file.
 
     The first reason that matches a Text applies. Reasons with `resolution: time` must be last, so that a Text
     with a lasting reason, such as a key that is not allowed, never leads to a retry.

@@ -22,9 +22,9 @@ log = logging.getLogger("gateway")
 
 def on_create(name: str, client: Client, file_store: Path, key_id: str) -> None:
     """Carry over the numbers from the FileStore once, because the client's own store begins at 1."""
-    [*found] = file_store.glob(f"FIXT.1.1-{key_id}-{name}.seqnums")
-    if found and client.numbers.next_outgoing == 1:
-        outgoing, incoming = map(int, found[0].read_text().split(":"))
+    [*files] = file_store.glob(f"FIXT.1.1-{key_id}-{name}.seqnums")
+    if files and client.numbers.next_outgoing == 1:
+        outgoing, incoming = map(int, files[0].read_text().split(":"))
         # The returned MessagesLost is ignored: the old program has handled the earlier messages.
         client.set_numbers(next_outgoing=outgoing, next_incoming=incoming)
     log.info("created %s %d", name, client.numbers.next_outgoing)

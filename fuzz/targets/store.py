@@ -72,25 +72,27 @@ def check(data: bytes) -> None:
 
 def damaged(choices: Choices, data: bytes) -> bytes:
     """Change bytes of a file at any offset, or copy one of its pages over another."""
-    found = bytearray(data)
+    result = bytearray(data)
     for _ in range(1 + choices.below(3)):
-        at = choices.below(len(data))
+        offset = choices.below(len(data))
         match choices.below(5):
             case 0 | 1:
-                found[at] ^= 1 << choices.below(8)
+                result[offset] ^= 1 << choices.below(8)
             case 2:
-                put = choices.take(1 + choices.below(16))
-                found[at : at + len(put)] = put
+                replacement = choices.take(1 + choices.below(16))
+                result[offset : offset + len(replacement)] = replacement
             case 3:
-                found[at : at + 64] = bytes(64)
+                result[offset : offset + 64] = bytes(64)
             case _:
                 page, other = (4096 * choices.below(len(data) // 4096 + 1) for _ in range(2))
-                found[page : page + 4096] = found[other : other + 4096].ljust(4096, b"\0")
-    return bytes(found[: len(data)])
+                result[page : page + 4096] = result[other : other + 4096].ljust(4096, b"\0")
+    return bytes(result[: len(data)])
 
 
 def check_invariant(files: Files, truth: tuple[Any, ...]) -> bool:
-    """Check the invariant for the files of a store that contained `truth`; return whether it is rejected."""
+    """Check the invariant for the files of a store that contained `truth`; return whether the
+    store was rejected.
+    """
     for old in _WORK.iterdir():
         old.unlink()
     for name, data in files.items():

@@ -76,9 +76,9 @@ class Choices:
 
     def take(self, size: int) -> bytes:
         """Return the next `size` bytes, or fewer at the end."""
-        found = self._data[self._at : self._at + size]
-        self._at += len(found)
-        return found
+        taken = self._data[self._at : self._at + size]
+        self._at += len(taken)
+        return taken
 
     def chunk(self) -> bytes:
         """Return up to 255 bytes; the next byte determines how many."""
@@ -96,11 +96,11 @@ def messages(data: bytes, session_type: str = SESSION, product: str = "predictio
         KeyError: the dialect does not define this session type.
     """
     choices, layouts = Choices(data), _layouts(session_type, product)
-    found: list[Message] = []
-    while choices.has_more and len(found) < _MAX_STEPS:
+    decoded: list[Message] = []
+    while choices.has_more and len(decoded) < _MAX_STEPS:
         message = _block(choices, choices.pick(layouts).body)
-        found.append(CODEC.decode(_encode(message, session_type, len(found) + 2)))
-    return found
+        decoded.append(CODEC.decode(_encode(message, session_type, len(decoded) + 2)))
+    return decoded
 
 
 def events(data: bytes, session_type: str = SESSION, product: str = "prediction") -> list[Event]:
@@ -129,7 +129,11 @@ def events(data: bytes, session_type: str = SESSION, product: str = "prediction"
         heart_bt_int=config.heart_bt_int, reset_seq_num_flag=kind.reset_required or None
     )
     session.receive_data(_encode(logon, session_type, 1), now)
-    found, number, steps = session.events(), 2, 0
+    # Steps 0 to 12 pass a message to the session. After step 10, the numbers continue with the one that the
+    # session expects, to fill a gap. Step 11 replaces a byte of its message, and step 12 repeats the previous
+    # number with PossDupFlag=Y. Step 13 skips numbers, as if messages were lost, step 14 ends the connection,
+    # and in step 15, 20 seconds pass.
+    result, number, steps = session.events(), 2, 0
     while choices.has_more and steps < _MAX_STEPS and session.state is not State.CLOSED:
         steps += 1
         step = choices.below(16)
@@ -147,13 +151,13 @@ def events(data: bytes, session_type: str = SESSION, product: str = "prediction"
                 message, session_type, max(number - 1, 1) if poss_dup else number, now.utc, poss_dup=poss_dup
             )
             if step == 11:
-                at = choices.below(len(frame))
-                frame = frame[:at] + choices.take(1) + frame[at + 1 :]
+                position = choices.below(len(frame))
+                frame = frame[:position] + choices.take(1) + frame[position + 1 :]
             session.receive_data(frame, now)
             number = session.next_incoming if step == 10 else number + (not poss_dup)
-        found += session.events()
+        result += session.events()
         session.data_to_send()
-    return found
+    return result
 
 
 def _layouts(session_type: str, product: str) -> tuple[MessageLayout, ...]:
@@ -187,16 +191,16 @@ def _encode(
 
 def _block(choices: Choices, layout: BlockLayout) -> Any:
     """Build a message or a group entry. Required fields are always set, other fields sometimes."""
-    given: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for member in layout.members:
         if isinstance(member, FieldMember):
             if member.tag not in CODEC_TAGS and (
                 member.presence is Presence.REQUIRED or layout.members[0] is member or choices.one_in(4)
             ):
-                given[member.attribute] = _value(choices, member.field)
+                values[member.attribute] = _value(choices, member.field)
         else:
-            given[member.attribute] = [_block(choices, member.entry) for _ in range(choices.below(3))]
-    return layout.cls(**given)
+            values[member.attribute] = [_block(choices, member.entry) for _ in range(choices.below(3))]
+    return layout.cls(**values)
 
 
 def _value(choices: Choices, field: FieldLayout) -> Any:
@@ -222,7 +226,7 @@ _VALUES: Final[Mapping[Kind, Callable[[FieldLayout, int], Any]]] = {
 }
 
 SEEDS: Final = tuple(
-    bytes((step, *((pattern * 7 + at * (2 * pattern + 1)) % 256 for at in range(40))))
+    bytes((step, *((pattern * 7 + index * (2 * pattern + 1)) % 256 for index in range(40))))
     for pattern in range(4)
     for step in range(16)
 )

@@ -23,11 +23,11 @@ STREAMS = frozenset({"events", "messages"})
 NON_WAITING = frozenset(
     {
         "confirm",
+        "record_spending",
         "reset_numbers",
         "send_nowait",
         "sent_request",
         "set_numbers",
-        "spent",
         "stop_reconnecting",
         *FACTORIES,
     }

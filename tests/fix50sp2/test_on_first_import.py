@@ -11,7 +11,7 @@ import pytest
 from mypy.plugin import Plugin
 
 from codegen import on_first_import
-from codegen.on_first_import import ROOT, SEAL, SHARED, bring_up_to_date, digest
+from codegen.on_first_import import DIGEST_FILE, ROOT, SHARED, bring_up_to_date, digest
 from tests.fix50sp2 import HERE, mypy_plugin
 
 SPEC, PACKAGE = HERE / "spec", "tests.fix50sp2.dialect"
@@ -20,7 +20,7 @@ FILES = {"__init__.py": "one\n", "deep/er/module.py": "two\n"}
 
 
 def sealed(found: str) -> dict[str, str]:
-    return FILES | {SEAL: f"one\n\n# Made from {found}\n"}
+    return FILES | {DIGEST_FILE: f"one\n\n# Made from {found}\n"}
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -94,7 +94,7 @@ def test_an_interrupted_package_is_written_again(
         assert bring_up_to_date(SPEC, PACKAGE, out)
         assert tree(out) == sealed(digest(SPEC, *SHARED))
         # The next round begins with a package generated from another spec.
-        (out / SEAL).write_text("one\n\n# Made from another spec\n")
+        (out / DIGEST_FILE).write_text("one\n\n# Made from another spec\n")
         (out / "deep/er/module.py").unlink()
 
 

@@ -138,7 +138,7 @@ def test_a_lost_store_ends_the_session_without_sending_another_byte(role: Role, 
     if waiting:
         session.test_request(wired.clock.now)
         session.data_to_send()
-    session.store_lost(StoreError(STORE_LOST))
+    session.record_store_loss(StoreError(STORE_LOST))
     ended = one(session.events(), SessionEnded)
     assert (ended.reason, ended.text, ended.unsent > 0) == (CloseReason.STORE_FAILED, STORE_LOST, waiting)
     store.complete()

@@ -227,7 +227,7 @@ class Process(ABC):
             try:
                 _ = connection.session.store.durable
             except StoreError as error:
-                connection.session.store_lost(error)
+                connection.session.record_store_loss(error)
             self.attend(connection)
 
     def attend(self, connection: Connection) -> None:

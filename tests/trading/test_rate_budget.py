@@ -87,7 +87,7 @@ def test_each_tier_has_its_buckets(tier: str, product: Any, clock: Clock) -> Non
 def test_by_default_five_percent_of_the_limits_is_unused(clock: Clock) -> None:
     budget = RateBudget(ROUND_LIMITS)
     assert budget.left(clock.now) == pytest.approx(0.95 * 600)
-    budget.spent(570, clock.now)
+    budget.record_spending(570, clock.now)
     clock.advance(1)
     assert budget.left(clock.now) == pytest.approx(0.95 * 300)
 
@@ -134,14 +134,14 @@ def test_an_order_that_accepts_a_quote_is_charged_to_the_rfq_shard_and_to_the_sh
         budget.sent(order(ex_destination=shard, quote_id="q"), clock.now)
         assert [budget.left(clock.now, shard=item) for item in (None, limits.RFQ_SHARD, shard)] == expected
     budget = exact()
-    budget.spent(595, clock.now, shard=shard)
+    budget.record_spending(595, clock.now, shard=shard)
     assert budget.wait(order(quote_id="q"), clock.now) == 0
     assert budget.wait(order(ex_destination=shard, quote_id="q"), clock.now) == pytest.approx(5 / 300)
 
 
 def test_heartbeats_are_sent_without_tokens(budget: RateBudget, clock: Clock) -> None:
-    budget.spent(600, clock.now, bucket="read")
-    budget.spent(600, clock.now)
+    budget.record_spending(600, clock.now, bucket="read")
+    budget.record_spending(600, clock.now)
     assert [budget.wait(item, clock.now) for item in (Heartbeat(), Logout())] == [0, 0]
 
 
@@ -167,7 +167,7 @@ def test_a_cancel_for_the_margin_product_has_a_separate_cost(clock: Clock) -> No
 def test_the_margin_product_has_no_shards(clock: Clock) -> None:
     budget = exact(product="margin")
     budget.sent(order(ex_destination=1), clock.now)
-    budget.spent(10, clock.now, shard=2)
+    budget.record_spending(10, clock.now, shard=2)
     assert budget.left(clock.now, shard=1) == budget.left(clock.now) == 580
 
 
@@ -213,7 +213,7 @@ def test_waits_agree_with_exact_arithmetic(clock: Clock) -> None:
 
 
 def test_a_clock_that_goes_back_adds_no_tokens(budget: RateBudget, clock: Clock) -> None:
-    budget.spent(600, clock.now)
+    budget.record_spending(600, clock.now)
     clock.advance(-10)
     assert budget.left(clock.now) == 0
     clock.advance(11)
@@ -275,13 +275,13 @@ def test_mass_cancels_are_separated_by_an_interval(budget: RateBudget, clock: Cl
 
 def test_a_free_mass_cancel_waits_only_for_its_interval(clock: Clock) -> None:
     budget = exact(costs={MASS_CANCEL.MSG_TYPE: 0})
-    budget.spent(600, clock.now)
+    budget.record_spending(600, clock.now)
     assert count_without_waiting(budget, MASS_CANCEL, clock) == 1
     assert budget.left(clock.now) == 0
 
 
 def test_logons_have_their_own_bucket(budget: RateBudget, clock: Clock) -> None:
-    budget.spent(600, clock.now)
+    budget.record_spending(600, clock.now)
     assert count_without_waiting(budget, Logon, clock) == LOGON_BURST
     assert budget.wait(Logon(encrypt_method="0", heart_bt_int=30), clock.now) == pytest.approx(1)
     assert budget.left(clock.now) == 0
@@ -387,7 +387,7 @@ def test_a_refusal_of_a_forgotten_message_empties_every_possible_bucket(
 
 
 def test_a_refusal_returns_no_tokens_and_other_rejects_do_not_count(budget: RateBudget, clock: Clock) -> None:
-    budget.spent(700, clock.now)
+    budget.record_spending(700, clock.now)
     assert budget.apply(refusal("D"), clock.now)
     assert budget.left(clock.now) == -100
     assert not budget.apply(refusal("V", BusinessRejectReason.OTHER), clock.now)
@@ -396,22 +396,22 @@ def test_a_refusal_returns_no_tokens_and_other_rejects_do_not_count(budget: Rate
 
 
 def test_tokens_spent_via_rest_are_deducted(budget: RateBudget, clock: Clock) -> None:
-    budget.spent(595, clock.now)
-    budget.spent(10, clock.now, shard=2)
-    budget.spent(10, clock.now, bucket="read", shard=2)
+    budget.record_spending(595, clock.now)
+    budget.record_spending(10, clock.now, shard=2)
+    budget.record_spending(10, clock.now, bucket="read", shard=2)
     assert budget.wait(order(), clock.now) == pytest.approx(5 / 300)
     assert budget.left(clock.now, shard=2) == 590
     assert budget.left(clock.now, bucket="read") == 590
 
 
 def test_overspending_is_limited_to_one_full_bucket(budget: RateBudget, clock: Clock) -> None:
-    budget.spent(800, clock.now)
+    budget.record_spending(800, clock.now)
     assert budget.wait(order(), clock.now) == pytest.approx(0.7)
-    budget.spent(1e300, clock.now)
+    budget.record_spending(1e300, clock.now)
     assert budget.wait(order(), clock.now) == pytest.approx(610 / 300)
     for tokens in (-1, nan, inf):
         with pytest.raises(ValueError, match="tokens must be"):
-            budget.spent(tokens, clock.now)
+            budget.record_spending(tokens, clock.now)
 
 
 def test_tokens_of_a_message_refused_by_the_session_are_returned(budget: RateBudget, clock: Clock) -> None:

@@ -236,7 +236,7 @@ class Soak:
         tokens = random.choice((2, 10, 10, 250))
         if account.budget.left(now, bucket=use, shard=shard) < tokens:
             return
-        account.budget.spent(tokens, now, bucket=use, shard=shard)
+        account.budget.record_spending(tokens, now, bucket=use, shard=shard)
         outcome.rest += 1
         for key, bucket in self.harness.venue._rate_limits._buckets.items():
             if (key.owner, key.product, key.use, key.shard) == (account.owner, account.product, use, shard):

@@ -203,7 +203,7 @@ def test_the_flow_does_not_act_without_a_rate_or_before_the_venue_begins() -> No
 
 def test_the_fair_price_begins_at_its_setting_and_stays_within_the_price_range() -> None:
     venue = recording_venue(
-        rate=5.0, volatility=3.0, middles={MARKET: d("0.98")}, markets=(MARKET,), takers=0
+        rate=5.0, volatility=3.0, initial_prices={MARKET: d("0.98")}, markets=(MARKET,), takers=0
     )
     now = pass_time(venue, 5, NOW)
     best = venue.exchange("prediction").levels(MARKET, Side.BUY)[0][0]

@@ -104,7 +104,7 @@ class ControlServer(socketserver.ThreadingTCPServer):
     def answer(self, line: bytes, *, authorized: bool = False) -> dict[str, Any]:
         """Perform the operation of a request, which must contain the token, unless `authorized` is set."""
         try:
-            request = _object(line)
+            request = _parse_object(line)
             token: Any = request.get("token")
             name, values = request.get("do"), request.get("with", {})
             if not authorized and not isinstance(token, str):
@@ -126,7 +126,7 @@ class ControlServer(socketserver.ThreadingTCPServer):
         return hmac.compare_digest(given.encode(), self.token.encode())
 
 
-def _object(line: bytes) -> dict[str, Any]:
+def _parse_object(line: bytes) -> dict[str, Any]:
     try:
         request = json.loads(line)
     except (ValueError, RecursionError):
@@ -167,28 +167,28 @@ def running_venue(folder: Path | None = None, environ: Mapping[str, str] = os.en
     Raises:
         ControlError: there is no such venue, or more than one.
     """
-    named = folder or (Path(environ[FOLDER_VARIABLE]) if environ.get(FOLDER_VARIABLE) else None)
-    if named is not None:
-        path = named / CONTROL_FILE
-        if named.exists():
-            check_private(named)
+    selected = folder or (Path(environ[FOLDER_VARIABLE]) if environ.get(FOLDER_VARIABLE) else None)
+    if selected is not None:
+        path = selected / CONTROL_FILE
+        if selected.exists():
+            check_private(selected)
         if not path.exists():
-            raise ControlError(f"no venue is running in {named}: there is no {CONTROL_FILE}")
+            raise ControlError(f"no venue is running in {selected}: there is no {CONTROL_FILE}")
         return path
-    found = [
+    paths = [
         path
         for path in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*/{CONTROL_FILE}")
-        if _is_private(path) and _is_served(path)
+        if _is_private(path) and _is_listening(path)
     ]
-    if not found:
+    if not paths:
         raise ControlError(
             "no venue is running in a temporary folder; start one with `kalshi-fix venue`, or name its "
             f"folder with --folder or {FOLDER_VARIABLE}"
         )
-    if len(found) > 1:
-        folders = ", ".join(sorted(str(path.parent) for path in found))
-        raise ControlError(f"{len(found)} venues are running; choose one with --folder: {folders}")
-    return found[0]
+    if len(paths) > 1:
+        folders = ", ".join(sorted(str(path.parent) for path in paths))
+        raise ControlError(f"{len(paths)} venues are running; choose one with --folder: {folders}")
+    return paths[0]
 
 
 def _is_private(path: Path) -> bool:
@@ -201,9 +201,9 @@ def _is_private(path: Path) -> bool:
     return True
 
 
-def _is_served(path: Path) -> bool:
-    """Return whether a server listens on the port in a control file. The file of a venue that was killed
-    remains."""
+def _is_listening(path: Path) -> bool:
+    """Return whether a server listens on the port in a control file. A venue that was killed leaves its file
+    behind."""
     try:
         address, _ = _read(path)
         socket.create_connection(address, PATIENCE).close()
@@ -228,20 +228,20 @@ def _read(path: Path) -> tuple[tuple[str, int], str]:
 
 
 def check_private(folder: Path) -> None:
-    """Check that no other user can change the files in a folder. The files are keys and a shell script.
+    """Check that no other user can change the files in a folder, which are keys and a shell script.
 
     Raises:
         ControlError: another user can change them.
         OSError: the folder cannot be read.
     """
-    found = folder.lstat()
+    status = folder.lstat()
     problem = ""
-    if not stat.S_ISDIR(found.st_mode):
+    if not stat.S_ISDIR(status.st_mode):
         problem = "is a link, or not a folder"
-    elif hasattr(os, "getuid") and found.st_uid != os.getuid():
-        problem = f"belongs to another user (id {found.st_uid})"
-    elif os.name == "posix" and found.st_mode & 0o022:
-        mode = stat.S_IMODE(found.st_mode)
+    elif hasattr(os, "getuid") and status.st_uid != os.getuid():
+        problem = f"belongs to another user (id {status.st_uid})"
+    elif os.name == "posix" and status.st_mode & 0o022:
+        mode = stat.S_IMODE(status.st_mode)
         problem = f"can be written by other users (mode {mode:03o}; chmod 700 {shlex.quote(str(folder))})"
     if problem:
         raise ControlError(

@@ -56,7 +56,7 @@ class Driver:
         self.input_count += 1
         number = self.venue.connection_made(connection.product, connection.session_type, self.now())
         self._connections[number] = connection
-        # A connection that was still being set up when `stop` cut the others is cut now.
+        # If the connection was still being set up when `stop` was called, it is aborted now.
         if self._all_closed is not None:
             connection.transport.abort()
         self.flush()
@@ -128,13 +128,13 @@ class Driver:
 
     def _set_timer(self) -> None:
         deadline = self.venue.next_deadline()
-        when = None if deadline is None else deadline - self.clock_offset
+        loop_time = None if deadline is None else deadline - self.clock_offset
         # Most messages do not change the first deadline, and it is expensive to cancel and set a timer.
-        if self._timer is not None and when == self._timer.when():
+        if self._timer is not None and loop_time == self._timer.when():
             return
         self._cancel_timer()
-        if when is not None and self._all_closed is None:
-            self._timer = self.loop.call_at(when, self._on_timer)
+        if loop_time is not None and self._all_closed is None:
+            self._timer = self.loop.call_at(loop_time, self._on_timer)
 
     def skip(self, seconds: float) -> None:
         """Advance the venue's time by some seconds. Each event that becomes due happens at its own time."""
@@ -143,7 +143,7 @@ class Driver:
         self.flush()
 
     def replace(self, venue: VenueModel) -> None:
-        """Switch to another venue; every connection to the current one is cut."""
+        """Switch to another venue, and abort every connection to the current one."""
         for connection in self._connections.values():
             connection.detach()
         self._connections.clear()
@@ -152,7 +152,7 @@ class Driver:
         self.flush()
 
     async def stop(self) -> None:
-        """Cut every connection and set no more timers."""
+        """Abort every connection, and set no more timers."""
         self._all_closed = asyncio.Event()
         self._cancel_timer()
         self.venue.inbox.drop(self.now())

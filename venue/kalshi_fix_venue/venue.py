@@ -119,7 +119,7 @@ class VenueModel:
         self._has_begun = False
         # The schedule and the flow act without a request from a client or an operator.
         self._agenda = Agenda(config.schedule)
-        self.not_done: list[str] = []
+        self.failed_operations: list[str] = []
         """Operations of the schedule that failed when they were due, with the reason."""
         exchanges = {product: gateway.exchange for product, gateway in self._gateways.items()}
         self._flow = None if config.flow is None else Flow(config.flow, exchanges)
@@ -203,7 +203,7 @@ class VenueModel:
             try:
                 operation.perform(self, now)
             except ConfigurationError as error:
-                self.not_done.append(f"{operation.NAME}: {error}")
+                self.failed_operations.append(f"{operation.NAME}: {error}")
 
     # Connections
 

@@ -14,19 +14,20 @@ def pass_time(
 ) -> Instant:
     """Advance a venue by a number of seconds, stopping at each of its deadlines; return the resulting time.
 
-    `after` is called after each stop, with its time, for instance to move the bytes of in-memory clients.
+    `after` is called after each stop with the time of the stop, for instance to transfer the bytes of
+    in-memory clients.
     """
     end = now.monotonic + seconds
     begin = now
     while True:
         deadline = venue.next_deadline()
-        last = deadline is None or deadline > end
+        is_last = deadline is None or deadline > end
         # A deadline in the past is due now: time does not go back.
-        monotonic = end if deadline is None or last else max(deadline, now.monotonic)
+        monotonic = end if deadline is None or is_last else max(deadline, now.monotonic)
         now = Instant(monotonic, begin.utc + timedelta(seconds=monotonic - begin.monotonic))
-        if not last:
+        if not is_last:
             venue.handle_timer(now)
         if after is not None:
             after(now)
-        if last:
+        if is_last:
             return now

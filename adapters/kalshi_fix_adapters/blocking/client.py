@@ -284,21 +284,23 @@ class Client(ClientBase):
         """
         return self._iterate(self._next_message, timeout)
 
-    def _iterate(self, look: Callable[[], T | ErrorToRaise | None], timeout: float | None) -> Iterator[T]:
+    def _iterate(
+        self, condition: Callable[[], T | ErrorToRaise | None], timeout: float | None
+    ) -> Iterator[T]:
         while True:
             try:
-                found = self._shared.wait(look, timeout)
+                item = self._shared.wait(condition, timeout)
             except IterationEnded:
                 return
             # There must be no call here, not even to `isinstance`. Python may run a signal handler after a
             # call; if the handler raised an exception, the event that was taken would be lost.
-            match found:
+            match item:
                 case None:
                     return
                 case ErrorToRaise(error=error):
                     raise error
                 case _:
-                    yield found
+                    yield item
 
     def test_request(self, timeout: float = 10.0) -> float:
         """Send a TestRequest, and return the number of seconds until the venue's Heartbeat arrived.
@@ -313,7 +315,7 @@ class Client(ClientBase):
             if self._core.changing:
                 shared.raise_interrupted(NotConnectedError)
             test_req_id = shared.change(self._core.test_request)
-        seconds = shared.wait(partial(self._answer, test_req_id), timeout, NotConnectedError)
+        seconds = shared.wait(partial(self._round_trip, test_req_id), timeout, NotConnectedError)
         if seconds is None:
             raise answer_timeout(timeout)
         return seconds
@@ -341,8 +343,8 @@ class Client(ClientBase):
     def logout(self, text: str | None = None) -> SessionEnded | None:
         """Log out, wait for the venue's answer and close the connection; leaving the context does this.
 
-        Events that are still in the queue can be taken afterwards. Returns the SessionEnded; None
-        without a session.
+        Events that are still in the queue can be taken afterwards. Returns the SessionEnded; None if there
+        was no session.
 
         Raises:
             ClientTimeoutError: the connection could not be closed in time.
@@ -361,12 +363,14 @@ class Client(ClientBase):
             raise close_timeout("it closes when this process ends")
         return self.ended
 
-    def _change(self, act: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Change the core, unless an interrupt has ended it, and wake all waiting calls."""
+    def _change(self, method: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Call a method that changes the core, unless an interrupt has ended it, and wake all waiting
+        calls.
+        """
         shared = self._shared
         with shared.lock:
             if not self._core.changing:
-                shared.change(act, *args, **kwargs)
+                shared.change(method, *args, **kwargs)
             shared.notify()
             shared.wake()
 

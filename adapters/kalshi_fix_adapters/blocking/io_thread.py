@@ -199,5 +199,5 @@ class _CancellableWait:
         shared = self._shared
         # While this thread holds the lock, no change is in progress, so `changing` means an interrupted one.
         with shared.lock:
-            if shared.core.leaving or shared.core.changing:
+            if shared.core.logging_out or shared.core.changing:
                 raise SessionClosedError("the client was closed while connecting")

@@ -265,7 +265,7 @@ class SharedCore:
         has_reader = self._has_reader()
         # This thread must read at once if calls wait without a reader, or if `logout` waits for this thread
         # to end.
-        if reading and (has_reader or not (self._waiters or core.leaving)):
+        if reading and (has_reader or not (self._waiters or core.logging_out)):
             pause_until = (now if has_reader else self._last_read) + _PAUSE_AFTER_READ
             if pause_until > now:
                 interest = 0

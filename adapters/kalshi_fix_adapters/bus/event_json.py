@@ -42,7 +42,7 @@ PUBLISHED_EVENTS: Final = (
 """The events that are published in addition to messages: losses, uncertainties, rejects, and the start and
 end of a session. Other events, such as attempts to connect, concern only the client's process.
 """
-_VALUES: Final[dict[str, Any]] = {
+_CLASSES: Final[dict[str, Any]] = {
     each.__name__: each for each in (*PUBLISHED_EVENTS, events.OpenRequest, events.RestingOrder, Problem)
 }
 _ENUMS: Final = {each.__name__: each for each in (events.CloseReason, events.Uncertainty, Reason)}
@@ -99,7 +99,7 @@ def _message_to_json(message: Message) -> Any:
         for member in members
         if isinstance(member, FieldMember)
     ):
-        # A Reject may answer this side's Logon, whose signature must not leave the process.
+        # RejectReceived may contain the Logon that this process sent. The signature in it is secret.
         return None
     try:
         return {"message": encode(message).decode("latin-1")}
@@ -123,7 +123,7 @@ def _from_json(plain: Any) -> Any:
         case {"map": dict(entries)}:
             return {key: _from_json(each) for key, each in entries.items()}
         case {"class": str(kind), "fields": dict(fields)}:
-            return _VALUES[kind](**{name: _from_json(each) for name, each in fields.items()})
+            return _CLASSES[kind](**{name: _from_json(each) for name, each in fields.items()})
         case dict():
             raise ValueError("the object has no known kind")
         case list():

@@ -105,10 +105,10 @@ def load_snapshot(data: bytes, machine: Machine) -> Mark:
         ValueError: the data is not a snapshot of this machine, or has another version; the machine is
             unchanged.
     """
-    inflated = zlib.decompressobj()
+    decompressor = zlib.decompressobj()
     try:
-        text = inflated.decompress(data, MAX_CONTENT)
-        plain = json.loads(text) if inflated.eof else {}
+        text = decompressor.decompress(data, MAX_CONTENT)
+        plain = json.loads(text) if decompressor.eof else {}
     except (zlib.error, ValueError, RecursionError) as error:
         raise ValueError(f"not a snapshot: {error}") from error
     if not isinstance(plain, dict) or plain.get("version") != _VERSION:

@@ -47,7 +47,7 @@ _NOT_WRITTEN_ERRORS: Final = (
 
 async def serve(link: Link, client: Client, check: Check | None, clock_difference: float) -> None:
     """Answer commands until the client has ended."""
-    # This raises LocalProtocolError if the store does not keep ids, before any order is accepted.
+    # If the store does not keep ids, this raises LocalProtocolError before any order is accepted.
     client.sent_request("")
     channel = channel_of(client)
     commands = Commands(client, check, time.time, clock_difference=clock_difference)
@@ -60,16 +60,16 @@ async def serve(link: Link, client: Client, check: Check | None, clock_differenc
                 LOGGER.warning("a command was ignored: its reply subject is not an inbox")
                 return
             msg_type = message.subject.rpartition(".")[2]
-            found = await commands.answer(message.data, _deadline(message), msg_type)
+            reply = await commands.answer(message.data, _deadline(message), msg_type)
             try:
-                await link.client.publish(message.reply, encode_answer(found))
+                await link.client.publish(message.reply, encode_answer(reply))
             except NATS_ERRORS as error:
-                LOGGER.warning("the answer to a command could not be sent (%s): %s", found, error)
+                LOGGER.warning("the answer to a command could not be sent (%s): %s", reply, error)
 
-        async def begin(message: Msg) -> None:
+        async def start_answer(message: Msg) -> None:
             tasks.create_task(answer(message))
 
-        subscription = await link.client.subscribe(subject, cb=begin)
+        subscription = await link.client.subscribe(subject, cb=start_answer)
         try:
             while client.ended is None:  # noqa: ASYNC110 - `publish` takes the final events
                 await asyncio.sleep(_CHECK_SECONDS)
@@ -131,9 +131,9 @@ class RemoteSession:
                 fence = await self._look_up(max(end - time.monotonic(), 0.001))
                 reply = await self._request(message.msg_type, fence, data, deadline, end)
         except KeyNotFoundError:
-            return Refused(f"no process has ever served {self.channel}")
+            return Refused(f"no process has ever answered commands for {self.channel}")
         except NoRespondersError:
-            return Refused(f"no process serves {self.channel} now")
+            return Refused(f"no process answers commands for {self.channel} now")
         except _ServerNotFoundError as error:
             return Refused(f"the broker does not answer: {error.__cause__ or 'no time left'}")
         except _NOT_WRITTEN_ERRORS as error:

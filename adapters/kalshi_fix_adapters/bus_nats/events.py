@@ -293,7 +293,7 @@ class Events:
         receiver, sequence = self._receiver, message.metadata.sequence.stream
         mark, headers = receiver.mark(self._complete), message.headers or {}
         if self._sequence + 1 < min(self._oldest, sequence):
-            receiver.suspect()
+            receiver.record_possible_loss()
         self._sequence = sequence
         try:
             batch = BatchId.parse(headers.get(MESSAGE_ID, ""))

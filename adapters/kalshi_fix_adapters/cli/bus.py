@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from kalshi_fix_adapters.cli.kit.bus_server import Server, server_options
-from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
+from kalshi_fix_adapters.cli.kit.failures import CommandError, converting_errors
 from kalshi_fix_adapters.cli.kit.steps import print_step, step
 from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, print_stderr, printable
 from kalshi_fix_adapters.cli.kit.values import choice_option
@@ -97,7 +97,7 @@ def tail(
             async for message in connected.tail(subject, since=since, follow=not once):
                 printer.print(message)
 
-    with plain_errors():
+    with converting_errors():
         asyncio.run(run())
     sys.exit(printer.finish())
 
@@ -148,7 +148,7 @@ class _Printer:
 @_timeout
 @server_options
 def lag(server: Server, timeout: float) -> None:
-    """Print how far each publisher and each consumer is behind.
+    """Print the lag of each publisher and each consumer.
 
     For each publisher, the table shows the age of its last message, and the delay from the venue's
     SendingTime in this message until the NATS server stored it. The delay includes the difference between the
@@ -176,7 +176,7 @@ def lag(server: Server, timeout: float) -> None:
         screen.table("Consumers", ("Process", "Subject", "Behind", "Waiting"), consumer_rows)
         screen.flush()
 
-    with plain_errors():
+    with converting_errors():
         asyncio.run(run())
 
 
@@ -198,7 +198,7 @@ def check(server: Server, role: str, channel: str | None, timeout: float) -> Non
 
     Nothing is published, and no order is sent. Exit status: 0 if no step failed, otherwise 1.
     """
-    with plain_errors():
+    with converting_errors():
         asyncio.run(_check(server, role, channel, timeout))
 
 
@@ -230,23 +230,25 @@ async def _check(server: Server, role: str, channel: str | None, seconds: float)
 async def _check_permissions(connected: Bus, role: str, channel: str) -> bool:
     with step("permissions"):
         try:
-            found = await connected.permissions(channel)
+            permissions = await connected.permissions(channel)
         except ValueError as error:
             raise click.UsageError(str(error)) from None
-        missing = [_PERMISSIONS[each] for each in _REQUIRED_PERMISSIONS[role] if not getattr(found, each)]
+        missing = [
+            _PERMISSIONS[each] for each in _REQUIRED_PERMISSIONS[role] if not getattr(permissions, each)
+        ]
         if missing:
             raise CommandError(
                 f"a {role} must be allowed to {' and '.join(missing)} on {channel}; see docs/how-to/nats.conf"
             )
-        if found.captured:
+        if permissions.captured:
             raise CommandError("a stream stores kalshi-commands.>; stored orders could be delivered late")
-    granted = [text for name, text in _PERMISSIONS.items() if getattr(found, name)]
+    granted = [text for name, text in _PERMISSIONS.items() if getattr(permissions, name)]
     print_step("permissions", "ok", f"may {', '.join(granted)} on {channel}")
-    offset = found.clock_ahead or 0.0
+    offset = permissions.clock_ahead or 0.0
     is_ok = abs(offset) < CLOCK_MARGIN
     text = f"{abs(offset):.3f} s {'ahead of' if offset > 0 else 'behind'} the server's"
     print_step("clock", "ok" if is_ok else "warning", text if is_ok else f"{text}; synchronize it with NTP")
-    return found.send
+    return permissions.send
 
 
 def _check_retention(stream: StreamState) -> None:

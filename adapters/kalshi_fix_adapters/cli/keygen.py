@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from kalshi_fix_adapters.cli.kit.failures import plain_errors
+from kalshi_fix_adapters.cli.kit.failures import converting_errors
 from kalshi_fix_adapters.cli.kit.terminal import Screen, plain
 from kalshi_fix_adapters.cli.kit.values import choice_option
 from kalshi_fix_sansio.classes.hide_locals import hides_locals
@@ -43,7 +43,7 @@ def keygen(file: Path, kind: str, passphrase: bool) -> None:
     key = Ed25519PrivateKey.generate() if kind == "ed25519" else generate_private_key(65537, RSA_BITS)
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     public_file = file.with_name(f"{file.name}.pub")
-    with plain_errors():
+    with converting_errors():
         _write(file, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption), mode=0o600)
         try:
             _write(public_file, public, mode=0o644)

@@ -17,7 +17,7 @@ from typing import Any, Final
 import attrs
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
+from kalshi_fix_adapters.cli.kit.failures import CommandError, converting_errors
 from kalshi_fix_adapters.cli.kit.terminal import (
     HIDDEN,
     Line,
@@ -92,7 +92,7 @@ def show(location: str, as_object: bool, rows: int) -> None:
     The file is only read, so a running session may be using it; the output shows the store as of the last
     commit. Exit status: 1 if there is no store, or if a store is damaged or cannot be read.
     """
-    with plain_errors():
+    with converting_errors():
         if not is_url(location) and not Path(location).is_dir():
             summary = _with_status(partial(read_summary, location, rows=rows))
             if as_object:
@@ -137,7 +137,7 @@ def migrate(location: str, name: str | None, key_id: str | None, account: str | 
         raise click.UsageError("--store is required with a URL, and not allowed with a file")
     if (key_id is None) is (account is None):
         raise click.UsageError("specify either --key-id or --account")
-    with plain_errors():
+    with converting_errors():
         new: Path | str
         if name is None:
             new = migrate_store(location, key_id=key_id, account=account)

@@ -59,7 +59,7 @@ class ConnectionPlan:
     store: MessageStore | StoreFactory | None = None
     """The store of numbers and messages: an opened store, a factory that opens it, or None for memory."""
     account: str | None = None
-    """Name of the store; None to name it by the key's id."""
+    """Name of the store; None to name it after the key's id."""
     reset_seq_num: bool = False
     """Whether the first logon resets the sequence numbers of KalshiRT or KalshiPT, regardless of the numbers
     in the store.
@@ -199,13 +199,13 @@ def _check_positive(instance: object, attribute: attrs.Attribute[Any], value: fl
         raise ConfigurationError(f"{attribute.name} must be above 0, not {value!r}")
 
 
-def _no_logon_fields() -> kalshi_fix_sansio.LogonFields:
+def _empty_logon_fields() -> kalshi_fix_sansio.LogonFields:
     # Accessed through the package, which imports messages when one is first used.
     return kalshi_fix_sansio.LogonFields()
 
 
 def _own_logon_fields(fields: kalshi_fix_sansio.LogonFields) -> kalshi_fix_sansio.LogonFields:
-    return cast("kalshi_fix_sansio.LogonFields", own_logon_fields(fields, DIALECT) or _no_logon_fields())
+    return cast("kalshi_fix_sansio.LogonFields", own_logon_fields(fields, DIALECT) or _empty_logon_fields())
 
 
 def _session_settings(settings: Mapping[str, Any]) -> SessionSettings:
@@ -257,7 +257,7 @@ class ClientConfig:
     tls: Security | None = attrs.field(default=None, validator=_check_tls)
     heart_bt_int: int = 30
     logon_fields: kalshi_fix_sansio.LogonFields = attrs.field(
-        factory=_no_logon_fields, converter=_own_logon_fields
+        factory=_empty_logon_fields, converter=_own_logon_fields
     )
     timeout: float = attrs.field(default=10.0, validator=_check_positive)
     reconnect: ReconnectPolicy | None = attrs.field(factory=ReconnectPolicy)
@@ -294,10 +294,10 @@ def merge(config: ClientConfig | None, options: Options) -> ClientConfig:
     merged = attrs.evolve(config, **options)
     if (merged.product, merged.environment) != (config.product, config.environment):
         for name in _ENVIRONMENT_SETTINGS:
-            kept = getattr(merged, name)
+            setting = getattr(merged, name)
             # Compared by identity, because an equal value that the options set explicitly is meant for the
             # new environment.
-            if kept is not None and kept is getattr(config, name):
+            if setting is not None and setting is getattr(config, name):
                 raise ConfigurationError(
                     f"{name} of this config is for {config.product} in {config.environment}, not for "
                     f"{merged.product} in {merged.environment}; create a separate config for that"
@@ -338,7 +338,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         passphrase=config.passphrase,
     )
     # For prediction, prices are in dollars only if the Logon requests it; for margin, they always are.
-    logon_fields = _no_logon_fields()
+    logon_fields = _empty_logon_fields()
     if config.product == "prediction":
         logon_fields.use_dollars = True
     session_config = SessionConfig(

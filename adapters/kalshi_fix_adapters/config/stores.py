@@ -16,7 +16,7 @@ BACKENDS: Final = {
     "postgresql": "kalshi_fix_adapters.store_postgres.factory",
 }
 """For each URL scheme, the module whose `stores_at(location, sync=...)` returns the StoreFactory. The module
-is imported when it is used, so that other clients do not load its library.
+is imported when it is first used, so clients without such a store do not load its library.
 """
 _SCHEME: Final = re.compile("([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 
@@ -35,11 +35,11 @@ def stores_at(location: str | Path, *, sync: Sync = "full") -> StoreFactory:
         sync: the durability of SQLite files.
 
     Raises:
-        ConfigurationError: no kind of store uses the URL's scheme. The text does not contain the URL, because
-            the URL may contain a password.
+        ConfigurationError: there is no kind of store for the URL's scheme. The text does not contain the URL,
+            because the URL may contain a password.
     """
-    found = _SCHEME.match(str(location))
-    scheme = "sqlite" if found is None else found[1].lower()
+    match = _SCHEME.match(str(location))
+    scheme = "sqlite" if match is None else match[1].lower()
     if scheme not in BACKENDS:
         raise ConfigurationError(
             f"there is no store for URLs that begin with {scheme}://; use {' or '.join(BACKENDS)}, or "

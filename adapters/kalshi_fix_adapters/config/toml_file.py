@@ -48,7 +48,8 @@ _KINDS: Final[Mapping[type, str]] = {
 }
 _TABLES: Final[Mapping[str, type]] = {"tls": Tls, "reconnect": ReconnectPolicy, "session": SessionSettings}
 """The options that are tables, with the class of their values."""
-_FLAGS: Final = {"bool | None": bool, "int | None": int}
+_FLAG_TYPES: Final = {"bool | None": bool, "int | None": int}
+"""The types of the values of `LogonFields`, by the annotation of the field."""
 _INTEGER_TOO_LARGE: Final = "contains an integer of more than 64 bits"
 _LINE: Final = re.compile(r" \(at line (\d+), column \d+\)$")
 
@@ -98,8 +99,8 @@ class _Reader:
             line = error.object[: error.start].count(b"\n") + 1
             problem = "is not UTF-8; save the file as UTF-8"
         except tomllib.TOMLDecodeError as error:
-            found = _LINE.search(str(error))
-            line = int(found[1]) if found else text.count("\n") + 1
+            match = _LINE.search(str(error))
+            line = int(match[1]) if match else text.count("\n") + 1
             problem = f"is not valid TOML: {_LINE.sub('', str(error))}"
         except ValueError:  # from int()
             problem = _INTEGER_TOO_LARGE
@@ -110,11 +111,11 @@ class _Reader:
     def options(self, key: str, table: object) -> Options:
         """Return the options in a table."""
         types = get_type_hints(ClientConfig)
-        found: dict[str, Any] = {}
+        options: dict[str, Any] = {}
         for name, value in self._table(key, table, types).items():
-            where = f"{key}.{name}".lstrip(".")
-            found[name] = self._option(where, name, value, types[name])
-        return cast("Options", found)
+            option_key = f"{key}.{name}".lstrip(".")
+            options[name] = self._option(option_key, name, value, types[name])
+        return cast("Options", options)
 
     def build(self, make: Callable[..., Any], key: str, values: Mapping[str, Any]) -> Any:
         """Return the result of `make` for these values; report a ConfigurationError as an error in this
@@ -137,7 +138,7 @@ class _Reader:
                 return self._fields(key, value, make, get_type_hints(make))
             case "logon_fields":
                 fields = kalshi_fix_sansio.LogonFields
-                kinds = {each.name: _FLAGS.get(str(each.type)) for each in attrs.fields(fields)}
+                kinds = {each.name: _FLAG_TYPES.get(str(each.type)) for each in attrs.fields(fields)}
                 return self._fields(key, value, fields, kinds)
         return self._value(key, name, value, kind)
 
@@ -152,16 +153,16 @@ class _Reader:
         """Return a table, after checking that its keys are known."""
         if not isinstance(table, dict):
             self.fail(key, f"must be a table: write [{key}] and its options below")
-        found = cast("dict[str, object]", table)
-        for name in found:
-            where = f"{key}.{name}".lstrip(".")
+        values = cast("dict[str, object]", table)
+        for name in values:
             if name in _SECRETS:
-                self.fail(where, "is a secret; set private_key_path or an environment variable instead")
+                option_key = f"{key}.{name}".lstrip(".")
+                self.fail(option_key, "is a secret; set private_key_path or an environment variable instead")
             if name not in known:
                 # The name may be the text of a private key that was pasted into the wrong place.
                 parent = key or None
                 self.fail(parent, f"has no option {shown(name)}; {did_you_mean(name, known)}")
-        return found
+        return values
 
     def _value(self, key: str, name: str, value: object, kind: Any) -> object:
         """Return a plain value, after checking its type."""

@@ -72,10 +72,10 @@ class Retries:
         self._lost_at: float | None = None
         """Monotonic time at which the last logged-on connection was lost."""
 
-    def lost(
+    def record_loss(
         self, error: KalshiFixError, fault: Fault | None, logged_on_at: float, now: Instant
     ) -> Wait | GiveUp:
-        """Return the decision after the loss of a logged-on connection."""
+        """Record the loss of a logged-on connection, and return the decision whether to reconnect."""
         self._lost_at = now.monotonic
         # A connection that is lost right after its logon does not reset the backoff. If it did, and a venue
         # accepted each Logon but then ended the session, the client would reconnect every second forever.
@@ -83,8 +83,8 @@ class Retries:
         if stable:
             self._failures = 0
         self._unclear_failures = 0
-        # `failed` does not clear the fault, so failed attempts between two connections do not restart the
-        # count.
+        # `record_failure` does not clear the fault, so failed attempts between two connections do not restart
+        # the count.
         if fault != self._fault or (stable and fault is not None and not fault.identifies_message):
             self._fault, self._recurrences = fault, 0
         resolution = resolution_of(error)
@@ -96,9 +96,9 @@ class Retries:
         self._recurrences += isinstance(verdict, Wait) and verdict.counts
         return verdict
 
-    def failed(self, error: KalshiFixError, now: Instant) -> Wait | GiveUp:
-        """Return the decision after a failed attempt."""
-        resolution, min_wait = resolution_of(error), self._seconds_key_in_use(error, now)
+    def record_failure(self, error: KalshiFixError, now: Instant) -> Wait | GiveUp:
+        """Record a failed attempt, and return the decision whether to try again."""
+        resolution, min_wait = resolution_of(error), self._seconds_until_key_is_free(error, now)
         verdict = self._decide(
             Failure(
                 resolution=resolution,
@@ -121,9 +121,9 @@ class Retries:
             self.due = now.monotonic + verdict.seconds
         return verdict
 
-    def _seconds_key_in_use(self, error: KalshiFixError, now: Instant) -> float:
-        """Return the number of seconds for which the venue may still keep a connection with this API key; 0
-        unless the venue reported such a connection.
+    def _seconds_until_key_is_free(self, error: KalshiFixError, now: Instant) -> float:
+        """Return the number of seconds after which the venue may accept another connection with this API key;
+        0 unless the error reports that the key already has a connection.
 
         If this client lost a connection recently, the time is measured from that loss. Otherwise another
         client has the connection, and the time is measured from now.
@@ -143,7 +143,7 @@ class Attempts:
 
     def __init__(self, plan: ConnectionPlan, random: Callable[[], float], now: Instant) -> None:
         self.phase: Phase = Phase.OVER
-        self.leaving: bool = False
+        self.logging_out: bool = False
         """Whether the user has requested a logout."""
         self.error: KalshiFixError | None = None
         """Reason why there will be no further attempts; None if the user requested that."""
@@ -170,17 +170,17 @@ class Attempts:
         plan = self._plan
         return Attempt(plan.endpoint, plan.security, plan.timeout, self._number)
 
-    def logged_on(self) -> bool:
+    def record_logon(self) -> bool:
         """Record a LoggedOn; return whether it is this connection's first, rather than that of a reset."""
         # A reset within the session emits LoggedOn again; `_number` is then 0, because no attempt has been
         # made since the first LoggedOn.
-        first, self._number = self._number > 0, 0
+        is_first, self._number = self._number > 0, 0
         self._ever_logged_on = True
-        return first
+        return is_first
 
-    def leave(self) -> None:
+    def begin_logout(self) -> None:
         """Make no further attempts, because the user logs out."""
-        self.leaving = True
+        self.logging_out = True
         self._give_up_waiting()
 
     def stop(self) -> None:
@@ -192,32 +192,32 @@ class Attempts:
         if self.phase is Phase.WAITING:
             self.phase = Phase.OVER
 
-    def failed(self, error: KalshiFixError | None, now: Instant) -> ConnectFailed | GaveUp | None:
+    def record_failure(self, error: KalshiFixError | None, now: Instant) -> ConnectFailed | GaveUp | None:
         """Record a failed attempt; `error` is None if the user has logged out in the meantime."""
         policy = self._plan.reconnect
-        if error is None or self.leaving:
+        if error is None or self.logging_out:
             self.phase = Phase.OVER
         elif policy is None or self._stopped or not (self._ever_logged_on or policy.retry_first):
             self.error = error
             self.phase = Phase.OVER
         else:
-            verdict = self._retries.failed(error, now)
+            verdict = self._retries.record_failure(error, now)
             if isinstance(verdict, GiveUp):
                 return self._give_up(error, verdict)
             self.phase = Phase.WAITING
             return ConnectFailed(error, verdict.seconds, verdict.note)
         return None
 
-    def lost(
+    def record_loss(
         self, ended: SessionEnded, fault: Fault | None, logged_on_at: float, now: Instant
     ) -> Disconnected | GaveUp | None:
         """Record the loss of a logged-on connection."""
-        if self.leaving or self._stopped or self._plan.reconnect is None:
+        if self.logging_out or self._stopped or self._plan.reconnect is None:
             self.phase = Phase.OVER
             return None
         text = f"the session ended: {ended.text}"
         error = SessionClosedError(f"{text}; {ended.advice}" if ended.advice else text, ended)
-        verdict = self._retries.lost(error, fault, logged_on_at, now)
+        verdict = self._retries.record_loss(error, fault, logged_on_at, now)
         if isinstance(verdict, GiveUp):
             return self._give_up(error, verdict)
         self.phase = Phase.WAITING

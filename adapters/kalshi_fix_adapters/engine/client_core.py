@@ -202,9 +202,9 @@ class ClientCore:
         return self._attempts.phase is Phase.OVER
 
     @property
-    def leaving(self) -> bool:
+    def logging_out(self) -> bool:
         """Whether the user has requested a logout."""
-        return self._attempts.leaving
+        return self._attempts.logging_out
 
     @property
     def is_logged_on(self) -> bool:
@@ -222,7 +222,7 @@ class ClientCore:
         connection = self._connection
         return (
             self.logged_on is not None
-            and not (self.over or self.leaving)
+            and not (self.over or self.logging_out)
             and (connection is None or connection.logged_on_at is None)
         )
 
@@ -377,7 +377,7 @@ class ClientCore:
         self._wake()
 
     def _leave(self) -> Connection | None:
-        self._attempts.leave()
+        self._attempts.begin_logout()
         if self.over:
             self._settle_logon(sent=False)
         return self._connection
@@ -427,7 +427,7 @@ class ClientCore:
     def connect_failed(self, error: KalshiFixError) -> None:
         """Record that the attempt failed."""
         self._settle_logon(sent=False)
-        self._emit_outcome(self._attempts.failed(error, self._clocks()))
+        self._emit_outcome(self._attempts.record_failure(error, self._clocks()))
 
     def tcp_connected(self) -> None:
         """Notify the observers that TCP is connected, before TLS."""
@@ -440,7 +440,7 @@ class ClientCore:
         self._faults = Faults()
         # If the user logged out while the connection was being made, no session begins. Then `finished` is
         # True, so the adapter closes the transport, and `disconnected` ends the client.
-        if self.leaving:
+        if self.logging_out:
             self._settle_logon(sent=False)
             return
         now, where = self._clocks(), str(self.plan.endpoint)
@@ -534,10 +534,10 @@ class ClientCore:
             _ = self.sequence.durable
         except StoreError as error:
             if connection is not None:
-                connection.session.store_lost(error)
+                connection.session.record_store_loss(error)
             elif self._attempts.phase is Phase.WAITING:
                 self._settle_logon(sent=False)
-                self._emit_outcome(self._attempts.failed(error, self._clocks()))
+                self._emit_outcome(self._attempts.record_failure(error, self._clocks()))
                 self._wake()
         if connection is not None:
             self._deliver(connection, self._clocks())
@@ -617,13 +617,13 @@ class ClientCore:
         # If there was no session, or it was never logged on, the attempt has failed. Otherwise a logged-on
         # connection was lost.
         if connection is None or self._ended is None:
-            self._emit_outcome(self._attempts.failed(self._begin_error, now))
+            self._emit_outcome(self._attempts.record_failure(self._begin_error, now))
         elif connection.logged_on_at is None:
             error = logon_error(self._ended, str(self.plan.endpoint))
-            self._emit_outcome(self._attempts.failed(error, now))
+            self._emit_outcome(self._attempts.record_failure(error, now))
         else:
             fault = self._faults.cause(self._ended)
-            self._emit_outcome(self._attempts.lost(self._ended, fault, connection.logged_on_at, now))
+            self._emit_outcome(self._attempts.record_loss(self._ended, fault, connection.logged_on_at, now))
 
     # The user
 
@@ -724,7 +724,7 @@ class ClientCore:
         if self.pacing is not None:
             self.pacing.leave(turn, self._clocks())
 
-    def spent(self, tokens: float, bucket: Bucket, shard: int | None) -> None:
+    def record_spending(self, tokens: float, bucket: Bucket, shard: int | None) -> None:
         """Record tokens spent outside this client.
 
         Raises:
@@ -733,7 +733,7 @@ class ClientCore:
         """
         if self.pacing is None:
             raise LocalProtocolError("the client has no rate budget; set its `budget` option")
-        self.pacing.spent(tokens, bucket, shard, self._clocks())
+        self.pacing.record_spending(tokens, bucket, shard, self._clocks())
 
     def test_request(self) -> str:
         """Send a TestRequest; return the id to pass to `round_trip`.
@@ -880,7 +880,7 @@ class ClientCore:
     @property
     def ended_cleanly(self) -> bool:
         """Whether the client has ended because the user left it, with a completed Logout handshake."""
-        return self.over and self.leaving and self._ended is not None and self._ended.clean
+        return self.over and self.logging_out and self._ended is not None and self._ended.clean
 
     def closed_error(self, kind: type[SessionClosedError] = SessionClosedError) -> SessionClosedError:
         """Return the error for a client that has ended or cannot send, with the reason."""
@@ -992,7 +992,7 @@ class ClientCore:
             self.logged_on = event
             # Only for the first LoggedOn of a connection: a reset within the session emits another, but the
             # venue keeps the subscriptions.
-            if self._attempts.logged_on():
+            if self._attempts.record_logon():
                 self.sequence.is_agreed = True
                 self._quiet.logged_on()
                 if self._subscriptions is not None:
@@ -1027,7 +1027,7 @@ class ClientCore:
 
     def _pace_reading(self) -> None:
         """Pause or resume reading, depending on the size of the queue."""
-        event = self._queue.update_paused(bounded=not self.leaving)
+        event = self._queue.update_paused(bounded=not self.logging_out)
         if event is None:
             return
         now = self._clocks()

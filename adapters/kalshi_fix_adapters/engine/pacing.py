@@ -138,10 +138,10 @@ class Pacing:
         with _lock:
             self._budget.settle_logon(self, now, sent=sent)
 
-    def spent(self, tokens: float, bucket: Bucket, shard: int | None, now: Instant) -> None:
+    def record_spending(self, tokens: float, bucket: Bucket, shard: int | None, now: Instant) -> None:
         """Record tokens spent outside this client."""
         with _lock:
-            self._budget.spent(tokens, now, bucket=bucket, shard=shard)
+            self._budget.record_spending(tokens, now, bucket=bucket, shard=shard)
 
     def apply(self, event: object, now: Instant) -> None:
         """Apply an event to the budget."""

@@ -76,8 +76,9 @@ class ClientBase:
 
     @property
     def numbers_are_durable(self) -> bool:
-        """Whether the next process continues from the sequence numbers: on KalshiRT and KalshiPT with a
-        `store`."""
+        """Whether the next process continues from these sequence numbers. This is True on KalshiRT and
+        KalshiPT with a `store`.
+        """
         return self._core.sequence.are_durable
 
     @property
@@ -208,16 +209,16 @@ class ClientBase:
         with self._lock():
             return self._core.is_logged_on
 
-    def spent(self, tokens: float, *, bucket: Bucket = "write", shard: int | None = None) -> None:
+    def record_spending(self, tokens: float, *, bucket: Bucket = "write", shard: int | None = None) -> None:
         """Record tokens spent elsewhere, for example on REST requests, in the client's `budget`.
 
-        Thread-safe, unlike `RateBudget.spent`.
+        Thread-safe, unlike `RateBudget.record_spending`.
 
         Raises:
             LocalProtocolError: the client has no budget.
             ValueError: `tokens` is negative or not a number.
         """
-        self._core.spent(tokens, bucket, shard)
+        self._core.record_spending(tokens, bucket, shard)
 
     # Conditions to wait for
 
@@ -246,11 +247,11 @@ class ClientBase:
             if event.__class__ is MessageReceived:
                 received: Message = event.message
                 return received
-            found = message_or_error(event)
-            if isinstance(found, AdapterError):
-                return ErrorToRaise(found)
-            if found is not None:
-                return found
+            result = message_or_error(event)
+            if isinstance(result, AdapterError):
+                return ErrorToRaise(result)
+            if result is not None:
+                return result
         return None
 
     def _error_at_end(self) -> Exception:
@@ -263,8 +264,8 @@ class ClientBase:
         """
         return self._core.plan.timeout + CLOSE_SECONDS
 
-    def _answer(self, test_req_id: str) -> float | None:
-        """Return the answer to a TestRequest, if there is one.
+    def _round_trip(self, test_req_id: str) -> float | None:
+        """Return the number of seconds until a TestRequest was answered; None if it is not answered yet.
 
         Raises:
             NotConnectedError: there will be no answer.
@@ -272,8 +273,8 @@ class ClientBase:
         """
         seconds = self._core.round_trip(test_req_id)
         if seconds is None and not self._core.is_logged_on:
-            if (failed := self._core.store_error) is not None:
-                raise SendFailedError(failed)
+            if (store_error := self._core.store_error) is not None:
+                raise SendFailedError(store_error)
             raise self._core.closed_error(NotConnectedError)
         return seconds
 

@@ -94,8 +94,8 @@ def chunks_of(log: str | Path | IO[bytes]) -> Iterator[bytes]:
         return
     path = Path(log)
     if path.suffix == ".gz":
-        with gzip.open(path) as packed:
-            yield from _chunks(packed)
+        with gzip.open(path) as compressed:
+            yield from _chunks(compressed)
     else:
         with path.open("rb") as file:
             yield from _chunks(file)
@@ -108,44 +108,45 @@ def _chunks(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
         yield data
 
 
-def entry_of(found: LoggedMessage, decoder: DatedDecoder) -> LogEntry:
+def entry_of(logged: LoggedMessage, decoder: DatedDecoder) -> LogEntry:
     """Decode a frame found by `LogReader`."""
     message: Message | None
-    frame = found.frame
+    frame = logged.frame
     try:
         message, problems = decoder.check(frame)
     except DecodeError:
         decoder.select(frame)
         message, problems = None, decoder.codec.inspect(frame).problems
-    time, direction, connection = parse_origin(found.before)
-    return LogEntry(found.line, time, direction, connection, frame, message, problems, found.truncated)
+    time, direction, connection = parse_origin(logged.before)
+    return LogEntry(logged.line, time, direction, connection, frame, message, problems, logged.truncated)
 
 
-def parse_origin(before: bytes) -> tuple[datetime | None, Direction | None, int | None]:
-    """Return the time, direction and connection found before a message on its line; each None if it is
-    missing.
+def parse_origin(text: bytes) -> tuple[datetime | None, Direction | None, int | None]:
+    """Return the time, direction and connection that the text before a message on its line contains; each
+    is None if it is missing.
     """
-    prefix = _WIRE_LOG_PREFIX.fullmatch(before)
+    prefix = _WIRE_LOG_PREFIX.fullmatch(text)
     if prefix is not None:
         try:
             time = datetime.fromisoformat(prefix[1].decode("ascii"))
         except ValueError:
             time = None
         return time, _DIRECTIONS[prefix[3]], int(prefix[2])
-    found = _TIME.search(before)
-    if found is None:
-        return None, _direction(before), None
-    return _time(found), _direction(before[: found.start()] + b" " + before[found.end() :]), None
+    time_match = _TIME.search(text)
+    if time_match is None:
+        return None, _direction(text), None
+    other_text = text[: time_match.start()] + b" " + text[time_match.end() :]
+    return _time(time_match), _direction(other_text), None
 
 
-def _direction(before: bytes) -> Direction | None:
-    directions = [_DIRECTIONS[word] for word in _WORD.findall(before.lower()) if word in _DIRECTIONS]
+def _direction(text: bytes) -> Direction | None:
+    directions = [_DIRECTIONS[word] for word in _WORD.findall(text.lower()) if word in _DIRECTIONS]
     # The last matching word is used, because a name earlier on the line may contain such a word.
     return directions[-1] if directions else None
 
 
-def _time(found: re.Match[bytes]) -> datetime | None:
+def _time(match: re.Match[bytes]) -> datetime | None:
     try:
-        return datetime.fromisoformat(found[0].decode("ascii")).replace(tzinfo=UTC)
+        return datetime.fromisoformat(match[0].decode("ascii")).replace(tzinfo=UTC)
     except ValueError:
         return None

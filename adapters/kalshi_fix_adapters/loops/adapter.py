@@ -167,7 +167,7 @@ class AsyncAdapter(ABC):
         self.users.notify()
         self.output.notify()
         self.changes.notify()
-        if self.core.leaving:
+        if self.core.logging_out:
             self.give_up()
 
     def notify_tasks(self) -> None:

@@ -297,7 +297,7 @@ class AsyncClient(ClientBase):
         """
         test_req_id = self._core.test_request()
         self._adapter.flush()
-        seconds = await self._adapter.wait(partial(self._answer, test_req_id), timeout)
+        seconds = await self._adapter.wait(partial(self._round_trip, test_req_id), timeout)
         if seconds is None:
             raise answer_timeout(timeout)
         return seconds

@@ -67,14 +67,16 @@ class Database:
         self._lease = lease
         self._place = place
         self._warnings: list[str] = []
-        # Without these options, a write to a broken network, or the wait for an answer, would fail only after
-        # minutes.
-        limit = max(1, int(lease * 1000))
-        self._connection = connect(dsn, tcp_user_timeout=limit, keepalives_idle=1, keepalives_interval=1)
+        # Without these options, it would take minutes until a write, or the wait for an answer, fails on a
+        # broken network.
+        timeout_ms = max(1, int(lease * 1000))
+        self._connection = connect(dsn, tcp_user_timeout=timeout_ms, keepalives_idle=1, keepalives_interval=1)
         try:
             self._connection.add_notice_handler(self._record_warning)
-            row = self._connection.execute("SELECT pg_is_in_recovery(), current_setting('server_encoding')")
-            is_replica, encoding = row.fetchone() or (None, None)
+            cursor = self._connection.execute(
+                "SELECT pg_is_in_recovery(), current_setting('server_encoding')"
+            )
+            is_replica, encoding = cursor.fetchone() or (None, None)
             if is_replica:
                 # This error lets a standby process try again, because the replica may be promoted later.
                 raise StoreUnavailableError(f"{place} is a replica: connect to the primary server")
@@ -97,17 +99,17 @@ class Database:
                     _CREATE, (name, *rows.owner_row(owner), *rows.numbers_row(owner, Numbers()))
                 )
             store, fence, row = acquire(connection, self._place, name, self._lease)
-            found, numbers = rows.session_of(row)
-            changed = key_changed(owner, found)
+            stored_owner, numbers = rows.session_of(row)
+            changed = key_changed(owner, stored_owner)
             if changed is None:
-                raise StoreError(f"store {name} in {self._place} belongs to {found}, not to {owner}")
+                raise StoreError(f"store {name} in {self._place} belongs to {stored_owner}, not to {owner}")
             if changed:
-                numbers = change_key(connection, store, found, numbers, owner)
+                numbers = change_key(connection, store, stored_owner, numbers, owner)
         self._check_warnings()
         return store, fence, numbers
 
     def messages(self) -> Iterator[StoredMessage]:
-        """Return the kept messages, in order."""
+        """Return the messages that are kept for resend, in order."""
         return map(
             rows.message_of, self._connection.execute(MESSAGES, (self._store, self.numbers.oldest_kept))
         )
@@ -154,7 +156,7 @@ class Database:
                 *_columns(8, map(rows.request_row, pending.requests.values())),
                 *_columns(6, map(rows.sent_request_row, ids)),
                 retention.max_messages,
-                retention.expired_ids_before(ids),
+                retention.record_ids(ids),
                 [key for key, text in pending.rows.items() if text is None],
                 *_columns(3, texts),
             ),
@@ -183,5 +185,5 @@ class Database:
 
 
 def _columns(count: int, rows: Iterable[Row]) -> list[list[Any]]:
-    """Return one array for each column of the rows."""
+    """Return one array for each of the `count` columns of the rows."""
     return list(map(list, zip(*rows, strict=True))) or [[] for _ in range(count)]

@@ -190,7 +190,7 @@ class StoreFile:
         if pending.sent_requests:
             ids = pending.sent_requests.values()
             database.executemany(_REPLACE_ID, list(map(rows.sent_request_row, ids)))
-            since = retention.expired_ids_before(ids)
+            since = retention.record_ids(ids)
             if since is not None:
                 database.execute(_DELETE_EXCESS_IDS, (retention.max_messages,))
                 database.execute(_DELETE_OLD_IDS, (since,))

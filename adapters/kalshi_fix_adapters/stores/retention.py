@@ -40,6 +40,7 @@ class Retention:
         self._kept_bytes = kept_bytes
         self._expired_bytes = 0
         self._oldest: deque[tuple[int, int, int]] = deque()
+        """Number, time and size of the oldest kept messages, as far as they have been read."""
         # The first commit deletes the expired rows, because an earlier process may have left some behind.
         # Otherwise their number could exceed the limits after many restarts.
         self._new_ids = _BATCH_SIZE
@@ -86,8 +87,9 @@ class Retention:
             numbers.oldest_kept = seq_num + 1
 
     def must_delete_rows(self, oldest_kept: int) -> bool:
-        """Return whether there are so many expired messages that the caller must delete their rows. Until
-        then the rows have no effect, because all reads begin at `oldest_kept`.
+        """Return whether there are so many expired messages that the caller must delete their rows now; if
+        so, the rows are recorded as deleted. Rows that are not deleted yet have no effect, because all reads
+        begin at `oldest_kept`.
         """
         if (
             self._deleted_below is not None
@@ -99,10 +101,10 @@ class Retention:
         self._expired_bytes = 0
         return True
 
-    def expired_ids_before(self, added: Collection[SentRequest]) -> int | None:
-        """Count added ids of sent requests. If expired ids should be deleted now, return the time before
-        which ids are expired; otherwise return None. The caller then deletes the expired ids, and the oldest
-        ids in excess of `max_messages`.
+    def record_ids(self, added: Collection[SentRequest]) -> int | None:
+        """Record added ids of sent requests. If the caller must delete ids now, return the time before which
+        ids are expired; otherwise return None. The caller then deletes the expired ids, and the oldest ids in
+        excess of `max_messages`.
         """
         self._new_ids += len(added)
         if not added or self._new_ids < _BATCH_SIZE:

@@ -32,37 +32,39 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     spec = evidence.spec
     notes = [entry for note in spec.source.notes["changelog"] for entry in maps(note.get("entries"))]
     # Keys: date, fingerprint of the title, fingerprint of the text.
-    kept = {(text(each, "date"), *text(each, "entry").split("-")): each.location for each in notes}
+    recorded = {(text(each, "date"), *text(each, "entry").split("-")): each.location for each in notes}
     entries = evidence.facts(EntryFact)
-    free = {key: kept[key] for key in kept.keys() - {each.key for each in entries}}
+    unmatched = {key: recorded[key] for key in recorded.keys() - {each.key for each in entries}}
     # An entry that has a disposition is compared even if its text no longer names the dialect.
-    left = [each for each in entries if each.key not in kept]
+    unrecorded = [each for each in entries if each.key not in recorded]
     # The closest matches are found first: entries of the same day may share a title, and entries with the
     # same title may share a text.
-    for what, part_of in _CHANGES.items():
-        for entry in left:
-            earlier = next((key for key in sorted(free) if part_of(key) == part_of(entry.key)), None)
+    for change, part_of in _CHANGES.items():
+        for entry in unrecorded:
+            earlier = next((key for key in sorted(unmatched) if part_of(key) == part_of(entry.key)), None)
             if earlier is not None:
-                left = [each for each in left if each is not entry]
-                yield _report(evidence, what, entry, free.pop(earlier), earlier[0])
-    for entry in left:
+                unrecorded = [each for each in unrecorded if each is not entry]
+                yield _report(evidence, change, entry, unmatched.pop(earlier), earlier[0])
+    for entry in unrecorded:
         if entry.about:
             yield _report(evidence, "new", entry, spec.end_of_file(FILE))
     oldest = min((each.date for each in entries), default="")
-    for (date, title, *_), location in sorted(free.items()):
+    for (date, title, *_), location in sorted(unmatched.items()):
         if oldest and date >= oldest:
             page = Fact(Location(evidence.readings[0].file, 1))
             yield evidence.report("entry absent", page, location, date=date, title=title)
     yield from evidence.unreadable()
 
 
-def _report(evidence: Evidence, what: str, entry: EntryFact, at: Location, was: str = "") -> Finding:
+def _report(
+    evidence: Evidence, change: str, entry: EntryFact, location: Location, old_date: str = ""
+) -> Finding:
     tags = f" [{', '.join(entry.tags)}]" if entry.tags else ""
-    values = {"date": entry.date, "title": entry.title_print, "text": entry.text_print, "was": was}
-    found = evidence.report(
-        f"entry {what}", entry, at, group=f"{what} entries", tags=tags, words=entry.title, **values
+    values = {"date": entry.date, "title": entry.title_print, "text": entry.text_print, "was": old_date}
+    finding = evidence.report(
+        f"entry {change}", entry, location, group=f"{change} entries", tags=tags, words=entry.title, **values
     )
-    return attrs.evolve(found, shown=(entry.text,))
+    return attrs.evolve(finding, shown=(entry.text,))
 
 
 def versions(evidence: Evidence) -> Iterator[Finding]:

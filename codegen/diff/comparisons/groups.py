@@ -53,38 +53,39 @@ def _fields_outside(
 
 def _check_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> Iterator[Finding]:
     """Check one table that contains a counter and the fields of its group."""
-    # Row indexes in the table: `at` is the counter, `inner` are the fields of its group, and `after` those of
-    # these fields that follow the counter.
-    at = next((n for n, (_, placed) in enumerate(table) if placed.field.tag == counter.field.tag), None)
+    # Row indexes in the table: the counter, all fields of its group, and those of them after the counter.
+    counter_row = next(
+        (n for n, (_, placed) in enumerate(table) if placed.field.tag == counter.field.tag), None
+    )
     path = (*counter.path, counter.field.tag)
-    inner = [n for n, (_, placed) in enumerate(table) if placed.path[: len(path)] == path]
-    if at is None or not inner:
+    group_rows = [n for n, (_, placed) in enumerate(table) if placed.path[: len(path)] == path]
+    if counter_row is None or not group_rows:
         return
-    after = [n for n in inner if n > at]
+    later_rows = [n for n in group_rows if n > counter_row]
     under = table[0][0].under
-    tags = [fact.tag for fact, _ in table[inner[0] : at + 1]]
-    if not after and under is None and tags == sorted(tags):
+    tags = [fact.tag for fact, _ in table[group_rows[0] : counter_row + 1]]
+    if not later_rows and under is None and tags == sorted(tags):
         return  # The rows are sorted by tag, so a counter in the last row carries no information.
     # All rows are before the counter, under the heading of another group: on the page they belong to that
     # group.
-    if not after and under is not None:
-        for n in inner:
+    if not later_rows and under is not None:
+        for n in group_rows:
             yield _moved_member(block, *table[n], f"in {block.spec.field_name(under)}")
         return
-    for n in inner:
-        if n < at:
+    for n in group_rows:
+        if n < counter_row:
             yield _moved_member(block, *table[n], f"before {counter.field.name}")
     # Only fields of the group may appear between the counter and the group's last field.
-    for n in range(at + 1, after[-1] if after else at):
+    for n in range(counter_row + 1, later_rows[-1] if later_rows else counter_row):
         fact, placed = table[n]
-        if n not in after and fact.inside is None:
+        if n not in later_rows and fact.inside is None:
             yield _moved_member(block, fact, placed, f"among the fields of {counter.field.name}")
     # A field after the group may still belong to the group: report it only if the spec has it earlier.
-    before = list(block.members[: block.members.index(counter)])
-    for fact, placed in table[after[-1] + 1 :] if after else ():
-        if placed in before and placed.path == counter.path and fact.inside is None:
+    earlier_members = list(block.members[: block.members.index(counter)])
+    for fact, placed in table[later_rows[-1] + 1 :] if later_rows else ():
+        if placed in earlier_members and placed.path == counter.path and fact.inside is None:
             yield _moved_member(block, fact, placed, f"after the fields of {counter.field.name}")
-    yield from _check_first_field(block, [table[n] for n in after], counter)
+    yield from _check_first_field(block, [table[n] for n in later_rows], counter)
 
 
 def _check_first_field(block: Block, rows: Sequence[Row], counter: PlacedMember) -> Iterator[Finding]:
@@ -109,16 +110,16 @@ def _check_size(block: Block, counter: PlacedMember, rows: Sequence[Row]) -> Ite
     and this one is the largest.
     """
     group, tag = counter.member.group, counter.field.tag
-    everywhere: dict[str, int] = {}
+    stated_by_block: dict[str, int] = {}
     for row in block.evidence.facts(MemberFact):
         if row.tag == tag:
-            everywhere[row.block] = max(everywhere.get(row.block, 0), row.max_entries or 0)
+            stated_by_block[row.block] = max(stated_by_block.get(row.block, 0), row.max_entries or 0)
     for fact, placed in rows:
         stated = fact.max_entries if placed.field.tag == tag else None
         if group is None or stated is None or stated == group.maximum:
             continue
         too_many = group.maximum is not None and stated > group.maximum
-        if too_many or (all(everywhere.values()) and stated == max(everywhere.values())):
+        if too_many or (all(stated_by_block.values()) and stated == max(stated_by_block.values())):
             values = {"maximum": stated, "own": group.maximum or "any number", "group_name": group.name}
             yield block.report("member entries", placed, fact, **values)
 

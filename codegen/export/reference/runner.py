@@ -1,6 +1,7 @@
-"""Run the examples of the reference pages: a JSON list of examples on stdin, one answer for each on stdout.
+"""Run the examples of the reference pages. Reads a JSON list of examples from stdin, and writes a JSON list
+with the result of each to stdout.
 
-Runs in a separate process, with the library as just generated.
+Runs in a separate process, which imports the newly generated library.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ CLIENT = "3c6e2a5e-7f7d-4d3a-9a50-1f3f6f0c8d11"
 SENDING_TIME = datetime(2026, 8, 17, 16, 0, 0, 123000, UTC)
 
 
-def answer(example: dict[str, Any]) -> dict[str, str]:
+def run_example(example: dict[str, Any]) -> dict[str, str]:
     """Construct, validate and encode one message, and decode it again."""
     namespace: dict[str, Any] = {}
     try:
@@ -27,7 +28,7 @@ def answer(example: dict[str, Any]) -> dict[str, str]:
         message = namespace["message"]
         session = example["session"]
         # The venue's CompID is the name of the session type.
-        sides = (CLIENT, session) if example["sender"] == "client" else (session, CLIENT)
+        comp_ids = (CLIENT, session) if example["sender"] == "client" else (session, CLIENT)
         layout = type(message).MESSAGE
         problems = validate(
             message,
@@ -41,11 +42,11 @@ def answer(example: dict[str, Any]) -> dict[str, str]:
         header = Header(
             msg_type=layout.msg_type,
             msg_seq_num=7,
-            sender_comp_id=sides[0],
-            target_comp_id=sides[1],
+            sender_comp_id=comp_ids[0],
+            target_comp_id=comp_ids[1],
             sending_time=SENDING_TIME,
         )
-        frame = reordered(encode(message, header), example["header"])
+        frame = reorder_header(encode(message, header), example["header"])
         # This also tests the codec and the spec for every message.
         if decode_strict(frame) != message:
             return {"fault": "it does not round-trip"}
@@ -54,7 +55,7 @@ def answer(example: dict[str, Any]) -> dict[str, str]:
     return {"wire": frame.decode("latin-1").replace("\x01", "|")}
 
 
-def reordered(frame: bytes, tags: list[int]) -> bytes:
+def reorder_header(frame: bytes, tags: list[int]) -> bytes:
     """Return a message whose header has these fields first, in this order."""
     _, _, msg_type, *fields, _, _ = frame.split(b"\x01")
     first = [field for tag in tags for field in fields if field.startswith(b"%d=" % tag)]
@@ -63,4 +64,4 @@ def reordered(frame: bytes, tags: list[int]) -> bytes:
 
 
 if __name__ == "__main__":
-    json.dump([answer(example) for example in json.load(sys.stdin)], sys.stdout)
+    json.dump([run_example(example) for example in json.load(sys.stdin)], sys.stdout)

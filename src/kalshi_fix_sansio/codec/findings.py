@@ -32,14 +32,14 @@ def quoted(value: str) -> str:
 
 
 def field_problem(reason: Reason, field: FieldLayout, text: str, value: str | None = None) -> Problem:
-    """Return a problem with a field that the dialect defines. A secret value is left out."""
+    """Return a problem with a field that the dialect defines. The value of a secret field is left out."""
     return Problem(reason, f"{field.label} {text}", field.tag, None if field.secret else value)
 
 
 def value_problem(reason: Reason, field: FieldLayout, value: str, explanation: str) -> Problem:
     """Return a problem with the value of a field; the text contains the value and the explanation."""
-    found = "has an invalid value" if field.secret else f"is {quoted(value)}"
-    return field_problem(reason, field, f"{found}: {explanation}", value)
+    description = "has an invalid value" if field.secret else f"is {quoted(value)}"
+    return field_problem(reason, field, f"{description}: {explanation}", value)
 
 
 def tag_problem(reason: Reason, tag: int, text: str, value: str) -> Problem:

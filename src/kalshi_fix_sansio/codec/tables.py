@@ -1,5 +1,5 @@
 """Tables that the codec computes once for each block of a dialect (header, body, trailer or group entry).
-They contain the place of each tag, and the parser of its value.
+They contain the position of each tag in the block, and the parser of its value.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class CodeValues(dict[str, Any]):
 
 @attrs.frozen(eq=False)
 class FieldSlot:
-    """The place of a field or, if `legacy` is set, of an obsolete tag of the field."""
+    """The position of a field in its block or, if `legacy` is set, of an obsolete tag of the field."""
 
     member: FieldMember
     field: FieldLayout
@@ -75,7 +75,7 @@ class FieldSlot:
 
 @attrs.frozen(eq=False)
 class LengthSlot:
-    """The place of a field that contains the length of the next field, which is data. The length has no
+    """The position of a field that contains the length of the data field after it. The length has no
     attribute.
     """
 
@@ -87,7 +87,7 @@ class LengthSlot:
 
 @attrs.frozen(eq=False)
 class GroupSlot:
-    """The place of a group's counter."""
+    """The position of a group's counter."""
 
     member: GroupMember
     field: FieldLayout
@@ -112,18 +112,18 @@ twice as long.
 """
 
 
-def _leave_to_explainer(raw: str) -> Any:
-    """Raise ValueError, because the reader does not parse this field."""
+def _reject(raw: str) -> Any:
+    """Raise ValueError: the reader does not parse this field, and leaves the message to the explainer."""
     raise ValueError(raw)
 
 
-def _reader_slot(slot: Slot, first: int) -> ReaderSlot:
+def _reader_slot(slot: Slot, part_or_index: int) -> ReaderSlot:
     if isinstance(slot, GroupSlot):
-        return first, slot.member.attribute, slot.read, slot
+        return part_or_index, slot.member.attribute, slot.read, slot
     if isinstance(slot, LengthSlot) or slot.legacy or slot.field.length_tag is not None:
         # Data may contain SOH, and an obsolete tag is used only if the current tag is absent.
-        return first, "", _leave_to_explainer, None
-    return first, slot.member.attribute, slot.read, slot.limit
+        return part_or_index, "", _reject, None
+    return part_or_index, slot.member.attribute, slot.read, slot.limit
 
 
 def always_required(member: Member) -> bool:
@@ -211,7 +211,8 @@ class Tables:
     _session_tags: frozenset[int] | None = attrs.field(init=False, default=None)
     _bodies: dict[str, BlockTable] = attrs.field(init=False, factory=dict)
     _sections: dict[int, dict[int, tuple[int, Slot]]] = attrs.field(init=False, factory=dict)
-    """The results of `sections`, by the `id` of the body's table, which exists as long as this object.
+    """The results of `sections`, by the `id` of the body's table. The table exists as long as this object, so
+    its `id` is not reused.
     """
     reader_tables: Mapping[str, ReaderTable] = attrs.field(init=False)
     """The reader's tables, by MsgType."""
@@ -308,10 +309,10 @@ class Tables:
             length_field = self._field(field.length_tag, f"{field.name}Length", Kind.LENGTH)
             slots[field.length_tag] = LengthSlot(member, length_field, index, PARSERS[Kind.LENGTH])
         for tag in member.legacy_tags:
-            older = self._field(tag, field.name, field.kind)
+            legacy_field = self._field(tag, field.name, field.kind)
             # If this tag is the current tag of another member, before or after this one, that member keeps
             # the tag.
-            slots.setdefault(tag, FieldSlot(member, older, index, True, read, codes, limit))
+            slots.setdefault(tag, FieldSlot(member, legacy_field, index, True, read, codes, limit))
             self.tags.setdefault(str(tag), tag)
 
     def _field(self, tag: int, name: str, kind: Kind) -> FieldLayout:

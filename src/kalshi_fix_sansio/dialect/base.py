@@ -49,8 +49,8 @@ class Block:
         return next((value for known, value in self.unknown if known == tag), None)
 
     def __repr__(self) -> str:
-        """Return the class and the fields that are set. Secrets are hidden. Units are shown, but not those
-        that depend on the session.
+        """Return the class and the fields that are set. Secrets are hidden. A unit is shown unless it depends
+        on the session.
         """
         return f"{type(self).__name__}({', '.join(self._shown())})"
 

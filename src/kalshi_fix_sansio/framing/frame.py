@@ -119,6 +119,6 @@ def frame_problems(data: bytes) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
-def _wrong_value(tag: int, name: str, found: bytes, expected: str) -> Problem:
-    value = found.decode("latin-1")
+def _wrong_value(tag: int, name: str, raw: bytes, expected: str) -> Problem:
+    value = raw.decode("latin-1")
     return Problem(Reason.VALUE_INCORRECT, f"{name} ({tag}) is {value!r}, expected {expected}", tag, value)

@@ -82,7 +82,7 @@ def poss_dup_problem(header: Any) -> Problem | None:
     return None
 
 
-def is_served(layout: MessageLayout, config: SessionConfig) -> bool:
+def peer_may_send(layout: MessageLayout, config: SessionConfig) -> bool:
     """Return whether the peer may send this type of message on this product and session type."""
     return layout.allowed(config.product, config.session_type.name, config.role.peer)
 
@@ -99,8 +99,8 @@ def rule_problems(message: Message, config: SessionConfig, rules: PeerRules) -> 
     if duplicate is not None:
         return (duplicate,)
     layout = config.dialect.messages[header.msg_type]
-    # A type that this session does not serve has no rules; the receiver rejects it.
-    if not is_served(layout, config):
+    # There are no rules for a type that the peer may not send. The receiver rejects such messages.
+    if not peer_may_send(layout, config):
         return ()
     check_header, check_body = rules[header.msg_type]
     return check_header(header) + check_body(message)
@@ -139,8 +139,8 @@ class Verdict(Enum):
 def classify(seq_num: int, expected: int, *, poss_dup: bool) -> Verdict:
     """Classify an incoming MsgSeqNum; `expected` is the next expected number.
 
-    PossDupFlag matters only below `expected`, because messages that fill a gap have it too, although this
-    side has not received them before.
+    PossDupFlag matters only for numbers below `expected`. Messages that fill a gap have it too, although
+    this side has not received them before.
     """
     if seq_num == expected:
         return Verdict.EXPECTED

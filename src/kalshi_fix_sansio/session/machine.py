@@ -84,12 +84,12 @@ class Session:
         self._resender = self._receiver.resender
         self._send_validator = SendValidator(self._core)
         self._actions: Mapping[Rule, Callable[[Instant], None]] = {
-            COMMIT_DUE: self._commit_overdue,
+            COMMIT_DUE: self._handle_commit_timeout,
             LOGON_DUE: self._receiver.handshake.handle_timeout,
             Timers.reset_due: self._receiver.handshake.handle_timeout,
-            LOGOUT_DUE: self._logout_overdue,
+            LOGOUT_DUE: self._handle_logout_timeout,
             Timers.heartbeat_due: self._receiver.send_heartbeat,
-            Timers.silence_due: self._silence,
+            Timers.silence_due: self._handle_silence,
             Timers.resend_due: self._receiver.recovery.handle_stall,
             PAGE_DUE: self._resender.continue_resend,
         }
@@ -417,7 +417,7 @@ class Session:
             core.store_failed(error)
         return ledger.ticket
 
-    def store_lost(self, error: StoreError) -> None:
+    def record_store_loss(self, error: StoreError) -> None:
         """Record that the store was lost, for example because another process has taken it over. The session
         ends with CloseReason.STORE_FAILED, and bytes that are not durable are not sent.
         """
@@ -501,8 +501,9 @@ class Session:
         core = self._core
         core.outbound.took_number = False
         core.require(Input.SEND)
+        # If the store fails, the context ends the session and suppresses the StoreError.
         with core:
-            return self._probe(test_req_id, now)
+            return self._send_test_request(test_req_id, now)
         raise SendFailedError(core.store_error)
 
     def reset(self, now: Instant) -> None:
@@ -580,14 +581,14 @@ class Session:
         except StoreError as error:
             core.store_failed(error)
 
-    def _probe(self, test_req_id: str | None, now: Instant) -> str:
+    def _send_test_request(self, test_req_id: str | None, now: Instant) -> str:
         outbound = self._core.outbound
         if test_req_id is None:
             test_req_id = f"TEST-{self._core.store.next_outgoing}"
         outbound.post(outbound.admin(TEST_REQUEST, test_req_id=test_req_id), now, keep=False)
         return test_req_id
 
-    def _silence(self, now: Instant) -> None:
+    def _handle_silence(self, now: Instant) -> None:
         """Handle a peer that has sent no complete message for too long: send a TestRequest, or end the
         session if the last TestRequest was not answered.
 
@@ -606,7 +607,7 @@ class Session:
             if core.timers.last_received == now.monotonic or core.state is not state:
                 return
         if core.timers.probed_at is None:
-            test_req_id = self._probe(core.config.protocol_options.test_req_id, now)
+            test_req_id = self._send_test_request(core.config.protocol_options.test_req_id, now)
             core.timers.probed_at = now.monotonic
             core.emit(PeerSilent(test_req_id))
             return
@@ -615,7 +616,7 @@ class Session:
         with_logout = core.config.protocol_options.explain_violation
         core.fail(CloseReason.PEER_SILENT, text, now, cause=Input.SILENCE, with_logout=with_logout)
 
-    def _commit_overdue(self, now: Instant) -> None:
+    def _handle_commit_timeout(self, now: Instant) -> None:
         core = self._core
         # If the commit has failed in the meantime, `durable` raises a StoreError, and `handle_timer` ends the
         # session.
@@ -626,7 +627,7 @@ class Session:
         text = f"the store has not completed a commit within {core.timers.commit_limit:g} seconds"
         core.store_failed(StoreError(text))
 
-    def _logout_overdue(self, now: Instant) -> None:  # noqa: ARG002 - every timer action gets the time
+    def _handle_logout_timeout(self, now: Instant) -> None:  # noqa: ARG002 - every timer action gets the time
         reason, reported = self._core.ending
         timeout = self._core.config.logout_timeout
         text = reported or f"the peer did not answer the Logout within {timeout:g} seconds"

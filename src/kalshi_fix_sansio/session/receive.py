@@ -41,7 +41,7 @@ from kalshi_fix_sansio.session.checks import (
     Verdict,
     classify,
     comp_id_problem,
-    is_served,
+    peer_may_send,
     poss_dup_problem,
     rule_problems,
     sending_time_problem,
@@ -147,24 +147,24 @@ class Receiver:
         # Attributes used for each message, looked up once.
         next_frame, decode = framer.next, core.codec.decode
         emit, mark = core.events.append, ledger.marks.append
-        start, simple, strict, resting = self._start, self._unchecked_classes, self._strict, core.resting
+        start, unchecked, strict, resting = self._start, self._unchecked_classes, self._strict, core.resting
         # Record the call before the first message is checked, because the message may have arrived while the
         # caller was blocked.
         if times.record_call(now):
             self.restart_waits(now)
         while (state := core.state) is not _LOGON_RECEIVED and state is not _CLOSED:
-            found = next_frame()
-            if not isinstance(found, Frame):
-                if found is None:
+            item = next_frame()
+            if not isinstance(item, Frame):
+                if item is None:
                     # The framer reports skipped bytes only with the next message, but they may have to end
                     # the session now.
                     if framer.skipped:
                         self._end_on_garbage(now)
                     return
-                if isinstance(found, Oversized):
-                    core.emit(MessageTooLarge(found.body_length, found.limit, found.msg_type))
-                elif not found.oversized:  # an oversized message was reported when it began
-                    core.emit(GarbledReceived(found.reason, found.data, found.size))
+                if isinstance(item, Oversized):
+                    core.emit(MessageTooLarge(item.body_length, item.limit, item.msg_type))
+                elif not item.oversized:  # an oversized message was reported when it began
+                    core.emit(GarbledReceived(item.reason, item.data, item.size))
                 times.catch_up()  # the next message may have waited behind these bytes
                 self._end_on_garbage(now)
                 continue
@@ -172,27 +172,27 @@ class Receiver:
                 # Only a complete message shows that the peer is alive; garbage does not.
                 marked_alive = True
                 core.timers.last_received, core.timers.probed_at = now.monotonic, None
-            data = found.data
+            data = item.data
             if not data.startswith(start):
-                self._handle_other_version(found, now)
+                self._handle_other_version(item, now)
                 continue
             if strict:
-                self._handle(*core.codec.check(found), found, now)
+                self._handle(*core.codec.check(item), item, now)
                 continue
-            message = decode(found)
+            message = decode(item)
             header = message.header
             number, sending_time = header.msg_seq_num, header.sending_time
             if (
                 state is not _ESTABLISHED
                 or number != ledger.expected
-                or message.__class__ not in simple
+                or message.__class__ not in unchecked
                 or header.sender_comp_id not in core.peer_names
                 or header.target_comp_id != self._own_name
                 or header.poss_dup_flag
                 or sending_time is None
                 or not times.earliest <= sending_time <= times.latest
             ):
-                self._handle(message, (), found, now)
+                self._handle(message, (), item, now)
                 continue
             # Nearly all messages of a running session reach this point. The code below is an inlined copy of
             # `_handle` and its callees for these messages. Without it, the session takes 1.6 times as long
@@ -301,9 +301,9 @@ class Receiver:
         """End the session, with a Reject and a Logout, because of a wrong SendingTime or CompID in the header
         of a message.
 
-        Contrary to FIXT 1.1, the message is not counted, so the peer resends it. A message that is rejected
-        only because it is late may report a fill. Without resend, a message that is only late is delivered
-        before the session ends.
+        Contrary to FIXT 1.1, the expected number does not advance past the message, so the peer resends it: a
+        message that is rejected only because it is late may report a fill. Without resend, such a message is
+        delivered before the session ends.
         """
         core, number = self._core, message.header.msg_seq_num
         expected = core.ledger.expected
@@ -311,8 +311,8 @@ class Receiver:
         # peer has answered.
         is_resent = core.config.session_type.resend and not core.store.reset_unanswered
         only_late = fatal.reason is Reason.SENDING_TIME_ACCURACY and not problems
-        if only_late and not is_resent and number == expected and self._is_for_the_user(message):
-            # `_process` delivers the message, and therefore counts it.
+        if only_late and not is_resent and number == expected and self._is_for_user(message):
+            # `_process` delivers the message, so the expected number advances.
             message.problems = (*message.problems, fatal)
             self._process(message, (), frame, now)
             core.send_reject(message, fatal, now)
@@ -321,7 +321,7 @@ class Receiver:
         core.record_fatal_message(number, fatal.tag, ADVICE[fatal.tag])
         core.break_off(CloseReason.PROTOCOL_ERROR, fatal.text, now, rejected=True)
 
-    def _is_for_the_user(self, message: Message) -> bool:
+    def _is_for_user(self, message: Message) -> bool:
         """Return whether a message is for the user (an application message or a Reject) and can be
         delivered.
         """
@@ -333,9 +333,9 @@ class Receiver:
             return True
         # The caller has checked that the dialect has the type.
         layout = core.config.dialect.messages[msg_type]
-        return is_served(layout, core.config) and not rule_problems(message, core.config, core.peer_rules)
+        return peer_may_send(layout, core.config) and not rule_problems(message, core.config, core.peer_rules)
 
-    def _count(self, number: int) -> None:
+    def _advance_past(self, number: int) -> None:
         """Advance the expected number past a message, if the message has that number."""
         if number == self._core.ledger.expected:
             self._core.ledger.expected = number + 1
@@ -343,11 +343,12 @@ class Receiver:
     def _handle_logout(self, message: Any, now: Instant) -> None:
         """Process a Logout (5). It either answers this side's Logout, or is answered with one.
 
-        A Logout whose number is too high is not counted, so the next logon detects and repairs the gap.
+        If the number of a Logout is too high, the expected number does not advance, so the next logon detects
+        and repairs the gap.
         """
         core = self._core
         if core.state is State.LOGOUT_SENT:
-            self._count(message.header.msg_seq_num)
+            self._advance_past(message.header.msg_seq_num)
             # If this side logged out because of an error, report this error instead of the peer's Text.
             reason, text = core.ending
             if reason is CloseReason.LOGGED_OUT:
@@ -355,7 +356,7 @@ class Receiver:
             core.end(Input.PEER_LOGOUT, reason, text, clean=True)
             return
         core.emit(LogoutReceived(message.text))
-        self._count(message.header.msg_seq_num)
+        self._advance_past(message.header.msg_seq_num)
         core.send_logout(None, now)
         text = message.text or "logged out by the peer"
         core.end(Input.PEER_LOGOUT, CloseReason.LOGGED_OUT, text, clean=True)
@@ -367,7 +368,7 @@ class Receiver:
         core = self._core
         # An unreadable GapFillFlag is decoded as absent, which means Reset mode. A damaged gap fill would
         # then reset the numbers, so it is rejected even on a lenient session.
-        problems = problems or tuple(found for found in message.problems if found.tag == GAP_FILL_FLAG)
+        problems = problems or tuple(each for each in message.problems if each.tag == GAP_FILL_FLAG)
         problem = problems[0] if problems else self._sequence_reset_problem(message, core.ledger.expected)
         if problem is not None:
             core.reject(message, problems or (problem,), now)
@@ -398,11 +399,11 @@ class Receiver:
         elif verdict is Verdict.TOO_HIGH:
             # The order of these steps matters. `handle_too_high` sends a ResendRequest if this message
             # reveals a gap. If the message is a Reject, it cannot refer to that request, so `is_refused_by`
-            # is called first. If it is a ResendRequest, it is served first: otherwise two sides that are both
-            # missing messages would keep sending requests.
+            # is called first. If it is a ResendRequest, it is answered first: otherwise two sides that are
+            # both missing messages would keep sending requests.
             refused = self.recovery.is_refused_by(message)
-            served = not problems and self._serve_early(message, now)
-            self.recovery.handle_too_high(number, None if served else frame, now)
+            processed = not problems and self._process_early(message, now)
+            self.recovery.handle_too_high(number, None if processed else frame, now)
             if refused:
                 self.recovery.handle_refusal(now)
         elif verdict is Verdict.DUPLICATE:
@@ -416,7 +417,7 @@ class Receiver:
         else:
             core.break_off(CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected), now)
 
-    def _serve_early(self, message: Message, now: Instant) -> bool:
+    def _process_early(self, message: Message, now: Instant) -> bool:
         """Process a message in EARLY_TYPES, which must not wait until a gap is filled: two sides that are
         both missing messages would wait for each other forever. Return whether the message was processed.
         """
@@ -433,7 +434,7 @@ class Receiver:
         self._process(message, problems, frame, now)
 
     def _process(self, message: Any, problems: tuple[Problem, ...], frame: Frame, now: Instant) -> None:
-        """Process the message with the expected number, and count it."""
+        """Process the message with the expected number, and advance the number."""
         core, header = self._core, message.header
         msg_type, number = header.msg_type, header.msg_seq_num
         if self._strict and not problems:
@@ -454,13 +455,13 @@ class Receiver:
                 self.recovery.skip(message.new_seq_no, Skip.FILL)
                 return
             problems = (problem,)
-        # Count the message after its events are emitted: they then have its number as their mark, so the
+        # Advance after the events of the message are emitted: they then have its number as their mark, so the
         # store advances past it only when they are confirmed.
         self._dispatch(message, problems, frame, now)
         core.ledger.expected = number + 1
 
     def _dispatch(self, message: Message, problems: tuple[Problem, ...], frame: Frame, now: Instant) -> None:
-        """Refuse, serve or deliver the message with the expected number."""
+        """Reject, handle or deliver the message with the expected number."""
         core, config, header = self._core, self._core.config, message.header
         msg_type = header.msg_type
         layout = config.dialect.messages.get(msg_type)
@@ -471,7 +472,7 @@ class Receiver:
             core.reject(message, problems, now)
         elif handler is not None:
             handler(message, now)
-        elif self._strict and layout is not None and not is_served(layout, config):
+        elif self._strict and layout is not None and not peer_may_send(layout, config):
             text = f"{layout.name} is not available on {config.session_type.name}"
             core.reject_unsupported(message, Problem(Reason.INVALID_MSG_TYPE, text), now)
         else:
@@ -486,7 +487,7 @@ class Receiver:
             )
             core.resting.update(message, frame.data)
             if uncertain_requests:
-                # Count the message before OutcomesUnknown is emitted, as in `drain`. If the process crashes
+                # Advance the number before OutcomesUnknown is emitted, as in `drain`. If the process crashes
                 # when the message is confirmed but OutcomesUnknown is not, the message need not be resent:
                 # the store marks these requests as uncertain, and the next process reports them.
                 core.ledger.expected = header.msg_seq_num + 1

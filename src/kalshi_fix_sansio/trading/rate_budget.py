@@ -181,7 +181,8 @@ class RateBudget:
 
     Call `wait` before sending a message, and `sent` when it is sent. The clients do both if you pass them the
     budget. Pass every event to `apply`: a reject for exceeding the rate limit (BusinessRejectReason (380) 8)
-    empties the bucket of the rejected message. Call `spent` with the tokens that REST requests have spent.
+    empties the bucket of the rejected message. Call `record_spending` with the tokens that REST requests
+    have spent.
     """
 
     def __init__(
@@ -312,7 +313,7 @@ class RateBudget:
         if self._reserved.pop(owner, now.monotonic) > now.monotonic and not sent:
             bucket.spend(-1)
 
-    def spent(
+    def record_spending(
         self, tokens: float, now: Instant, *, bucket: Bucket = _WRITE, shard: int | None = None
     ) -> None:
         """Record tokens that were spent elsewhere, such as by REST requests.

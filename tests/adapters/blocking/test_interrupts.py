@@ -108,7 +108,7 @@ def trade(client: Client) -> None:
 def trade_within_budget(client: Client) -> None:
     """Send an order that waits for half a millisecond in the rate budget, and wait for both of its
     reports."""
-    client.spent(20)
+    client.record_spending(20)
     trade(client)
 
 

@@ -312,7 +312,7 @@ def test_a_loss_is_reported_after_a_drop_unless_the_numbers_are_complete(
     receiver = Receiver()
     apply(receiver, earlier)
     if dropped:
-        receiver.suspect()
+        receiver.record_possible_loss()
     found = apply(receiver, later)
     assert [item for item in found if isinstance(item, MessagesLost)] == ([] if lost is None else [lost])
     assert lost is None or found[0] == lost
@@ -326,7 +326,7 @@ def test_a_loss_in_one_lane_is_found_after_another_lane_was_complete() -> None:
     later = published(publisher, [delta(3, first), logged_on(), delta(1, second)])
     receiver = Receiver()
     apply(receiver, messages)
-    receiver.suspect()
+    receiver.record_possible_loss()
     found = apply(receiver, later)
     assert [type(item) for item in found] == [MessageReceived, LoggedOn, MessagesLost, MessageReceived]
     assert not receiver.unproven

@@ -94,11 +94,13 @@ async def test_the_check_refuses_orders_and_without_a_server_nothing_is_sent(
 ) -> None:
     async with connected(server) as bus:
         nowhere = await bus.session("demo.prediction.KalshiNR.nobody").send(valid_order("b0"))
-        assert nowhere == Refused("no process has ever served demo.prediction.KalshiNR.nobody")
+        assert nowhere == Refused("no process has ever answered commands for demo.prediction.KalshiNR.nobody")
         async with serving(bus, venue, tmp_path, lambda message: Refusal("not now")) as client:
             session = bus.session(channel_of(client))
             assert await session.send(valid_order("b1")) == Refused("not now")
-        assert await session.send(valid_order("b1")) == Refused(f"no process serves {session.channel} now")
+        assert await session.send(valid_order("b1")) == Refused(
+            f"no process answers commands for {session.channel} now"
+        )
         with pytest.raises(ValueError, match="at most 30 seconds"):
             await session.send(valid_order("b1"), within=31)
 

@@ -50,7 +50,7 @@ async def test_orders_are_sent_at_the_rate_of_the_budget(new_client: NewClient) 
     async with new_client(budget=budget(1000)) as client:
         numbers = [await client.send(order()) for _ in range(15)]
         assert numbers == list(range(2, 17))
-        client.spent(150)
+        client.record_spending(150)
         last = order()
         assert await client.send(last, timeout=LONG) == 17
         await acknowledged(client, last.cl_ord_id)
@@ -84,7 +84,7 @@ async def test_a_cancel_overtakes_waiting_orders(loop: Loop, new_client: NewClie
 
 async def test_a_message_that_times_out_is_not_sent(new_client: NewClient) -> None:
     async with new_client(budget=budget(0.001)) as client:
-        client.spent(145)
+        client.record_spending(145)
         for timeout in (0, 0.01):
             with pytest.raises(ClientTimeoutError, match="rate budget had no tokens"):
                 await client.send(order(), timeout=timeout)
@@ -96,7 +96,7 @@ async def test_a_message_that_times_out_is_not_sent(new_client: NewClient) -> No
 @pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
 async def test_a_cancelled_wait_sends_nothing(loop: Loop, new_client: NewClient) -> None:
     async with new_client(budget=budget(0.001)) as client:
-        client.spent(145)
+        client.record_spending(145)
         sent = False
         with suppress(TimeoutError, trio.TooSlowError):
             await loop.with_timeout(0.01, lambda: client.send(order(), timeout=None))
@@ -117,7 +117,7 @@ async def test_an_invalid_message_uses_no_tokens(new_client: NewClient) -> None:
 async def test_a_lost_connection_ends_the_wait(loop: Loop, new_client: NewClient, relay: Relay) -> None:
     ended: list[bool] = []
     async with new_client(port=relay.port, reconnect=NO_DELAY, budget=budget(0.001)) as client:
-        client.spent(145)
+        client.record_spending(145)
 
         async def late() -> None:
             with pytest.raises(NotConnectedError):
@@ -178,4 +178,4 @@ async def test_a_cancelled_wait_for_a_logon_leaves_the_queue(loop: Loop, new_cli
 async def test_without_a_budget_calls_do_not_wait(new_client: NewClient) -> None:
     client = new_client()
     with pytest.raises(LocalProtocolError, match="no rate budget"):
-        client.spent(10)
+        client.record_spending(10)

@@ -108,7 +108,7 @@ def test_leaving_during_a_connection_attempt_ends_the_attempt(connected: bool) -
     assert stage.core.next_attempt() is not None
     assert stage.core.next_attempt() is None
     stage.core.logout()
-    assert stage.core.leaving
+    assert stage.core.logging_out
     if connected:
         stage.core.connected()
         assert stage.core.finished

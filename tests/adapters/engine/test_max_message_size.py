@@ -208,7 +208,7 @@ def gives_up(reason: CloseReason, *events: Any, seconds: float) -> bool:
     way."""
     retries = Retries(ReconnectPolicy(maintenance=None), 30, lambda: 0.5, START)
     error = SessionClosedError("it ended", ended(reason))
-    verdicts = [retries.lost(error, fault(reason, *events), -seconds, START) for _ in range(3)]
+    verdicts = [retries.record_loss(error, fault(reason, *events), -seconds, START) for _ in range(3)]
     return isinstance(verdicts[-1], GiveUpVerdict)
 
 

@@ -216,11 +216,11 @@ def test_a_rate_limit_refusal_empties_the_bucket() -> None:
 def test_messages_wait_for_tokens_that_rest_calls_have_spent() -> None:
     rates = budget()
     line = senders(rates)
-    line.stage.core.spent(15, "write", None)
+    line.stage.core.record_spending(15, "write", None)
     line.send(order("a1"))
     line.wait(1)
     assert line.sent == [(0.5, "a1")]
-    line.stage.core.spent(15, "read", None)
+    line.stage.core.record_spending(15, "read", None)
     assert rates.left(line.stage.clock.now, bucket="read") == 5
 
 

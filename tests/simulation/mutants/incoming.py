@@ -60,7 +60,7 @@ def _end_on_heartbeat(receiver: Receiver, message: Any, now: Any) -> None:
 
 def _count_refused_messages(refuse: Any, receiver: Receiver, message: Any, *rest: Any) -> None:
     refuse(receiver, message, *rest)
-    receiver._count(message.header.msg_seq_num)
+    receiver._advance_past(message.header.msg_seq_num)
 
 
 def _check_the_time(receiver: Receiver, header: Any, now: Any) -> Any:
@@ -94,7 +94,7 @@ MUTANTS = {
         wrap(Receiver, "_refuse", _count_refused_messages), "silent loss", "unsettled"
     ),
     "a session that refuses late messages permanently": caught_by(
-        replace(Receiver, "_is_for_the_user", lambda *_: False), "refused for good"
+        replace(Receiver, "_is_for_user", lambda *_: False), "refused for good"
     ),
     "a session that checks the time of resent messages": caught_by(
         replace(Receiver, "_time_problem", _check_the_time), "unexplained", "unsettled"

@@ -111,7 +111,7 @@ def test_the_example_has_the_stated_settings() -> None:
     assert (prediction.pause, margin.pause) == (PauseState.TRADING_PAUSED, PauseState.TRADING_PAUSED)
     now = pass_time(venue, 120, now)
     assert prediction.pause is PauseState.OPEN
-    assert venue.not_done == []
+    assert venue.failed_operations == []
 
 
 def test_the_same_scenario_gives_the_same_books() -> None:
@@ -161,7 +161,7 @@ def test_settings_reach_the_venue() -> None:
     flow = config.flow
     assert flow is not None
     assert (flow.seed, flow.rate, flow.makers, flow.takers, flow.markets) == (3, 2.5, 1, 3, ("BTC-PERP",))
-    assert (flow.balance, flow.burst_length, flow.middles["BTC-PERP"]) == (d("99.5"), 2, d("30"))
+    assert (flow.balance, flow.burst_length, flow.initial_prices["BTC-PERP"]) == (d("99.5"), 2, d("30"))
     assert config.markets["margin"][0].maximum_price == 50
 
 
@@ -173,8 +173,10 @@ def test_a_failing_scheduled_operation_is_logged_and_does_not_stop_the_venue() -
         )
     )
     pass_time(venue, REBALANCING_INTERVAL, NOW)
-    assert venue.not_done == ["halt: market BTC-PERP is closed and cannot become inactive"]
-    assert venue.perform(operation("status"), NOW)["not_done"] == [{"scheduled_step": venue.not_done[0]}]
+    assert venue.failed_operations == ["halt: market BTC-PERP is closed and cannot become inactive"]
+    assert venue.perform(operation("status"), NOW)["failed_operations"] == [
+        {"scheduled_step": venue.failed_operations[0]}
+    ]
     assert venue.exchange("margin").markets["ETH-PERP"].state is MarketState.INACTIVE
 
 
@@ -201,7 +203,7 @@ def test_a_market_is_in_its_state_from_the_beginning() -> None:
     )
     venue = start_venue(parse(f"markets: {{prediction: {{{markets}}}}}"))
     assert [market.state for market in venue.exchange("prediction").markets.values()] == list(MarketState)
-    assert venue.not_done == []
+    assert venue.failed_operations == []
 
 
 def test_an_account_may_request_past_reports_if_the_file_enables_it() -> None:

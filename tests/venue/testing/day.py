@@ -384,7 +384,7 @@ class Outcome:
 def play(*, rounds: int, seed: int, rate: float) -> Outcome:
     """Simulate a day of this many rounds, then compare each player with the exchange."""
     random = Random(seed)
-    flow = FlowConfig(seed=seed, rate=rate, middles=MIDDLES)
+    flow = FlowConfig(seed=seed, rate=rate, initial_prices=MIDDLES)
     faults: Counter[str] = Counter()
     remaining: list[tuple[str, dict[str, Any]]] = []
     with (

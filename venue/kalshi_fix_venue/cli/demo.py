@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from kalshi_fix_adapters.blocking import Client
-from kalshi_fix_adapters.cli.kit.failures import plain_errors
+from kalshi_fix_adapters.cli.kit.failures import converting_errors
 from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, folded, plain
 from kalshi_fix_adapters.cli.logs.render import brief, code_name, value
 from kalshi_fix_adapters.cli.logs.units import Units
@@ -70,7 +70,7 @@ def demo() -> None:
     Everything runs on this machine: a simulated Kalshi on loopback TLS ports, with keys and a certificate
     authority generated for this run. The exit status is 1 if a step fails.
     """
-    with plain_errors(), Sandbox((YOU, OTHER), random=Random(_SEED)) as sandbox:  # noqa: S311
+    with converting_errors(), Sandbox((YOU, OTHER), random=Random(_SEED)) as sandbox:  # noqa: S311
         story = _Story(sandbox)
         story.prediction()
         story.margin()

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import plain_errors
+from kalshi_fix_adapters.cli.kit.failures import converting_errors
 from kalshi_fix_adapters.cli.kit.terminal import Screen, plain, printable
 from kalshi_fix_adapters.cli.kit.values import Value
 from kalshi_fix_adapters.documents.names import did_you_mean
@@ -55,7 +55,7 @@ def do(context: click.Context, folder: Path | None, as_object: bool) -> None:
 
 
 def _perform(requested: Operation, folder: Path | None, *, as_object: bool) -> None:
-    with plain_errors():
+    with converting_errors():
         answer = send_operation(running_venue(folder), requested)
     screen = Screen()
     if as_object:
@@ -89,7 +89,7 @@ def _command(name: str, cls: type[Operation]) -> click.Command:
         group_folder, group_as_object = click.get_current_context().obj
         # Parameters that were not given are left out, so the operation applies its own defaults.
         given = {key: value for key, value in values.items() if value is not None}
-        with plain_errors():
+        with converting_errors():
             requested = operation(name, given)
         _perform(requested, folder or group_folder, as_object=as_object or group_as_object)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
+from kalshi_fix_adapters.cli.kit.failures import CommandError, converting_errors
 from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, plain
 from kalshi_fix_venue.input_log import ReplayResult, replay
 from kalshi_fix_venue.input_log.digest import state_digest
@@ -20,7 +20,7 @@ def replay_input_log(file: Path) -> None:
     Every byte that the venue sent is compared, and so is its state, at intervals. At the first difference
     the command prints the line of the log and exits with status 1.
     """
-    with plain_errors():
+    with converting_errors():
         found = replay(file)
     if not found.entries and found.venue is None and found.difference is None:
         raise CommandError(f"{file} is not a venue's input log, or contains no complete entry")

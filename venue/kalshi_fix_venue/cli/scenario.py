@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 import attrs
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import plain_errors
+from kalshi_fix_adapters.cli.kit.failures import converting_errors
 from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, plain
 from kalshi_fix_venue.flow import FlowConfig
 from kalshi_fix_venue.scenario import KEYS_EACH, MAX_KEYS_EACH, OWNER, Scenario
@@ -94,7 +94,7 @@ def chosen_scenario(
 @click.argument("file", type=_FILE)
 def check(file: Path) -> None:
     """Read a scenario file and report whether a venue can start with it."""
-    with plain_errors():
+    with converting_errors():
         found = load_scenario(file)
     count = sum(len(markets) for markets in found.markets.values())
     keys = sum(each.count for each in found.keys)
@@ -107,7 +107,7 @@ def check(file: Path) -> None:
 @click.command()
 def schema() -> None:
     """Print the JSON Schema of scenario files, for editors."""
-    with plain_errors():
+    with converting_errors():
         from kalshi_fix_venue.scenario.schema import json_schema
 
         click.echo(json.dumps(json_schema(), indent=2))

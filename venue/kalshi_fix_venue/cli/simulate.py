@@ -11,7 +11,7 @@ from typing import Unpack
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import plain_errors
+from kalshi_fix_adapters.cli.kit.failures import converting_errors
 from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, plain
 from kalshi_fix_adapters.cli.kit.values import Value
 from kalshi_fix_sansio import PRODUCTS, Side
@@ -72,7 +72,7 @@ def simulate(
 
     The same scenario with the same seed produces the same state.
     """
-    with plain_errors():
+    with converting_errors():
         scenario = chosen_scenario(**requested)
         with contextlib.nullcontext() if input_log is None else InputLog(input_log) as written:
             make_venue = VenueModel if written is None else written.venue
@@ -101,7 +101,7 @@ def _print_summary(venue: VenueModel, begin: Instant, end: Instant) -> None:
         f"{sum((account.balance for account in venue.exchange(product).accounts()), Decimal(0))} dollars"
         for product in PRODUCTS
     ]
-    lines += [f"scheduled operation failed: {each}" for each in venue.not_done]
+    lines += [f"scheduled operation failed: {each}" for each in venue.failed_operations]
     screen.lines([plain(line) for line in (*lines, f"state: {state_digest(venue)}")])
     screen.flush()
 

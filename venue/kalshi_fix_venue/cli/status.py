@@ -23,16 +23,16 @@ def print_status(screen: Screen, status: dict[str, Any]) -> None:
             screen.table(title, columns.split(), rows, width=WIDTH)
 
     hidden = 0
-    for product, found in status["products"].items():
-        prices = found["prices"]
+    for product, state in status["products"].items():
+        prices = state["prices"]
         markets = [
-            [ticker, state, prices[ticker]["buy"] or "-", prices[ticker]["sell"] or "-"]
-            for ticker, state in found["markets"].items()
+            [ticker, market_state, prices[ticker]["buy"] or "-", prices[ticker]["sell"] or "-"]
+            for ticker, market_state in state["markets"].items()
         ]
-        accounts = [each for each in found["accounts"] if not belongs_to_venue(each["owner"])]
-        orders = [each for each in found["orders"] if not belongs_to_venue(each["owner"])]
-        hidden += found["open_orders"] - len(orders)
-        table(f"{product}: {found['state']}", "market state bid ask", markets)
+        accounts = [each for each in state["accounts"] if not belongs_to_venue(each["owner"])]
+        orders = [each for each in state["orders"] if not belongs_to_venue(each["owner"])]
+        hidden += state["open_orders"] - len(orders)
+        table(f"{product}: {state['state']}", "market state bid ask", markets)
         table(
             f"{product} accounts",
             "account balance available",
@@ -65,7 +65,9 @@ def print_status(screen: Screen, status: dict[str, Any]) -> None:
     )
     table("faults", "fault with", [[each["fault"], str(each["with"])] for each in status["faults"]])
     table(
-        "failed scheduled operations", "operation", [[each["scheduled_step"]] for each in status["not_done"]]
+        "failed scheduled operations",
+        "operation",
+        [[each["scheduled_step"]] for each in status["failed_operations"]],
     )
     screen.lines(
         [

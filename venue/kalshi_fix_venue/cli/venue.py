@@ -14,7 +14,7 @@ from typing import Unpack
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
+from kalshi_fix_adapters.cli.kit.failures import CommandError, converting_errors
 from kalshi_fix_adapters.cli.kit.terminal import Screen, plain
 from kalshi_fix_adapters.config.environment import export_lines
 from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
@@ -118,7 +118,7 @@ def venue(
         return
     ports = {key: (first_port or FIRST_PORT) + i for i, key in enumerate(all_ports())}
     with (
-        plain_errors(),
+        converting_errors(),
         _folder(folder) as chosen,
         contextlib.nullcontext() if input_log is None else InputLog(input_log) as written,
         _start(
@@ -348,7 +348,7 @@ def env(folder: Path | None) -> None:
     In bash, `source "$(kalshi-fix venue env)"` sets the variables that its clients need. The exit status is 1
     if no venue is running, or several are.
     """
-    with plain_errors():
+    with converting_errors():
         # The folder named by the environment is ignored: it may belong to an earlier venue.
         path = running_venue(folder, {}).parent / ENVIRONMENT_FILE
     screen = Screen()

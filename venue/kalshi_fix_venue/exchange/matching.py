@@ -34,19 +34,19 @@ def crosses(book: Book, order: Order) -> bool:
 def preview(book: Book, order: Order) -> Preview:
     """Return the immediate trades of an order without executing them."""
     fills: list[tuple[Decimal, Decimal]] = []
-    size, own = order.leaves, False
+    remaining, meets_own_order = order.leaves, False
     for maker in _makers(book, order.side, order.price):
-        if not size:
+        if not remaining:
             break
         if maker.account.trader == order.account.trader:
-            own = True
+            meets_own_order = True
             if order.self_trade_prevention is SelfTradePrevention.TAKER_AT_CROSS:
                 break
             continue
-        quantity = min(size, maker.leaves)
+        quantity = min(remaining, maker.leaves)
         fills.append((maker.price, quantity))
-        size -= quantity
-    return Preview(order.leaves - size, tuple(fills), own)
+        remaining -= quantity
+    return Preview(order.leaves - remaining, tuple(fills), meets_own_order)
 
 
 def would_self_cross(book: Book, order: Order, price: Decimal) -> bool:
@@ -58,8 +58,8 @@ def would_self_cross(book: Book, order: Order, price: Decimal) -> bool:
 def match(state: ExchangeState, batch: Batch, taker: Order, maximum: Decimal | None = None) -> bool:
     """Trade the order against its book while prices cross, up to `maximum` contracts if given.
 
-    Returns whether an order of the same trader stopped it (self-trade prevention type 1); with type 2 that
-    order is cancelled and matching continues.
+    Return whether an order of the same trader has stopped the matching (self-trade prevention type 1). With
+    type 2, that order is cancelled, and the matching continues.
     """
     # An all-or-nothing order was checked against the current book, so its fills must not remove other orders.
     # If they trigger an order group, the group's orders are cancelled only at the end of the command.

@@ -58,7 +58,7 @@ class Flow:
             (product, ticker) for product, exchange in exchanges.items() for ticker in exchange.markets
         ]
         known = {ticker for _, ticker in all_markets}
-        for ticker in (*config.markets, *config.middles):
+        for ticker in (*config.markets, *config.initial_prices):
             if ticker not in known:
                 raise ConfigurationError(
                     f"the flow names {ticker!r}, which is not one of the venue's markets; "
@@ -127,7 +127,7 @@ class Flow:
     def _turn(self, exchange: Exchange, ticker: str, now: Instant) -> Turn:
         fair = self._fair.get(ticker)
         if fair is None:
-            middle = self._config.middles.get(ticker)
+            middle = self._config.initial_prices.get(ticker)
             rules = exchange.markets[ticker].rules
             fair = self._fair[ticker] = FairPrice(exchange, rules, middle, now.monotonic)
         fair.move(self._random, self._config.volatility, now.monotonic)

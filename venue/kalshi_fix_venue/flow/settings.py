@@ -44,7 +44,7 @@ class FlowConfig:
     """Number of orders in a burst, a millisecond apart."""
     markets: tuple[str, ...] = setting(())
     """The tickers to trade; all by default."""
-    middles: Mapping[str, Decimal] = attrs.field(factory=dict)
+    initial_prices: Mapping[str, Decimal] = attrs.field(factory=dict)
     """Initial fair price, in dollars by ticker. The default is the midpoint of the book or, if the book is
     empty, half a dollar for prediction and 20 dollars for margin."""
     balance: Decimal = setting(Decimal(10_000_000), minimum=0, maximum=10**15)  # noqa: RUF009

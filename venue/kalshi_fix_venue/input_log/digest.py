@@ -22,7 +22,7 @@ def state_digest(venue: VenueModel) -> str:
     daily caps, sessions, faults, and steps of the schedule that failed."""
     state = [_product(venue, product) for product in PRODUCTS]
     listed = [[sorted(each.items()) for each in rows] for rows in (venue.sessions(), venue.faults())]
-    return digest_of(repr([state, listed, venue.not_done]).encode())
+    return digest_of(repr([state, listed, venue.failed_operations]).encode())
 
 
 def _product(venue: VenueModel, product: str) -> list[Any]:

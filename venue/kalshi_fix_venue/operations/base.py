@@ -40,12 +40,12 @@ def _msg_type(value: object) -> str:
     word = str(value)
     if word in DIALECT.messages:
         return word
-    found = _BY_NAME.get(word)
-    if found is None:
+    msg_type = _BY_NAME.get(word)
+    if msg_type is None:
         raise ValueError(
             f"{word!r} is neither a MsgType nor a message's name; {did_you_mean(word, _BY_NAME)}"
         )
-    return found
+    return msg_type
 
 
 MESSAGE = Kind("MSGTYPE", _msg_type)
@@ -60,7 +60,7 @@ class Operable(Protocol):
         """The path of the input log, which records the calls to the venue; None if none is written."""
 
     @property
-    def not_done(self) -> Sequence[str]:
+    def failed_operations(self) -> Sequence[str]:
         """Scheduled operations that failed, and why."""
 
     def new_id(self) -> str:
@@ -96,8 +96,8 @@ class Operable(Protocol):
     def release(self, name: str | None, now: Instant) -> Answer:
         """Disarm the faults with this name, or all faults."""
 
-    def log_out(self, who: SessionOperation, text: str | None, now: Instant) -> list[str]:
-        """Log out the sessions that `who` concerns; return the ids of their keys."""
+    def log_out(self, selection: SessionOperation, text: str | None, now: Instant) -> list[str]:
+        """Log out the sessions that `selection` concerns; return the ids of their keys."""
 
 
 @attrs.frozen(kw_only=True)
@@ -116,12 +116,12 @@ class Operation(ABC):
 
     def values(self) -> dict[str, object]:
         """Return the parameters that differ from their defaults, as JSON values."""
-        found: dict[str, object] = {}
+        values: dict[str, object] = {}
         for each in parameters(type(self)):
             value = getattr(self, each.name)
             if each.required or value != each.default:
-                found[display_name(each.name)] = str(value) if isinstance(value, Decimal) else value
-        return found
+                values[display_name(each.name)] = str(value) if isinstance(value, Decimal) else value
+        return values
 
 
 def defined_in(module: Mapping[str, Any]) -> dict[str, Any]:

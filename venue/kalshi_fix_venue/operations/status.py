@@ -27,7 +27,7 @@ def status_of(venue: Operable, now: Instant) -> dict[str, Any]:
         "sessions": sessions,
         "faults": venue.faults(),
         "backlog": attrs.asdict(venue.backlog(now)),
-        "not_done": [{"scheduled_step": each} for each in venue.not_done],
+        "failed_operations": [{"scheduled_step": each} for each in venue.failed_operations],
     }
 
 

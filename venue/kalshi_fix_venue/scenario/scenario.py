@@ -178,7 +178,7 @@ class Scenario:
         if self.flow is None:
             return None
         traded = {m.rules.ticker: m.middle for markets in self.markets.values() for m in markets}
-        return attrs.evolve(self.flow, middles={**traded, **self.flow.middles})
+        return attrs.evolve(self.flow, initial_prices={**traded, **self.flow.initial_prices})
 
     def _schedule(self) -> Schedule:
         resting = tuple(

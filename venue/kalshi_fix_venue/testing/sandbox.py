@@ -76,11 +76,11 @@ class Sandbox:
 
     def options(self, owner: str, product: Product, session: str, key: int = 0) -> VenueOptions:
         """Return the arguments with which one of an owner's keys connects a client to a session type."""
-        chosen = self.keys[owner, product][key]
+        client_key = self.keys[owner, product][key]
         return {
             "product": product,
-            "key_id": chosen.key_id,
-            "private_key": chosen.private_key_pem,
+            "key_id": client_key.key_id,
+            "private_key": client_key.private_key_pem,
             "host": self.host,
             "port": self.server.port(product, session),
             "tls": Tls(ca_data=self.ca_pem),
@@ -114,6 +114,6 @@ class Sandbox:
         """Return the addresses of all session types of a product, in the format of KALSHI_FIX_ENDPOINTS."""
         return ",".join(
             f"{session}={self.host}:{self.server.port(product, session)}"
-            for of_product, session in all_ports()
-            if of_product == product
+            for other_product, session in all_ports()
+            if other_product == product
         )

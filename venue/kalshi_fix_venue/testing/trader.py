@@ -74,7 +74,7 @@ class Trader:
         price: Number,
         *,
         time_in_force: TimeInForce = TimeInForce.GOOD_TILL_CANCEL,
-        **more: Any,
+        **attributes: Any,
     ) -> OrderSnapshot:
         """Place an order to buy (Yes); return its state afterwards.
 
@@ -82,13 +82,13 @@ class Trader:
             market: Symbol (55).
             quantity: contracts.
             price: dollars.
-            time_in_force: how long it may rest.
-            **more: further attributes of `PlaceOrder`, such as `post_only=True`.
+            time_in_force: how long the order may rest.
+            **attributes: further attributes of `PlaceOrder`, such as `post_only=True`.
 
         Raises:
-            ValueError: the exchange rejects it, or a number is not exact.
+            ValueError: the exchange rejects the order, or a number is not exact.
         """
-        return self._place(market, Side.BUY, quantity, price, time_in_force=time_in_force, **more)
+        return self._place(market, Side.BUY, quantity, price, time_in_force=time_in_force, **attributes)
 
     def sell(
         self,
@@ -97,10 +97,10 @@ class Trader:
         price: Number,
         *,
         time_in_force: TimeInForce = TimeInForce.GOOD_TILL_CANCEL,
-        **more: Any,
+        **attributes: Any,
     ) -> OrderSnapshot:
         """Place an order to sell (buy No); otherwise like `buy`."""
-        return self._place(market, Side.SELL, quantity, price, time_in_force=time_in_force, **more)
+        return self._place(market, Side.SELL, quantity, price, time_in_force=time_in_force, **attributes)
 
     def fill(
         self, cl_ord_id: str, quantity: Number | None = None, *, owner: str = "me"
@@ -117,13 +117,13 @@ class Trader:
         """
         size = None if quantity is None else _exact(quantity)
 
-        def act(venue: VenueModel, now: Instant) -> tuple[OrderSnapshot, ...]:
+        def trade(venue: VenueModel, now: Instant) -> tuple[OrderSnapshot, ...]:
             order = venue.exchange(self.product).find(owner, cl_ord_id)
             if order is None:
                 raise LookupError(f"{owner} has no open order {cl_ord_id}")
             remaining = order.leaves if size is None else size
             side = opposite(order.side)
-            done: list[OrderSnapshot] = []
+            placed: list[OrderSnapshot] = []
             while remaining > 0:
                 outcomes = self._execute(
                     *(venue, now, order.market, side),
@@ -134,19 +134,19 @@ class Trader:
                 trades = [each for each in outcomes if isinstance(each, OrderTraded)]
                 if not trades:
                     raise ValueError(f"{cl_ord_id} of {owner} was not filled: the book has no matching order")
-                done.append(_last(outcomes, self.owner))
+                placed.append(_last(outcomes, self.owner))
                 remaining -= sum(
                     (each.quantity for each in trades if each.order.order_id == order.order_id), Decimal(0)
                 )
-            return tuple(done)
+            return tuple(placed)
 
-        return self._server.run(act)
+        return self._server.run(trade)
 
     def cancel(self, order: OrderSnapshot) -> OrderSnapshot:
         """Cancel an order of this trader; return its state afterwards.
 
         Raises:
-            LookupError: it is no longer open.
+            LookupError: the order is no longer open.
         """
         command = CancelOrder(
             cl_ord_id=f"cancel {order.cl_ord_id}",
@@ -183,7 +183,7 @@ class Trader:
         dollars. Returns the QuoteID (117).
 
         Raises:
-            ValueError: the venue rejects it.
+            ValueError: the venue rejects the quote.
         """
         [entry] = rfq.related_sym
         quote_id = self._server.inspect(VenueModel.new_id)
@@ -204,7 +204,7 @@ class Trader:
         """Confirm a quote that its creator has accepted; the trade follows after the venue's execution delay.
 
         Raises:
-            ValueError: the venue rejects it, for example because the quote was not accepted.
+            ValueError: the venue rejects the confirmation, for example because the quote was not accepted.
         """
         maker = self.session(_MAKERS)
         maker.send(QuoteConfirm(quote_id=quote_id))
@@ -214,7 +214,7 @@ class Trader:
         """Request quotes from the makers (KalshiRT); return the venue's id of the request.
 
         Raises:
-            ValueError: the venue rejects it.
+            ValueError: the venue rejects the request.
         """
         creator, own_id = self.session(_CREATORS), self._server.inspect(VenueModel.new_id)
         entry = QuoteRequestSymbol(symbol=market, order_qty=_exact(quantity))
@@ -233,22 +233,24 @@ class Trader:
         has confirmed the quote.
 
         Raises:
-            ValueError: the venue rejects it.
+            ValueError: the venue rejects the acceptance.
         """
         creator, quote_id = self.session(_CREATORS), quote if isinstance(quote, str) else quote.quote_id
         creator.send(AcceptQuote(quote_id=quote_id, side=side))
         self._require_accepted("acceptance", creator.take(AcceptQuoteStatus), quote_id)
 
-    def _place(self, market: str, side: Side, quantity: Number, price: Number, **more: Any) -> OrderSnapshot:
+    def _place(
+        self, market: str, side: Side, quantity: Number, price: Number, **attributes: Any
+    ) -> OrderSnapshot:
         exact = {"quantity": _exact(quantity), "price": _exact(price)}
 
-        def act(venue: VenueModel, now: Instant) -> OrderSnapshot:
-            return _last(self._execute(venue, now, market, side, **exact, **more), self.owner)
+        def place(venue: VenueModel, now: Instant) -> OrderSnapshot:
+            return _last(self._execute(venue, now, market, side, **exact, **attributes), self.owner)
 
-        return self._server.run(act)
+        return self._server.run(place)
 
     def _execute(
-        self, venue: VenueModel, now: Instant, market: str, side: Side, **more: Any
+        self, venue: VenueModel, now: Instant, market: str, side: Side, **attributes: Any
     ) -> Sequence[Outcome]:
         command = PlaceOrder(
             order_id=venue.new_id(),
@@ -257,7 +259,7 @@ class Trader:
             origin=self._origin,
             market=market,
             side=side,
-            **more,
+            **attributes,
         )
         outcomes = venue.execute(self.product, command, now)
         for outcome in outcomes:
@@ -268,12 +270,12 @@ class Trader:
                 )
         return outcomes
 
-    def _require_accepted(self, what: str, statuses: Sequence[Any], quote_id: str) -> None:
+    def _require_accepted(self, request: str, statuses: Sequence[Any], quote_id: str) -> None:
         """Raise ValueError if one of the `statuses` is the rejection of a request about this quote."""
         for status in statuses:
             # Only refusals have a Text.
             if status.quote_id == quote_id and status.text is not None:
-                raise ValueError(f"the venue rejected {self.owner}'s {what}: {status.text}")
+                raise ValueError(f"the venue rejected {self.owner}'s {request}: {status.text}")
 
 
 _CREATORS, _MAKERS = "KalshiRT", "KalshiRFQ"

@@ -94,7 +94,7 @@ def picture(venue: VenueModel, market: str | None) -> dict[str, Any]:
         **{name: rows[:MAX_ROWS] for name, rows in found.items()},
         "sessions": venue.sessions(),
         "faults": venue.faults(),
-        "not_done": venue.not_done,
+        "failed_operations": venue.failed_operations,
     }
 
 

@@ -24,8 +24,8 @@ AsOf = Annotated[
         "Default: the dialect at each message's SendingTime."
     ),
 ]
-Words = Annotated[list[str], Field(description="Only messages that match one of these.")]
-Bound = Annotated[
+Patterns = Annotated[list[str], Field(description="Only messages that match one of these.")]
+TimeBound = Annotated[
     str | None, Field(description="A time in UTC, such as 14:30, 2026-11-21 or 2026-11-21T14:30:05.")
 ]
 
@@ -43,15 +43,15 @@ def reading_tools(workspace: Workspace) -> Iterable[Tool]:
                 "gaps, problems and latencies."
             ),
         ] = "brief",
-        types: Words = [],  # noqa: B006 - it is never changed
+        types: Patterns = [],  # noqa: B006 - it is never changed
         tags: Annotated[
             list[str], Field(description="Only messages with all these fields, such as 58, Side=1 or 55=KX*.")
         ] = [],  # noqa: B006
-        client_order_ids: Words = [],  # noqa: B006
-        symbols: Words = [],  # noqa: B006
+        client_order_ids: Patterns = [],  # noqa: B006
+        symbols: Patterns = [],  # noqa: B006
         direction: Literal["sent", "received"] | None = None,
-        since: Bound = None,
-        until: Bound = None,
+        since: TimeBound = None,
+        until: TimeBound = None,
         as_of: AsOf = None,
     ) -> str:
         """Print the FIX messages of wire logs, one per line, and the problems of each."""

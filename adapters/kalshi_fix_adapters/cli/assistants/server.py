@@ -22,7 +22,7 @@ _INSTRUCTIONS = (
 
 
 class _Server(MCPServer):
-    """A server that returns typed errors, also for arguments that do not match the schema of a tool."""
+    """A server that returns typed errors, even for arguments that do not match the schema of a tool."""
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
         try:

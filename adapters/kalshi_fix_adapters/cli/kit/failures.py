@@ -1,4 +1,4 @@
-"""Failures of the command are reported as one sentence on standard error, without a traceback."""
+"""Report failures of a command as one sentence on standard error, without a traceback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INTERRUPTED, PIPE_CLOSED = 130, 141
 
 
 class CommandError(click.ClickException):
-    """Ends the command with exit status 1 and this sentence."""
+    """Ends the command with exit status 1, and prints the message, which is one sentence."""
 
 
 def sentence(error: click.ClickException) -> str:
@@ -27,7 +27,7 @@ def sentence(error: click.ClickException) -> str:
 
 
 @contextlib.contextmanager
-def plain_errors() -> Iterator[None]:
+def converting_errors() -> Iterator[None]:
     """Convert exceptions from the library and the operating system into a `CommandError`."""
     # Imported here, because `--version` and `--help` need this module, but not the core.
     from kalshi_fix_sansio.errors import KalshiFixError
@@ -39,7 +39,7 @@ def plain_errors() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        raise CommandError(f"{where}{error.strerror or error}") from None
+        prefix = f"{error.filename}: " if error.filename else ""
+        raise CommandError(f"{prefix}{error.strerror or error}") from None
     except (EOFError, zlib.error) as error:  # raised while reading a compressed file
         raise CommandError(f"a compressed file cannot be read: {error}") from None

@@ -80,8 +80,8 @@ def _node_lines(nodes: Iterable[Node], inspection: Inspection, units: Units, ind
         if isinstance(node, FieldNode):
             yield (("cyan", _pad(indent + label(node))), ("", value(node, inspection, units)))
             continue
-        counted = printable(node.raw.decode("latin-1"))
-        yield (("cyan", _pad(f"{indent}{node.layout.counter.label}")), ("", counted))
+        count = printable(node.raw.decode("latin-1"))
+        yield (("cyan", _pad(f"{indent}{node.layout.counter.label}")), ("", count))
         for number, entry in enumerate(node.entries, 1):
             yield (("dim", f"{indent}{INDENT}entry {number}"),)
             yield from _node_lines(entry, inspection, units, indent + INDENT * 2)

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import NOTHING_FOUND, plain_errors
+from kalshi_fix_adapters.cli.kit.failures import NOTHING_FOUND, converting_errors
 from kalshi_fix_adapters.cli.kit.terminal import (
     Line,
     Screen,
@@ -53,7 +53,7 @@ def replay(files: tuple[str, ...], product: str, everything: bool, as_of: AsOf) 
     screen = Screen()
     started = time.monotonic()
     recordings: list[Recording] = []
-    with plain_errors(), StatusLine() as line, without_log_lines():
+    with converting_errors(), StatusLine() as line, without_log_lines():
         sources = [Recording(file) if is_recording(file) else file for file in files]
         recordings = [each for each in sources if isinstance(each, Recording)]
         for event in read_events(sources, as_of=as_of):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import NOTHING_FOUND, plain_errors
+from kalshi_fix_adapters.cli.kit.failures import NOTHING_FOUND, converting_errors
 from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, plain, print_stderr
 from kalshi_fix_adapters.engine.quiet import MAX_SHAPES, write_shapes
 from kalshi_fix_adapters.logs import read_events
@@ -30,7 +30,7 @@ def shapes(files: tuple[str, ...], session: str | None, out: Path) -> None:
     are written. A shape is learned once ten messages have had it. Exit status: 3 if no shape was learned.
     """
     codec = Codec(DIALECT).deferring()
-    with plain_errors():
+    with converting_errors():
         for event in read_events(files):
             if isinstance(event.event, MessageReceived) and session in (None, event.session_type):
                 codec.decode(event.event.frame)

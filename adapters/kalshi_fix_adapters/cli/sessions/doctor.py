@@ -13,7 +13,7 @@ import click
 from cryptography.x509 import load_der_x509_certificate
 
 from kalshi_fix_adapters.blocking import Client
-from kalshi_fix_adapters.cli.kit.failures import plain_errors
+from kalshi_fix_adapters.cli.kit.failures import converting_errors
 from kalshi_fix_adapters.cli.kit.steps import print_step, step
 from kalshi_fix_adapters.cli.kit.terminal import counted
 from kalshi_fix_adapters.cli.kit.values import choice_option
@@ -45,7 +45,7 @@ def doctor(session: str, target: Target) -> None:
     KALSHI_PRIVATE_KEY_PASSPHRASE; for margin these names begin with KALSHI_PERPS_. No order is sent.
     """
     clocks = _ClockComparison()
-    with plain_errors():
+    with converting_errors():
         with step("key"):
             plan = target.plan(session, reconnect=None, observer=clocks)
         print_step("key", "ok", f"{plan.config.sender_comp_id}, for {plan}")

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
+from kalshi_fix_adapters.cli.kit.failures import CommandError, converting_errors
 from kalshi_fix_adapters.cli.kit.terminal import print_stderr, printable, wrapped
 from kalshi_fix_adapters.cli.kit.values import Value, option_group
 from kalshi_fix_adapters.cli.sessions.outcome import Outcome, Request, carry_out
@@ -96,7 +96,7 @@ def request_command(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def with_plan(*, target: Target, **others: Any) -> None:
         fields = LogonFields(skip_pending_exec_reports=True)
-        with plain_errors():
+        with converting_errors():
             command(plan=target.plan(SESSION, reconnect=None, logon_fields=fields), **others)
 
     return _request_options(with_plan)

@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from kalshi_fix_adapters.blocking import Client
-from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
+from kalshi_fix_adapters.cli.kit.failures import CommandError, converting_errors
 from kalshi_fix_adapters.cli.kit.terminal import Line, counted, folded, plain, printable
 from kalshi_fix_adapters.cli.kit.values import Value
 from kalshi_fix_adapters.cli.sessions.live import clock, follow, session_name
@@ -64,7 +64,7 @@ def orders(target: Target, since: tuple[ExecKey, ...], once: bool) -> None:
     starts = {key.shard: key for key in since}
     if len(starts) != len(since):
         raise click.UsageError("specify --since only once for each shard")
-    with plain_errors():
+    with converting_errors():
         plan = target.plan(
             SESSION,
             reconnect=None if once else ReconnectPolicy(),

@@ -12,7 +12,7 @@ import click
 
 from kalshi_fix_adapters.blocking import Client
 from kalshi_fix_adapters.cli.kit.bus_server import Server, server_options
-from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
+from kalshi_fix_adapters.cli.kit.failures import CommandError, converting_errors
 from kalshi_fix_adapters.cli.kit.terminal import TRUNCATION_MARK, Line, Span, plain, printable, side_by_side
 from kalshi_fix_adapters.cli.sessions.bus_source import BusSource
 from kalshi_fix_adapters.cli.sessions.live import clock, follow, session_name
@@ -43,7 +43,8 @@ BLOCK_ROWS: Final = 5
 """Number of rows of a book in addition to its levels."""
 HIGHLIGHT_SECONDS: Final = 1.0
 """Number of seconds for which a changed level is highlighted."""
-_SYMBOL_WIDTH: Final = 22
+_MIN_SYMBOL_WIDTH: Final = 22
+"""Minimum width of the symbols in the table that shows each market on one line."""
 
 
 @click.command()
@@ -83,14 +84,14 @@ def watch(
     if len(symbols) > MAX_SYMBOLS:
         raise click.UsageError(f"specify at most {MAX_SYMBOLS} markets")
     seconds = target.timeout if once else None
-    with plain_errors():
+    with converting_errors():
         if channel is not None:
             with BusSource(server, channel, target.timeout) as source:
                 books = BusBooks(source, symbols, depth)
-                shown = follow(source, f"{channel} on {server}", books, once=seconds)
+                is_complete = follow(source, f"{channel} on {server}", books, once=seconds)
         else:
-            shown = _watch_venue(target, symbols, depth, seconds)
-        if once and not shown:
+            is_complete = _watch_venue(target, symbols, depth, seconds)
+        if once and not is_complete:
             raise CommandError(f"not all books were received within {target.timeout:g} seconds")
 
 
@@ -210,9 +211,9 @@ class BookView:
 
     def _table(self, width: int) -> Iterator[Line]:
         """Yield a line for each book."""
-        room = max(_SYMBOL_WIDTH, min(width - 38, max(map(len, self._symbols))))
-        head = f"{'market':<{room}} {'bid':>8} {'offer':>8} {'spread':>8}  changed"
-        yield (("dim", head),)
+        room = max(_MIN_SYMBOL_WIDTH, min(width - 38, max(map(len, self._symbols))))
+        header = f"{'market':<{room}} {'bid':>8} {'offer':>8} {'spread':>8}  changed"
+        yield (("dim", header),)
         for book in self._requested_books():
             symbol = printable(book.symbol)
             symbol = symbol if len(symbol) <= room else symbol[: room - 1] + TRUNCATION_MARK
@@ -278,7 +279,7 @@ class BusBooks(BookView):
         super().__init__(source.books, symbols, depth)
         self._source = source
         self._unprinted = dict.fromkeys(symbols)
-        """The markets without a printed line."""
+        """The markets for which no line has been printed yet."""
 
     @property
     def is_complete(self) -> bool:
@@ -304,8 +305,8 @@ class BusBooks(BookView):
             if book is not None and book.state is not BookState.WAITING:
                 del self._unprinted[symbol]
                 best = f"{_level_text(book.best_bid)} {_level_text(book.best_offer)}"
-                shown = best if book.state is BookState.LIVE else _state_text(book)
-                lines.append(f"{clock()} {printable(symbol)} {shown}")
+                text = best if book.state is BookState.LIVE else _state_text(book)
+                lines.append(f"{clock()} {printable(symbol)} {text}")
         return lines
 
 

@@ -94,7 +94,7 @@ class Subscriptions:
         """Record an unsubscribe request for these markets, or for all markets."""
         self._open.append(_Unsubscribe(None if symbols is None else frozenset(symbols)))
         self._unsubscribe_count += 1
-        self._settle()
+        self._remove_completed()
 
     def record_snapshot(self, symbol: str, *, has_room: bool) -> BookState | None:
         """Record a snapshot; return the new state of its book, or None if the user has unsubscribed from the
@@ -106,11 +106,11 @@ class Subscriptions:
         for index, each in enumerate(self._open):
             if isinstance(each, _Request) and symbol in each.awaited:
                 # Answers are in sequence, so the venue has processed all requests before this one.
-                self._settle(index)
+                self._remove_completed(index)
                 del each.awaited[symbol]
                 each.answered = True
                 if not each.subscribes and symbol not in self._subscribed:
-                    self._settle()
+                    self._remove_completed()
                     return BookState.SNAPSHOT
                 self._subscribed.add(symbol)
                 break
@@ -123,20 +123,20 @@ class Subscriptions:
         is_unsubscribed = self._unsubscribe_count and any(
             each.covers(symbol) for each in self._open if isinstance(each, _Unsubscribe)
         )
-        self._settle()
+        self._remove_completed()
         return None if is_unsubscribed else BookState.LIVE
 
     def record_refusal(self, request: MarketDataRequest | None = None) -> list[str]:
-        """Record a refusal of a request; if `request` is None, of the oldest request without any answer.
+        """Record the refusal of `request` or, if it is None, of the oldest request without any answer.
 
         Returns the refused markets for which no other request is waiting.
         """
         for index, each in enumerate(self._open):
             if isinstance(each, _Request) and (each.request == request if request else not each.answered):
-                self._settle(index)
+                self._remove_completed(index)
                 refused, each.awaited = each.awaited, {}
                 each.answered = True
-                self._settle()
+                self._remove_completed()
                 requests = [other for other in self._open if isinstance(other, _Request)]
                 return [
                     symbol for symbol in refused if not any(symbol in other.awaited for other in requests)
@@ -157,7 +157,7 @@ class Subscriptions:
                 (dropped if each.is_loaded else awaited).update(each.awaited)
                 if each.is_loaded:
                     each.awaited = {}
-        self._settle()
+        self._remove_completed()
         return dropped - awaited
 
     def clear(self) -> None:
@@ -180,16 +180,16 @@ class Subscriptions:
         requests = [_load(each) for each in dumped]
         return cls(subscribed, requests, sum(isinstance(each, _Unsubscribe) for each in requests))
 
-    def _settle(self, processed: int = 0) -> None:
+    def _remove_completed(self, processed: int = 0) -> None:
         """Apply the unsubscribe requests that the venue must have processed: those before index `processed`,
         and those whose preceding requests have all been answered. Remove completed entries.
         """
         # Requests for books stay in the list until they are answered. If one is never answered, it must not
         # block the unsubscribe requests that follow it.
         if processed and self._unsubscribe_count:
-            before = self._open[:processed]
-            self._open[:processed] = [each for each in before if isinstance(each, _Request)]
-            for each in before:
+            preceding = self._open[:processed]
+            self._open[:processed] = [each for each in preceding if isinstance(each, _Request)]
+            for each in preceding:
                 self._apply_unsubscribe(each)
         while self._open and not (isinstance(self._open[0], _Request) and self._open[0].awaited):
             self._apply_unsubscribe(self._open.pop(0))

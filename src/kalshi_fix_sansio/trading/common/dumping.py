@@ -143,13 +143,13 @@ def _load_number(value: Any) -> Decimal:
 
 
 def _load_strings(items: Any) -> dict[str, str]:
-    """Load a dict of strings. Checking the set of types takes a fifth of the time that checking each string
-    takes.
+    """Load a dict of strings. Checking the set of their types takes a fifth of the time of checking each
+    string.
     """
-    found: dict[str, str] = dict(_load_object(items))
-    if not {*map(type, found), *map(type, found.values())} <= {str}:
-        raise ValueError(f"keys and values must be strings: {shortened(found)}")
-    return found
+    strings: dict[str, str] = dict(_load_object(items))
+    if not {*map(type, strings), *map(type, strings.values())} <= {str}:
+        raise ValueError(f"keys and values must be strings: {shortened(strings)}")
+    return strings
 
 
 def _dump_key(key: ExecKey) -> str:
@@ -271,20 +271,20 @@ def _attrs_codec(kind: Any) -> _Codec:
     ]
 
     def dump(value: Any) -> dict[str, Any]:
-        return {alias: column(getattr(value, name)) for alias, name, column in dumps}
+        return {alias: dump_value(getattr(value, name)) for alias, name, dump_value in dumps}
 
     def load(row: Any) -> Any:
-        found = _load_object(row).keys()
-        if not required <= found <= loads.keys():
-            wrong = (required - found) | (found - loads.keys())
+        names = _load_object(row).keys()
+        if not required <= names <= loads.keys():
+            wrong = (required - names) | (names - loads.keys())
             raise ValueError(f"attributes {shortened(wrong)} are missing or unknown")
-        given: dict[str, Any] = dict.fromkeys(restored)
+        arguments: dict[str, Any] = dict.fromkeys(restored)
         alias = ""
         try:
             for alias, value in row.items():
-                given[alias] = loads[alias](value)
+                arguments[alias] = loads[alias](value)
         except _DAMAGED as error:
             raise ValueError(f"{alias}: {error}") from error
-        return kind(**given)
+        return kind(**arguments)
 
     return _Codec(dump, load)

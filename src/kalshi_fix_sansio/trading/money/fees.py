@@ -77,7 +77,7 @@ class FeeAccumulator:
     ) -> Charge:
         """Add a fill and return its fees.
 
-        Rounding fees in excess of a cent are rebated in whole cents.
+        While the rounding fees of the order exceed one cent, they are rebated in whole cents.
 
         Args:
             change: balance change of the fill in dollars, before fees.
@@ -101,7 +101,7 @@ class FeeTerms:
 
     Attributes:
         taker_rate: Trade fee of fills that took liquidity, as a fraction of the value at stake.
-        maker_rate: The same for fills that did not take liquidity.
+        maker_rate: Trade fee of other fills, as a fraction of the value at stake.
         precision: Step of balance changes in dollars: 0.01, or 0.0001 for direct members.
         variance: True if the value at stake per contract is price times (1 - price), as for the prediction
             product; False if it is the price.
@@ -188,15 +188,15 @@ def check_fees(order: Order, terms: FeeTerms) -> list[FeeDiscrepancy]:
     """Return the differences between reported and expected fees of an order; empty if the expected fees are
     unknown (see `expected_charges`).
     """
-    found: list[FeeDiscrepancy] = []
+    discrepancies: list[FeeDiscrepancy] = []
     for key, charge in (expected_charges(order, terms) or {}).items():
         fill = order.fills[key]
         if charge.net != fill.fee:
-            found.append(FeeDiscrepancy(FeeDiscrepancyKind.FEE, key, fill.fee, charge.net))
+            discrepancies.append(FeeDiscrepancy(FeeDiscrepancyKind.FEE, key, fill.fee, charge.net))
         change = fill.balance_change
         if change is not None and floor(change, terms.precision) != change:
-            found.append(FeeDiscrepancy(FeeDiscrepancyKind.PRECISION, key, change, terms.precision))
-    return found
+            discrepancies.append(FeeDiscrepancy(FeeDiscrepancyKind.PRECISION, key, change, terms.precision))
+    return discrepancies
 
 
 _ROUNDING: Final = EXACT.copy()

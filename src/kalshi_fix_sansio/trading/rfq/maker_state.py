@@ -76,7 +76,7 @@ class QuoteTerms:
         bid: Price paid for a contract of YES; None or 0 without a bid.
         offer: Price paid for a contract of NO; None or 0 without an offer.
         post_only: Whether the resulting order must not take liquidity.
-        rest_remainder: RestRemainder: whether the remainder may rest in the book.
+        rest_remainder: Whether the remainder may rest in the book (RestRemainder).
     """
 
     bid: Decimal | None = attrs.field(default=None, converter=_dollars)
@@ -105,7 +105,7 @@ class MakerRfq:
         legs: The legs of the combination.
         requester: The creator's public id, or the shared id of anonymous creators.
         created: Time of the request, in UTC according to the venue.
-        high_volatility: Whether it is a high volatility market, with less time to confirm.
+        high_volatility: Whether the market has high volatility, so the maker has less time to confirm.
         is_closed: Whether the venue has reported the end of the request.
         quotes: The maker's latest quotes by QuoteID, the oldest first.
         terms_received: Whether its terms have been received. If they are redelivered, `RfqMaker` does not
@@ -243,8 +243,8 @@ class MakerQuote(Deal):
         """
         is_confirmed = self.confirmation_unanswered or Fact.CONFIRMED in self.facts
         sides = (Side.BUY, Side.SELL) if self.side is None and is_confirmed else (self.side,)
-        found = [(side, self._price_of(side)) for side in sides if side is not None]
-        return [(side, self._quantity_of(side, price), price) for side, price in found if price is not None]
+        prices = [(side, self._price_of(side)) for side in sides if side is not None]
+        return [(side, self._quantity_of(side, price), price) for side, price in prices if price is not None]
 
     def _price_of(self, side: Side) -> Decimal | None:
         if side is Side.BUY:
@@ -257,8 +257,8 @@ class MakerQuote(Deal):
             # The number of contracts that the creator can buy with the cash, on the other side of the trade.
             size = divide(self.rfq.cash, subtract(ONE, price) if side is Side.BUY else price)
         # With RestRemainder, the order has the size of the whole quote.
-        found = [each for each in (self.taken, size if self.terms.rest_remainder else None) if each]
-        return max(found, default=size or ZERO)
+        quantities = [each for each in (self.taken, size if self.terms.rest_remainder else None) if each]
+        return max(quantities, default=size or ZERO)
 
 
 @attrs.define(eq=False)
