@@ -392,10 +392,10 @@ class LoggedStore(MemoryStore):
         self.commits = 0
         self.resets = 0
 
-    def after_crash(self, *, lucky: bool = False) -> LoggedStore:
-        """Return the store that the next process opens; with `lucky`, uncommitted records survive too."""
+    def after_crash(self, *, all_survive: bool = False) -> LoggedStore:
+        """Return the store that the next process opens; `all_survive` includes the uncommitted records."""
         found = LoggedStore(**self._numbers)
-        for record in self.log if lucky else self.log[: self.committed]:
+        for record in self.log if all_survive else self.log[: self.committed]:
             record(found)
         found.begin_commit()
         return found

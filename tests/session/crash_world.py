@@ -136,17 +136,17 @@ class World:
             side.session.receive_eof(self.clock.now)
             side.session = Session(side.config, continues=side.session)
 
-    def crash(self, *names: str, lucky: bool) -> None:
+    def crash(self, *names: str, all_survive: bool) -> None:
         """Crash the processes of these sides, and start them again from their stores; the others lose the
         connection.
 
-        With `lucky`, uncommitted records also survive the crash.
+        With `all_survive`, uncommitted records also survive the crash.
         """
         for name, side in (("client", self.client), ("venue", self.venue)):
             if name not in names:
                 self.lose_connection(side)
                 continue
-            side.store = side.store.after_crash(lucky=lucky)
+            side.store = side.store.after_crash(all_survive=all_survive)
             side.session = Session(side.config, side.store)
             if side.store.resets > side.known_resets:
                 side.record_reset()

@@ -1,8 +1,8 @@
-"""Plays the tables of steps in the `*.yaml` files of this folder: what the user and the peer do, and what the
-session emits, sends and keeps.
+"""Plays the tables of steps in the `*.yaml` files of this folder: the actions of the user and the peer, and
+the resulting events, messages and stored numbers.
 
-A table is a list of groups. A group has `cases`, and settings that its cases share. A case is a list of
-steps, or a mapping of `steps` and its own settings. Its name is the behaviour that it tests.
+A table is a list of groups. A group has `cases` and settings that its cases share. A case is a list of
+steps, or a mapping with `steps` and its own settings. The name of a case states the behaviour that it tests.
 
 | setting | meaning |
 |---|---|
@@ -13,8 +13,8 @@ steps, or a mapping of `steps` and its own settings. Its name is the behaviour t
 | `start` | `established` by default; `connected`: no Logon has been received; `new`: not connected |
 | `names` | further values for `{NAME}` in all cases of the group |
 | `begin` | steps before those of the case |
-| `with` | values for each `{NAME}`: a list of mappings, or a mapping of lists, of which all combinations are
-run |
+| `with` | values for each `{NAME}`: a list of mappings, or a mapping of lists; the case runs for every |
+| | combination of their items |
 
 A step is a mapping, whose keys are performed in the order in which they are written:
 
@@ -24,34 +24,39 @@ A step is a mapping, whose keys are performed in the order in which they are wri
 | `receive` | one or more messages in a single read: MsgType and fields in wire form. Header fields |
 | | replace those of the peer; a SendingTime may be written as `now-5`; `{bytes: text}` is not a |
 | | message, and `eof` ends the connection |
-| `arrive` | like `receive`, but the user does not fetch the events |
+| `receive_data` | like `receive`, but the user does not fetch the events |
 | `fetch` | null: the user fetches the events |
-| `events` | the events that the preceding key has emitted |
-| `sent` | the messages sent since the last such key, or since the first logon |
+| `events` | the events emitted by the preceding key |
+| `sent` | the messages sent since the last `sent`, or since the first logon |
 | `session` | attributes of the session |
 | `confirm` | the user confirms this many events, or all (null) |
-| `confirm_each` | the user fetches and confirms the events one by one; lists their classes, each with the |
-| | next incoming number in the store before its confirmation |
+| `confirm_each` | the user fetches the events and confirms them one by one; the value lists their classes, |
+| | each with the next incoming number in the store before its confirmation |
 | `call` | a method of the session, which gets the time: its name, or `{name: {argument: value}}` |
 | `pause` | null: the user pauses reading |
-| `resume` | the user reads again; the next bytes have waited for this many seconds, or unknown (null) |
+| `resume` | the user reads again; the next bytes have waited for this many seconds, or for an unknown time |
+| | (null) |
 | `wait` | the number of seconds that pass |
-| `delay` | seconds that pass without a call to the session; a second number applies to the wall clock |
+| `delay` | seconds that pass without a call to the session; a second number is the change of the wall |
+| | clock, if it differs |
 | `deadline` | the number of seconds until the next deadline; null if there is none |
-| `late` | null: from now on, commits of a LateStore complete only with `complete` |
-| `complete` | the commits of the LateStore up to a ticket, or all (null), complete |
-| `fail` | the commits of the LateStore fail with this error |
-| `lose` | the connection is lost; lists the requests reported as unknown, as `MsgType MsgSeqNum` |
-| `reconnect` | the next connection of the process, logged on with these fields, or as usual (null) |
-| `restart` | the process crashes and connects again on its LoggedStore; `lucky` if all records survive |
-| `peer_next` | the peer continues with this number |
-| `open` | the requests that are open in the session, by id (text), number (integer) or `[MsgType]` |
-| `stored` | the ids of the requests that are open in the store |
-| `raises` | part of the text of the LocalProtocolError or SendFailedError that the next key raises |
+| `delay_commits` | null: from now on, commits of a LateStore complete only with `complete_commits` |
+| `complete_commits` | the commits of the LateStore complete, up to a ticket or all (null) |
+| `fail_commits` | the commits of the LateStore fail with this error |
+| `disconnect` | the connection is lost; the value lists the requests whose outcomes are then unknown, as |
+| | `MsgType MsgSeqNum` |
+| `reconnect` | the process connects again and logs on with these Logon fields, or the usual ones (null) |
+| `restart` | the process crashes, and the next one connects with the same LoggedStore; |
+| | `all_records_survive` if the store also has the records that were not committed |
+| `peer_seq_num` | the peer continues with this MsgSeqNum |
+| `open_requests` | the open requests of the session, by id (text), number (integer) or `[MsgType]` |
+| `stored_requests` | the ids of the open requests in the store |
+| `raises` | the next key raises a LocalProtocolError or SendFailedError whose text contains this |
 
-An event or message is written as its class, or as a mapping of its class to attributes, whose names may have
-dots, indexes, and `*` for all items: `{OrdersUnverified: {orders.*.order_id: [o1]}}`. Enums are written by
-name, `{contains: text}` matches any text that contains it, and `{above: number}` any higher number.
+An event or message is written as its class, or as a mapping of its class to attributes. The name of an
+attribute may contain dots, indexes, and `*` for all items: `{OrdersUnverified: {orders.*.order_id: [o1]}}`.
+Enum members are written by name. `{contains: text}` matches any text that contains the given one, and
+`{above: number}` any higher number.
 """
 
 from __future__ import annotations
@@ -120,7 +125,7 @@ outcome is unknown.
 
 
 def cases(path: Path) -> list[Any]:
-    """Return the cases of a table, as parameters of a test."""
+    """Return the cases of a table as parameters of a test."""
     return [
         pytest.param(Case(title, role, filled), id=f"{path.stem}-{title}-{role.name.lower()}-{number}")
         for group in read(path.read_text(encoding="utf-8"))
@@ -169,7 +174,7 @@ class Case:
     group: dict[str, Any]
 
     def play(self) -> None:
-        """Play the steps with an established session."""
+        """Play the steps with a new session."""
         group, store = self.group, self.group["store"]
         settings = {name: words.setting(name, value) for name, value in group["settings"].items()}
         if "logon_fields" in settings:
@@ -205,10 +210,10 @@ class _Player:
             self._wired.session.send(message, self._wired.clock.now)
 
     def receive(self, value: Any) -> None:
-        self.arrive(value)
+        self.receive_data(value)
         self.fetch()
 
-    def arrive(self, value: Any) -> None:
+    def receive_data(self, value: Any) -> None:
         session, now = self._wired.session, self._wired.clock.now
         texts = _as_list(value)
         session.receive_data(b"".join(self._frame(text) for text in texts if text != "eof"), now)
@@ -265,16 +270,16 @@ class _Player:
         assert isinstance(store, LateStore)
         return store
 
-    def late(self, _: None) -> None:
+    def delay_commits(self, _: None) -> None:
         self._late_store().at_once = False
 
-    def complete(self, value: int | None) -> None:
+    def complete_commits(self, value: int | None) -> None:
         self._late_store().complete(value)
 
-    def fail(self, value: str) -> None:
+    def fail_commits(self, value: str) -> None:
         self._late_store().fail(value)
 
-    def lose(self, value: list[str]) -> None:
+    def disconnect(self, value: list[str]) -> None:
         unknown = of_type(self._wired.cut(), OutcomesUnknown)
         found = [f"{request.msg_type} {request.seq_num}" for event in unknown for request in event.requests]
         self._compare(found, value)
@@ -291,14 +296,15 @@ class _Player:
     def restart(self, value: str | None) -> None:
         wired, store = self._wired, self._wired.session.store
         assert isinstance(store, LoggedStore)
-        wired.session = Session(wired.session.config, store.after_crash(lucky=value == "lucky"))
+        next_store = store.after_crash(all_survive=value == "all_records_survive")
+        wired.session = Session(wired.session.config, next_store)
         wired.session.connect(wired.clock.now)
         self.fetch()
 
-    def peer_next(self, value: int) -> None:
+    def peer_seq_num(self, value: int) -> None:
         self._wired.peer.next_number = value
 
-    def open(self, value: list[Any]) -> None:
+    def open_requests(self, value: list[Any]) -> None:
         requests = self._wired.session.open_requests
         if value and isinstance(value[0], int):
             found: list[Any] = [request.seq_num for request in requests]
@@ -308,7 +314,7 @@ class _Player:
             found = [request.request_id for request in requests]
         self._compare(found, value)
 
-    def stored(self, value: list[str]) -> None:
+    def stored_requests(self, value: list[str]) -> None:
         found = [request.request_id for request in self._wired.session.store.open_requests()]
         self._compare(found, value)
 
@@ -349,23 +355,19 @@ def _build(value: dict[str, Any]) -> Any:
     )
 
 
-def _describe(found: list[Any], like: list[Any]) -> list[Any]:
+def _describe(items: list[Any], patterns: list[Any]) -> list[Any]:
     """Return events or messages in the form in which the expected ones are written."""
-    shown: list[Any] = []
-    for each, pattern in itertools.zip_longest(found, like[: len(found)]):
-        name = type(each).__name__
+    descriptions: list[Any] = []
+    for item, pattern in itertools.zip_longest(items, patterns[: len(items)]):
+        name = type(item).__name__
         if isinstance(pattern, dict) and name in pattern:
-            shown.append(
-                {
-                    name: {
-                        at: _matching_value(_attribute(each, at), value)
-                        for at, value in pattern[name].items()
-                    }
-                }
-            )
+            attributes = {
+                path: _matching_value(_attribute(item, path), value) for path, value in pattern[name].items()
+            }
+            descriptions.append({name: attributes})
         else:
-            shown.append(name)
-    return shown
+            descriptions.append(name)
+    return descriptions
 
 
 def _attribute(found: Any, path: str) -> Any:

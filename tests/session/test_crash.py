@@ -79,13 +79,13 @@ every_script = pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
 
 
 @pytest.mark.parametrize(
-    "lucky", [False, True], ids=["only committed records survive", "all records survive"]
+    "all_survive", [False, True], ids=["only committed records survive", "all records survive"]
 )
 @pytest.mark.parametrize("crashed", FAILURES.values(), ids=FAILURES)
 @every_script
 @pytest.mark.parametrize("settings", [{}, {"reset_seq_num": True}, {"offer": True}], ids=str)
 def test_the_pair_always_recovers_from_a_crash(
-    settings: dict[str, bool], script: Script, crashed: tuple[str, ...], lucky: bool
+    settings: dict[str, bool], script: Script, crashed: tuple[str, ...], all_survive: bool
 ) -> None:
     finished, crash_at = False, 0
     while not finished:
@@ -95,7 +95,7 @@ def test_the_pair_always_recovers_from_a_crash(
                 finished = False
                 break
             step()
-        w.crash(*crashed, lucky=lucky)
+        w.crash(*crashed, all_survive=all_survive)
         recover(w)
         crash_at += 1
 
@@ -114,12 +114,12 @@ def test_the_pair_recovers_from_a_second_crash_during_recovery(
                 finished = False
                 break
             step()
-        w.crash(*first, lucky=False)
+        w.crash(*first, all_survive=False)
         second_crash_at = crash_at * 7 % 50
         for number, step in enumerate(reconnect_and_trade(w)):
             if number == second_crash_at:
                 break
             step()
-        w.crash(*second, lucky=crash_at % 2 == 0)
+        w.crash(*second, all_survive=crash_at % 2 == 0)
         recover(w)
         crash_at += 3

@@ -1,4 +1,4 @@
-"""Drop copy beyond the histories: price units, long texts, the bounds, and the state after a restart."""
+"""Cases of drop copy that the histories do not test: price units, long texts, the bounds, and a restart."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def test_a_copy_contains_the_price_unit_of_its_session(
     assert copied.dollars is dollars
 
 
-def test_a_long_text_of_a_refusal_is_cut() -> None:
+def test_the_text_of_a_refusal_is_truncated() -> None:
     [pending] = played(f"request 1;3\nsends 1;3\nbusiness-reject NOT_AUTHORIZED {'no' * 1000}").pending
     assert pending.state is CopyState.FAILED
     assert len(pending.why) == MAX_ID_SIZE
 
 
 def test_an_uncertain_order_is_settled_on_its_own_session() -> None:
-    orders, copies = Orders(), played("session KalshiNR\nend\nlogon")
+    orders, copies = Orders(), played("session KalshiNR\ndisconnect\nlogon")
     feed(orders, logged_on(), place(), report("new", "1;1"), SESSION_ENDED, logged_on())
     [item] = orders.uncertain()
     copies.request(orders.drop_copy_start(), orders.epoch, instant(0))
@@ -75,7 +75,7 @@ def test_requested_shards_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         "2 ranges of reports: not requested, because there are too many shards; resolve via REST"
     )
     for shard in range(10, 15):  # through the user's own requests
-        player.play(f"user 1;1;{shard}\ncomplete 0\nuser 1;1;{shard}\nreject BEGIN_TOO_SMALL")
+        player.play(f"user-request 1;1;{shard}\ncomplete 0\nuser-request 1;1;{shard}\nreject BEGIN_TOO_SMALL")
     assert len(copies._covered) == len(copies._failed) == len(copies.forgotten) == 2
     assert copies.left_out == 5
 

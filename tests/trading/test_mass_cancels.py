@@ -85,7 +85,7 @@ def send(orders: Orders, name: str = "m") -> OrderMassCancelRequest:
 
 @pytest.mark.parametrize("lines", [*histories("mass_cancels")])
 def test_a_history_leads_to_these_states(orders: Orders, lines: str) -> None:
-    number, early = 2, orders.epoch
+    number, epoch_before_loss = 2, orders.epoch
     placed = {str(count): order for count, order in enumerate(orders, 1)}
     for step in steps(lines):
         words = [word for word in step if word not in State.__members__]
@@ -97,31 +97,33 @@ def test_a_history_leads_to_these_states(orders: Orders, lines: str) -> None:
             case ["answer"]:
                 number += 1
                 updates = feed(orders, answer(number=number))
-            case ["again"]:
+            case ["answer-again"]:
                 assert feed(orders, answer(number=number)) == []
             case ["canceled", name]:
                 updates = feed(orders, canceled(int(name)))
-            case ["copied", name]:
+            case ["drop-copy", "canceled", name]:
                 updates = feed(orders, DropCopyReport(canceled(int(name))))
             case ["place", name]:
                 feed(orders, place(f"c{name}"))
-            case ["unsent", name]:
+            case ["withdraw-order", name]:
                 orders.withdraw(place(f"c{name}"))
-            case ["lost"]:
-                early = orders.epoch
+            case ["reconnect"]:
+                epoch_before_loss = orders.epoch
                 updates = [*feed(orders, SESSION_ENDED), *feed(orders, logged_on())]
-            case ["range", event, *when]:
-                epoch = early if when else orders.epoch
+            case ["drop-copy-range", event, *before_loss]:
+                epoch = epoch_before_loss if before_loss else orders.epoch
                 updates = feed(orders, DropCopyRange(0, ExecKey(0, 1, int(event)), epoch))
             case ["open" | "done" as state, name]:
                 updates = orders.resolve(placed[name], is_open=state == "open")
             case ["withdraw"]:
                 assert orders.withdraw(OrderMassCancelRequest(cl_ord_id="m")) == []
-            case ["unfinished"]:
+            case ["incomplete"]:
                 assert [cancel.state for cancel in orders.mass_cancels] == expected
                 continue
             case ["certain"]:
                 assert (orders.mass_cancels, list(orders.uncertain())) == ([], [])
+            case _:
+                raise AssertionError(f"unknown step {step}")
         assert mass_cancel_states(updates) == expected
 
 

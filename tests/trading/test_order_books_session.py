@@ -154,11 +154,11 @@ def test_a_gap_also_makes_a_waiting_book_stale(books: OrderBooks) -> None:
     assert books.stale() == [A]
 
 
-REQUEST_TYPES = {"once": "0", "subscribe": "1", "unsubscribe": "2"}
-CHANGES = {"update": "change bid 1 at 0.40", "wrong": "delete bid at 0.01", "trade": "trade 1 at 0.40"}
+REQUEST_TYPES = {"request-snapshot": "0", "subscribe": "1", "unsubscribe": "2"}
+CHANGES = {"update": "change bid 1 at 0.40", "wrong-update": "delete bid at 0.01", "trade": "trade 1 at 0.40"}
 EVENTS: dict[str, object] = {
-    "refused": REQUEST_REJECT,
-    "end": SESSION_ENDED,
+    "request-rejected": REQUEST_REJECT,
+    "disconnect": SESSION_ENDED,
     "logon": logged_on(),
     "gap": GapDetected(5, 9, recoverable=False),
 }
@@ -170,7 +170,7 @@ def perform(books: OrderBooks, action: str, symbols: list[str]) -> list[BookUpda
         case "snapshot":
             made = (snapshot(*BOOK, symbol=symbol) for symbol in symbols)
             return [item for message in made for item in books.apply(message)]
-        case "reject":
+        case "rejected-snapshot":
             return books.apply(MessageRejected(snapshot(*BOOK, symbol=symbols[0]), ()))
         case "forget":
             for symbol in symbols:
@@ -185,7 +185,10 @@ def perform(books: OrderBooks, action: str, symbols: list[str]) -> list[BookUpda
 
 @pytest.mark.parametrize("lines", [*load("order_books")])
 def test_a_history_leads_to_these_states(books: OrderBooks, lines: str) -> None:
-    reasons = {"refused": StaleReason.REQUEST_REFUSED, "reject": StaleReason.MESSAGE_REFUSED}
+    reasons = {
+        "request-rejected": StaleReason.REQUEST_REFUSED,
+        "rejected-snapshot": StaleReason.MESSAGE_REFUSED,
+    }
     for words in steps(lines):
         (action, *symbols), expected = words, []
         if ":" in symbols:

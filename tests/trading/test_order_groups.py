@@ -368,17 +368,19 @@ def evidence(words: list[str], seconds: float) -> ExecutionReport:
     match words:
         case ["fill", name, exec_id, contracts]:
             return fill(name, exec_id, contracts, seconds)
-        case ["renamed", name, of, contracts]:
-            return fill(name, "2;1", contracts, seconds, order_id=f"order-{of}", orig_cl_ord_id=of)
-        case ["untimed", "fill", name, contracts]:
+        case ["fill-after-replace", name, original, contracts]:
+            return fill(
+                name, "2;1", contracts, seconds, order_id=f"order-{original}", orig_cl_ord_id=original
+            )
+        case ["without-transact-time", "fill", name, contracts]:
             return fill(name, "2;1", contracts, 0, transact_time=None, at=at(seconds))
-        case ["untimed", "cancel", name]:
+        case ["without-transact-time", "canceled", name]:
             return cancel(name, 0, transact_time=None)
-        case ["cancel", name]:
+        case ["canceled", name]:
             return cancel(name, seconds)
-        case ["refuse", name, *other]:
-            return refusal(name, seconds, *map(ExecutionReportText, other))
-        case ["time"]:
+        case ["rejected", name, *text]:
+            return refusal(name, seconds, *map(ExecutionReportText, text))
+        case ["unrelated-report"]:
             return report("of no group", "1;1", at=at(seconds))
     [accepted, name] = words
     assert accepted == "accepted"
@@ -396,18 +398,18 @@ def perform(groups: OrderGroups, words: list[str], seconds: float) -> list[Group
     match words:
         case ["order", name, *group]:
             return groups.apply(order(name, *({"H": H, "-": None}[item] for item in group)))
-        case ["copy", *words]:
+        case ["drop-copy", *words]:
             return groups.apply(DropCopyReport(evidence(words, seconds)))
-        case ["lose", action, *limit]:
+        case ["outcome-unknown", action, *limit]:
             groups.apply(requested(action, limit))
             return groups.apply(unknown(requested(action, limit)))
         case ["send", action]:
             return groups.apply(requested(action, []))
-        case ["refused"]:
+        case ["reject-received"]:
             return groups.apply(RejectReceived(reject(), 2, groups.in_flight))
         case ["answer"]:
             return groups.apply(response(G, seconds=seconds))
-        case ["update", limit, "silent"]:
+        case ["update", limit, "without-limit"]:
             apply_with_answer(groups, requested("update", [limit]), seconds=seconds)
         case ["update" | "reset" | "trigger" | "delete" as action, *limit]:
             request = requested(action, limit)
@@ -419,12 +421,12 @@ def perform(groups: OrderGroups, words: list[str], seconds: float) -> list[Group
             groups.learn(G, limit=None if limit == "-" else int(limit), triggered=bool(triggered))
         case ["forget"]:
             groups.forget(G)
-        case ["end"]:
+        case ["disconnect"]:
             return groups.apply(SESSION_ENDED)
-        case ["logon" | "resumed" as name]:
-            on = logged_on(reset=name == "logon")
-            on.logon.header = header(on.logon, at=at(seconds))
-            return groups.apply(on)
+        case ["logon", *options]:
+            event = logged_on(reset=options != ["reset=no"])
+            event.logon.header = header(event.logon, at=at(seconds))
+            return groups.apply(event)
         case _:
             return groups.apply(evidence(words, seconds))
     return []
@@ -443,13 +445,13 @@ def check(groups: OrderGroups, words: list[str], seconds: float, updates: list[G
             assert [(item.since, item.remedies) for item in groups.uncertain()] == [
                 (since, (Remedy.REST, Remedy.REQUEST))
             ]
-        case ["gone"]:
+        case ["absent"]:
             assert G not in groups
         case ["certain"]:
             assert groups.uncertain() == []
-        case ["none"]:
+        case ["no-update"]:
             assert updates == []
-        case ["new"]:
+        case ["state-changed"]:
             assert [(update.group, update.state_changed) for update in updates] == [(groups[G], True)]
         case [name] if name in GroupState.__members__:
             assert groups[G].state is GroupState[name]
@@ -460,7 +462,7 @@ def check(groups: OrderGroups, words: list[str], seconds: float, updates: list[G
 
 @pytest.mark.parametrize("lines", [*load("order_groups")])
 def test_a_history_leads_to_the_expected_states(lines: str) -> None:
-    groups = OrderGroups("KalshiRT" if "resumed" in lines else "KalshiNR")
+    groups = OrderGroups("KalshiRT" if "reset=no" in lines else "KalshiNR")
     create(groups)
     updates: list[GroupUpdate] = []
     for words in steps(lines):

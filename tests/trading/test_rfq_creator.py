@@ -54,7 +54,7 @@ def test_the_newest_quote_of_each_maker_counts_in_any_sequence_of_arrival() -> N
         Random(seed).shuffle(events)
         for event in (request(), *events):
             player.machine.apply(event, NOON)
-        player.play("best SELL q8")
+        player.play("best-quote SELL q8")
         rfq = player.machine.rfq("r1")
         assert rfq is not None
         assert sorted(rfq.quotes) == ["q7", "q8"]
@@ -85,7 +85,7 @@ def test_ended_requests_are_evicted_for_new_ones() -> None:
 
 def test_quotes_and_acceptances_are_bounded() -> None:
     player = CreatorPlayer(max_quotes=2)
-    player.play("request r1 \n ack r1 \n quote a \n quote b \n quote c \n found TOO_MANY")
+    player.play("request r1 \n ack r1 \n quote a \n quote b \n quote c \n discrepancies TOO_MANY")
     accept = "accept BUY c{0} \n accept-status a 1 c{0} text=TRADING_PAUSED"
     player.play("\n".join(map(accept.format, range(2 * MAX_ACCEPTANCES))))
     [rfq] = player.machine

@@ -41,8 +41,8 @@ def test_extreme_times_are_decoded(time: datetime) -> None:
 
 def test_reports_in_any_sequence_lead_to_the_same_state() -> None:
     reports = (
-        "status q1 PENDING bid_size=100 offer_size=100",
-        "status q1 ACCEPTED side=BUY bid_size=30",
+        "quote-status q1 PENDING bid_size=100 offer_size=100",
+        "quote-status q1 ACCEPTED side=BUY bid_size=30",
         "confirm-status q1",
     )
     for order in permutations(reports):
@@ -62,19 +62,19 @@ def test_reports_in_any_sequence_lead_to_the_same_state() -> None:
         )
 
 
-@pytest.mark.parametrize(("kind", "request_"), [("standard", "rfq"), ("high_volatility", "combo")])
+@pytest.mark.parametrize(("kind", "request_"), [("standard", "rfq"), ("high_volatility", "combo-rfq")])
 def test_no_quote_is_confirmed_after_the_deadline(kind: str, request_: str) -> None:
     window = RFQ_CONFIRMATION[kind]
     MakerPlayer(windows={}).play(
         f"""
-        confirms no
+        auto-confirm no
         {request_} R1
-        status q1 ACCEPTED side=BUY
+        quote-status q1 ACCEPTED side=BUY
         q1 ACCEPTED
         deadline {window}
         bought 100
         timer {window - 0.000001}
-        none
+        no-update
         q1 ACCEPTED
         timer {window}
         update before=ACCEPTED
@@ -83,7 +83,7 @@ def test_no_quote_is_confirmed_after_the_deadline(kind: str, request_: str) -> N
         deadline -
         fails "not confirmed in time" confirm q1 {window}
         at {window + 1}
-        status q1 CANCELED
+        quote-status q1 CANCELED
         q1 CANCELED
         """
     )
@@ -97,9 +97,9 @@ def test_times_and_markets_are_configurable() -> None:
         volatile_symbols=volatile,
         grace=0.5,
     )
-    player.play("confirms no \n rfq R1 \n status q1 ACCEPTED side=BUY \n q1 deadline=20")
+    player.play("auto-confirm no \n rfq R1 \n quote-status q1 ACCEPTED side=BUY \n q1 deadline=20")
     volatile.add(MARKET)
-    player.play("rfq R2 \n status q2 ACCEPTED R2 side=BUY \n q2 deadline=2")
+    player.play("rfq R2 \n quote-status q2 ACCEPTED R2 side=BUY \n q2 deadline=2")
     player.play("confirm q2 0 \n confirm-status q2 \n deadline 1.5")
     with pytest.raises(ValueError, match="confirmation"):
         RfqWindows(confirmation=-1, execution=1)
@@ -148,9 +148,8 @@ READABLE_REQUEST = f"{HEADER}131=R1|146=1|55=A|38=5|{COLLECTION}{LEGS}{EVENT}{TI
 )
 def test_an_unreadable_request_is_reported_and_not_quoted(field: str, other: str) -> None:
     player = MakerPlayer()
-    player.play(
-        f"wire {by_tags(READABLE_REQUEST.replace(field, other))} \n found UNREADABLE \n asked \n rfqs"
-    )
+    unreadable = by_tags(READABLE_REQUEST.replace(field, other))
+    player.play(f"wire {unreadable} \n discrepancies UNREADABLE \n terms-requested \n rfqs")
     player.play(f"wire {by_tags(READABLE_REQUEST)} \n sends Quote")
 
 
@@ -166,17 +165,18 @@ def test_old_quotes_of_a_request_are_evicted_for_new_ones() -> None:
     player = MakerPlayer()
     player.play("rfq R1")
     for number in range(1, 3 * MAX_QUOTES):
-        player.play(f"terms {number / 100} \n requote R1 \n sends Quote \n status q{number + 1} PENDING")
+        player.play(f"terms {number / 100} \n requote R1 \n sends Quote")
+        player.play(f"quote-status q{number + 1} PENDING")
     rfq = player.machine.rfq("R1")
     assert rfq is not None
     assert len(rfq.quotes) == len(player.machine._quotes) == MAX_QUOTES
-    player.play(f"live R1 q{3 * MAX_QUOTES}")
+    player.play(f"live-quote R1 q{3 * MAX_QUOTES}")
 
 
 def test_uncertain_quotes_are_not_evicted() -> None:
     player = MakerPlayer()
-    player.play("rfq R1" + "\n end \n requote R1" * (MAX_QUOTES - 1))
-    player.play(f"end \n uncertain-count {MAX_QUOTES}")
+    player.play("rfq R1" + "\n disconnect \n requote R1" * (MAX_QUOTES - 1))
+    player.play(f"disconnect \n uncertain-count {MAX_QUOTES}")
     player.play(f"fails '{MAX_QUOTES} quotes that may still be open' requote R1")
     player.play(f"uncertain-count {MAX_QUOTES} \n unanswered user-quote mine R1")
     player.play(f"uncertain-count {MAX_QUOTES + 1}")

@@ -44,7 +44,7 @@ class DropCopyPlayer(Player):
         self._event: Any = None
         """The last event."""
         self._built = EventResendRequest(begin_exec_id="-1;-1")
-        """The request that the machine has built last."""
+        """The last request that the machine built."""
         self.session("KalshiDC")
 
     def feed(self, event: object) -> list[object]:
@@ -74,14 +74,14 @@ class DropCopyPlayer(Player):
                     ref_seq_num=2, ref_msg_type="U1", business_reject_reason=why, text=text
                 )
                 return RejectReceived(reject, 2, self._built)
-            case "unreadable", *of:
-                return MessageRejected(self.event(*of) if of else None, ())
+            case "message-rejected", *message:
+                return MessageRejected(self.event(*message) if message else None, ())
             case ["send"]:
                 return self._built
-            case "user", begin, *end:
+            case "user-request", begin, *end:
                 return EventResendRequest(begin_exec_id=begin, end_exec_id=end[0] if end else None)
-            case "unanswered", *of:
-                return unanswered(self.event(*of))
+            case "unanswered", *request:
+                return unanswered(self.event(*request))
             case ["logon"]:
                 return logged_on()
             case ["place"]:
@@ -97,7 +97,7 @@ class DropCopyPlayer(Player):
         self.feed(logged_on())
 
     def request(self, *words: str) -> None:
-        """Request reports from these ExecIDs on."""
+        """Request reports from these ExecIDs on, one for each shard."""
         given, named = split(words)
         begin = {first.shard: first for first in map(key, given)}
         end = key(named["end"]) if "end" in named else None
@@ -110,11 +110,11 @@ class DropCopyPlayer(Player):
         self.machine.resolve(int(shard))
 
     def withdraw(self, *exec_id: str) -> None:
-        """Withdraw the request that was built last, or another one."""
+        """Withdraw the last request that the machine built, or another one."""
         self.machine.withdraw(EventResendRequest(begin_exec_id=exec_id[0]) if exec_id else self._built)
 
     def builds(self, begin: str, *end: str) -> None:
-        """Check the request that is due now, or that there is none."""
+        """Check the request that is due now, or that none is due."""
         due = self.machine.handle_timer(instant(self._seconds))
         if begin == "-":
             assert due == []
@@ -123,13 +123,13 @@ class DropCopyPlayer(Player):
             assert self._built == EventResendRequest(begin_exec_id=begin, end_exec_id=end[0] if end else None)
 
     def sends(self, begin: str, *end: str) -> None:
-        """Check the request that is due now, and send it; or check that there is none."""
+        """Check the request that is due now, and send it; or check that none is due."""
         self.builds(begin, *end)
         if begin != "-":
             self.record(self.feed(self._built))
 
-    def waits(self, seconds: str) -> None:
-        """Check that the next request is due in some seconds, and wait for this time."""
+    def wait_until_due(self, seconds: str) -> None:
+        """Check that the next request is due in this many seconds, and let them pass."""
         self.due(seconds)
         self.builds("-")
         self._seconds += float(seconds)
@@ -142,16 +142,16 @@ class DropCopyPlayer(Player):
         left = None if deadline is None else deadline - instant(self._seconds).monotonic
         assert left == (None if seconds == "-" else float(seconds)), left
 
-    def passed(self) -> None:
-        """Check that the last event is passed on."""
+    def passed_on(self) -> None:
+        """Check that the machine passes on the last event."""
         assert self._last == [self._event], self._last
 
-    def copied(self) -> None:
-        """Check that the last report is passed on as a copy."""
+    def passed_on_as_copy(self) -> None:
+        """Check that the machine passes on the last report as a copy."""
         assert self._last == [DropCopyReport(self._event.message)], self._last
 
     def covers(self, begin: str, *more: str) -> None:
-        """Check the range that the last event has completed, requested at noon or at `at`."""
+        """Check the range that the last event completed; its request was sent at noon or at `at`."""
         first, (_, named) = key(begin), split(more)
         end = key(named["end"]) if "end" in named else None
         sent_at = instant(float(named.get("at", 0))).utc
@@ -181,7 +181,7 @@ class DropCopyPlayer(Player):
         """Check the best remedy of each uncertain item."""
         self.check([item.remedies[0] for item in self.machine.uncertain()], expected)
 
-    def listed(self, *expected: str) -> None:
+    def uncertain_texts(self, *expected: str) -> None:
         """Check the texts of the uncertain items."""
         found = [f"{item.about}: {item.what}" for item in self.machine.uncertain()]
         assert found == list(expected), found

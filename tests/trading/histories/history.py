@@ -43,7 +43,7 @@ def steps(lines: str) -> Iterator[list[str]]:
 
 
 def shown(value: Any) -> str:
-    """Return a value as histories contain it."""
+    """Return a value as it is written in histories."""
     match value:
         case None | "":
             return "-"
@@ -65,17 +65,17 @@ def shown(value: Any) -> str:
 
 
 class Player:
-    """Plays a history with a state machine. A line is performed by the method that its first word names, or
-    describes an event that the machine receives.
+    """Plays a history with a state machine. The first word of a line names a method of the player, or an
+    event that the machine receives.
     """
 
     machine: Any
 
     def __init__(self) -> None:
         self._last: list[Any] = []
-        """The updates that the last step has caused."""
+        """The updates that the last step caused."""
         self._unexpected: list[Any] = []
-        """Their discrepancies, until a line expects them."""
+        """The discrepancies of these updates, until a line checks them."""
 
     def play(self, lines: str) -> None:
         """Play all lines.
@@ -106,7 +106,7 @@ class Player:
         raise NotImplementedError
 
     def record(self, updates: list[Any]) -> None:
-        """Keep the updates of a step. The discrepancies of the previous step must have been expected."""
+        """Keep the updates of a step; the discrepancies of the previous one must have been checked."""
         assert not self._unexpected, list(map(str, self._unexpected))
         self._last = updates
         self._unexpected = [item for update in updates for item in update.discrepancies]
@@ -118,22 +118,22 @@ class Player:
         with pytest.raises((ValueError, KalshiFixError), match=re.escape(problem)):
             self.perform(*words)
 
-    def found(self, *expected: str) -> None:
-        """Check the discrepancies that the last step has caused; by default there is none."""
+    def discrepancies(self, *expected: str) -> None:
+        """Check the discrepancies that the last step caused. Without this check, it must cause none."""
         self.check([item.kind for item in self._unexpected], expected)
         assert all(len(str(item)) < 700 for item in self._unexpected)
         self._unexpected = []
 
-    def none(self) -> None:
-        """Check that the last step has caused no update."""
+    def no_update(self) -> None:
+        """Check that the last step caused no update."""
         self.updates("0")
 
     def updates(self, count: str) -> None:
-        """Check the number of updates that the last step has caused."""
+        """Check the number of updates that the last step caused."""
         assert len(self._last) == int(count), self._last
 
     def update(self, *words: str) -> None:
-        """Check attributes of the only update that the last step has caused."""
+        """Check attributes of the only update that the last step caused."""
         [update] = self._last
         self.compare(update, words)
 
@@ -161,7 +161,7 @@ def split(words: Iterable[str]) -> tuple[list[str], dict[str, str]]:
 
 
 def plain(value: str) -> Any:
-    """Return the value of a field: yes and no, - for None, a whole number, or a text."""
+    """Convert the text of a field: `yes` and `no` to bools, `-` to None, and whole numbers to integers."""
     if value.lstrip("-").isdecimal():
         return int(value)
     return {"yes": True, "no": False, "-": None}.get(value, value)

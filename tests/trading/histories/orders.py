@@ -48,17 +48,17 @@ REQUESTS: dict[str, Callable[..., Any]] = {"place": place, "change": change, "ca
 REPORTS = ("new", "trade", "filled", "ioc", "replaced", "canceled", "expired", "rejected")
 PENDING_REPORTS = ("pending-new", "pending-replace")
 EVENTS: dict[str, Any] = {
-    "end": SESSION_ENDED,
-    "lost": MessagesLost(4, 7),
-    "skipped": SequenceSkipped(4, 7, gap_fill=False),
-    "gap-filled": SequenceSkipped(4, 7, gap_fill=True),
-    "logged-out": SessionEnded(CloseReason.LOGGED_OUT, "bye", clean=True),
-    "other": Reject(ref_seq_num=1),
+    "disconnect": SESSION_ENDED,
+    "messages-lost": MessagesLost(4, 7),
+    "sequence-reset": SequenceSkipped(4, 7, gap_fill=False),
+    "gap-fill": SequenceSkipped(4, 7, gap_fill=True),
+    "logout": SessionEnded(CloseReason.LOGGED_OUT, "bye", clean=True),
+    "unrelated": Reject(ref_seq_num=1),
 }
 
 
 class OrdersPlayer(Player):
-    """Plays histories of `Orders`; a number as the first word checks the order with this number."""
+    """Plays histories of `Orders`; a line whose first word is a number checks the order with this number."""
 
     machine: Orders
 
@@ -80,7 +80,8 @@ class OrdersPlayer(Player):
 
     # --- steps ------------------------------------------------------------------------------------------
 
-    def orders(self, session_type: str, *settings: str) -> None:
+    def session(self, session_type: str, *settings: str) -> None:
+        """Begin with `Orders` for a session of this type."""
         values = split(settings)[1]
         self.machine = Orders(session_type, **{name: plain(value) for name, value in values.items()})
 
@@ -109,15 +110,15 @@ class OrdersPlayer(Player):
         if "customer" in fields:
             fields["party_ids"] = [Party(party_id=fields.pop("customer"), party_role=24)]
         match first:
-            case "copy":
+            case "drop-copy" if words[0] == "use_dollars=no":
+                return DropCopyReport(self.event(*words[1:]), dollars=False)
+            case "drop-copy":
                 return DropCopyReport(self.event(*words))
-            case "copy-in-cents":
-                return DropCopyReport(self.event(*words), dollars=False)
-            case "unreadable":
-                return MessageRejected(self.event(*words) if words else None, ())
-            case "unreadable-for-now":
+            case "message-rejected" if words == ("will_be_resent=yes",):
                 return MessageRejected(None, (), will_be_resent=True)
-            case "session-rejects":
+            case "message-rejected":
+                return MessageRejected(self.event(*words) if words else None, ())
+            case "reject-received":
                 return RejectReceived(Reject(ref_seq_num=3), 3, self.event(*words))
             case "unanswered":
                 return unanswered(*self._several(words))
@@ -134,11 +135,11 @@ class OrdersPlayer(Player):
                 return message
             case "logon":
                 return logged_on(**{"reset": True} | fields)
-            case "range":
+            case "drop-copy-range":
                 return self._range(*given, **fields)
-            case "raw":
+            case "raw-report":
                 return raw_report(**{name: _raw(value) for name, value in fields.items()})
-            case "refuse":
+            case "cancel-reject":
                 return refusal(*given, **fields)
             case _ if first in REQUESTS:
                 return REQUESTS[first](*given, **fields)
@@ -160,7 +161,7 @@ class OrdersPlayer(Player):
     # --- expectations -----------------------------------------------------------------------------------
 
     def _check_order(self, order: Order, *words: str) -> None:
-        """Check the state of an order, if it is given, and attributes. `pending` are the quantities of
+        """Check the state of an order, if one is given, and its attributes. `pending` are the quantities of
         changes and the ClOrdIDs of cancels.
         """
         given, named = split(words)
@@ -174,12 +175,12 @@ class OrdersPlayer(Player):
         """Check the states of all orders."""
         self.check([order.state for order in self.machine], expected)
 
-    def sent(self, *expected: str) -> None:
+    def sent_orders(self, *expected: str) -> None:
         """Check the quantities and states of the orders that were sent."""
         own = sorted((item.placed.quantity, item.state.name) for item in self.machine if item.placed)
         self.check([f"{shown(quantity)}:{state}" for quantity, state in own], expected)
 
-    def ids(self, *expected: str) -> None:
+    def order_ids(self, *expected: str) -> None:
         """Check the OrderIDs of all orders."""
         self.check([order.order_id for order in self.machine], expected)
 
@@ -208,8 +209,8 @@ class OrdersPlayer(Player):
         self.check(self.machine.drop_copy_start().values(), expected)
 
     def update(self, *words: str) -> None:
-        """Check the only update that the last step has caused. `order` is a number, `fills` are quantities,
-        and `answered` is like `pending` of an order.
+        """Check the only update that the last step caused. `order` is the number of an order, `fills` are
+        quantities, and `answered` has the form of an order's `pending`.
         """
         [update] = self._last
         for name, value in split(words)[1].items():
@@ -226,7 +227,7 @@ class OrdersPlayer(Player):
                     self.compare(update, [f"{name}={value}"])
 
     def forgotten(self, *expected: str) -> None:
-        """Check the ClOrdIDs of the orders that the last step has evicted."""
+        """Check the ClOrdIDs of the orders that the last step evicted."""
         self.check([update.order.cl_ord_id for update in self._last if update.forgotten], expected)
 
 

@@ -48,19 +48,19 @@ from tests.trading.order_flow import SESSION_ENDED, at, dump, load, over_the_wir
 from tests.trading.rfq_flow import COMBO, LONG_ID, MARKET, WINDOWS
 
 EVENTS: dict[str, Any] = {
-    "end": SESSION_ENDED,
-    "lost": MessagesLost(3, 9),
-    "skipped": SequenceSkipped(3, 9, gap_fill=False),
-    "unreadable": MessageRejected(None, ()),
+    "disconnect": SESSION_ENDED,
+    "messages-lost": MessagesLost(3, 9),
+    "sequence-reset": SequenceSkipped(3, 9, gap_fill=False),
+    "message-rejected": MessageRejected(None, ()),
     "unrelated": MarketDataRequest.subscribe("A"),
     "nothing": None,
 }
-CODES: dict[str, Any] = {"side": Side, "status": QuoteStatus, "report": ExecType}
+CODES: dict[str, Any] = {"side": Side, "quote-status": QuoteStatus, "report": ExecType}
 
 
 class RfqPlayer(Player):
-    """Plays histories of a maker or a creator; the id of a quote or of a request as the first word checks
-    this quote or request.
+    """Plays histories of a maker or a creator. A line whose first word is the id of a quote or of a request
+    checks this quote or request.
     """
 
     def __init__(self, *, windows: dict[str, Any] = WINDOWS, **settings: Any) -> None:
@@ -68,7 +68,7 @@ class RfqPlayer(Player):
         self._settings = windows | settings
         self._seconds = 0.0
         self._sent: list[Message] = []
-        """The messages that the machine has built in the last step."""
+        """The messages that the machine built in the last step."""
 
     def perform(self, first: str, *words: str) -> None:
         item = self.item(first)
@@ -125,7 +125,7 @@ class RfqPlayer(Player):
         self.record(load(self.machine, dumped))
 
     def withdraw(self, *words: str) -> None:
-        """Withdraw the last message that the machine has built, or another one."""
+        """Withdraw the last message that the machine built, or another one."""
         self.machine.withdraw(self.event(*words) if words else self._sent[-1])
 
     def event(self, first: str, *words: str) -> Any:
@@ -136,24 +136,24 @@ class RfqPlayer(Player):
         match first:
             case "received":
                 return MessageReceived(self.event(*words))
-            case "copied":
+            case "drop-copy":
                 return DropCopyReport(self.event(*words))
-            case "stamped":
+            case "with-header":
                 seconds, number, *rest = words
                 return rfq_flow.received(self.event(*rest), float(seconds), int(number))
-            case "stamped-message":
+            case "sent-at":
                 return over_the_wire(self.event(*words[1:]), at=at(float(words[0])))
-            case "unreadable" if words:
+            case "message-rejected" if words[:1] == ("will_be_resent=yes",):
+                return MessageRejected(self.event(*words[1:]), (), will_be_resent=True)
+            case "message-rejected" if words:
                 return MessageRejected(self.event(*words), ())
-            case "unreadable-for-now":
-                return MessageRejected(self.event(*words), (), will_be_resent=True)
-            case "session-rejects":
+            case "reject-received":
                 reject = BusinessMessageReject(
                     ref_seq_num=2, ref_msg_type="S", business_reject_reason=0, text="no"
                 )
                 refused = self.event(*words) if words else self._sent[-1]
                 return RejectReceived(reject, 2, refused)
-            case "unknown":
+            case "outcomes-unknown":
                 requests = [tuple(word.split(":")) for word in words]
                 return rfq_flow.unknown(*requests)  # type: ignore[arg-type]
             case "unanswered":
@@ -168,13 +168,13 @@ class RfqPlayer(Player):
                 return rfq_flow.unreadable(words[0]).message
             case "logon":
                 return rfq_flow.logged_on(**fields)
-            case "traded":
+            case "drop-copy-trade":
                 return rfq_flow.traded(given[0], *map(float, given[1:]))
-            case "traded-elsewhere":
+            case "other-market-trade":
                 copy = rfq_flow.traded(given[0])
                 copy.report.symbol = LONG_ID
                 return copy
-            case "range":
+            case "drop-copy-range":
                 begin, seconds = given
                 return rfq_flow.covered(begin, None if seconds == "-" else float(seconds), **fields)
             case "report":
@@ -195,9 +195,7 @@ class RfqPlayer(Player):
     # --- expectations -----------------------------------------------------------------------------------
 
     def sends(self, *words: str) -> None:
-        """Check the class and fields of the only message that the last step has built, or that there is
-        none.
-        """
+        """Check the class and fields of the only message that the last step built; `-` means none."""
         if words == ("-",):
             assert self._sent == [], self._sent
             return
@@ -227,7 +225,7 @@ class RfqPlayer(Player):
     def uncertain_count(self, number: str) -> None:
         self.check(len(self.machine.uncertain()), [number])
 
-    def listed(self, *expected: str) -> None:
+    def uncertain_texts(self, *expected: str) -> None:
         """Check the texts of the uncertain items."""
         found = list(map(str, UncertainItems(self.machine)))
         assert found == list(expected), found
@@ -255,8 +253,8 @@ class MakerPlayer(RfqPlayer):
         super().__init__(**settings)
         self._terms: QuoteTerms | None = QuoteTerms("0.40", "0.55")
         self._will_confirm = True
-        self._asked: list[str] = []
-        self._decided: list[str] = []
+        self._terms_requests: list[str] = []
+        self._confirmation_requests: list[str] = []
         self.machine = self.new_machine()
 
     def new_machine(self) -> RfqMaker:
@@ -264,23 +262,23 @@ class MakerPlayer(RfqPlayer):
         return RfqMaker(self._offer, self._decide, lambda: f"q{next(ids)}", **self._settings)
 
     def _offer(self, rfq: MakerRfq) -> QuoteTerms | None:
-        self._asked.append(rfq.rfq_id)
+        self._terms_requests.append(rfq.rfq_id)
         return self._terms
 
     def _decide(self, quote: MakerQuote) -> bool:
-        self._decided.append(quote.quote_id)
+        self._confirmation_requests.append(quote.quote_id)
         return self._will_confirm
 
     def item(self, name: str) -> MakerQuote | None:
         return self.machine.quote_of(name)
 
     def terms(self, bid: str, offer: str = "-", *options: str) -> None:
-        """Set the terms of further quotes, or that there are none."""
+        """Set the terms that the user offers for further requests, or that it offers none."""
         flags = {name: value == "yes" for name, value in split(options)[1].items()}
         is_quote = (bid, offer) != ("-", "-")
         self._terms = QuoteTerms(plain(bid), plain(offer), **flags) if is_quote else None
 
-    def confirms(self, value: str) -> None:
+    def auto_confirm(self, value: str) -> None:
         self._will_confirm = value == "yes"
 
     def requote(self, rfq_id: str) -> None:
@@ -305,9 +303,9 @@ class MakerPlayer(RfqPlayer):
 
     def message(self, name: str, given: list[Any], fields: dict[str, Any]) -> Any:
         match name:
-            case "combo":
+            case "combo-rfq":
                 return rfq_flow.incoming_combo_rfq(*given)
-            case "status":
+            case "quote-status":
                 return rfq_flow.status(*given, **fields)
             case "confirm-status":
                 return rfq_flow.confirm_status(*given)
@@ -323,15 +321,15 @@ class MakerPlayer(RfqPlayer):
                 return QuoteCancel(quote_id=given[0], **fields)
         raise AssertionError(f"unknown event {name}")
 
-    def asked(self, *expected: str) -> None:
-        """Check the RfqIds of the requests for which the user was asked for terms."""
-        self.check(self._asked, expected)
+    def terms_requested(self, *expected: str) -> None:
+        """Check the RfqIds of the requests for which the maker requested terms from its user."""
+        self.check(self._terms_requests, expected)
 
-    def decided(self, *expected: str) -> None:
-        """Check the QuoteIDs of the accepted quotes about which the user was asked."""
-        self.check(self._decided, expected)
+    def confirmation_requested(self, *expected: str) -> None:
+        """Check the QuoteIDs of the accepted quotes that the maker let its user confirm or not."""
+        self.check(self._confirmation_requests, expected)
 
-    def live(self, rfq_id: str, quote_id: str) -> None:
+    def live_quote(self, rfq_id: str, quote_id: str) -> None:
         """Check the live quote of a request."""
         rfq = self.machine.rfq(rfq_id)
         assert rfq is not None
@@ -415,7 +413,7 @@ class CreatorPlayer(RfqPlayer):
                 return RFQCancel(**fields)
         raise AssertionError(f"unknown event {name}")
 
-    def best(self, side: str, quote_id: str) -> None:
+    def best_quote(self, side: str, quote_id: str) -> None:
         """Check the best quote for the request r1."""
         found = self._rfq("r1").best(Side[side])
         self.check(found and found.quote_id, [quote_id])

@@ -56,7 +56,7 @@ class Dialogue:
     venue: Mapping[str, Any]
     """Settings of the venue."""
     clients: Mapping[str, str]
-    """By client name, the arguments of its `on` line. Clients named in a dialogue are logged on at
+    """By client name, the arguments of its `logon` line. The clients that a dialogue uses are logged on at
     its start.
     """
     words: Mapping[str, str]
@@ -71,8 +71,8 @@ FIGURES["rest_after_close"] = CANCEL_DELAY.total_seconds()
 FIGURES["past_reports"] = WINDOW.total_seconds()
 FIGURES["retention_hours"] = SESSION_TYPES["KalshiRT"].retention_hours
 """The values that `[[...]]` may contain: limits by name, and fields with their bounds."""
-STORED = timedelta(days=30)
-"""Clients keep messages for longer than the venue does."""
+CLIENT_RETENTION = timedelta(days=30)
+"""How long clients keep messages: longer than the venue does."""
 SETUPS = Path(__file__).parent / "setups"
 PLACEHOLDER = re.compile(r"\{(\d|\*)(?:\|([^}]*))?\}")
 
@@ -105,7 +105,7 @@ def load(path: Path) -> Iterator[Dialogue]:
 
 
 def _substitute(part: Any, reference: str, values: Mapping[str, str]) -> Any:
-    """Replace each reference to one of the values, as matched by a pattern, in texts and settings."""
+    """Replace references to the values in texts and settings. `reference` is the pattern of a reference."""
     if isinstance(part, dict):
         filled = {key: _substitute(value, reference, values) for key, value in part.items()}
         return {_substitute(key, reference, values): value for key, value in filled.items()}
@@ -128,8 +128,9 @@ def _expand(lines: str, blocks: Mapping[str, str]) -> Iterator[str]:
 
 
 def _fill_template(template: str, words: list[str]) -> str:
-    """Fill the placeholders of a template: `{0}` and so on with words that do not set a field, `{*}` with the
-    other words."""
+    """Fill the placeholders of a template: `{0}`, `{1}` and so on with the words that do not set a field, and
+    `{*}` with the other words.
+    """
     given = [word for word in words if "=" not in word]
 
     def fill(placeholder: re.Match[str]) -> str:
@@ -162,10 +163,10 @@ class Play:
         """
         lines = self.dialogue.lines.splitlines()
         first_words = [line.split()[0] for line in lines]
-        explicit = {line.split()[1] for line in lines if line.startswith(("on ", "refused "))}
+        explicit = {line.split()[1] for line in lines if line.startswith(("logon ", "logon-refused "))}
         for name, how in self.dialogue.clients.items():
             if name in first_words and name not in explicit:
-                self._on(name, *shlex.split(how))
+                self._logon(name, *shlex.split(how))
         while lines:
             line = lines.pop(0)
             # The expected messages of one client may span several lines.
@@ -177,7 +178,7 @@ class Play:
                 raise AssertionError(f"{self.dialogue.name}: {line}\n{wrong}") from None
 
     def _value_of(self, found: re.Match[str]) -> str:
-        """Return the value of a name, or the reference itself while the name has no value."""
+        """Return the value of a name, or the reference itself if the name has no value yet."""
         return self.names.get(found[1], found[0])
 
     def _do(self, first: str, *rest: str) -> None:
@@ -197,13 +198,13 @@ class Play:
                 self._send_unchecked(first, self._message(words))
             case ("<", *words):
                 self._expect(first, " ".join(shlex.quote(word) for word in words))
-            case ("drops",):
+            case ("disconnects",):
                 client.drop()
             case ("logs", "out"):
                 client.logout()
             case ("ends", reason):
                 assert client.session_end().reason.name == reason
-            case ("stays",):
+            case ("is", "logged", "on"):
                 assert client.session.is_established
             case _:
                 raise AssertionError(f"unknown action of {first}")
@@ -294,43 +295,44 @@ class Play:
 
     # --- all other lines --------------------------------------------------------------------------------
 
-    def _on(self, name: str, session_type: str, *settings: str) -> None:
+    def _logon(self, name: str, session_type: str, *settings: str) -> None:
         """Log a client on. `key=` selects a key other than the one with the client's name, and `store=` names
-        a store of sequence numbers that a later session can continue."""
+        a store of sequence numbers with which a later session can continue.
+        """
         found = {key: _setting(value) for key, _, value in (setting.partition("=") for setting in settings)}
         key = found.pop("key", name)
         if "store" in found:
-            found["store"] = self._stores.setdefault(found["store"], MemoryStore(max_age=STORED))
+            found["store"] = self._stores.setdefault(found["store"], MemoryStore(max_age=CLIENT_RETENTION))
         self.clients[name] = self.harness.connect(key, session_type, **found)
         self._compared_bytes[name] = 0
         if "store" not in found:
             self.received(name)
 
-    def _refused(self, name: str, session_type: str, *settings: str) -> None:
-        """Let a client of `clients` try to log on with other settings, and check that it is refused."""
+    def _logon_refused(self, name: str, session_type: str, *settings: str) -> None:
+        """Let a client of `clients` log on with other settings, and check that the venue refuses it."""
         known = shlex.split(self.dialogue.clients[name])[1:]
-        self._on(name, session_type, *known, *settings)
+        self._logon(name, session_type, *known, *settings)
         self._compared_bytes[name] = 0
         assert not self.clients[name].is_logged_on
 
     def _wait(self, seconds: str) -> None:
         self.harness.wait(float(seconds))
 
-    def _unnoticed(self, seconds: str) -> None:
+    def _wait_without_timers(self, seconds: str) -> None:
         """Let time pass without calling any timer."""
         self.harness._move_to(self.harness.monotonic + float(seconds))
 
-    def _at(self, time: str) -> None:
-        """Set the clock of a venue to which no client has logged on yet."""
+    def _set_clock(self, time: str) -> None:
+        """Set the clock of a venue before any client logs on."""
         self.harness.utc = datetime.fromisoformat(time)
 
-    def _timers(self) -> None:
-        """Let the venue handle its timers after `unnoticed`."""
+    def _handle_timers(self) -> None:
+        """Let the venue handle its timers, after `wait-without-timers`."""
         self.harness.venue.handle_timer(self.harness.now)
         self.harness.run()
 
-    def _due(self, seconds: str) -> None:
-        """Check that the gateway's next timer is due in this many seconds, or never."""
+    def _next_timer(self, seconds: str) -> None:
+        """Check that the gateway's next timer is due in this many seconds, or that no timer is running."""
         deadline = self.harness.venue._gateways["prediction"].next_deadline()
         found = None if deadline is None else round((deadline - self.harness.utc).total_seconds(), 3)
         assert found == (None if seconds == "never" else float(seconds)), found
@@ -345,18 +347,18 @@ class Play:
         for name in names:
             self._expect(name, "-")
 
-    def _market(self, state: str, ticker: str = MARKET, result: str | None = None) -> None:
+    def _set_market(self, state: str, ticker: str = MARKET, result: str | None = None) -> None:
         chosen = MarketResult.YES if state == "DETERMINED" else None
         command = SetMarketState(ticker, MarketState[state], MarketResult[result] if result else chosen)
         self.harness.execute(command)
 
-    def _state(self, expected: str, ticker: str = MARKET) -> None:
+    def _market_state(self, expected: str, ticker: str = MARKET) -> None:
         """Check the state of a market."""
         found = self._exchange(ticker).markets[ticker].state
         assert found is MarketState[expected], found
 
-    def _pauses(self, *expected: str) -> None:
-        """Check the pauses of prediction and margin."""
+    def _pause_states(self, *expected: str) -> None:
+        """Check the pause states of prediction and margin."""
         found = [self.harness.venue.exchange(product).pause.name for product in ("prediction", "margin")]
         assert found == list(expected), found
 
@@ -365,8 +367,8 @@ class Play:
         found = {order.cl_ord_id for order in self.harness.venue.exchange("prediction").open_orders()}
         assert found == set(expected) - {"-"}, found
 
-    def _room(self, dollars: str) -> None:
-        """Check the room left under the daily cap of the customer $CAPPED."""
+    def _cap_left(self, dollars: str) -> None:
+        """Check the dollars left under the daily cap of the customer $CAPPED."""
         cap = self.harness.venue.exchange("prediction").daily_cap(self.names["CAPPED"])
         assert cap is not None
         self._check_amount(cap.limit - cap.reserved - cap.used, dollars)
@@ -376,23 +378,23 @@ class Play:
         with pytest.raises((ConfigurationError, ValueError), match=re.escape(problem)):
             self._do(*line)
 
-    def _bounds(self, lowest: str, highest: str, ticker: str = MARKET) -> None:
+    def _set_settlement_bounds(self, lowest: str, highest: str, ticker: str = MARKET) -> None:
         self.harness.execute(SetSettlementBounds(ticker, Decimal(lowest), Decimal(highest)))
 
-    def _pause(self, state: str) -> None:
+    def _set_pause(self, state: str) -> None:
         self.harness.execute(SetPause(PauseState[state]))
 
     def _operator(self, name: str, *values: str) -> None:
-        """Perform an operation by its name."""
+        """Perform an operation of the venue's operator by its name."""
         self.harness.do(name, **dict(value.split("=", 1) for value in values))
 
-    def _armed(self, count: str) -> None:
+    def _armed_faults(self, count: str) -> None:
         """Check the number of armed faults."""
         found = self.harness.do("faults")
         assert len(found["faults"]) == int(count), found
         assert found["text"].startswith(f"{count} fault"), found
 
-    def _net(self, owner: str, quantity: str, ticker: str = MARKET) -> None:
+    def _position(self, owner: str, quantity: str, ticker: str = MARKET) -> None:
         self._check_amount(self._exchange(ticker).position(_account(owner), ticker).net, quantity)
 
     def _balance(self, owner: str, dollars: str, shard: str = "0") -> None:
@@ -403,7 +405,7 @@ class Play:
         account = attrs.evolve(_account(owner), shard=int(shard))
         self._check_amount(self.harness.venue.exchange("prediction").account(account).reserved, dollars)
 
-    def _sum(self, dollars: str, *owners: str) -> None:
+    def _total_balance(self, dollars: str, *owners: str) -> None:
         """Check the total balance of these owners."""
         accounts = (self.harness.venue.exchange("prediction").account(_account(owner)) for owner in owners)
         self._check_amount(sum((account.balance for account in accounts), Decimal(0)), dollars)

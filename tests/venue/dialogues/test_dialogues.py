@@ -25,25 +25,28 @@ def test_a_dialogue_has_the_expected_messages(dialogue: Dialogue) -> None:
 @pytest.mark.parametrize(
     ("lines", "problem"),
     [
-        ("ann > ask r1\nann < -", "receives QuoteRequestAck"),
-        ("ann > ask r1\nann < QuoteRequestReject", "receives QuoteRequestAck"),
-        ("ann > ask r1\nann < QuoteRequestAck ; QuoteRequestAck", "receives QuoteRequestAck"),
-        ("ann > ask r1\nann < QuoteRequestAck QuoteReqID=r2", "not QuoteReqID=r2"),
-        ("ann > ask r1\nann < QuoteRequestAck QuoteReqID!=r1", "not QuoteReqID!=r1"),
-        ("ann > ask r1\nann < QuoteRequestAck QuoteReqID=~q", "not QuoteReqID=~q"),
-        ("ann > ask r1\nann < QuoteRequestAck QuoteReqID=-", "not QuoteReqID=-"),
-        ("ann > ask r1\nann < QuoteRequestAck QuoteReqID=r1,r1", "not QuoteReqID=r1,r1"),
-        ("ann > ask r1\nann < QuoteRequestAck Text=x", "there is no Text"),
-        ("ann > ask r1\nann < QuoteRequestAck Text=$x", "there is no Text"),
+        ("ann > request r1\nann < -", "receives QuoteRequestAck"),
+        ("ann > request r1\nann < QuoteRequestReject", "receives QuoteRequestAck"),
+        ("ann > request r1\nann < QuoteRequestAck ; QuoteRequestAck", "receives QuoteRequestAck"),
+        ("ann > request r1\nann < QuoteRequestAck QuoteReqID=r2", "not QuoteReqID=r2"),
+        ("ann > request r1\nann < QuoteRequestAck QuoteReqID!=r1", "not QuoteReqID!=r1"),
+        ("ann > request r1\nann < QuoteRequestAck QuoteReqID=~q", "not QuoteReqID=~q"),
+        ("ann > request r1\nann < QuoteRequestAck QuoteReqID=-", "not QuoteReqID=-"),
+        ("ann > request r1\nann < QuoteRequestAck QuoteReqID=r1,r1", "not QuoteReqID=r1,r1"),
+        ("ann > request r1\nann < QuoteRequestAck Text=x", "there is no Text"),
+        ("ann > request r1\nann < QuoteRequestAck Text=$x", "there is no Text"),
         (
-            "ann > ask r1\nann < QuoteRequestAck RfqId=$one\nann > ask r1 Symbol=$OTHER\nann < *\nsilent ann",
+            (
+                "ann > request r1\nann < QuoteRequestAck RfqId=$one\n"
+                "ann > request r1 Symbol=$OTHER\nann < *\nsilent ann"
+            ),
             "",
         ),
-        ("ann > ask r1 5\nbob < QuoteRequest OrderQty==5", "not OrderQty==5"),
+        ("ann > request r1 5\nbob < QuoteRequest OrderQty==5", "not OrderQty==5"),
         ("ann sings", "unknown action of ann"),
-        ("net ann 1", "0"),
+        ("position ann 1", "0"),
         ("bids 1@0.40", "[]"),
-        ("due 5", "None"),
+        ("next-timer 5", "None"),
     ],
 )
 def test_a_dialogue_with_a_different_result_fails(tmp_path: Path, lines: str, problem: str) -> None:
