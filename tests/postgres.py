@@ -56,7 +56,7 @@ class _Folder:
         """Stop the processes that use the folder, and remove it."""
         shutil.rmtree(self.folder)
 
-    def begin(self, program: str | Path, *arguments: str) -> subprocess.Popen[bytes]:
+    def start_program(self, program: str | Path, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a program."""
         command = [str(program), *arguments]
         if os.getuid() == 0:
@@ -65,7 +65,7 @@ class _Folder:
 
     def run(self, program: str | Path, *arguments: str) -> None:
         """Run a program, which must succeed."""
-        with self.begin(program, *arguments) as process:
+        with self.start_program(program, *arguments) as process:
             assert process.wait() == 0
 
     @property
@@ -184,7 +184,7 @@ class Pooler(_Folder):
             pidfile = {self.folder}/pid
             logfile = {self.folder}/log
         """)
-        self._process = self.begin(str(_POOLER), "--quiet", str(self.folder / "pgbouncer.ini"))
+        self._process = self.start_program(str(_POOLER), "--quiet", str(self.folder / "pgbouncer.ini"))
         while not self.socket_path.exists():
             assert self._process.poll() is None
 

@@ -28,7 +28,8 @@ def run_program(*command: object, **settings: Any) -> subprocess.CompletedProces
 
 
 def run_tests(folder: Path, *options: object) -> str:
-    """Run pytest in a folder without the plugins of this project; return what it prints."""
-    without = ("-p", "no:asyncio", "-p", "no:cacheprovider")
-    done = run_program(sys.executable, "-bb", "-m", "pytest", "-q", *without, *options, cwd=folder)
-    return done.stdout + done.stderr
+    """Run pytest in a folder without the plugins of this project; return its output."""
+    disabled_plugins = ("-p", "no:asyncio", "-p", "no:cacheprovider")
+    command = (sys.executable, "-bb", "-m", "pytest", "-q", *disabled_plugins, *options)
+    completed = run_program(*command, cwd=folder)
+    return completed.stdout + completed.stderr

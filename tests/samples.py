@@ -102,7 +102,7 @@ def full(layout: BlockLayout, unknown: tuple[tuple[int, bytes], ...] = ((29_999,
 
 
 def amend_request(**changes: Any) -> OrderCancelReplaceRequest:
-    """Return a change of a limit order without a price."""
+    """Return an amend of a limit order that does not contain a price."""
     values: dict[str, Any] = {
         "orig_cl_ord_id": "a1",
         "cl_ord_id": "a2",
@@ -115,7 +115,7 @@ def amend_request(**changes: Any) -> OrderCancelReplaceRequest:
 
 
 def execution_report(cl_ord_id: str = "a1", **changes: Any) -> ExecutionReport:
-    """Return the venue's report that an order rests."""
+    """Return the venue's report that an order is open."""
     values: dict[str, Any] = {
         "order_id": f"o-{cl_ord_id}",
         "cl_ord_id": cl_ord_id,
@@ -133,7 +133,7 @@ def execution_report(cl_ord_id: str = "a1", **changes: Any) -> ExecutionReport:
 
 
 def cancel_reject(cl_ord_id: str = "a1", text: str | None = None) -> OrderCancelReject:
-    """Return a message of the venue with few fields."""
+    """Return a refusal of a cancel, with few fields."""
     return OrderCancelReject(
         order_id="o", cl_ord_id=cl_ord_id, ord_status="8", cxl_rej_response_to="1", text=text
     )

@@ -27,7 +27,7 @@ PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F))
 LATIN_1 = PRINTABLE + "".join(chr(code) for code in range(0xA0, 0x100))
 
 
-def moments() -> st.SearchStrategy[datetime]:
+def utc_times() -> st.SearchStrategy[datetime]:
     """Times in whole milliseconds, which a UTCTIMESTAMP represents exactly."""
     start = datetime(1970, 1, 1, tzinfo=UTC)
     return st.integers(0, 32 * 10**12).map(lambda number: start + timedelta(milliseconds=number))
@@ -86,7 +86,7 @@ def _plain(field: FieldLayout) -> st.SearchStrategy[Any]:
         case Kind.BOOLEAN:
             return st.booleans()
         case Kind.UTCTIMESTAMP:
-            return moments()
+            return utc_times()
         case Kind.UTCDATEONLY:
             return st.dates(date(1970, 1, 1), date(2999, 1, 1))
         case Kind.UTCTIMEONLY:
@@ -107,7 +107,7 @@ def hostile_fields(dialect: Dialect) -> st.SearchStrategy[tuple[tuple[int, bytes
     """Fields that a reader could mistake for others: any tag, and data with wrong lengths."""
     pairs = [(field.length_tag, field.tag) for field in dialect.fields.values() if field.length_tag]
     pairs += dialect.standard_data.items()
-    lone = st.sampled_from(sorted(dialect.fields)) | st.integers(1, 99_999)
+    single_tags = st.sampled_from(sorted(dialect.fields)) | st.integers(1, 99_999)
     value = st.sampled_from([b"abc", b"1", b"10", b"a\x0144=1", b"10=000\x01", b"Y"]) | st.binary(min_size=1)
     lengths = st.integers(0, 40).map(lambda number: b"%d" % number) | st.sampled_from([b"003", b"-3", b"+3"])
 
@@ -115,9 +115,9 @@ def hostile_fields(dialect: Dialect) -> st.SearchStrategy[tuple[tuple[int, bytes
         length = b"%d" % len(raw) if wrong_length is None else wrong_length
         return [(tags[0], length), (tags[1], raw)]
 
-    counted = st.builds(pair, st.sampled_from(pairs), value, st.none() | lengths)
-    one = st.tuples(lone, value | lengths).map(lambda field: [field])
-    return st.lists(counted | one, min_size=1, max_size=3).map(
+    data_fields = st.builds(pair, st.sampled_from(pairs), value, st.none() | lengths)
+    single_fields = st.tuples(single_tags, value | lengths).map(lambda field: [field])
+    return st.lists(data_fields | single_fields, min_size=1, max_size=3).map(
         lambda runs: tuple(field for run in runs for field in run)
     )
 

@@ -37,7 +37,7 @@ failures.
 
 @attrs.define
 class Totals:
-    """Totals of a course."""
+    """Totals of a series of processes."""
 
     orders: int
     received: int

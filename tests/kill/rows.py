@@ -14,7 +14,7 @@ FILL = "fill "
 
 
 ROW_LIMIT = 1_000_000
-"""A limit above the number of rows in any course."""
+"""A limit above the number of rows in any store of these tests."""
 
 
 def rows_of(summary: StoreSummary) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import pytest
 from kalshi_fix_adapters.config.stores import Sync, stores_at
 from kalshi_fix_adapters.store_sqlite import SqliteStore, read_summary
 from kalshi_fix_venue.identities import ClientKey
-from tests.kill.course import Course, ForkServer
+from tests.kill.process_series import ForkServer, ProcessSeries
 from tests.kill.reconcile import reconcile
 from tests.kill.rows import ROW_LIMIT
 from tests.kill.runs import KillPoint, Run, planned_runs
@@ -39,17 +39,17 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "waitid"), reason="this system l
 def kill(folder: Path, seed: int, sync: Sync, stores: str, kills: int) -> str:
     """Kill a client repeatedly, then compare its records with the venue's; return the totals."""
     runs = planned_runs(Random(seed))
-    with Course(folder, seed, sync, stores) as course:
-        while course.kills.total < kills:
-            course.run(next(runs))
+    with ProcessSeries(folder, seed, sync, stores) as series:
+        while series.kills.total < kills:
+            series.run(next(runs))
         last = next(runs).number
         # The first process settles everything, so the second one has nothing to do.
         for number in (last, last + 1):
-            course.run(Run(number=number, kill_point=KillPoint.NONE))
+            series.run(Run(number=number, kill_point=KillPoint.NONE))
         factory = stores_at(stores)
         [name] = factory.names()
-        totals = reconcile(folder, course.venue, factory.summary(name, rows=ROW_LIMIT))
-    counts = course.kills
+        totals = reconcile(folder, series.venue, factory.summary(name, rows=ROW_LIMIT))
+    counts = series.kills
     assert counts.total < ALL_KILL_POINTS or counts.by_trigger.keys() >= {*KillPoint} - {KillPoint.NONE}
     return f"{counts}; {totals}"
 

@@ -10,7 +10,7 @@ import pytest
 from kalshi_fix_sansio.config import Role
 from tests.scenarios.runner.lined_yaml import ScenarioError
 from tests.scenarios.runner.parse import load, roles
-from tests.scenarios.runner.play import Open, ScenarioFailed, play
+from tests.scenarios.runner.play import OpenTransport, ScenarioFailed, play
 from tests.scenarios.runner.transport import InMemory, Loopback
 
 HEAD = """\
@@ -40,7 +40,10 @@ def parse_error(path: Path) -> str:
 @pytest.mark.parametrize(
     ("steps", "expected"),
     [
-        ("  - pear: eof\n", "step 1 (line 6): line 6: pear is not known here; use at, cut, events, expect"),
+        (
+            "  - pear: eof\n",
+            "step 1 (line 6): line 6: pear is not known here; use at, chunk_size, events",
+        ),
         ("  - at: 1\n  - {}\n", "step 2 (line 7): a step with neither peer nor user must have at"),
         ("  - at: soon\n", "at must be a number of seconds, not soon"),
         ("  - just text\n", "step 1 must be a mapping"),
@@ -57,8 +60,8 @@ def parse_error(path: Path) -> str:
         ("  - peer: {type: Application, Text: no}\n", "the value False could mean several things; quote it"),
         ("  - peer: {type: Application, Text: 2026-08-21}\n", "2026-08-21 reads as a date; quote it"),
         ("  - peer: {type: Application, body: 58=x}\n", "body must end with |"),
-        ("  - peer: {type: Heartbeat}\n    cut: 0\n", "cut must be a number of bytes, not 0"),
-        ("  - {at: 1, cut: 1}\n", "cut requires peer"),
+        ("  - peer: {type: Heartbeat}\n    chunk_size: 0\n", "chunk_size must be a number of bytes, not 0"),
+        ("  - {at: 1, chunk_size: 1}\n", "chunk_size requires peer"),
         ("  - user: dance\n", "user must be one of connect, accept,"),
         ("  - user: send\n", "send must have a message"),
         ("  - user: refuse\n", "refuse must have a text"),
@@ -177,7 +180,7 @@ def test_the_roles_of_a_file_are_read(tmp_path: Path) -> None:
     ],
 )
 def test_a_failing_scenario_reports_its_step(
-    tmp_path: Path, transport: Open, role: Role, steps: str, expected: str
+    tmp_path: Path, transport: OpenTransport, role: Role, steps: str, expected: str
 ) -> None:
     scenario = load(write_scenario(tmp_path, steps), role)
     with pytest.raises(ScenarioFailed) as caught:
@@ -189,7 +192,7 @@ def test_a_failing_scenario_reports_its_step(
 
 
 @TRANSPORTS
-def test_a_scenario_needs_a_connection(tmp_path: Path, transport: Open) -> None:
+def test_a_scenario_needs_a_connection(tmp_path: Path, transport: OpenTransport) -> None:
     head = HEAD.replace("start: logged on\n", "")
     scenario = load(write_scenario(tmp_path, "  - peer: {type: Heartbeat}\n", head), Role.ACCEPTOR)
     with pytest.raises(ScenarioFailed, match="the user has not connected yet"):
@@ -197,7 +200,7 @@ def test_a_scenario_needs_a_connection(tmp_path: Path, transport: Open) -> None:
 
 
 @TRANSPORTS
-def test_a_failed_logon_before_the_first_step_is_reported(tmp_path: Path, transport: Open) -> None:
+def test_a_failed_logon_before_the_first_step_is_reported(tmp_path: Path, transport: OpenTransport) -> None:
     head = HEAD + "settings: {heart_bt_int: 1}\nnumbers: {incoming: 0}\n"
     with pytest.raises(ValueError, match="sequence numbers must be 1 or more"):
         play(load(write_scenario(tmp_path, "  - at: 1\n", head), Role.INITIATOR), transport)

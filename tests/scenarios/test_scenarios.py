@@ -10,7 +10,7 @@ from _pytest.mark import ParameterSet
 from kalshi_fix_sansio.config import Role
 from tests.scenarios.runner.lined_yaml import ScenarioError
 from tests.scenarios.runner.parse import load, roles
-from tests.scenarios.runner.play import Open, ScenarioFailed, play
+from tests.scenarios.runner.play import OpenTransport, ScenarioFailed, play
 from tests.scenarios.runner.transport import InMemory, Loopback
 
 HERE = Path(__file__).resolve().parent
@@ -32,7 +32,7 @@ def _cases() -> list[ParameterSet]:
     return cases
 
 
-def _play(path: Path, role: Role, transport: Open) -> None:
+def _play(path: Path, role: Role, transport: OpenTransport) -> None:
     failure = None
     try:
         play(load(path, role), transport)

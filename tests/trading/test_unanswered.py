@@ -67,7 +67,7 @@ LATER_TIME = NOON + timedelta(seconds=30)
 
 
 class Machines:
-    """The state machines for all types of requests, without any saved state."""
+    """State machines for all types of requests, without any loaded state."""
 
     def __init__(self) -> None:
         self.orders, self.groups, self.copies = Orders(), OrderGroups(), DropCopy("KalshiNR")

@@ -1,4 +1,4 @@
-"""Deadlines pass in order, each once, and replaced ones take no memory."""
+"""Deadlines are returned once each, in order of time, and replaced deadlines do not accumulate in memory."""
 
 from __future__ import annotations
 

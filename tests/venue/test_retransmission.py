@@ -1,4 +1,4 @@
-"""Messages kept for retransmission are dropped in the end, even if no client asks for them."""
+"""Messages kept for retransmission are dropped after the retention period, even if no client requests them."""
 
 from __future__ import annotations
 

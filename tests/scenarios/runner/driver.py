@@ -31,20 +31,20 @@ class Driver:
     def receive(self, data: bytes) -> None:
         """Receive bytes from the transport."""
         self.session.receive_data(data, self.clock.now)
-        self.settle()
+        self.run_until_idle()
 
     def end_of_file(self) -> None:
         """Handle the end of the stream."""
         self._closed = True
         self.session.receive_eof(self.clock.now)
-        self.settle()
+        self.run_until_idle()
 
     def call(self, call: Call) -> None:
         """Make a call as the user would; exceptions propagate."""
         try:
             call(self.session, self.clock.now)
         finally:
-            self.settle()
+            self.run_until_idle()
 
     def wait_until(self, seconds: float) -> None:
         """Advance the clock, stopping at every deadline on the way."""
@@ -54,12 +54,12 @@ class Driver:
                 break
             self.clock.advance(max(deadline - self.clock.monotonic, 0.0))
             self.session.handle_timer(self.clock.now)
-            self.settle()
+            self.run_until_idle()
         else:
             raise AssertionError("the session's timers never stop firing")
         self.clock.advance(seconds - self.clock.monotonic)
 
-    def settle(self) -> None:
+    def run_until_idle(self) -> None:
         """Write outgoing bytes and fire due timers until there are none; a full transport defers both."""
         for _ in range(MAX_TIMERS):
             self._flush()

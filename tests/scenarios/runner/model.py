@@ -52,10 +52,10 @@ class MessageSpec:
 
 @attrs.frozen
 class PeerInput:
-    """Messages and other bytes, delivered in one chunk unless `cut` is set."""
+    """Messages and other bytes, delivered in one chunk unless `chunk_size` is set."""
 
     parts: tuple[MessageSpec | bytes, ...]
-    cut: int | None = None
+    chunk_size: int | None = None
     """The number of bytes delivered at a time."""
 
 
@@ -75,7 +75,7 @@ class UserCall:
 
 @attrs.frozen
 class Switch:
-    """The peer stops reading or reads again, or the user stops fetching events or resumes."""
+    """The peer stops reading or reads again, or the user stops fetching events or fetches them again."""
 
     name: str
     """The attribute of `Transport`."""

@@ -28,9 +28,9 @@ from tests.scenarios.runner.model import (
     Value,
 )
 
-NEEDED_KEYS = ("title", "source", "roles", "steps")
-SCENARIO_KEYS = {*NEEDED_KEYS, "session", "product", "start", "numbers", "store", "settings"}
-STEP_KEYS = {"at", "peer", "cut", "user", "raises", "expect", "events"}
+REQUIRED_KEYS = ("title", "source", "roles", "steps")
+SCENARIO_KEYS = {*REQUIRED_KEYS, "session", "product", "start", "numbers", "store", "settings"}
+STEP_KEYS = {"at", "peer", "chunk_size", "user", "raises", "expect", "events"}
 STORE_KEYS = {"max_messages", "max_age_hours"}
 STARTS = ("fresh", "logged on")
 PEER_WORDS = ("eof", "stops reading", "reads again")
@@ -43,8 +43,8 @@ USER_WORDS = (
     "reset",
     "logout",
     "abort",
-    "looks away",
-    "looks back",
+    "stops fetching",
+    "fetches again",
     "confirm",
     "restart",
 )
@@ -81,42 +81,42 @@ def _tree(path: Path) -> Mapping:
     tree = lined_yaml.read(path.read_text("utf-8"))
     if not isinstance(tree, Mapping):
         raise ScenarioError("must be a mapping with title, source, roles and steps")
-    _check_keys(tree, SCENARIO_KEYS, NEEDED_KEYS)
+    _check_keys(tree, SCENARIO_KEYS, REQUIRED_KEYS)
     return tree
 
 
-def _check_keys(mapping: Mapping, known: Iterable[str], needed: Iterable[str] = ()) -> None:
+def _check_keys(mapping: Mapping, known: Iterable[str], required: Iterable[str] = ()) -> None:
     for key in mapping:
         if key not in known:
             raise ScenarioError(
                 f"line {mapping.line}: {key} is not known here; use {', '.join(sorted(known))}"
             )
-    for key in needed:
+    for key in required:
         if key not in mapping:
             raise ScenarioError(f"line {mapping.line}: {key} is missing")
 
 
 def _roles(tree: Mapping) -> tuple[Role, ...]:
-    written = tree["roles"]
-    if written == "both":
+    raw = tree["roles"]
+    if raw == "both":
         return tuple(Role)
     for role in Role:
-        if written == role.value:
+        if raw == role.value:
             return (role,)
-    raise ScenarioError(f"roles must be initiator, acceptor or both, not {written}")
+    raise ScenarioError(f"roles must be initiator, acceptor or both, not {raw}")
 
 
-def _choose(written: Any, known: tuple[str, ...], what: str) -> str:
-    if written not in known:
-        raise ScenarioError(f"{what} must be one of {', '.join(known)}, not {written}")
-    return str(written)
+def _choose(raw: Any, known: tuple[str, ...], key: str) -> str:
+    if raw not in known:
+        raise ScenarioError(f"{key} must be one of {', '.join(known)}, not {raw}")
+    return str(raw)
 
 
-def _word(written: Any, default: Any) -> tuple[Any, Any]:
-    """Return a word and its argument, which is the default for a word alone."""
-    if isinstance(written, Mapping) and len(written) == 1:
-        return next(iter(written.items()))
-    return written, default
+def _split_argument(raw: Any, default: Any) -> tuple[Any, Any]:
+    """Split `word: argument` into the word and its argument; a word alone has the default argument."""
+    if isinstance(raw, Mapping) and len(raw) == 1:
+        return next(iter(raw.items()))
+    return raw, default
 
 
 class _Reader:
@@ -150,50 +150,50 @@ class _Reader:
             settings=settings,
             store=self._store(),
             logged_on=_choose(tree.get("start", STARTS[0]), STARTS, "start") == STARTS[1],
-            steps=tuple(self._step(number, written) for number, written in enumerate(tree["steps"], 1)),
+            steps=tuple(self._step(number, raw) for number, raw in enumerate(tree["steps"], 1)),
         )
 
     def _store(self) -> dict[str, Any]:
         numbers = self._tree.get("numbers", Mapping(0))
         _check_keys(numbers, ("incoming", "outgoing"))
-        written = self._tree.get("store", Mapping(0))
-        _check_keys(written, STORE_KEYS)
+        raw = self._tree.get("store", Mapping(0))
+        _check_keys(raw, STORE_KEYS)
         store = {f"next_{name}": number for name, number in numbers.items()}
-        if "max_messages" in written:
-            store["max_messages"] = written["max_messages"]
-        if "max_age_hours" in written:
-            store["max_age"] = timedelta(hours=written["max_age_hours"])
+        if "max_messages" in raw:
+            store["max_messages"] = raw["max_messages"]
+        if "max_age_hours" in raw:
+            store["max_age"] = timedelta(hours=raw["max_age_hours"])
         return store
 
-    def _step(self, number: int, written: Any) -> Step:
-        if not isinstance(written, Mapping):
+    def _step(self, number: int, raw: Any) -> Step:
+        if not isinstance(raw, Mapping):
             raise ScenarioError(f"step {number} must be a mapping of at, peer, user, expect, events")
         try:
-            _check_keys(written, STEP_KEYS)
-            at = written.get("at")
+            _check_keys(raw, STEP_KEYS)
+            at = raw.get("at")
             if at is not None and (isinstance(at, bool) or not isinstance(at, int | float)):
                 raise ScenarioError(f"at must be a number of seconds, not {at}")
             return Step(
                 number=number,
-                line=written.line,
+                line=raw.line,
                 at=None if at is None else float(at),
-                action=self._action(written),
-                raises=self._raises(written["raises"]) if "raises" in written else None,
-                expect=tuple(self._pattern(item, by_us=True) for item in _items(written, "expect")),
-                events=tuple(self._event(item) for item in _items(written, "events")),
+                action=self._action(raw),
+                raises=self._raises(raw["raises"]) if "raises" in raw else None,
+                expect=tuple(self._pattern(item, by_us=True) for item in _items(raw, "expect")),
+                events=tuple(self._event(item) for item in _items(raw, "events")),
             )
         except ScenarioError as error:
-            raise ScenarioError(f"step {number} (line {written.line}): {error}") from None
+            raise ScenarioError(f"step {number} (line {raw.line}): {error}") from None
 
     def _action(self, step: Mapping) -> Action | None:
         if "peer" in step and "user" in step:
             raise ScenarioError("a step must not have both peer and user")
-        if "cut" in step and "peer" not in step:
-            raise ScenarioError("cut requires peer")
+        if "chunk_size" in step and "peer" not in step:
+            raise ScenarioError("chunk_size requires peer")
         if "raises" in step and "user" not in step:
             raise ScenarioError("raises requires user")
         if "peer" in step:
-            return self._peer(step["peer"], step.get("cut"))
+            return self._peer(step["peer"], step.get("chunk_size"))
         if "user" in step:
             return self._user(step["user"])
         if "at" not in step:
@@ -202,37 +202,37 @@ class _Reader:
 
     # --- actions of the peer ----------------------------------------------------------------------------
 
-    def _peer(self, written: Any, cut: Any) -> Action:
-        if isinstance(written, str):
-            word = _choose(written, PEER_WORDS, "peer")
+    def _peer(self, raw: Any, chunk_size: Any) -> Action:
+        if isinstance(raw, str):
+            word = _choose(raw, PEER_WORDS, "peer")
             return PeerDisconnect() if word == "eof" else Switch("is_reading", word == "reads again")
-        if cut is not None and (not isinstance(cut, int) or cut < 1):
-            raise ScenarioError(f"cut must be a number of bytes, not {cut}")
-        items = written if isinstance(written, list) else [written]
-        return PeerInput(tuple(self._part(item) for item in items), cut)
+        if chunk_size is not None and (not isinstance(chunk_size, int) or chunk_size < 1):
+            raise ScenarioError(f"chunk_size must be a number of bytes, not {chunk_size}")
+        items = raw if isinstance(raw, list) else [raw]
+        return PeerInput(tuple(self._part(item) for item in items), chunk_size)
 
-    def _part(self, written: Any) -> MessageSpec | bytes:
-        if not isinstance(written, Mapping):
+    def _part(self, raw: Any) -> MessageSpec | bytes:
+        if not isinstance(raw, Mapping):
             raise ScenarioError("peer must be a mapping with type and fields, or with bytes")
-        if "bytes" in written:
-            _check_keys(written, ("bytes", "times"))
-            return str(written["bytes"]).replace("|", "\x01").encode("latin-1") * int(written.get("times", 1))
-        return self._message_spec(written, by_us=False)
+        if "bytes" in raw:
+            _check_keys(raw, ("bytes", "times"))
+            return str(raw["bytes"]).replace("|", "\x01").encode("latin-1") * int(raw.get("times", 1))
+        return self._message_spec(raw, by_us=False)
 
-    def _message_spec(self, written: Mapping, *, by_us: bool) -> MessageSpec:
-        body = str(written.get("body", ""))
+    def _message_spec(self, raw: Mapping, *, by_us: bool) -> MessageSpec:
+        body = str(raw.get("body", ""))
         if body and not body.endswith("|"):
             raise ScenarioError("body must end with |")
-        rest = {key: value for key, value in written.items() if key != "body"}
+        rest = {key: value for key, value in raw.items() if key != "body"}
         return MessageSpec(self._fields(rest, by_us=by_us, complete=True), body)
 
     # --- actions of the user ----------------------------------------------------------------------------
 
-    def _user(self, written: Any) -> Action:
-        word, argument = _word(written, None)
+    def _user(self, raw: Any) -> Action:
+        word, argument = _split_argument(raw, None)
         name = _choose(word, USER_WORDS, "user")
-        if name.startswith("looks"):
-            return Switch("is_fetching", name == "looks back")
+        if name in ("stops fetching", "fetches again"):
+            return Switch("is_fetching", name == "fetches again")
         if name == "send":
             if not isinstance(argument, Mapping):
                 raise ScenarioError("send must have a message: type and fields")
@@ -247,16 +247,16 @@ class _Reader:
             raise ScenarioError(f"{name} takes no argument")
         return UserCall(name, None if argument is None else str(argument))
 
-    def _raises(self, written: Any) -> tuple[str, str]:
-        name, text = _word(written, "")
+    def _raises(self, raw: Any) -> tuple[str, str]:
+        name, text = _split_argument(raw, "")
         if not isinstance(name, str) or not hasattr(errors, name):
             raise ScenarioError(f"the library has no exception {name}")
         return name, str(text)
 
     # --- expectations -----------------------------------------------------------------------------------
 
-    def _event(self, written: Any) -> EventPattern:
-        name, attributes = _word(written, Mapping(0))
+    def _event(self, raw: Any) -> EventPattern:
+        name, attributes = _split_argument(raw, Mapping(0))
         kind = getattr(events, str(name), None)
         if kind is None or not isinstance(attributes, Mapping):
             raise ScenarioError(f"{name} is not an event, or its attributes are not a mapping")
@@ -265,39 +265,39 @@ class _Reader:
         _check_keys(attributes, known)
         return EventPattern(name, {key: self._attribute(key, value) for key, value in attributes.items()})
 
-    def _attribute(self, name: str, written: Any) -> Any:
-        if isinstance(written, Mapping) and set(written) != {"contains"}:
-            return self._pattern(written, by_us=name == "sent")
-        if isinstance(written, Mapping):
-            return words.value_of(written)
-        return written
+    def _attribute(self, name: str, raw: Any) -> Any:
+        if isinstance(raw, Mapping) and set(raw) != {"contains"}:
+            return self._pattern(raw, by_us=name == "sent")
+        if isinstance(raw, Mapping):
+            return words.value_of(raw)
+        return raw
 
-    def _pattern(self, written: Any, *, by_us: bool) -> Fields:
-        if not isinstance(written, Mapping):
-            raise ScenarioError(f"a message must be a mapping with type and fields, not {written!r}")
-        return self._fields(written, by_us=by_us, complete=False)
+    def _pattern(self, raw: Any, *, by_us: bool) -> Fields:
+        if not isinstance(raw, Mapping):
+            raise ScenarioError(f"a message must be a mapping with type and fields, not {raw!r}")
+        return self._fields(raw, by_us=by_us, complete=False)
 
-    def _fields(self, written: dict[str, Any], *, by_us: bool, complete: bool) -> Fields:
+    def _fields(self, raw: dict[str, Any], *, by_us: bool, complete: bool) -> Fields:
         """Read a message. With `complete`, a message of type Application (a placeholder) or NewOrderSingle
         starts with its sample fields."""
         fields: dict[int, Value] = {}
-        if "type" in written:
-            name = str(written["type"])
+        if "type" in raw:
+            name = str(raw["type"])
             template = words.sample(self._dialect, name, by_client=by_us is (self._role is Role.INITIATOR))
             if template is None:
                 fields[words.MSG_TYPE] = words.msg_type_of(self._dialect, name)
             else:
                 fields = template if complete else {words.MSG_TYPE: template[words.MSG_TYPE]}
-        elif "MsgType" not in written:
+        elif "MsgType" not in raw:
             raise ScenarioError("a message must have a type")
-        for key, value in written.items():
+        for key, value in raw.items():
             if key != "type":
                 fields[words.tag_of(self._dialect, key)] = words.value_of(value)
         return tuple(fields.items())
 
 
 def _items(step: Mapping, key: str) -> list[Any]:
-    written = step.get(key, [])
-    if not isinstance(written, list):
+    raw = step.get(key, [])
+    if not isinstance(raw, list):
         raise ScenarioError(f"{key} must be a list")
-    return written
+    return raw

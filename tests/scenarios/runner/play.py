@@ -32,14 +32,14 @@ from tests.scenarios.runner.transport import Outcome, Transport
 
 MSG_TYPE, NUMBER, SENDER, TARGET, POSS_DUP, RESET_FLAG = 35, 34, 49, 56, 43, 141
 CODECS: dict[str, Codec] = {}
-Open = Callable[[Session, Clock], Transport]
+OpenTransport = Callable[[Session, Clock], Transport]
 
 
 class ScenarioFailed(AssertionError):
     """The behaviour of a session differs from the scenario."""
 
 
-def play(scenario: Scenario, open_transport: Open) -> None:
+def play(scenario: Scenario, open_transport: OpenTransport) -> None:
     """Play a scenario to its end. Raises ScenarioFailed."""
     player = _Player(scenario, open_transport)
     try:
@@ -54,7 +54,7 @@ def play(scenario: Scenario, open_transport: Open) -> None:
 class _Player:
     """Both ends of one scenario."""
 
-    def __init__(self, scenario: Scenario, open_transport: Open) -> None:
+    def __init__(self, scenario: Scenario, open_transport: OpenTransport) -> None:
         self._scenario = scenario
         self._open = open_transport
         self._clock, self._start = Clock(), Clock()
@@ -121,8 +121,8 @@ class _Player:
         if self._scenario.role is Role.ACCEPTOR:
             actions.append(UserCall("accept", message=logon))
         for action in actions:
-            self._act(action)
-            outcome = self._settle()
+            self._perform(action)
+            outcome = self._take_outcome()
             self._parse_sent(outcome)
             if outcome.raised is not None:
                 raise ScenarioFailed(self._report("before the first step", [f"{outcome.raised!r}"]))
@@ -141,8 +141,8 @@ class _Player:
             else:
                 self._transport.wait_until(target)
         self._history.append(f"{self._clock.monotonic - self._start.monotonic:8.1f} s, step {step.number}")
-        self._act(step.action)
-        outcome = self._settle()
+        self._perform(step.action)
+        outcome = self._take_outcome()
         try:
             frames = self._parse_sent(outcome)
         except ScenarioFailed as error:
@@ -165,9 +165,9 @@ class _Player:
 
     # --- actions ----------------------------------------------------------------------------------------
 
-    def _act(self, action: object) -> None:
+    def _perform(self, action: object) -> None:
         if isinstance(action, UserCall):
-            self._do(action)
+            self._perform_call(action)
             return
         if action is None:
             return
@@ -176,8 +176,8 @@ class _Player:
             raise ScenarioFailed("the user has not connected yet")
         if isinstance(action, PeerInput):
             data = b"".join(self._write(part) for part in action.parts)
-            size = action.cut or len(data) or 1
-            transport.send([data[at : at + size] for at in range(0, len(data), size)])
+            size = action.chunk_size or len(data) or 1
+            transport.send([data[start : start + size] for start in range(0, len(data), size)])
         elif isinstance(action, PeerDisconnect):
             self._history.append("    <- end of file")
             transport.end()
@@ -192,26 +192,27 @@ class _Player:
         self._history.append(f"    <- {self._matcher.show(frame)}")
         return frame
 
-    def _do(self, action: UserCall) -> None:
+    def _perform_call(self, action: UserCall) -> None:
         self._history.append(f"    user: {action.name}{'' if action.text is None else f' {action.text!r}'}")
         session = None if action.name == "restart" else self._session
         if session is None or (action.name == "connect" and session.state is State.CLOSED):
             self.close()
-            made = Session(self._config, self._store if session is None else None, continues=session)
-            self._session, self._transport = made, self._open(made, self._clock)
+            store = self._store if session is None else None
+            self._session = Session(self._config, store, continues=session)
+            self._transport = self._open(self._session, self._clock)
         assert self._transport is not None
         self._transport.call(self._user_call(action))
 
     def _user_call(self, action: UserCall) -> Call:
         text, spec = action.text, action.message
         if spec is not None:
-            named = tuple(tag for tag, _ in spec.fields if tag != MSG_TYPE)
-            message = self._codec.decode(self._peer_form(spec))
+            tags = tuple(tag for tag, _ in spec.fields if tag != MSG_TYPE)
+            message = self._codec.decode(self._wire_form(spec))
             if action.name == "send":
-                header = _named(message.header, named)
+                header = _attributes(message.header, tags)
                 return lambda session, now: session.send(message, now, header_fields=header)
             return lambda session, now: session.accept_logon(
-                now, fields=self._logon_fields(_named(message, named))
+                now, fields=self._logon_fields(_attributes(message, tags))
             )
         calls: dict[str, Call] = {
             "connect": lambda session, now: session.connect(now),
@@ -226,16 +227,16 @@ class _Player:
         }
         return calls[action.name]
 
-    def _peer_form(self, spec: MessageSpec) -> bytes:
+    def _wire_form(self, spec: MessageSpec) -> bytes:
         """Return a message in wire form, to be decoded into the message object that the user sends."""
         return attrs.evolve(self._peer, logon={}).write(spec)
 
     # --- effects ----------------------------------------------------------------------------------------
 
-    def _settle(self) -> Outcome:
+    def _take_outcome(self) -> Outcome:
         if self._transport is None:
             return Outcome(b"", [], None, closed=True)
-        return self._transport.settle()
+        return self._transport.take_outcome()
 
     def _parse_sent(self, outcome: Outcome) -> list[bytes]:
         """Split the sent bytes into messages and check the rules that every message must meet."""
@@ -305,7 +306,7 @@ class _Player:
         return "\n".join([head + "; ".join(problems), f"  {scenario.title}", *self._history])
 
 
-def _named(block: Any, tags: Sequence[int]) -> dict[str, Any]:
-    """Return the attributes of a block that a scenario sets by tag."""
+def _attributes(block: Any, tags: Sequence[int]) -> dict[str, Any]:
+    """Return the attributes of a block for these tags."""
     members = (block.LAYOUT.by_tag.get(tag) for tag in tags)
     return {member.attribute: getattr(block, member.attribute) for member in members if member is not None}

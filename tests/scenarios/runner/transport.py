@@ -1,9 +1,9 @@
 """Two transports for a scenario: in memory, and a TCP connection on the loopback interface.
 
 Both use the scenario's clock, and neither sleeps. In memory there is nothing to wait for; over TCP each
-step ends with a barrier, which is a mark in the stream itself. The session's side removes the mark once it
+step ends with a barrier, which is a mark in the stream itself. The session's end removes the mark once it
 has processed all bytes before it, and sends the mark back after all resulting output. So the bytes that
-arrive before the mark are the complete result.
+return before the mark are the complete result.
 """
 
 from __future__ import annotations
@@ -78,9 +78,9 @@ class Transport(ABC):
         """Advance the clock."""
         self._perform(lambda driver: driver.wait_until(seconds))
 
-    def settle(self) -> Outcome:
+    def take_outcome(self) -> Outcome:
         """Return all effects since the last call."""
-        self._perform(Driver.settle)
+        self._perform(Driver.run_until_idle)
         sent = bytes(MARK.sub(b"", self._received))
         self._received.clear()
         raised, self._raised = self._raised, None
@@ -146,8 +146,8 @@ class Loopback(Transport):
         self._results: queue.SimpleQueue[tuple[int, Exception | None]] = queue.SimpleQueue()
         self._ended = False
         self.is_reading = True
-        self._side = _Side(ours, session, clock, self._actions, self._results)
-        self._thread = threading.Thread(target=self._side.run)
+        self._session_end = _SessionEnd(ours, session, clock, self._actions, self._results)
+        self._thread = threading.Thread(target=self._session_end.run)
         self._thread.start()
 
     def send(self, chunks: Sequence[bytes]) -> None:
@@ -169,9 +169,9 @@ class Loopback(Transport):
         self._join()
 
     def _perform(self, action: Action) -> None:
-        """Let the session's side perform an action at this point of the stream, and wait until it is done."""
+        """Let the session's end perform an action at this point of the stream, and wait until it is done."""
         if self._ended:
-            self._raised = perform(self._side.driver, action) or self._raised
+            self._raised = perform(self._session_end.driver, action) or self._raised
             return
         number = len(self._actions)
         self._actions.append(action)
@@ -199,7 +199,7 @@ class Loopback(Transport):
         assert not self._thread.is_alive(), "the session's thread hangs"
 
 
-class _Side:
+class _SessionEnd:
     """The session's end of the connection: a blocking reader around a Driver."""
 
     def __init__(
@@ -226,12 +226,12 @@ class _Side:
         with self._socket:
             try:
                 while data := self._socket.recv(65536):
-                    self._take(data)
+                    self._process(data)
                 self.driver.end_of_file()
             except Exception as error:  # noqa: BLE001 - the other thread raises it
                 self._results.put((-1, error))
 
-    def _take(self, data: bytes) -> None:
+    def _process(self, data: bytes) -> None:
         """Pass the bytes before each mark to the session, perform the mark's action, and send the
         mark back.
         """

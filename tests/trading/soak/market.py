@@ -85,7 +85,7 @@ class Market:
         return self.harness.venue.exchange("prediction")
 
     @property
-    def ending(self) -> str:
+    def next_to_end(self) -> str:
         """The market that ends next."""
         return next(reversed(self.open))
 

@@ -73,19 +73,19 @@ class Run:
                 trader.act()
         self.wait(0.2)
         for item in self.traders:
-            item.continue_copy()
+            item.continue_drop_copy()
             item.check_turn()
 
     def log_on(self, trader: Trader) -> None:
         trader.log_on()
         if trader.client is not None:
-            trader.begin_copy()
+            trader.begin_drop_copy()
 
     def lose_reports(self, trader: Trader) -> None:
         """Lose reports: withhold them, or lose the connection or the process."""
         match self.random.choices(("withhold", "lose", "crash"), (4, 4, 2))[0]:
             case "withhold":
-                trader.withhold()
+                trader.withhold_report()
             case "crash":
                 trader.crash()
             case _:
@@ -93,7 +93,7 @@ class Run:
                     trader.act()  # If the request reaches the venue, its answer is lost.
                     if self.random.random() < 0.5:
                         trader.reach_venue()
-                trader.lose()
+                trader.break_connection()
 
     def settle(self, trader: Trader) -> None:
         """End a market. In some of these markets a trader has a fill of which it does not know, because the
@@ -103,13 +103,13 @@ class Run:
         if self.random.random() < 0.5 and self.has_no_uncertainty(trader):
             other = next(item for item in self.traders if item is not trader)
             market.list_next()
-            trader.send(trader.order(market.ending, Side.BUY, Decimal("0.50")))
+            trader.send(trader.order(market.next_to_end, Side.BUY, Decimal("0.50")))
             if self.random.random() < 0.5:
                 trader.reach_venue()
-                trader.lose()
+                trader.break_connection()
             else:
                 self.wait(0.2)
-            other.send(other.order(market.ending, Side.SELL, Decimal("0.01")))
+            other.send(other.order(market.next_to_end, Side.SELL, Decimal("0.01")))
             self.run()
             market.settle()
             trader.counts.settled_first += 1
@@ -144,7 +144,7 @@ class Run:
                     self.log_on(trader)
             self.wait(1)
             for trader in self.traders:
-                trader.continue_copy()
+                trader.continue_drop_copy()
                 trader.check_turn()
                 if trader.is_quiet():  # A group whose reset was lost stays uncertain until REST is queried.
                     trader.machines.learn_groups(list(order_groups(trader)))

@@ -103,9 +103,9 @@ class Trader:
         self.random, self.counts = random, counts
         self.machines = self.new_machines()
         self.client: Client | None = None
-        self.copier: Client | None = None
+        self.drop_copy_session: Client | None = None
         """The drop copy session, if there is a separate one."""
-        self.post: Client | None = None
+        self.post_trade: Client | None = None
         """The post-trade session, which receives settlements."""
         self.stores = {"KalshiNR": MemoryStore(), "KalshiPT": MemoryStore()}
         self.queue: deque[tuple[Client, Any]] = deque()
@@ -140,7 +140,7 @@ class Trader:
 
     # --- actions ----------------------------------------------------------------------------------------
 
-    def id(self) -> str:
+    def new_id(self) -> str:
         self.count += 1
         return f"{self.name}{self.count}"
 
@@ -148,8 +148,10 @@ class Trader:
         self.client = self.harness.connect(self.name, store=self.stores["KalshiNR"], **LOGON[self.name])
         self.apply_received()
         self.is_unlisted &= self.client is None
-        if self.post is None:
-            self.post = self.harness.connect(f"{self.name}-pt", "KalshiPT", store=self.stores["KalshiPT"])
+        if self.post_trade is None:
+            self.post_trade = self.harness.connect(
+                f"{self.name}-pt", "KalshiPT", store=self.stores["KalshiPT"]
+            )
 
     def send(self, request: Any) -> None:
         if self.client is None:
@@ -175,18 +177,18 @@ class Trader:
         try:
             match random.choices(kinds, (12, 6, 3, 5, 2, 1, 3))[0]:
                 case "replace" if chosen:
-                    self.send(self.replace(chosen, self.id()))
+                    self.send(self.replace(chosen, self.new_id()))
                 case "keep" if chosen:
                     self.counts.kept_ids += 1
                     for _ in range(random.choice((1, 1, 2))):
                         self.send(self.replace(chosen, chosen.cl_ord_id))
                 case "cancel" if chosen:
-                    self.send(orders.cancel(chosen, self.id()))
+                    self.send(orders.cancel(chosen, self.new_id()))
                 case "late" if chosen:  # two requests about the same order; the second arrives too late
-                    self.send(orders.cancel(chosen, self.id()))
-                    self.send(orders.replace(chosen, self.id(), leaves_qty=5))
+                    self.send(orders.cancel(chosen, self.new_id()))
+                    self.send(orders.replace(chosen, self.new_id(), leaves_qty=5))
                 case "all":
-                    self.send(orders.cancel_all(self.id()))
+                    self.send(orders.cancel_all(self.new_id()))
                 case "group":
                     self.change_group()
                 case _:
@@ -223,7 +225,7 @@ class Trader:
             price = self.price(40, 52) if side is Side.BUY else self.price(48, 60)
         with localcontext(self.machines.context):
             return self.machines.orders.new(
-                self.id(),
+                self.new_id(),
                 symbol,
                 side,
                 quantity,
@@ -247,21 +249,21 @@ class Trader:
             )
         elif known:
             group = random.choice(known)
-            where: dict[str, Any] = {
+            fields: dict[str, Any] = {
                 "alloc_account": group.account.subaccount,
                 "ex_destination": group.account.shard,
             }
             action = random.choice(("reset", "reset", "reset", "update", "update", "trigger", "delete"))
             if action == "update":
-                where["order_group_contracts_limit"] = random.randint(1, 10)
-            request = getattr(OrderGroupRequest, action)(group.id, **where)
+                fields["order_group_contracts_limit"] = random.randint(1, 10)
+            request = getattr(OrderGroupRequest, action)(group.id, **fields)
         else:
             return
         self.send(request)
 
     # --- failures ---------------------------------------------------------------------------------------
 
-    def lose(self) -> None:
+    def break_connection(self) -> None:
         """Break the connection; messages in transit to the trader are lost."""
         client = self.disconnect()
         client.session.receive_eof(self.harness.now)
@@ -303,11 +305,11 @@ class Trader:
         if self.random.random() < 0.8:
             self.reach_venue()
         self.disconnect()
-        for other in (self.copier, self.post):
+        for other in (self.drop_copy_session, self.post_trade):
             if other is not None:
                 other.drop()
         self.queue.clear()
-        self.copier = self.post = None
+        self.drop_copy_session = self.post_trade = None
         self.machines = self.new_machines()
         self.machines.load(journal)
         self.is_unlisted = True
@@ -324,7 +326,7 @@ class Trader:
         for group_id in list(self.machines.groups):
             self.machines.groups.forget(group_id)
 
-    def withhold(self) -> None:
+    def withhold_report(self) -> None:
         """Lose the venue's next message; the session notices the loss from the sequence number of the message
         after it.
         """
@@ -341,7 +343,7 @@ class Trader:
         self.harness.venue.receive_data(self.client.conn, data, self.harness.now)
         self.unanswered = 0
 
-    def begin_copy(self) -> None:
+    def begin_drop_copy(self) -> None:
         """Request the uncertain ranges from drop copy, on a separate session or on the order session."""
         machines, orders = self.machines, self.machines.orders
         dump = machines.copies.dump()
@@ -349,7 +351,7 @@ class Trader:
         machines.copies = DropCopy(kind)
         machines.copies.load(dump)
         if kind == "KalshiDC":
-            self.copier = self.harness.connect(f"{self.name}-dc", kind)
+            self.drop_copy_session = self.harness.connect(f"{self.name}-dc", kind)
         else:
             self.counts.on_own_session += 1
             machines.copies.apply(self.logged_on, self.harness.now)
@@ -362,14 +364,14 @@ class Trader:
             venue = self.harness.venue.drop_copy("prediction")
             venue.refuse_next(self.random.choice(REFUSALS), self.name, count=self.random.randint(1, 3))
 
-    def continue_copy(self) -> None:
+    def continue_drop_copy(self) -> None:
         """Send the drop copy request that is due, or end the recovery once drop copy has answered all
         requests."""
         if self.is_quiet() and not self.unanswered and self.machines.orders.uncertain():
             self.is_recovering = True  # a refusal has shown that an order does not exist
-            self.begin_copy()
+            self.begin_drop_copy()
         copies, now = self.machines.copies, self.harness.now
-        session = self.copier or self.client
+        session = self.drop_copy_session or self.client
         if session is None:
             return
         for request in copies.handle_timer(now):
@@ -380,14 +382,14 @@ class Trader:
                 copies.withdraw(request)
         if copies.pending or not self.is_recovering or self.is_report_missing or self.client is None:
             return
-        if self.copier is not None:
-            self.copier.logout()
+        if self.drop_copy_session is not None:
+            self.drop_copy_session.logout()
             self.apply_received()
-            self.copier = None
+            self.drop_copy_session = None
         if self.client is not None:
-            self.look_up()
+            self.query_rest()
 
-    def look_up(self) -> None:
+    def query_rest(self) -> None:
         """Query REST for items that drop copy does not cover."""
         open_at_venue = open_orders(self)
         names = {value.cl_ord_id for value in open_at_venue.values()}
@@ -411,17 +413,17 @@ class Trader:
 
     def apply_received(self) -> None:
         """Apply the events received on all sessions."""
-        for session in self.random.sample((self.client, self.copier, self.post), 3):
+        for session in self.random.sample((self.client, self.drop_copy_session, self.post_trade), 3):
             if session is not None:
                 self.queue.extend((session, event) for event in session.events)
                 session.events.clear()
                 session.wire.clear()
         while self.queue:
             session, event = self.queue.popleft()
-            if session is self.post:
+            if session is self.post_trade:
                 if isinstance(event, MessageReceived):
                     self.apply(event)
-            elif session is self.copier:
+            elif session is self.drop_copy_session:
                 for update in self.machines.copies.apply(event, self.harness.now):
                     self.apply(update)
             else:
@@ -433,7 +435,7 @@ class Trader:
         ended = isinstance(event, SessionEnded)
         if ended:
             self.client, self.unanswered = None, 0
-        if self.copier is not None or not self.machines.copies.pending:
+        if self.drop_copy_session is not None or not self.machines.copies.pending:
             self.apply(event)
         else:
             for update in self.machines.copies.apply(event, self.harness.now):
@@ -483,8 +485,8 @@ class Trader:
         """Return whether all messages from the venue to the trader have been applied."""
         if self.client is None or self.is_report_missing or self.queue or self.is_recovering:
             return False
-        unread = self.client.events or (self.post is not None and self.post.events)
-        return not unread and self.copier is None and not self.machines.copies.pending
+        unread = self.client.events or (self.post_trade is not None and self.post_trade.events)
+        return not unread and self.drop_copy_session is None and not self.machines.copies.pending
 
     def check_turn(self) -> None:
         """At the end of a turn, compare all values that are not uncertain."""

@@ -1,4 +1,4 @@
-"""A sequence of client processes on one store, against one venue."""
+"""A series of client processes with one store, against one venue."""
 
 from __future__ import annotations
 
@@ -96,8 +96,7 @@ class ForkServer:
         self._process.stdin.write(json.dumps(values).encode() + b"\n")
 
     def _read_number(self) -> int:
-        """Read one line and no byte beyond it, because `select` must still report the next line as
-        readable."""
+        """Read one line and no byte beyond it, so `select` still reports the next line as readable."""
         line = b""
         while not line.endswith(b"\n"):
             byte = os.read(self.output, 1)
@@ -106,8 +105,8 @@ class ForkServer:
         return int(line)
 
 
-class Course:
-    """A venue, a relay to it, and clients that share one store."""
+class ProcessSeries:
+    """Client processes that run one after the other, with one store, and a relay to the venue."""
 
     def __init__(self, folder: Path, seed: int, sync: Sync, stores: str) -> None:
         self.folder = folder
