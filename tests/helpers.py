@@ -227,7 +227,7 @@ class Wired:
             self.session.accept_logon(self.clock.now)
         return self.session.events()
 
-    def cut(self) -> list[Event]:
+    def disconnect(self) -> list[Event]:
         """End the connection and return the events."""
         self.session.receive_eof(self.clock.now)
         return self.session.events()
@@ -320,8 +320,8 @@ class Pair:
     venue: Session
     client_events: list[Event] = attrs.field(factory=list)
     venue_events: list[Event] = attrs.field(factory=list)
-    cut: Callable[[bytes], list[bytes]] = attrs.field(default=lambda data: [data])
-    """Splits bytes into the chunks in which they arrive."""
+    transform: Callable[[bytes], list[bytes]] = attrs.field(default=lambda data: [data])
+    """Converts the bytes that one side sends to the chunks that the other side receives."""
     accept_fields: LogonFields | None = None
 
     def connect(self) -> None:
@@ -343,7 +343,7 @@ class Pair:
 
     def _carry(self, source: Session, target: Session) -> bool:
         data = source.data_to_send()
-        for chunk in self.cut(data) if data else ():
+        for chunk in self.transform(data) if data else ():
             target.receive_data(chunk, self.clock.now)
         return bool(data)
 

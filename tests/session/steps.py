@@ -280,7 +280,7 @@ class _Player:
         self._late_store().fail(value)
 
     def disconnect(self, value: list[str]) -> None:
-        unknown = of_type(self._wired.cut(), OutcomesUnknown)
+        unknown = of_type(self._wired.disconnect(), OutcomesUnknown)
         found = [f"{request.msg_type} {request.seq_num}" for event in unknown for request in event.requests]
         self._compare(found, value)
 

@@ -58,7 +58,7 @@ def test_a_late_call_to_the_previous_session_does_not_change_the_store(
 ) -> None:
     wired = established(role)
     wired.receive(news(wired), news(wired))
-    wired.cut()
+    wired.disconnect()
     wired.session.events()
     previous = wired.session
     wired.reconnect()
@@ -82,7 +82,7 @@ def test_accepting_with_another_store_voids_waiting_confirmations() -> None:
 def test_a_session_that_failed_to_begin_can_be_continued() -> None:
     wired = explicit_session(Role.INITIATOR)
     wired.receive(news(wired), news(wired))
-    wired.cut()
+    wired.disconnect()
 
     def fail(logon: LogonToSign) -> bytes:
         raise ValueError(logon)
@@ -102,7 +102,7 @@ def test_only_an_ended_session_can_be_continued_and_only_with_its_own_store() ->
     wired = established(Role.INITIATOR)
     with pytest.raises(LocalProtocolError, match="must not be running"):
         Session(wired.session.config, continues=wired.session)
-    wired.cut()
+    wired.disconnect()
     with pytest.raises(LocalProtocolError, match="uses the store of `continues`"):
         Session(wired.session.config, LoggedStore(), continues=wired.session)
 
@@ -153,7 +153,7 @@ def test_a_gap_fill_without_a_new_number_commits_the_confirmed_events(role: Role
 def test_events_returned_by_the_previous_session_count_until_confirmed() -> None:
     wired = explicit_session(max_events=2)
     wired.receive(news(wired))
-    wired.cut()
+    wired.disconnect()
     later = Session(wired.session.config, continues=wired.session)
     later.connect(wired.clock.now)
     with pytest.raises(LocalProtocolError, match="unconfirmed events: 2"):

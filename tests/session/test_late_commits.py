@@ -157,7 +157,7 @@ def test_bytes_that_wait_at_the_end_of_the_connection_are_dropped() -> None:
     wired, store = late_session()
     session = wired.session
     [ticket] = send(wired, "a1")
-    wired.cut()
+    wired.disconnect()
     assert (session.unreleased, session.is_released(ticket)) == (0, True)
     again = Session(session.config, continues=session)
     again.connect(wired.clock.now)

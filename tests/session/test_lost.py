@@ -107,7 +107,7 @@ def test_messages_forgotten_during_the_search_are_also_reported() -> None:
                     store.oldest_kept += 5
         return [data]
 
-    both.cut = forget
+    both.transform = forget
     both.settle()
     lost = of_type(both.client_events, MessagesLost)
     assert lost == [MessagesLost(1, 10), MessagesLost(11, 15), MessagesLost(16, 20)]

@@ -52,7 +52,7 @@ def reconnected_pair(*, lost_by_client: int, lost_by_venue: int) -> tuple[Pair, 
         writes.append(data)
         return [data]
 
-    both.cut = tap
+    both.transform = tap
     both.connect()
     return both, [message.msg_type for data in writes for message in messages(data)]
 

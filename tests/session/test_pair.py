@@ -31,7 +31,7 @@ def test_splitting_the_bytes_at_any_position_makes_no_difference() -> None:
     plain = conversation(pair())
     for position in range(1, 260):
         both = pair()
-        both.cut = lambda data, at=position: [data[:at], data[at:]]  # type: ignore[misc]
+        both.transform = lambda data, at=position: [data[:at], data[at:]]  # type: ignore[misc]
         assert conversation(both) == plain
 
 

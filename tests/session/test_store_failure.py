@@ -257,7 +257,7 @@ def test_a_failure_after_the_end_does_not_end_the_session_twice() -> None:
     wired = session_on_failing_store(name="KalshiNR")
     wired.session.send(order("a1"), wired.clock.now)
     wired.session.data_to_send()
-    unknown, ended = wired.cut()
+    unknown, ended = wired.disconnect()
     assert isinstance(unknown, OutcomesUnknown)
     assert isinstance(ended, SessionEnded)
     fail_next_call(wired)

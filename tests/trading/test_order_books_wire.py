@@ -248,7 +248,7 @@ def test_a_message_corrupted_in_transit_makes_books_stale_until_the_next_session
     both.venue.send(snapshot("bid 5 at 0.40"), both.clock.now)
     drain(both, books)
     assert books[A].is_live
-    both.cut = lambda data: [data.replace(b"270=0.40", b"270=0.50")]
+    both.transform = lambda data: [data.replace(b"270=0.40", b"270=0.50")]
     both.venue.send(update("change bid 6 at 0.40"), both.clock.now)
     assert of_type(drain(both, books), GarbledReceived)
     both.venue.send(update("new bid 1 at 0.30"), both.clock.now)

@@ -1,4 +1,4 @@
-"""Messages kept for retransmission are dropped after the retention period, even if no client requests them."""
+"""Messages kept for retransmission are dropped after a period, even if no client requests them."""
 
 from __future__ import annotations
 

@@ -320,7 +320,7 @@ async def test_with_resend_no_report_is_lost(loop: Loop, tmp_path: Path, durable
 # --- confirmation and redelivery
 
 
-@pytest.mark.parametrize("how", ["requested the next", "left", "raised"])
+@pytest.mark.parametrize("how", ["next event requested", "context left", "exception raised"])
 async def test_unconfirmed_messages_are_redelivered(stored_client: NewClient, how: str) -> None:
     """On a session with resend a message is confirmed once the next event is requested, or the context is
     left without an exception."""
@@ -338,13 +338,13 @@ async def test_unconfirmed_messages_are_redelivered(stored_client: NewClient, ho
         async with stored_client(reset_seq_num=True) as client:
             await client.send(order())
             taken = await take_one(client)
-            if how == "requested the next":
+            if how == "next event requested":
                 await client.receive(LONG)
-            if how != "left":
+            if how != "context left":
                 raise UserError
     async with stored_client() as client:
         again = await take_one(client)
-    assert again == (taken if how == "raised" else taken + 1)
+    assert again == (taken if how == "exception raised" else taken + 1)
 
 
 @pytest.mark.parametrize("how", ["receive", "events", "messages"])
