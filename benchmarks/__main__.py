@@ -13,7 +13,6 @@ from benchmarks.cases import (
     books,
     bus,
     codec,
-    following,
     logs,
     loopback,
     process,
@@ -22,6 +21,7 @@ from benchmarks.cases import (
     store,
     stream,
     ticks,
+    tracking,
     venue,
 )
 from benchmarks.engines import missing
@@ -33,7 +33,7 @@ CODEC_CASES: dict[str, Callable[[], list[Contender]]] = {
     "b": codec.writing,
     "c": stream.streaming,
     "e": books.market_data,
-    "k": following.orders,
+    "k": tracking.orders,
     "l": logs.logs,
     "s": shapes.many_shapes,
 }

@@ -87,7 +87,7 @@ def bar_chart(title: str, values: Iterable[tuple[str, float]]) -> str:
         parts.append(
             f'<text x="{_LEFT - 10}" y="{top + 15}" text-anchor="end">{escape(name)}</text>'
             f'<rect class="{kind}" x="{_LEFT}" y="{top}" width="{length:.1f}" height="{_ROW - 6}" rx="2"/>'
-            f'<text x="{_LEFT + length + 8:.1f}" y="{top + 15}">{report.shown(us)}{times}</text>'
+            f'<text x="{_LEFT + length + 8:.1f}" y="{top + 15}">{report.format_value(us)}{times}</text>'
         )
     return _svg(title, _TOP + 6 + len(ordered) * _ROW, parts)
 

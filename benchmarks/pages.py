@@ -36,15 +36,15 @@ def render(results: Sequence[Result], prose: str) -> dict[str, str]:
 
 
 def fill(text: str, blocks: Mapping[str, str]) -> str:
-    """Return a page with its generated parts renewed."""
-    return _BLOCK.sub(lambda found: f"{found[1]}\n{blocks[found[2]]}\n\n{found[3]}", text)
+    """Return a page with its generated parts replaced."""
+    return _BLOCK.sub(lambda match: f"{match[1]}\n{blocks[match[2]]}\n\n{match[3]}", text)
 
 
-def write(results: Sequence[Result], into: Path = DOCS) -> None:
-    """Renew the generated parts of the page."""
+def write(results: Sequence[Result], folder: Path = DOCS) -> None:
+    """Replace the generated parts of the page, and write it to `folder`."""
     blocks = render(results, PROSE.read_text(encoding="utf-8"))
     text = fill((DOCS / PAGE).read_text(encoding="utf-8"), blocks)
-    (into / PAGE).write_text(text, encoding="utf-8")
+    (folder / PAGE).write_text(text, encoding="utf-8")
 
 
 def paragraphs(prose: str) -> dict[tuple[str, ...], str]:
@@ -71,11 +71,11 @@ def explanations(results: Sequence[Result], prose: str) -> Iterator[str]:
         if misspelt := set(keys) - known:
             raise KeyError(f"{PROSE.name} explains targets that do not exist: {', '.join(misspelt)}")
         if missed_keys.intersection(keys):
-            shown = _FIGURE.sub(lambda found: _figure(found[1], results), text)
-            yield "\n\n".join(_wrapped(paragraph) for paragraph in shown.split("\n\n"))
+            filled = _FIGURE.sub(lambda match: _figure(match[1], results), text)
+            yield "\n\n".join(_wrap(paragraph) for paragraph in filled.split("\n\n"))
 
 
-def _wrapped(paragraph: str) -> str:
+def _wrap(paragraph: str) -> str:
     return textwrap.fill(" ".join(paragraph.split()), 130, break_long_words=False, break_on_hyphens=False)
 
 
@@ -86,5 +86,5 @@ def _figure(reference: str, results: Sequence[Result]) -> str:
         if ratio is None:
             raise KeyError(reference)
         return f"{ratio:.1f}"
-    found = by_key(results)[name[0], name[1]]
-    return report.shown(value(found), found.unit)
+    measured = by_key(results)[name[0], name[1]]
+    return report.format_value(value(measured), measured.unit)

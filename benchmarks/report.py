@@ -81,7 +81,7 @@ def compare(results: Sequence[Result], committed: Sequence[Result]) -> tuple[lis
     return lines, worse
 
 
-def shown(value: float, unit: str = "us") -> str:
+def format_value(value: float, unit: str = "us") -> str:
     """Return a number with its unit."""
     if unit != "us":
         return f"{value:,.1f} {unit}"
@@ -92,5 +92,5 @@ def shown(value: float, unit: str = "us") -> str:
 
 def _cell(case: str, value: float, unit: str) -> str:
     """Return a number with its unit, and the rate for cases in `RATES`."""
-    text = shown(value, unit)
+    text = format_value(value, unit)
     return f"{text}, {1e6 / value:,.0f}/s" if case.startswith(RATES) else text

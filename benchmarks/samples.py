@@ -72,7 +72,7 @@ def contracts(kind: str, number: int, digits: int = 4) -> Decimal:
 
 
 def order_values(number: int = 0) -> dict[str, Any]:
-    """Return the attributes of an order; `number` determines all of them but the order type."""
+    """Return the attributes of an order; all of them except the order type depend on `number`."""
     return {
         "cl_ord_id": identifier("order", number),
         "symbol": MARKETS[number % len(MARKETS)],
@@ -95,16 +95,16 @@ _ORDER_TAGS = {
 
 
 def order_fields(values: dict[str, Any]) -> Fields:
-    """Return the same order as tags and values, in the order in which this library writes them."""
+    """Return the tags and values of an order, in the sequence in which this library writes them."""
     return [(tag, text(values[name])) for name, tag in _ORDER_TAGS.items()]
 
 
 def order_heads() -> Iterator[Fields]:
-    """Yield header fields for endlessly many orders, for engines without types.
+    """Yield the header fields of an endless series of orders, for engines without types.
 
     Successive headers differ in number and time.
     """
-    times = [sending_time(moment) for moment in moments()]
+    times = [sending_time(moment) for moment in burst_times()]
     for number in counting(1000):
         time = times[number % len(times)]
         yield [(8, "FIXT.1.1"), (35, "D"), (34, str(number)), (49, KEY_ID), (52, time), (56, VENUE)]
@@ -156,14 +156,14 @@ def order(number: int = 0) -> NewOrderSingle:
     return NewOrderSingle(**order_values(number))
 
 
-def moments(count: int = 1000) -> list[datetime]:
+def burst_times(count: int = 1000) -> list[datetime]:
     """Return the times of a burst of messages."""
     return [NOON + BURST_STEP * number for number in range(count)]
 
 
 def order_headers() -> Iterator[Header]:
     """Return an endless iterator of headers for orders; successive headers differ in number and time."""
-    headers = [header("D", 1000 + n, moment, to_venue=True) for n, moment in enumerate(moments())]
+    headers = [header("D", 1000 + n, moment, to_venue=True) for n, moment in enumerate(burst_times())]
     return cycle(headers)
 
 
@@ -202,8 +202,8 @@ def report(number: int = 0) -> ExecutionReport:
 
 def order_bytes(number: int = 0) -> bytes:
     """Return the order as the venue receives it."""
-    sent = NOON + BURST_STEP * number
-    return encode(order(number), header("D", 1000 + number, sent, to_venue=True))
+    sending_time = NOON + BURST_STEP * number
+    return encode(order(number), header("D", 1000 + number, sending_time, to_venue=True))
 
 
 def report_bytes(number: int = 0) -> bytes:
@@ -218,7 +218,7 @@ def first_snapshots() -> list[bytes]:
 
 def snapshot_bytes(levels: int, number: int = 0) -> bytes:
     """Return `snapshot` as it is received."""
-    return received(snapshot(levels, number), number)
+    return encode_received(snapshot(levels, number), number)
 
 
 def snapshot(levels: int, number: int = 0) -> MarketDataSnapshotFullRefresh:
@@ -239,7 +239,7 @@ def snapshot(levels: int, number: int = 0) -> MarketDataSnapshotFullRefresh:
 
 def incremental_bytes(count: int, number: int = 0) -> bytes:
     """Return `incremental` as it is received."""
-    return received(incremental(count, number), number)
+    return encode_received(incremental(count, number), number)
 
 
 def incremental(count: int, number: int = 0) -> MarketDataIncrementalRefresh:
@@ -262,7 +262,7 @@ def incremental(count: int, number: int = 0) -> MarketDataIncrementalRefresh:
     return MarketDataIncrementalRefresh(md_entries=entries)
 
 
-def received(message: Message, number: int) -> bytes:
+def encode_received(message: Message, number: int) -> bytes:
     """Return a message from the venue as it is received; `number` determines its MsgSeqNum and time."""
     head = header(message.msg_type, 2 + number, NOON + timedelta(milliseconds=number))
     return encode(message, head)

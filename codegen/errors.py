@@ -14,8 +14,8 @@ MAX_MISTAKES = 200
 class SpecError(Exception):
     """Raised for an invalid spec folder; `mistakes` lists all mistakes found in one run."""
 
-    def __init__(self, found: Iterable[Mistake]) -> None:
-        self.mistakes = tuple(found)
+    def __init__(self, mistakes_found: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(mistakes_found)
         super().__init__("\n".join(map(str, self.mistakes)))
 
 

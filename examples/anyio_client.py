@@ -137,10 +137,10 @@ class AnyioAdapter(AsyncAdapter):
         stage = Stage.RESOLVE
         with anyio.move_on_after(attempt.timeout) as self._dialling:
             try:
-                found = await anyio.getaddrinfo(dialer.host, dialer.port)
+                addresses = await anyio.getaddrinfo(dialer.host, dialer.port)
             except (OSError, UnicodeError):
                 raise dialer.not_resolved() from None
-            for info in found:
+            for info in addresses:
                 dialer.check_address(str(info[4][0]))
             stage = Stage.CONNECT
             try:
@@ -161,7 +161,7 @@ class AnyioAdapter(AsyncAdapter):
                 await anyio.aclose_forcefully(tcp)
                 raise
             return stream
-        raise dialer.late(stage)
+        raise dialer.timed_out(stage)
 
 
 class Client(AsyncClient):

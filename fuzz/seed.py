@@ -1,8 +1,8 @@
 """The seed corpus: `python -m fuzz seed` writes it to corpus/, one file for each target.
 
 Each line contains a name and an input in hexadecimal digits. The inputs cover every example of the spec and
-every valid message of Kalshi's dialect and of plain FIX 5.0 SP2, every state of a session with possible next
-steps, the scenarios of tests/scenarios/, and every file, page and secret of the other targets.
+every valid message of Kalshi's dialect and of plain FIX 5.0 SP2, every state of a session followed by
+possible next steps, the scenarios of tests/scenarios/, and every file, page and secret of the other targets.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def choose(*choices: tuple[int, int] | bytes) -> bytes:
     )
 
 
-def drawn(name: str, size: int) -> bytes:
+def pseudo_random_bytes(name: str, size: int) -> bytes:
     """Return pseudo-random bytes that depend only on the name and the size."""
     blocks = (hashlib.sha256(f"{name} {number}".encode()).digest() for number in range(size // 32 + 1))
     return b"".join(blocks)[:size]
@@ -39,19 +39,19 @@ def drawn(name: str, size: int) -> bytes:
 
 def _messages(*wires: Wire) -> Iterator[tuple[str, tuple[int, int], bytes]]:
     """Yield the name of each valid message, the choice of its dialect, and the choices that construct it."""
-    for index, each in enumerate(wires):
-        for large, templates in ((0, each.templates), (wire.LARGE_ODDS - 1, each.large[:1])):
+    for index, chosen_wire in enumerate(wires):
+        for large, templates in ((0, chosen_wire.templates), (wire.LARGE_ODDS - 1, chosen_wire.large[:1])):
             for number, fields in enumerate(templates):
-                name = f"{each.dialect.name}-{fields[0][1].decode()}-{large and 'large'}{number}"
-                count = len(each.large if large else templates)
+                name = f"{chosen_wire.dialect.name}-{fields[0][1].decode()}-{large and 'large'}{number}"
+                count = len(chosen_wire.large if large else templates)
                 message = choose((large, wire.LARGE_ODDS), (number, count), (0, len(wire.CHANGE_COUNTS)))
                 yield name, (index, len(wires)), message
 
 
 def _framing() -> Seeds:
     for name, dialect, message in _messages(*WIRES):
-        one = choose((0, 4), dialect) + message
-        yield name, choose((0, 2), (0, 3), (1, 6)) + one * 2 + choose((2, 16), (7, 64), (40, 64))
+        message_choices = choose((0, 4), dialect) + message
+        yield name, choose((0, 2), (0, 3), (1, 6)) + message_choices * 2 + choose((2, 16), (7, 64), (40, 64))
 
 
 def _decode() -> Seeds:
@@ -65,7 +65,7 @@ def _encode() -> Seeds:
             prefix = choose((number, len(WIRES)), (index, len(chosen_wire.dialect.messages)))
             name = f"{chosen_wire.dialect.name}-{layout.name}"
             yield name, prefix
-            yield f"{name}-full", prefix + drawn(name, 200)
+            yield f"{name}-full", prefix + pseudo_random_bytes(name, 200)
 
 
 def _session() -> Seeds:
@@ -89,7 +89,7 @@ def _session() -> Seeds:
 
 def _books() -> Seeds:
     for number in range(40):
-        yield f"drawn-{number}", drawn(f"books {number}", 120)
+        yield f"drawn-{number}", pseudo_random_bytes(f"books {number}", 120)
 
 
 def _log_reader() -> Seeds:
@@ -103,13 +103,16 @@ def _log_reader() -> Seeds:
 def _store() -> Seeds:
     for number in range(48):
         image = number % len(store.IMAGES)
-        yield f"image-{image}-{number}", choose((image, len(store.IMAGES))) + drawn(f"store {number}", 16)
+        yield (
+            f"image-{image}-{number}",
+            choose((image, len(store.IMAGES))) + pseudo_random_bytes(f"store {number}", 16),
+        )
 
 
 def _secrets() -> Seeds:
-    fields, between = len(secrets.FIELDS), len(secrets._DELIMITERS)
-    for field, index in itertools.product(range(fields), range(between)):
-        data = choose((0, 3), (field, fields), (index, between), (0, 3))
+    field_count, delimiter_count = len(secrets.FIELDS), len(secrets._DELIMITERS)
+    for field, index in itertools.product(range(field_count), range(delimiter_count)):
+        data = choose((0, 3), (field, field_count), (index, delimiter_count), (0, 3))
         end = choose((0, 2), (3, 8), b"\x05\x10\x20", (0, 3))
         yield f"{secrets.FIELDS[field].decode()}{index}", data + end
 

@@ -19,35 +19,35 @@ _PHASES = (Phase.generate, Phase.shrink)
 
 def inputs(target: Target) -> st.SearchStrategy[bytes]:
     """Return a strategy for arbitrary bytes, and for seeds with some bytes replaced."""
-    drawn = st.binary(max_size=target.max_len)
-    known = list(target.seeds.values())
+    arbitrary = st.binary(max_size=target.max_len)
+    seeds = list(target.seeds.values())
     spliced = st.builds(
         lambda data, at, inserted, removed: (
             data[: at % (len(data) + 1)] + inserted + data[at % (len(data) + 1) + removed :]
         ),
-        st.sampled_from(known),
+        st.sampled_from(seeds),
         st.integers(0, target.max_len),
         st.binary(max_size=8),
         st.integers(0, 8),
     )
-    return drawn | spliced
+    return arbitrary | spliced
 
 
-def explore(check: Callable[[bytes], None], target: Target, seconds: float, found: str) -> int:
+def explore(check: Callable[[bytes], None], target: Target, seconds: float, prefix: str) -> int:
     """Search for `seconds`; return the number of executions.
 
-    On a failure, write the smallest failing input to a file whose path begins with `found`.
+    On a failure, write the smallest failing input to a file whose path begins with `prefix`.
     """
-    count, failing = 0, b""
+    count, failing_input = 0, b""
     end = time.monotonic() + seconds
 
     def run(data: bytes) -> None:
-        nonlocal count, failing
+        nonlocal count, failing_input
         count += 1
         try:
             check(data)
         except BaseException:
-            failing = data
+            failing_input = data
             raise
 
     relaxed = settings(
@@ -66,7 +66,7 @@ def explore(check: Callable[[bytes], None], target: Target, seconds: float, foun
             round_number += 1
             print(f"#{count}", file=sys.stderr, flush=True)
     except BaseException:
-        Path(f"{found}crash-{hashlib.sha256(failing).hexdigest()[:16]}").write_bytes(failing)
+        Path(f"{prefix}crash-{hashlib.sha256(failing_input).hexdigest()[:16]}").write_bytes(failing_input)
         raise
     finally:
         print(f"stat::number_of_executed_units: {count}", file=sys.stderr, flush=True)
@@ -75,9 +75,9 @@ def explore(check: Callable[[bytes], None], target: Target, seconds: float, foun
 
 def main() -> None:
     """Parse the arguments and search."""
-    given_args = dict(item[1:].split("=", 1) for item in sys.argv[2:] if item.startswith("-"))
+    options = dict(item[1:].split("=", 1) for item in sys.argv[2:] if item.startswith("-"))
     target = TARGETS[sys.argv[1]]
-    explore(target.load(), target, float(given_args["max_total_time"]), given_args["artifact_prefix"])
+    explore(target.load(), target, float(options["max_total_time"]), options["artifact_prefix"])
 
 
 if __name__ == "__main__":

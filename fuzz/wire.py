@@ -91,12 +91,12 @@ def fields_of(frame: bytes) -> Fields:
     return [(tag, value) for tag, _, value in pairs]
 
 
-def framed(fields: Fields, begin_string: str = "FIXT.1.1") -> bytes:
+def join_fields(fields: Fields, begin_string: str = "FIXT.1.1") -> bytes:
     """Join fields, and add a correct BeginString, BodyLength and CheckSum."""
     return encode_frame(begin_string, b"".join(b"%b=%b\x01" % field for field in fields))
 
 
-def logged() -> list[bytes]:
+def log_messages() -> list[bytes]:
     """Return the messages of the log that codegen writes from the spec's examples."""
     lines = LOG.read_bytes().splitlines()
     return [line.split(b" ", 2)[2].replace(b"|", SOH) for line in lines]
@@ -119,7 +119,7 @@ def _wire(dialect: Dialect, examples: list[bytes]) -> Wire:
     return Wire(dialect, codec, tuple(small), tuple(large or small), (*tags, *ODD_TAGS))
 
 
-KALSHI: Final = _wire(DIALECT, logged())
+KALSHI: Final = _wire(DIALECT, log_messages())
 PLAIN: Final = _wire(fix50sp2.DIALECT, [])
 WIRES: Final = (KALSHI, PLAIN)
 
@@ -144,32 +144,32 @@ def repeats(choices: Choices) -> int:
 
 def change_fields(choices: Choices, fields: Fields, wire: Wire) -> None:
     """Make one random change to the list of fields, which may become empty."""
-    at = choices.below(len(fields) + 1) % max(len(fields), 1)
+    position = choices.below(len(fields) + 1) % max(len(fields), 1)
     if not fields:
         fields.append((choices.pick(wire.tags), value(choices, wire)))
         return
-    tag, old = fields[at]
+    tag, old = fields[position]
     match choices.below(9):
         case 0:
-            fields[at] = (tag, value(choices, wire))
+            fields[position] = (tag, value(choices, wire))
         case 1:
-            del fields[at]
+            del fields[position]
         case 2:
             fields.insert(choices.below(len(fields)), (tag, old))
         case 3:
-            other = choices.below(len(fields))
-            fields[at], fields[other] = fields[other], fields[at]
+            other_position = choices.below(len(fields))
+            fields[position], fields[other_position] = fields[other_position], fields[position]
         case 4:
-            fields[at] = (choices.pick(wire.tags), old)
+            fields[position] = (choices.pick(wire.tags), old)
         case 5:
-            fields.insert(at, (choices.pick(wire.tags), value(choices, wire)))
+            fields.insert(position, (choices.pick(wire.tags), value(choices, wire)))
         case 6:
-            cut = choices.below(len(old) + 1)
-            fields[at] = (tag, old[:cut] + choices.pick(VALUES) + old[cut:])
+            offset = choices.below(len(old) + 1)
+            fields[position] = (tag, old[:offset] + choices.pick(VALUES) + old[offset:])
         case 7:
-            fields[at:at] = fields[at : at + 1 + choices.below(4)] * repeats(choices)
+            fields[position:position] = fields[position : position + 1 + choices.below(4)] * repeats(choices)
         case _:
-            fields[at:at] = choices.pick(wire.templates)[1:]
+            fields[position:position] = choices.pick(wire.templates)[1:]
 
 
 def message(choices: Choices, wire: Wire) -> bytes:
@@ -178,32 +178,32 @@ def message(choices: Choices, wire: Wire) -> bytes:
     fields = list(choices.pick(wire.large if choices.one_in(LARGE_ODDS) else wire.templates))
     for _ in range(choices.pick(CHANGE_COUNTS)):
         change_fields(choices, fields, wire)
-    return framed(fields)
+    return join_fields(fields)
 
 
-def damaged(choices: Choices, data: bytes) -> bytes:
-    """Change bytes at random positions."""
-    found = bytearray(data)
+def damage(choices: Choices, data: bytes) -> bytes:
+    """Return the data after up to three random changes: bytes are replaced, removed, inserted or repeated."""
+    damaged = bytearray(data)
     for _ in range(choices.below(4)):
-        at = choices.below(len(found) + 1)
+        position = choices.below(len(damaged) + 1)
         match choices.below(4):
             case 0:
-                found[at : at + 1] = choices.take(1)
+                damaged[position : position + 1] = choices.take(1)
             case 1:
-                del found[at : at + 1 + choices.below(32)]
+                del damaged[position : position + 1 + choices.below(32)]
             case 2:
-                found[at:at] = choices.take(choices.below(32))
+                damaged[position:position] = choices.take(choices.below(32))
             case _:
-                found[at:at] = found[: choices.below(len(found) + 1)]
-    return bytes(found)
+                damaged[position:position] = damaged[: choices.below(len(damaged) + 1)]
+    return bytes(damaged)
 
 
-def cut(data: bytes, sizes: Sequence[int]) -> list[bytes]:
+def split_into_chunks(data: bytes, sizes: Sequence[int]) -> list[bytes]:
     """Split data into at most `MAX_CHUNKS` chunks whose sizes cycle through `sizes`, and a last chunk."""
-    found: list[bytes] = []
-    at = 0
-    while sizes and at < len(data) and len(found) < MAX_CHUNKS:
-        size = sizes[len(found) % len(sizes)]
-        found.append(data[at : at + size])
-        at += size
-    return [*found, data[at:]]
+    chunks: list[bytes] = []
+    position = 0
+    while sizes and position < len(data) and len(chunks) < MAX_CHUNKS:
+        size = sizes[len(chunks) % len(sizes)]
+        chunks.append(data[position : position + size])
+        position += size
+    return [*chunks, data[position:]]

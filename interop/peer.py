@@ -32,10 +32,12 @@ class Inbox:
     def take(self, msg_type: str) -> Fields:
         """Return the fields of the next application message, which must be of this type."""
         try:
-            found, fields = self._messages.get(timeout=PATIENCE)
+            received_type, fields = self._messages.get(timeout=PATIENCE)
         except queue.Empty:
             raise AssertionError(f"no {msg_type} reached the other engine") from None
-        assert found == msg_type, f"the other engine received {found}, not {msg_type}: {fields}"
+        assert received_type == msg_type, (
+            f"the other engine received {received_type}, not {msg_type}: {fields}"
+        )
         return fields
 
     def is_empty(self) -> bool:

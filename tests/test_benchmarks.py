@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import alone, charts, pages, report, samples
+from benchmarks import charts, fresh_process, pages, report, samples
 from benchmarks.canonical import MismatchError, canonical, fields, require_equal
 from benchmarks.cases import books, bus, codec, logs, process, shapes, stream, ticks
 from benchmarks.cases import venue as venue_case
@@ -140,12 +140,12 @@ def test_logs_and_recordings_run() -> None:
 
 
 def test_the_stream_of_a_million_messages_consists_of_distinct_messages() -> None:
-    chunks = [chunk for chunk, _ in alone.chunks(MESSAGE_COUNT)]
+    chunks = [chunk for chunk, _ in fresh_process.chunks(MESSAGE_COUNT)]
     read: list[Any] = [*chain.from_iterable(ours.read_stream(chunks))]
     assert len({message.exec_id for message in read}) == MESSAGE_COUNT
-    assert {*process.alone("million", MESSAGE_COUNT)} == {"start", "warm", "end", "maximum", "us"}
-    assert list(process.alone("books", 2, 3, 5)) == ["3", "5"]
-    assert {*process.alone("first", 3)} == {"first", "median"}
+    assert {*process.run_fresh_process("session", MESSAGE_COUNT)} == {"start", "warm", "end", "maximum", "us"}
+    assert list(process.run_fresh_process("books", 2, 3, 5)) == ["3", "5"]
+    assert {*process.run_fresh_process("orders", 3)} == {"first", "median"}
 
 
 def test_consumers_of_the_bus_receive_all_messages(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,8 +89,8 @@ def steps_of(page: Page, orders: Client) -> dict[int, Callable[[], Any]]:
     return {
         2: place(1, Side.BUY, "0.09"),
         4: place(2, Side.SELL, "0.18"),
-        8: lambda: page.locator("#orders tr", has_text="quote-1").get_by_role("button").click(),
         6: page.locator("#sessions button", has_text="KalshiNR").click,
+        8: lambda: page.locator("#orders tr", has_text="quote-1").get_by_role("button").click(),
         13: page.locator("#messages button", has_text="ExecutionReport").first.click,
         19: lambda: page.keyboard.press("Escape"),
         21: lambda: page.locator("#faults").get_by_role("button", name="delay", exact=True).click(),

@@ -21,7 +21,7 @@ ROLES = {
     "The initiator": frozenset({Input.LISTEN}),
     "The acceptor": frozenset({Input.CONNECT}),
 }
-"""The diagrams, each with the inputs that never occur in it."""
+"""The diagrams, each with the inputs that are excluded because they never occur in this role."""
 SOURCES = {
     Source.CALLER: "The caller",
     Source.PEER: "The peer",
@@ -37,34 +37,36 @@ def always_fatal() -> list[Input]:
     return [item for item in Input if all(TRANSITIONS[state][item] is State.CLOSED for state in connected)]
 
 
-def reachable(never: frozenset[Input]) -> list[State]:
+def reachable(excluded: frozenset[Input]) -> list[State]:
     """Return the states that can be reached without these inputs, in the order of their definition."""
-    found = {State.DISCONNECTED}
-    while more := {target for state in found for _, target in moves(state, never)} - found:
-        found |= more
-    return [state for state in State if state in found]
+    states = {State.DISCONNECTED}
+    while new_states := {target for state in states for _, target in moves(state, excluded)} - states:
+        states |= new_states
+    return [state for state in State if state in states]
 
 
-def moves(state: State, never: frozenset[Input]) -> Iterator[tuple[Input, State]]:
+def moves(state: State, excluded: frozenset[Input]) -> Iterator[tuple[Input, State]]:
     """Yield the inputs that change a state, each with the next state."""
     for item, target in TRANSITIONS[state].items():
-        if target is not None and target is not state and item not in never:
+        if target is not None and target is not state and item not in excluded:
             yield item, target
 
 
-def diagram(never: frozenset[Input]) -> str:
+def diagram(excluded: frozenset[Input]) -> str:
     """Return a Mermaid diagram of one role, without inputs that keep the state or that close the session in
     every state.
     """
-    states, fatal = reachable(never), always_fatal()
+    states, fatal = reachable(excluded), always_fatal()
     lines = ["```mermaid", "stateDiagram-v2"]
     lines += [f'    state "{state.value}" as {name(state)}' for state in states]
     lines.append(f"    [*] --> {name(State.DISCONNECTED)}")
     for state in states:
         causes: dict[State, list[str]] = {}
-        for item, target in moves(state, never.union(fatal)):
+        for item, target in moves(state, excluded.union(fatal)):
             causes.setdefault(target, []).append(item.value)
-        lines += [f"    {name(state)} --> {name(to)}: {' / '.join(why)}" for to, why in causes.items()]
+        lines += [
+            f"    {name(state)} --> {name(target)}: {' / '.join(inputs)}" for target, inputs in causes.items()
+        ]
     lines += [f"    {name(State.CLOSED)} --> [*]", "```"]
     return "\n".join(lines) + "\n"
 
@@ -91,25 +93,25 @@ def cell(state: State, target: State | None) -> str:
     return NO_CHANGE if target is state else target.value
 
 
-def generated() -> str:
+def generated_part() -> str:
     """Return the text between the markers."""
     fatal = ", ".join(item.value for item in always_fatal())
     parts = [
         f"The diagrams omit the inputs that lead to *closed* from every state of a connection: {fatal}.\n"
     ]
-    parts += [f"## {title}\n\n{diagram(never)}" for title, never in ROLES.items()]
+    parts += [f"## {title}\n\n{diagram(excluded)}" for title, excluded in ROLES.items()]
     parts.append("## The complete table\n")
     parts += [f"### {title}\n\n{table(source)}" for source, title in SOURCES.items()]
     return "\n" + "\n".join(parts) + "\n"
 
 
-def renewed(page: str) -> str:
+def update_page(page: str) -> str:
     """Return a page with its generated part updated."""
-    before, found, rest = page.partition(BEGIN)
-    _, closed, after = rest.partition(END)
-    if not found or not closed:
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
         raise SystemExit(f"the page lacks the markers {BEGIN.strip()} and {END.strip()}; put them back")
-    return before + BEGIN + generated() + END + after
+    return before + BEGIN + generated_part() + END + after
 
 
 def main(arguments: list[str]) -> int:
@@ -117,7 +119,7 @@ def main(arguments: list[str]) -> int:
     check = "--check" in arguments
     page = Path(next((argument for argument in arguments if argument != "--check"), PAGE))
     current = page.read_text("utf-8")
-    updated = renewed(current)
+    updated = update_page(current)
     if current == updated:
         return 0
     if check:

@@ -12,7 +12,7 @@ from benchmarks.cases.loopback import serving
 from benchmarks.measure import Result, python, result
 from tests.nats import PROGRAM, NatsServer
 
-KINDS = (1, 3)
+ENTRY_COUNTS = (1, 3)
 """Numbers of entries in an update."""
 COUNT = 10_000
 CONSUMERS = 10
@@ -33,11 +33,11 @@ def over_nats(rounds: int = 9, count: int = COUNT, seconds: float = SECONDS) -> 
         print("skipped: nats-server or nats-py is not installed")
         return []
     results = []
-    for entries in KINDS:
+    for entries in ENTRY_COUNTS:
         with NatsServer() as server:
             figures: dict[str, list[float]] = _run("costs", server.url, entries, count, rounds)
         case = f"p: incremental of {entries} over the bus"
-        results += [result(case, NAMES[name], found, by_round=True) for name, found in figures.items()]
+        results += [result(case, NAMES[name], times, by_round=True) for name, times in figures.items()]
     for name, mode, rate in FIXED_RATES:
         results += _at_fixed_rate(f"p: ten consumers, {name}", mode, rate, seconds)
     return results
@@ -53,13 +53,13 @@ def _at_fixed_rate(case: str, mode: str, rate: int, seconds: float) -> list[Resu
                 for _ in range(CONSUMERS)
             ]
             publisher: dict[str, float] = _run("publish", server.url, count, rate)
-            found = [json.loads(each.readline()) for each in consumers]
+            consumed = [json.loads(consumer.readline()) for consumer in consumers]
         sent.append(float(count))
-        received.append(min(each["received"] for each in found))
-        late.append((max(each["last"] for each in found) - publisher["end"]) * 1e3)
+        received.append(min(figures["received"] for figures in consumed))
+        late.append((max(figures["last"] for figures in consumed) - publisher["end"]) * 1e3)
         published_us.append(publisher["us"])
         batch.append(publisher["batch"])
-        consumer_us.append(sum(each["us"] for each in found) / CONSUMERS)
+        consumer_us.append(sum(figures["us"] for figures in consumed) / CONSUMERS)
     return [
         result(case, "published", sent, "messages"),
         result(case, "received without a gap, fewest of ten", received, "messages"),

@@ -97,7 +97,7 @@ def _processor_us(*arguments: str) -> float:
 
 def million(count: int = 1_000_000) -> list[Result]:
     """Pass this many messages to one session in a fresh process, and measure the memory of the process."""
-    found = alone("million", count)
+    found = run_fresh_process("session", count)
     memory = {
         MILLION_START: found["start"],
         MILLION_WARM: found["warm"],
@@ -110,13 +110,13 @@ def million(count: int = 1_000_000) -> list[Result]:
 
 def first_order(rounds: int = 15, count: int = 400) -> list[Result]:
     """Send the first orders of fresh processes; the first process is ignored, because it compiles modules."""
-    _, *found = [alone("first", count) for _ in range(rounds + 1)]
+    _, *found = [run_fresh_process("orders", count) for _ in range(rounds + 1)]
     return [
         result(SENDING, name, [each[key] for each in found], by_round=True)
         for name, key in ((FIRST, "first"), (NEXT, "median"))
     ]
 
 
-def alone(name: str, *numbers: int) -> Any:
-    """Return the measurements of `python -m benchmarks.alone`."""
-    return json.loads(python("-m", "benchmarks.alone", name, *map(str, numbers)))
+def run_fresh_process(name: str, *numbers: int) -> Any:
+    """Return the measurements of `python -m benchmarks.fresh_process`."""
+    return json.loads(python("-m", "benchmarks.fresh_process", name, *map(str, numbers)))

@@ -44,7 +44,7 @@ def _wire(kind: str, count: int) -> list[bytes]:
 
 def many_shapes(count: int = samples.COUNT) -> list[Contender]:
     """Return contenders that decode increasing numbers of shapes, and shapes that are new to the codec."""
-    found = []
+    contenders = []
     for shapes in COUNTS:
         # The additional field determines the shape. All shapes have the same size and the same beginning, so
         # only their tags differ.
@@ -52,36 +52,43 @@ def many_shapes(count: int = samples.COUNT) -> list[Contender]:
             _with_field(samples.report_bytes(number), 9000 + number % shapes)
             for number in range(max(count, shapes))
         ]
-        found.append(_compiled_shapes(SHAPES, str(shapes), reports))
+        contenders.append(_compiled_shapes(SHAPES, str(shapes), reports))
     mixed = _updates(count)
-    found += [_compiled_shapes(MIX, GROUPED, sorted(mixed, key=_tags)), _compiled_shapes(MIX, MIXED, mixed)]
+    contenders += [
+        _compiled_shapes(MIX, GROUPED, sorted(mixed, key=_tags)),
+        _compiled_shapes(MIX, MIXED, mixed),
+    ]
     for kind in KINDS:
         case, wire = title(kind), _wire(kind, count)
         new = _wire(kind, max(count, MAX_SIGHTINGS + 1))
-        found += [_compiled_shapes(case, COMPILED, wire), _new_shapes(case, new), _first_messages(case, wire)]
-    return found
+        contenders += [
+            _compiled_shapes(case, COMPILED, wire),
+            _new_shapes(case, new),
+            _first_messages(case, wire),
+        ]
+    return contenders
 
 
 def _with_field(data: bytes, tag: int) -> bytes:
-    """Return a message with one more field, so it has a separate shape."""
+    """Return a message with one more field, which gives it a different shape."""
     message = decode(data)
     message.unknown = ((tag, b"x"),)
-    return _encoded(message)
+    return _reencode(message)
 
 
 def _updates(count: int) -> list[bytes]:
     """Return updates of one to four entries, each with or without an additional field."""
-    chance = random.Random(1)  # noqa: S311 - the same in every run
-    found = []
+    random_source = random.Random(1)  # noqa: S311 - the same in every run
+    updates = []
     for number in range(count):
-        update = decode(samples.incremental_bytes(1 + chance.randrange(_ENTRIES), number))
+        update = decode(samples.incremental_bytes(1 + random_source.randrange(_ENTRIES), number))
         for entry in update.md_entries:  # type: ignore[attr-defined]
-            entry.trade_id = f"t{number:06d}" if chance.random() < 1 / 2 else None
-        found.append(_encoded(update))
-    return found
+            entry.trade_id = f"t{number:06d}" if random_source.random() < 1 / 2 else None
+        updates.append(_reencode(update))
+    return updates
 
 
-def _encoded(message: Message) -> bytes:
+def _reencode(message: Message) -> bytes:
     message.trailer = None
     return encode(message, message.header)
 
@@ -91,16 +98,16 @@ def _tags(data: bytes) -> list[bytes]:
 
 
 def _compiled_shapes(case: str, name: str, wire: list[bytes]) -> Contender:
-    """Make a contender that has a decoder for each shape."""
-    known = Codec(CODEC.dialect)
+    """Make a contender whose codec has a decoder for each shape."""
+    codec = Codec(CODEC.dialect)
     for data in {tuple(_tags(data)): data for data in wire}.values():
         for _ in range(SIGHTINGS_TO_COMPILE):
-            known.decode(data)
-    return Contender(case, name, call_for_each(known.decode, wire), len(wire))
+            codec.decode(data)
+    return Contender(case, name, call_for_each(codec.decode, wire), len(wire))
 
 
 def _new_shapes(case: str, wire: Iterable[bytes]) -> Contender:
-    """Make a contender that never has a decoder for the shape.
+    """Make a contender whose codec never has a decoder for the shape of a message.
 
     There are more shapes than the codec counts, so the codec resets its counts before it compiles a decoder.
     """
@@ -109,16 +116,18 @@ def _new_shapes(case: str, wire: Iterable[bytes]) -> Contender:
 
 
 def _first_messages(case: str, wire: list[bytes]) -> Contender:
-    """Make a contender that decodes the first messages of a shape, after another message of the same type."""
+    """Make a contender whose new codec decodes the first messages of a shape, after a message of the same
+    type that has another shape.
+    """
     other = _with_field(wire[0], 9000)
-    fresh: list[Codec] = []
+    codecs: list[Codec] = []
 
     def prepare() -> None:
-        fresh[:] = [Codec(CODEC.dialect)]
-        fresh[0].decode(other)
+        codecs[:] = [Codec(CODEC.dialect)]
+        codecs[0].decode(other)
 
     def run() -> None:
-        codec = fresh[0]
+        codec = codecs[0]
         for data in wire[:_FIRST_COUNT]:
             codec.decode(data)
 

@@ -70,7 +70,7 @@ def measure_sizes(rounds: int = 7) -> list[Result]:
         SESSIONS: _sessions,
     }
     contenders = [construct(count) for case, construct in constructors.items() for count in COUNTS[case]]
-    memory = process.alone("books", samples.LEVELS, *COUNTS[MEMORY])
+    memory = process.run_fresh_process("books", samples.LEVELS, *COUNTS[MEMORY])
     return [
         *measure(contenders, rounds),
         *(result(MEMORY, count, [size], "MiB") for count, size in memory.items()),

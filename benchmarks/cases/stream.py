@@ -83,7 +83,7 @@ def numbered(size: int = SIZE) -> list[bytes]:
     total = 0
     while total < size:
         number = len(found)
-        found.append(samples.received(samples.report(number), number))
+        found.append(samples.encode_received(samples.report(number), number))
         total += len(found[-1])
     return found
 

@@ -87,24 +87,24 @@ async def costs(bus: Bus, entries: int, count: int, rounds: int) -> dict[str, li
     data = frames(count, entries)
     events = [*_received_events(data)]
     consumers = [bus.events(CHANNEL), bus.events(CHANNEL, decode=False)]
-    found: dict[str, list[float]] = {"decode": [], "publisher": [], "consumer": [], "raw": []}
+    times: dict[str, list[float]] = {"decode": [], "publisher": [], "consumer": [], "raw": []}
     gc.collect()
     gc.freeze()
     for _ in range(rounds):
-        spent = [time.process_time()]
+        timestamps = [time.process_time()]
         for frame in data:
             decode(frame)
-        spent.append(time.process_time())
+        timestamps.append(time.process_time())
         source: Any = Source(iter(events))
         await bus.publish(source)
-        spent.append(time.process_time())
+        timestamps.append(time.process_time())
         for consumer in consumers:
             for _ in range(count):
                 await anext(consumer)
-            spent.append(time.process_time())
-        for name, (begin, end) in zip(found, pairwise(spent), strict=True):
-            found[name].append((end - begin) / count * 1e6)
-    return found
+            timestamps.append(time.process_time())
+        for name, (begin, end) in zip(times, pairwise(timestamps), strict=True):
+            times[name].append((end - begin) / count * 1e6)
+    return times
 
 
 async def publish(bus: Bus, count: int, rate: int) -> dict[str, float]:
@@ -146,12 +146,12 @@ async def main(command: str, url: str, *options: str) -> None:
     async with connect(url) as bus:
         await bus.create(max_bytes=STREAM_BYTES)
         if command == "costs":
-            found: object = await costs(bus, *map(int, options))
+            figures: object = await costs(bus, *map(int, options))
         elif command == "publish":
-            found = await publish(bus, *map(int, options))
+            figures = await publish(bus, *map(int, options))
         else:
-            found = await follow(bus, int(options[0]), options[1])
-    print(json.dumps(found))
+            figures = await follow(bus, int(options[0]), options[1])
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

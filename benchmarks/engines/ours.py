@@ -31,7 +31,7 @@ def order_writer() -> Callable[[NewOrderSingle], bytes]:
 
 def order_maker() -> Callable[[dict[str, Any]], bytes]:
     """Return a function that makes an order and its header from plain values, and encodes them."""
-    moments = samples.moments()
+    moments = samples.burst_times()
     numbers = counting(1000)
 
     def make(values: dict[str, Any]) -> bytes:

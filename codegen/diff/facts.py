@@ -69,7 +69,7 @@ class MemberFact(Fact):
     """Maximum number of characters."""
     table: int = 0
     """First line of its table."""
-    under: int | None = None
+    heading_counter: int | None = None
     """Counter of the group that a heading above the table names."""
     max_entries: int | None = None
     """Maximum number of entries, for the counter of a group."""

@@ -35,7 +35,7 @@ class PlacedMember:
     holders: tuple[model.Member, ...]
     """Enclosing groups, outermost first."""
     implied: bool = False
-    """Whether it is the length of a data field, which the spec does not list."""
+    """Whether it is the length field of a data field; the spec does not list length fields."""
 
     @property
     def field(self) -> model.Field:
@@ -49,7 +49,7 @@ class PlacedMember:
 
     @property
     def tags(self) -> tuple[int, ...]:
-        """Its tag, and the tags of the former fields that are read into it."""
+        """Its tag, and the tags of legacy fields whose values are read into it."""
         return (self.field.tag, *(old.tag for old in self.member.legacy_fields))
 
     def allowed(self, places: Iterable[Place]) -> list[Place]:
@@ -94,7 +94,7 @@ class SpecIndex:
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """Names that the parsers need."""
-        from_log = {origin.name for origin in self.origins.values() if origin.kind == CHANGELOG}
+        changelog_sources = {origin.name for origin in self.origins.values() if origin.kind == CHANGELOG}
         return Vocabulary(
             messages={key: message.name for key, message in self.messages.items()},
             fields={tag: field.name for tag, field in self.fields.items()},
@@ -109,7 +109,9 @@ class SpecIndex:
             venue=self.dialect.title.lower(),
             entry=EntryForm(**self._texts("changelog_entry")),
             ports=tuple(each.port for each in self.dialect.session_types if each.port is not None),
-            limits=tuple(each.name for each in self.dialect.limits if from_log & {*each.source.split(", ")}),
+            limits=tuple(
+                each.name for each in self.dialect.limits if changelog_sources & {*each.source.split(", ")}
+            ),
         )
 
     @cached_property
@@ -130,14 +132,14 @@ class SpecIndex:
     @cached_property
     def origins(self) -> dict[str, Origin]:
         """The manifest's sources by name."""
-        found = {}
+        origins = {}
         for name, (node, where) in self.source.merged("sources").items():
             match = _ORIGIN.match(getattr(node, "text", ""))
-            kind, known = (match[1], match[2].rstrip(",")) if match else ("", "")
-            if kind == PAGE and self.product_of_page(known) is None:
+            kind, document = (match[1], match[2].rstrip(",")) if match else ("", "")
+            if kind == PAGE and self.product_of_page(document) is None:
                 kind = GUIDE
-            found[name] = Origin(name, kind, known, where)
-        return found
+            origins[name] = Origin(name, kind, document, where)
+        return origins
 
     @cached_property
     def kinds(self) -> dict[str, str]:
@@ -154,14 +156,14 @@ class SpecIndex:
         stems = "|".join({re.split(r"\W", each.rpartition("/")[2])[0] for each in self.page_folders})
         # A page such as fixed-point is not about a product; a folder such as fixes may be.
         pattern = rf"(?:\A|.*?/)(?:{stems})(?:[^/]*(?=/)|(?![a-z])[^/]*\Z)"
-        found = re.match(pattern, page, re.IGNORECASE)
-        return found[0] if found else ""
+        match = re.match(pattern, page, re.IGNORECASE)
+        return match[0] if match else ""
 
     def product_of_page(self, page: str) -> str | None:
-        """Return the product of a page such as fix-margin/order-entry; None if the folder is not the
-        venue's.
+        """Return the product of a page such as fix-margin/order-entry; None if the page is in no product's
+        folder.
         """
-        # A dialect without products has a single unnamed one, which all pages are about.
+        # A dialect without products has a single unnamed product, and all pages are about it.
         if not self.dialect.products:
             return ""
         # The longest match: fix-margin/rfq is not in the folder fix.
@@ -178,29 +180,29 @@ class SpecIndex:
         """Return the places where a message may be sent, optionally on one product; all places for the header
         and the trailer.
         """
-        found = places(self.dialect, product)
-        return list(found if message is None else places_of(message, found))
+        all_places = places(self.dialect, product)
+        return list(all_places if message is None else places_of(message, all_places))
 
     def members(self, block: str) -> tuple[PlacedMember, ...]:
         """Return all fields of a message, of `header` or of `trailer`, in the order of the spec."""
         if block not in self._placed:
-            named = {"header": self.dialect.header, "trailer": self.dialect.trailer}
-            members = named[block] if block in named else self.messages[block].members
+            blocks = {"header": self.dialect.header, "trailer": self.dialect.trailer}
+            members = blocks[block] if block in blocks else self.messages[block].members
             self._placed[block] = tuple(self._placed_members(members, ()))
         return self._placed[block]
 
     def _placed_members(
         self, members: tuple[model.Member, ...], holders: tuple[model.Member, ...]
     ) -> list[PlacedMember]:
-        found: list[PlacedMember] = []
+        placed: list[PlacedMember] = []
         for member, length in self.dialect.with_lengths(members):
             if length is not None:
                 implied = attrs.evolve(member, field=length, presence="optional", constant=None, rules=())
-                found.append(PlacedMember(implied, holders, implied=True))
-            found.append(PlacedMember(member, holders))
+                placed.append(PlacedMember(implied, holders, implied=True))
+            placed.append(PlacedMember(member, holders))
             if member.group is not None:
-                found += self._placed_members(member.group.members, (*holders, member))
-        return found
+                placed += self._placed_members(member.group.members, (*holders, member))
+        return placed
 
     def block_name(self, block: str) -> str:
         """Return the name of the message, or `header` or `trailer`."""
@@ -219,10 +221,10 @@ class SpecIndex:
         folder = f"{self.folder.as_posix()}/"
         # If an entry extends one from the other folder, its name is located in that folder, and the settings
         # that it changes are in this one.
-        own = [entry.node.at(key) for key in entry.node if entry.node.at(key).file.startswith(folder)]
-        if entry.location.file.startswith(folder) or not own:
+        locations = [entry.node.at(key) for key in entry.node if entry.node.at(key).file.startswith(folder)]
+        if entry.location.file.startswith(folder) or not locations:
             return entry.location
-        return min(own, key=lambda each: each.line)
+        return min(locations, key=lambda each: each.line)
 
     def session_location(self, name: str, key: str = "") -> Location:
         """Return the location of a session type, or of one of its settings."""
@@ -264,5 +266,5 @@ class SpecIndex:
         elements: list[model.Element] = [*self.dialect.fields, *self.dialect.messages]
         elements += [each for block in blocks for each in block.members]
         elements += [code for codeset in self.dialect.codesets for code in codeset.codes]
-        found = {change.date or "" for each in elements for change in each.pedigree.changes}
-        return {date for date, _ in self.versions().values()} | found - {""}
+        dates = {change.date or "" for each in elements for change in each.pedigree.changes}
+        return {date for date, _ in self.versions().values()} | dates - {""}

@@ -1,4 +1,4 @@
-"""Views of the changes from which the dialects of earlier dates are derived."""
+"""Python expressions for the changes from which the dialects of earlier dates are derived."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ HISTORY = "kalshi_fix_sansio.dialect.history"
 
 def changes(dialect: Dialect, imports: Imports, package: str) -> list[str]:
     """Return the changes as expressions, ordered by the first day on which each certainly applied."""
-    found = dict.fromkeys(_all_changes(dialect, LayoutWriter(imports, package)))
-    in_order = sorted(found, key=lambda each: (each[0].certain_from, each[1:]))
-    return [_expression(*each, imports) for each in in_order]
+    entries = dict.fromkeys(_all_changes(dialect, LayoutWriter(imports, package)))
+    in_order = sorted(entries, key=lambda entry: (entry[0].certain_from, entry[1:]))
+    return [_expression(*entry, imports) for entry in in_order]
 
 
 def first_day(dialect: Dialect) -> date:
@@ -26,8 +26,8 @@ def first_day(dialect: Dialect) -> date:
 
 def certain_from(dialect: Dialect) -> date | None:
     """Return the day from which the dialect is as the spec describes it; None without known changes."""
-    found = _all_changes(dialect, LayoutWriter(Imports(), ""))
-    return max((change.certain_from for change, _, effect in found if effect), default=None)
+    entries = _all_changes(dialect, LayoutWriter(Imports(), ""))
+    return max((change.certain_from for change, _, effect in entries if effect), default=None)
 
 
 def date_expression(day: date, imports: Imports) -> str:
@@ -73,13 +73,13 @@ def _members(
     for member in members:
         field, group = member.field, member.group
         what = f"{field.name} ({field.tag}) of {name}"
-        place = (("block", repr(name)), ("tag", str(field.tag)))
-        of_group = None if group is None else group.pedigree.added
-        added = member.pedigree.added or of_group or field.pedigree.added
+        location = (("block", repr(name)), ("tag", str(field.tag)))
+        group_added = None if group is None else group.pedigree.added
+        added = member.pedigree.added or group_added or field.pedigree.added
         if added is not None and (block_added is None or block_added.certain_from < added.certain_from):
-            yield added, f"{what} added", place
+            yield added, f"{what} added", location
         for change, earlier in member.past:
-            yield change, f"{what}: {change.note}", (*place, ("old_member", layouts.member(earlier)))
+            yield change, f"{what}: {change.note}", (*location, ("old_member", layouts.member(earlier)))
         if member.pedigree != field.pedigree:
             yield from _changes_without_form(member, what, {change for change, _ in member.past})
 

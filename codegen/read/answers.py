@@ -140,7 +140,7 @@ def _created_object(
         where, name = mapping.at(request), text(mapping, request)
         label = f"`creates` of message `{message.name}`"
         what = f"{label} names `{request}`, which it does not answer here"
-        is_answered = context.is_among(request, answered, where, what)
+        is_answered = context.check_among(request, answered, where, what)
         if is_answered and _is_known(context, name, where, known, label):
             return by_name[request].msg_type, known[name]
     return None
@@ -165,7 +165,7 @@ def _condition(context: Context, message: model.Message, node: Map, key: str) ->
             found = {
                 values[word]
                 for word, where in listed
-                if context.is_among(word, values, where, f"`{word}` is not a {kind} of `{name}`")
+                if context.check_among(word, values, where, f"`{word}` is not a {kind} of `{name}`")
             }
             # Sorted for a stable order in the generated file.
             terms.append((name, tuple(sorted(found))))
@@ -183,7 +183,7 @@ def _values(context: Context, field: model.Field) -> dict[str, str]:
 def _is_known(
     context: Context, name: str, where: Location, known: Mapping[str, model.Field], label: str
 ) -> bool:
-    return context.is_among(name, known, where, f"{label} names `{name}`, which is not one of its fields")
+    return context.check_among(name, known, where, f"{label} names `{name}`, which is not one of its fields")
 
 
 def _fields_outside_groups(message: model.Message) -> dict[str, model.Field]:

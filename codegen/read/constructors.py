@@ -97,9 +97,9 @@ class _Reader:
             member, code = fields[name], text(values, name)
             known = member.field.named_values
             what = f"`{code}` is not a code of `{name}`"
-            if self._context.is_among(code, known, values.at(name), what):
+            if self._context.check_among(code, known, values.at(name), what):
                 yield member, known[code]
 
     def _is_known(self, name: str, where: Location, known: Mapping[str, model.Member]) -> bool:
         what = f"{self._label} names `{name}`, which is not one of its members"
-        return self._context.is_among(name, known, where, what)
+        return self._context.check_among(name, known, where, what)

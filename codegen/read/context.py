@@ -37,12 +37,12 @@ class Context:
         return flag(self.source.manifests[-1], "terse")
 
     def require(self, name: str, known: Collection[str], what: str, location: Location) -> bool:
-        """Return whether a name is known; if not, record the dangling reference."""
-        return self.is_among(name, known, location, f"{what} `{name}` is not defined")
+        """Return whether a name is known; if not, record a mistake."""
+        return self.check_among(name, known, location, f"{what} `{name}` is not defined")
 
-    def is_among(self, name: str, known: Collection[str], location: Location, what: str) -> bool:
-        """Return whether a name is among the known ones; if not, record the mistake with the nearest
-        names.
+    def check_among(self, name: str, known: Collection[str], location: Location, what: str) -> bool:
+        """Return whether a name is known; if not, record the mistake `what` with the nearest known names as
+        advice.
         """
         if name not in known:
             self.mistakes.add(location, what, did_you_mean(name, known))
@@ -55,7 +55,9 @@ class Context:
             advice = "use letters and digits, beginning with a capital letter"
             self.mistakes.add(defined.location, what, advice)
 
-    def about(self, node: Map, default: Node | None, what: str, location: Location) -> dict[str, Any]:
+    def element_arguments(
+        self, node: Map, default: Node | None, what: str, location: Location
+    ) -> dict[str, Any]:
         """Return the arguments of `model.Element` for any element; `default` is the `source` of its file."""
         return {
             "source": self.sources(node, default, what, location),
@@ -67,15 +69,15 @@ class Context:
     def sources(self, node: Map, default: Node | None, what: str, location: Location) -> str:
         """Return the `source` of an element or of its file, checked against the manifest's list."""
         # The element's own source replaces the file's.
-        own = node.get("source")
-        listed = words(own if own is not None else default)
+        own_source = node.get("source")
+        names = words(own_source if own_source is not None else default)
         known = self.source.merged("sources")
-        for name, where in listed:
+        for name, where in names:
             self.require(name, known, "source", where)
-        if not listed:
+        if not names:
             advice = "add `source`, here or at the top of the file, with a name from the manifest's `sources`"
             self.mistakes.add(location, f"{what} has no source", advice)
-        return ", ".join(name for name, _ in listed)
+        return ", ".join(name for name, _ in names)
 
     def pedigree(self, node: Map) -> model.Pedigree:
         """Return the pedigree from an element's `since`, `changed`, `deprecated` and `until`, with dates from

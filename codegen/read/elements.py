@@ -38,29 +38,31 @@ def codesets(context: Context, types: Mapping[str, model.Datatype]) -> dict[str,
         name = optional_text(entry.node, "codes")
         if datatype is not None and name is not None:
             kinds.setdefault(name, {}).setdefault(datatype.kind, entry)
-    found: dict[str, model.CodeSet] = {}
+    codesets_by_name: dict[str, model.CodeSet] = {}
     for name, entry in context.source.sections["codesets"].items():
         used_as = kinds.get(name, {})
         # Contains both True and False if fields of both kinds use it.
-        integers = {kind in INTEGER_KINDS for kind in used_as}
+        are_integers = {kind in INTEGER_KINDS for kind in used_as}
         # An enum contains either text or numbers: its members could not equal values of the other type.
-        if len(integers) > 1:
+        if len(are_integers) > 1:
             fields = " and ".join(sorted(each.name for each in used_as.values()))
             what = f"codeset `{name}` is used by text fields and by whole-number fields ({fields})"
             context.mistakes.add(entry.location, what, "give each field a separate codeset")
-        found[name] = _codeset(context, entry, integer_values=True in integers, chars="CHAR" in used_as)
-    return found
+        codesets_by_name[name] = _codeset(
+            context, entry, integer_values=True in are_integers, chars="CHAR" in used_as
+        )
+    return codesets_by_name
 
 
 def _codeset(context: Context, entry: Definition, *, integer_values: bool, chars: bool) -> model.CodeSet:
     context.check_name(entry)
-    listed = entry.node.mapping("codes")
+    entries = entry.node.mapping("codes")
     codes: list[model.Code] = []
     constants: dict[str, str] = {}
     values: dict[str, str] = {}
-    for name in listed:
-        node = listed.mapping(name)
-        where = listed.at(name)
+    for name in entries:
+        node = entries.mapping(name)
+        where = entries.at(name)
         value = text(node, "value")
         constant = upper_snake(name)
         label = f"code `{entry.name}.{name}`"
@@ -86,7 +88,7 @@ def _codeset(context: Context, entry: Definition, *, integer_values: bool, chars
                 constant=constant,
                 value=value,
                 doc=text(node, "doc"),
-                **context.about(node, entry.source_of(name), label, where),
+                **context.element_arguments(node, entry.source_of(name), label, where),
             )
         )
     return model.CodeSet(
@@ -102,8 +104,8 @@ def _codeset(context: Context, entry: Definition, *, integer_values: bool, chars
 def fields(
     context: Context, types: Mapping[str, model.Datatype], sets: Mapping[str, model.CodeSet]
 ) -> dict[str, model.Field]:
-    """Return every field by name; unresolvable ones are left out and recorded as mistakes."""
-    found: dict[str, model.Field] = {}
+    """Return every field by name. Fields that cannot be resolved are left out and recorded as mistakes."""
+    fields_by_name: dict[str, model.Field] = {}
     tags: dict[int, Definition] = {}
     for name, entry in context.source.sections["fields"].items():
         tag = integer(entry.node, "tag") or 0
@@ -113,8 +115,8 @@ def fields(
             context.mistakes.add(entry.node.at("tag"), what, "correct the tag, or remove one of the two")
         field = _field(context, entry, types, sets, tag)
         if field is not None:
-            found[name] = field
-    return found
+            fields_by_name[name] = field
+    return fields_by_name
 
 
 def _field(
@@ -170,7 +172,7 @@ def _field(
         max_length=integer(node, "max_length"),
         pattern=optional_text(node, "pattern"),
         secret=flag(node, "secret"),
-        **context.about(node, entry.source, label, entry.location),
+        **context.element_arguments(node, entry.source, label, entry.location),
     )
 
 
@@ -223,7 +225,7 @@ def limits(context: Context) -> tuple[model.VenueLimit, ...]:
             words=_words(entry.node),
             unit=text(entry.node, "unit"),
             doc=text(entry.node, "doc"),
-            **context.about(entry.node, entry.source, f"limit `{name}`", entry.location),
+            **context.element_arguments(entry.node, entry.source, f"limit `{name}`", entry.location),
         )
         for name, entry in context.source.sections["limits"].items()
     )
@@ -236,66 +238,66 @@ def _words(node: Map) -> tuple[str, ...]:
 def session_types(context: Context) -> tuple[model.SessionType, ...]:
     """Return the session types in file order."""
     hosts = [hosts for entry in context.source.hosts.values() for _, hosts in _host_maps(entry.node)]
-    roles = {role for each in hosts for role in each}
-    found = []
+    roles = {role for host_map in hosts for role in host_map}
+    types = []
     for name, entry in context.source.sections["sessions"].items():
         node = entry.node
-        named = words(node.get("products"))
-        for product, where in named:
+        product_names = words(node.get("products"))
+        for product, where in product_names:
             context.require(product, context.products, "product", where)
         role = optional_text(node, "host")
         if role is not None:
             # Roles are not declared: they are the keys of the hosts.
             context.require(role, roles, "host role", node.at("host"))
-        found.append(
+        types.append(
             model.SessionType(
                 name=name,
                 purpose=text(node, "purpose"),
                 resend=flag(node, "resend"),
                 reset_required=flag(node, "reset_required"),
-                products=tuple(product for product, _ in named),
+                products=tuple(product for product, _ in product_names),
                 port=integer(node, "port"),
                 host_role=role,
                 service=optional_text(node, "service"),
-                comp_ids=tuple(each for each, _ in words(node.get("comp_ids"))),
+                comp_ids=tuple(comp_id for comp_id, _ in words(node.get("comp_ids"))),
                 max_message_size=integer(node, "max_message_size"),
                 requests_per_second=integer(node, "requests_per_second"),
                 symbols_per_request=integer(node, "symbols_per_request"),
                 subscriptions=integer(node, "subscriptions"),
                 past_reports_hours=integer(node, "past_reports_hours"),
                 retention_hours=integer(node, "retention_hours"),
-                **context.about(node, entry.source, f"session type `{name}`", entry.location),
+                **context.element_arguments(node, entry.source, f"session type `{name}`", entry.location),
             )
         )
-    return tuple(found)
+    return tuple(types)
 
 
 def endpoints(context: Context) -> tuple[model.Endpoint, ...]:
     """Return every host with its environment, product and role."""
     environments = environment_names(context)
-    found = []
+    resolved = []
     for environment, entry in context.source.hosts.items():
         context.require(environment, environments, "environment", entry.location)
         source = context.sources(entry.node, entry.source, f"`hosts.{environment}`", entry.location)
         for product, hosts in _host_maps(entry.node):
             context.require(product, context.products, "product", entry.node.at(product))
-            found += [
+            resolved += [
                 model.Endpoint(environment, product, role, host.text, source)
                 for role, host in hosts.entries.items()
                 if isinstance(host, Scalar)
             ]
-    return tuple(found)
+    return tuple(resolved)
 
 
 def standard_data(context: Context) -> tuple[tuple[int, int], ...]:
     """Return the tags of the standard's length fields, each with the tag of its data field."""
-    found = []
+    tags = []
     for name, (node, where) in context.source.merged("standard_data").items():
         if not name.isascii() or not name.isdigit():
             context.mistakes.add(where, f"`{name}` is not a tag", "write the tag of a length field")
         elif isinstance(node, Scalar) and isinstance(node.value, int):
-            found.append((int(name), node.value))
-    return tuple(sorted(found))
+            tags.append((int(name), node.value))
+    return tuple(sorted(tags))
 
 
 def environment_names(context: Context) -> tuple[str, ...]:

@@ -94,12 +94,12 @@ class Source:
 
     def merged(self, key: str) -> dict[str, tuple[Node, Location]]:
         """Return a mapping merged from all manifests; extending folders take precedence."""
-        found: dict[str, tuple[Node, Location]] = {}
+        values: dict[str, tuple[Node, Location]] = {}
         for manifest in self.manifests:
             node = manifest.get(key)
             if isinstance(node, Map):
-                found.update({name: (node.entries[name], node.at(name)) for name in node})
-        return found
+                values.update({name: (node.entries[name], node.at(name)) for name in node})
+        return values
 
 
 def load(folder: Path) -> Source:
@@ -110,8 +110,8 @@ def load(folder: Path) -> Source:
     """
     mistakes = Mistakes()
     source = Source()
-    for each in _chain(folder, mistakes):
-        _read_folder(each, source, mistakes)
+    for path, manifest in _chain(folder, mistakes):
+        _read_folder(path, manifest, source, mistakes)
     mistakes.raise_any()
     return source
 
@@ -155,8 +155,7 @@ def _read(path: Path, kind: str, mistakes: Mistakes) -> Map | None:
     return schema.checked(node, kind, mistakes)
 
 
-def _read_folder(found: tuple[Path, Map], source: Source, mistakes: Mistakes) -> None:
-    folder, manifest = found
+def _read_folder(folder: Path, manifest: Map, source: Source, mistakes: Mistakes) -> None:
     source.manifests.append(manifest)
     source.location = Location((folder / "manifest.yaml").as_posix(), 1)
     for name, kind in _KINDS.items():
@@ -174,7 +173,7 @@ def _read_folder(found: tuple[Path, Map], source: Source, mistakes: Mistakes) ->
             if known is None or (isinstance(replace, Scalar) and replace.value is True):
                 source.blocks[stem] = Definition(stem, members, content.location, default)
             else:
-                source.blocks[stem] = _changed(known, members, default)
+                source.blocks[stem] = _merge_change(known, members, default)
         else:
             _add_content(content, kind, source, mistakes)
     for family, path in _family_files(folder, manifest, mistakes):
@@ -191,8 +190,8 @@ def _read_folder(found: tuple[Path, Map], source: Source, mistakes: Mistakes) ->
 
 
 def _family_files(folder: Path, manifest: Map, mistakes: Mistakes) -> Iterator[tuple[str, Path]]:
-    listed = manifest.get("families")
-    names = [item for item in listed.items if isinstance(item, Scalar)] if isinstance(listed, Seq) else []
+    families = manifest.get("families")
+    names = [item for item in families.items if isinstance(item, Scalar)] if isinstance(families, Seq) else []
     present = {path.stem: path for path in sorted((folder / "messages").glob("*.yaml"))}
     for item in names:
         path = present.pop(item.text, None)
@@ -248,13 +247,13 @@ def _extend(
         what = f"`extend` names `{name}`, which is not among the {section} of the base"
         mistakes.add(node.at(name), what, did_you_mean(name, source.sections[section]))
     else:
-        source.sections[section][name] = _changed(known, node.mapping(name), default)
+        source.sections[section][name] = _merge_change(known, node.mapping(name), default)
 
 
-def _changed(known: Definition, change: Map, default: Node | None) -> Definition:
+def _merge_change(known: Definition, change: Map, default: Node | None) -> Definition:
     """Return an entry merged with a change from an extending folder; members and codes are merged by name."""
     entries, keys = dict(known.node.entries), dict(known.node.keys)
-    # Sources survive the merge: each member and code keeps the source of the file that changed it last.
+    # Each member and code keeps the `source` of the file that changed it last.
     sources = dict(known.nested_sources)
     source = change.get("source") or default
     for key, value in change.entries.items():

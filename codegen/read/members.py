@@ -33,8 +33,8 @@ _EMPTY = Map({}, {}, Location("", 1))
 
 
 @attrs.frozen
-class _Written:
-    """A member as the spec contains it, in the block itself or in a component that the block includes."""
+class _MemberEntry:
+    """The entry of a member in the spec: in the block itself or in a component that the block includes."""
 
     name: str
     node: Node
@@ -62,8 +62,8 @@ class BlockResolver:
     groups: dict[str, model.Group] = attrs.field(factory=dict)
     """All resolved groups, nested ones before the groups that contain them."""
     used_components: set[str] = attrs.field(factory=set)
-    _open: list[str] = attrs.field(factory=list)
-    """Groups being resolved, to detect one that nests itself."""
+    _in_progress: list[str] = attrs.field(factory=list)
+    """Groups that are being resolved, outermost first, to detect a group that contains itself."""
     _remaining: int = attrs.field(init=False, factory=lambda: MAX_FIELDS)
     """Remaining number of fields within the limit."""
     _lengths: dict[str, str] = attrs.field(init=False)
@@ -78,36 +78,36 @@ class BlockResolver:
         self, entry: Definition, label: str, places: Places
     ) -> tuple[tuple[model.Member, ...], tuple[model.OneOf, ...]]:
         """Return the members of a message, group, header or trailer, and the rules about several of them."""
-        # `_written` appends the rules of components to this list.
+        # `_expand_components` appends the rules of components to this list.
         one_of = maps(entry.node.get("one_of"))
-        written = self._written(entry, one_of, label, {})
+        member_entries = self._expand_components(entry, one_of, label, {})
         # Members are indexed by their names in the spec, because a condition refers to a group by its name
         # but tests its counter.
-        block = _BlockContext(label, places, {each.name: self._sibling(each.name) for each in written})
-        found: list[model.Member] = []
-        for each in written:
-            member = self._member(each, block)
+        block = _BlockContext(label, places, {each.name: self._sibling(each.name) for each in member_entries})
+        members: list[model.Member] = []
+        for member_entry in member_entries:
+            member = self._member(member_entry, block)
             if member is not None:
-                found.append(member)
+                members.append(member)
             else:
                 # This member may be the group's delimiter, so do not report the delimiter as missing.
                 self._incomplete.add(label)
-        self._check_unique(found, label)
+        self._check_unique(members, label)
         rules = (self._one_of(node, block) for node in one_of)
-        return tuple(found), tuple(rule for rule in rules if rule is not None)
+        return tuple(members), tuple(rule for rule in rules if rule is not None)
 
-    def _written(
+    def _expand_components(
         self,
         entry: Definition,
         one_of: list[Map],
         label: str,
         included: dict[str, bool],
-    ) -> list[_Written]:
-        """Return the members of an entry, with components expanded in place.
+    ) -> list[_MemberEntry]:
+        """Return the entries of the members of a block, with each component replaced by its members.
 
-        `included` contains the components of the block so far, and whether each is complete.
+        `included` contains the components found in the block so far, and whether each is completely expanded.
         """
-        found: list[_Written] = []
+        entries: list[_MemberEntry] = []
         members = entry.node.mapping("members")
         components = self.context.source.sections["components"]
         mistakes = self.context.mistakes
@@ -115,7 +115,7 @@ class BlockResolver:
             node = members.entries[name]
             component = components.get(name)
             if component is None:
-                found.append(_Written(name, node, members.at(name), entry.source_of(name)))
+                entries.append(_MemberEntry(name, node, members.at(name), entry.source_of(name)))
                 continue
             self.used_components.add(name)
             if not (isinstance(node, Scalar) and node.text == "include"):
@@ -127,51 +127,53 @@ class BlockResolver:
                 what = f"{label} includes component `{name}` {how}"
                 mistakes.add(members.at(name), what, "remove one of the two")
                 continue
-            # The components that are not complete enclose this one.
+            # The components that are not completely expanded enclose this one.
             if sum(not complete for complete in included.values()) >= MAX_NESTING:
                 what = f"components are nested more than {MAX_NESTING} levels deep"
                 mistakes.add(members.at(name), what, "name their members instead")
                 continue
             included[name] = False
             one_of += maps(component.node.get("one_of"))
-            found += self._written(component, one_of, label, included)
+            entries += self._expand_components(component, one_of, label, included)
             included[name] = True
-        return found
+        return entries
 
     def _sibling(self, name: str) -> model.Field | None:
         """Return the field of a member, or the counter of a group; None if the name is unknown."""
         group = self.context.source.sections["groups"].get(name)
         return self.fields.get(name if group is None else text(group.node, "counter"))
 
-    def _member(self, written: _Written, block: _BlockContext) -> model.Member | None:
-        context, name, label = self.context, written.name, block.label
+    def _member(self, member_entry: _MemberEntry, block: _BlockContext) -> model.Member | None:
+        context, name, label = self.context, member_entry.name, block.label
         sections = context.source.sections
         is_group = name in sections["groups"]
         if not is_group and name not in sections["fields"]:
             known = [*sections["fields"], *sections["groups"], *sections["components"]]
             what = f"{label} names `{name}`, which is neither a field nor a group nor a component"
-            context.is_among(name, known, written.location, what)
+            context.check_among(name, known, member_entry.location, what)
             return None
         group = self.group(name) if is_group else None
         field = block.siblings[name]
         if field is None or (is_group and group is None):
             return None
         if group is None:
-            self._check_plain(field, written, label)
-        node = written.node if isinstance(written.node, Map) else _EMPTY
-        about = context.about(node, written.source, f"`{name}` of {label}", written.location)
+            self._check_plain(field, member_entry, label)
+        node = member_entry.node if isinstance(member_entry.node, Map) else _EMPTY
+        arguments = context.element_arguments(
+            node, member_entry.source, f"`{name}` of {label}", member_entry.location
+        )
         # A member without a history gets the history of its field.
-        if not about["pedigree"].changes:
-            about["pedigree"] = field.pedigree
+        if not arguments["pedigree"].changes:
+            arguments["pedigree"] = field.pedigree
         constant = optional_text(node, "constant")
         if constant is not None:
             constant = self._wire_value(field, constant, node.at("constant"))
         presence = text(node, "presence", "optional")
-        if isinstance(written.node, Scalar):
-            presence = written.node.text
+        if isinstance(member_entry.node, Scalar):
+            presence = member_entry.node.text
         if presence == "include":
             what = f"{label} includes `{name}`, which is not a component"
-            context.mistakes.add(written.location, what, "write required or optional")
+            context.mistakes.add(member_entry.location, what, "write required or optional")
         if constant is not None and "presence" in node:
             what = f"{label} gives `{name}` both a constant and a presence"
             context.mistakes.add(node.at("presence"), what, "remove `presence`: a constant is always sent")
@@ -189,24 +191,24 @@ class BlockResolver:
             limits=self._limits(node, field, block),
             legacy_fields=self._legacy(node, name, block),
             doc=text(node, "doc") or (group.doc if group is not None else field.doc),
-            past=tuple(self._past(written, node, about["pedigree"], block)),
-            **about,
+            past=tuple(self._past(member_entry, node, arguments["pedigree"], block)),
+            **arguments,
         )
         return model.after_removal(member)
 
     def _past(
-        self, written: _Written, node: Map, pedigree: model.Pedigree, block: _BlockContext
+        self, member_entry: _MemberEntry, node: Map, pedigree: model.Pedigree, block: _BlockContext
     ) -> Iterator[tuple[model.Change, model.Member]]:
         """Yield the changes to a member that contain its earlier form, with the member in that form."""
         if "changed" not in node:
             return
         for change, earlier in self.context.past(node, pedigree, "was"):
             where = node.mapping("changed").at(change.version or change.date or "")
-            member = self._member(_Written(written.name, earlier, where, written.source), block)
+            member = self._member(_MemberEntry(member_entry.name, earlier, where, member_entry.source), block)
             if member is not None:
                 yield change, member
 
-    def _check_plain(self, field: model.Field, written: _Written, label: str) -> None:
+    def _check_plain(self, field: model.Field, member_entry: _MemberEntry, label: str) -> None:
         """Record counters and lengths, which cannot be plain members, as mistakes."""
         mistakes = self.context.mistakes
         if field.datatype.kind == "NUMINGROUP":
@@ -218,11 +220,11 @@ class BlockResolver:
             advice = "define a group that it counts"
             if counted:
                 advice = f"name the group instead: {' or '.join(counted)}"
-            mistakes.add(written.location, f"{label} names the counter `{field.name}`", advice)
+            mistakes.add(member_entry.location, f"{label} names the counter `{field.name}`", advice)
         data = self._lengths.get(field.name)
         if data is not None:
             what = f"{label} names `{field.name}`, the length of `{data}`"
-            mistakes.add(written.location, what, f"remove it: it is always written with `{data}`")
+            mistakes.add(member_entry.location, what, f"remove it: it is always written with `{data}`")
 
     def group(self, name: str) -> model.Group | None:
         """Return a group by name. Record a mistake and return None if it cannot be resolved."""
@@ -231,20 +233,20 @@ class BlockResolver:
         context = self.context
         entry = context.source.sections["groups"][name]
         label = f"group `{name}`"
-        if name in self._open:
-            path = " in ".join(f"`{each}`" for each in [*reversed(self._open), name])
+        if name in self._in_progress:
+            path = " in ".join(f"`{each}`" for each in [*reversed(self._in_progress), name])
             what = f"{label} nests itself ({path})"
             context.mistakes.add(entry.location, what, "remove one of the nestings")
             return None
-        if len(self._open) >= MAX_NESTING:
+        if len(self._in_progress) >= MAX_NESTING:
             what = f"groups are nested more than {MAX_NESTING} levels deep"
             context.mistakes.add(entry.location, what, "remove some of the nestings")
             return None
         context.check_name(entry)
         # Groups are resolved recursively, in the order in which members name them.
-        self._open.append(name)
+        self._in_progress.append(name)
         members, one_of = self.block(entry, label, Places.from_context(context))
-        self._open.pop()
+        self._in_progress.pop()
         counter = self._counter(entry, label)
         delimiters = self._delimiters(entry, label, members)
         minimum, maximum = integer(entry.node, "minimum"), integer(entry.node, "maximum")
@@ -252,7 +254,7 @@ class BlockResolver:
         minimum = 1 if minimum is None else minimum
         if maximum is not None and minimum > maximum:
             context.mistakes.add(entry.location, f"{label} has a minimum above its maximum", "swap the two")
-        about = context.about(entry.node, entry.source, label, entry.location)
+        arguments = context.element_arguments(entry.node, entry.source, label, entry.location)
         if counter is None or not delimiters:
             return None
         self.groups[name] = model.Group(
@@ -264,7 +266,7 @@ class BlockResolver:
             minimum=minimum,
             maximum=maximum,
             doc=text(entry.node, "doc"),
-            **about,
+            **arguments,
         )
         return self.groups[name]
 
@@ -285,17 +287,19 @@ class BlockResolver:
     ) -> tuple[model.Field, ...]:
         plain = [member.field for member in members if member.group is None]
         names = [field.name for field in plain]
-        listed = words(entry.node.get("delimiter"))
-        for name, where in listed:
+        delimiter_names = words(entry.node.get("delimiter"))
+        for name, where in delimiter_names:
             if label not in self._incomplete:
                 what = f"{label} has the delimiter `{name}`, which is not one of its fields"
-                self.context.is_among(name, names, where, what)
-        found = tuple(field for name, _ in listed for field in plain if field.name == name)
-        if len(found) == len(listed) and [m.field for m in members[: len(found)]] != list(found):
+                self.context.check_among(name, names, where, what)
+        delimiters = tuple(field for name, _ in delimiter_names for field in plain if field.name == name)
+        if len(delimiters) == len(delimiter_names) and [m.field for m in members[: len(delimiters)]] != list(
+            delimiters
+        ):
             what = f"{label} does not start with its delimiter"
-            advice = f"put {', '.join(field.name for field in found)} first among its members"
+            advice = f"put {', '.join(field.name for field in delimiters)} first among its members"
             self.context.mistakes.add(entry.node.at("delimiter"), what, advice)
-        return found
+        return delimiters
 
     def _rules(self, node: Map, label: str, places: Places) -> tuple[model.PresenceRule, ...]:
         rules: list[model.PresenceRule] = []
@@ -319,14 +323,14 @@ class BlockResolver:
             what = f"a rule of `one_of` in {label} has {'no' if not modes else 'more than one'} mode"
             mistakes.add(node.location, what, f"use one of {', '.join(_MODES)}")
             return None
-        named = words(node.entries[modes[0]])
-        if len(named) < 2:
+        member_names = words(node.entries[modes[0]])
+        if len(member_names) < 2:
             what = f"`{modes[0]}` in {label} names fewer than two members"
             mistakes.add(node.location, what, "name them all")
         names = []
-        for name, where in named:
+        for name, where in member_names:
             what = f"`{modes[0]}` in {label} names `{name}`, which is not a member of it"
-            known = self.context.is_among(name, siblings, where, what)
+            known = self.context.check_among(name, siblings, where, what)
             if known and (field := siblings[name]) is not None:
                 names.append(field.name)
         on = node.get("on")
@@ -337,15 +341,15 @@ class BlockResolver:
         """Return the fields with their conditional limits."""
         everywhere = Places.from_context(self.context)
         entries = self.context.source.sections["fields"]
-        found: dict[str, model.Field] = {}
+        fields: dict[str, model.Field] = {}
         for name, field in self.fields.items():
             block = _BlockContext(f"field `{name}`", everywhere, {})
-            found[name] = attrs.evolve(field, limits=self._limits(entries[name].node, field, block))
-        self.fields = found
-        return dict(found)
+            fields[name] = attrs.evolve(field, limits=self._limits(entries[name].node, field, block))
+        self.fields = fields
+        return dict(fields)
 
     def _limits(self, node: Map, field: model.Field, block: _BlockContext) -> tuple[model.Limit, ...]:
-        found = []
+        limits = []
         for each in maps(node.get("limits")):
             when = self._condition(each.mapping("when"), f"`limits` of {block.label}", block)
             numbers = {name: optional_text(each, name) for name in _NUMBERS}
@@ -359,9 +363,9 @@ class BlockResolver:
                 ),
                 unit=optional_text(each, "unit"),
             )
-            found.append(limit)
+            limits.append(limit)
             self._check_limit(limit, field, each, block.label)
-        return tuple(found)
+        return tuple(limits)
 
     def _check_limit(self, limit: model.Limit, field: model.Field, node: Map, label: str) -> None:
         mistakes = self.context.mistakes
@@ -425,21 +429,21 @@ class BlockResolver:
     ) -> tuple[str, tuple[str, ...] | None] | None:
         where, field = condition.at(name), siblings.get(name)
         what = f"{label} names `{name}`, which is not in the same block"
-        if not self.context.is_among(name, siblings, where, what) or field is None:
+        if not self.context.check_among(name, siblings, where, what) or field is None:
             return None
-        listed = words(condition.entries[name])
+        values = words(condition.entries[name])
         # A sole `absent` or `present` has a special form; among other values, `absent` becomes the empty
         # string.
-        if [value for value, _ in listed] == ["absent"]:
+        if [value for value, _ in values] == ["absent"]:
             return field.name, None
-        if [value for value, _ in listed] == ["present"]:
+        if [value for value, _ in values] == ["present"]:
             return field.name, ()
         if field.datatype.kind == "NUMINGROUP":
             what = f"{label} compares the group `{name}` with a value"
             self.context.mistakes.add(where, what, "write present or absent")
             return None
         return field.name, tuple(
-            "" if value == "absent" else self._wire_value(field, value, where) for value, where in listed
+            "" if value == "absent" else self._wire_value(field, value, where) for value, where in values
         )
 
     def _wire_value(self, field: model.Field, value: str, location: Location) -> str:
@@ -449,7 +453,7 @@ class BlockResolver:
             if code is not None:
                 return code.value
             what = f"`{value}` is not a code of {field.codeset.name}"
-            self.context.is_among(value, [each.name for each in field.codes], location, what)
+            self.context.check_among(value, [each.name for each in field.codes], location, what)
             return value
         what = f"`{value}` is not a value of {field.name}"
         if field.datatype.kind == "BOOLEAN" and value not in ("Y", "N"):
@@ -459,7 +463,7 @@ class BlockResolver:
         return value
 
     def _legacy(self, node: Map, name: str, block: _BlockContext) -> tuple[model.Field, ...]:
-        found = []
+        fields = []
         for each, where in words(node.get("legacy")):
             if each in block.siblings:
                 what = f"{block.label} reads `{each}` as `{name}`, but `{each}` is a separate member"
@@ -467,8 +471,8 @@ class BlockResolver:
                 continue
             known = self.context.require(each, self.context.source.sections["fields"], "field", where)
             if known and (field := self.fields.get(each)) is not None:
-                found.append(field)
-        return tuple(found)
+                fields.append(field)
+        return tuple(fields)
 
     def _check_unique(self, members: list[model.Member], label: str) -> None:
         """Record duplicate tags (including those in groups of the block), and duplicate or reserved
@@ -477,14 +481,14 @@ class BlockResolver:
         owners: dict[str, str] = {}
         attributes: dict[str, str] = {}
         for member in members:
-            own = [member.field, *member.legacy_fields]
+            member_fields = [member.field, *member.legacy_fields]
             nested = nested_fields(member.group) if member.group is not None else []
-            self._remaining -= len(own) + len(nested)
+            self._remaining -= len(member_fields) + len(nested)
             if self._remaining < 0:
                 what = f"with {label}, the dialect has more than {MAX_FIELDS} fields in its blocks"
                 self.context.mistakes.add(member.location, what, "remove unused members")
                 self.context.mistakes.raise_any()
-            for field in [*own, *nested]:
+            for field in [*member_fields, *nested]:
                 if field.name in owners:
                     what = f"{label} has tag {field.tag} ({field.name}) twice: "
                     what += f"it is also in `{owners[field.name]}`"
@@ -492,7 +496,7 @@ class BlockResolver:
                     self.context.mistakes.add(member.location, what, advice)
             # Owners are updated after the check, so duplicates within a group are recorded only for the
             # group.
-            owners.update((field.name, member.name) for field in [*own, *nested])
+            owners.update((field.name, member.name) for field in [*member_fields, *nested])
             if member.attribute in attributes:
                 other = attributes[member.attribute]
                 what = f"{label} has the attribute `{member.attribute}` twice: it is also that of `{other}`"

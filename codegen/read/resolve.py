@@ -145,7 +145,7 @@ def _messages(context: Context, blocks: BlockResolver) -> list[model.Message]:
         everywhere = Places.from_context(context)
         flows = tuple(everywhere.scope(context, each, label) for each in maps(node.get("flows")))
         members, one_of = blocks.block(entry, label, everywhere.within(flows))
-        about = context.about(node, entry.source, label, entry.location)
+        arguments = context.element_arguments(node, entry.source, label, entry.location)
         found.append(
             model.Message(
                 name=name,
@@ -158,9 +158,9 @@ def _messages(context: Context, blocks: BlockResolver) -> list[model.Message]:
                 flows=flows,
                 past=tuple(
                     (change, _fields(context, blocks, earlier, label))
-                    for change, earlier in context.past(node, about["pedigree"], "had")
+                    for change, earlier in context.past(node, arguments["pedigree"], "had")
                 ),
-                **about,
+                **arguments,
             )
         )
     return found
@@ -171,7 +171,7 @@ def _fields(context: Context, blocks: BlockResolver, listed: Node, label: str) -
     return tuple(
         blocks.fields[name]
         for name, where in words(listed)
-        if context.is_among(name, blocks.fields, where, f"{label} had `{name}`, which is not a field")
+        if context.check_among(name, blocks.fields, where, f"{label} had `{name}`, which is not a field")
     )
 
 

@@ -36,7 +36,7 @@ def known_texts(context: Context, messages: list[model.Message]) -> tuple[model.
                     field=field,
                     code=code,
                     doc=text(node, "doc"),
-                    **context.about(node, entry.source, f"text `{value}` of `{name}`", where),
+                    **context.element_arguments(node, entry.source, f"text `{value}` of `{name}`", where),
                 )
             )
     return tuple(found)
@@ -64,7 +64,7 @@ def refusals(context: Context) -> tuple[model.Refusal, ...]:
                 pattern=text(entry.node, "pattern"),
                 resolution=resolution,
                 doc=text(entry.node, "doc"),
-                **context.about(entry.node, entry.source, f"refusal `{name}`", entry.location),
+                **context.element_arguments(entry.node, entry.source, f"refusal `{name}`", entry.location),
             )
         )
     return tuple(found)
@@ -77,11 +77,13 @@ def _meaning(
     fields = {member.field.name: member.field for member in message.members}
     for name in means:
         where, code_text = means.at(name), text(means, name)
-        if not context.is_among(name, fields, where, f"`{name}` is not a field of message `{message.name}`"):
+        if not context.check_among(
+            name, fields, where, f"`{name}` is not a field of message `{message.name}`"
+        ):
             continue
         codes = {code.name: code for code in fields[name].codes}
         code = fields[name].code(code_text)
         what = f"`{code_text}` is not a code of `{name}`"
-        if code is not None or context.is_among(code_text, codes, where, what):
+        if code is not None or context.check_among(code_text, codes, where, what):
             return fields[name], code
     return None, None

@@ -49,9 +49,9 @@ def check(data: bytes) -> None:
 
 def check_invariant(steps: Sequence[Step], tolerated: frozenset[DiscrepancyKind] = TOLERATED) -> None:
     """Check the invariant for these steps."""
-    match = BookComparison(tolerated)
+    comparison = BookComparison(tolerated)
     for step in steps:
-        match.play(step)
+        comparison.play(step)
 
 
 def _entry(choices: Choices) -> Entry:

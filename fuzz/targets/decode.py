@@ -41,7 +41,7 @@ def _warm_codec(chosen_wire: Wire) -> Codec:
     codec = Codec(chosen_wire.dialect)
     for _ in range(_SIGHTINGS_TO_COMPILE):
         for fields in (*chosen_wire.large, *chosen_wire.templates):
-            codec.decode(wire.framed(fields))
+            codec.decode(wire.join_fields(fields))
     return codec
 
 
@@ -70,7 +70,7 @@ def check(data: bytes) -> None:
             case 31:
                 frames += frames[-1:] * _SIGHTINGS_TO_COMPILE
             case 28 | 29 | 30:
-                frames.append(wire.damaged(choices, wire.message(choices, chosen_wire)))
+                frames.append(wire.damage(choices, wire.message(choices, chosen_wire)))
             case _:
                 frames.append(wire.message(choices, chosen_wire))
         if not choices.has_more:

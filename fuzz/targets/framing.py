@@ -23,7 +23,7 @@ def check(data: bytes) -> None:
             case 0:
                 stream += wire.message(choices, choices.pick(wire.WIRES))
             case 1:
-                stream += wire.damaged(choices, wire.message(choices, choices.pick(wire.WIRES)))
+                stream += wire.damage(choices, wire.message(choices, choices.pick(wire.WIRES)))
             case 2:
                 stream += choices.pick(before) if before else b"8=FIXT.1.1\x019="
             case _:
@@ -54,7 +54,7 @@ def check_invariant(
     results(warm, [message for message in before if is_frame(message)])
     if warm.pending or warm.skipped:  # a message that is too large is garbage
         warm = Framer("FIXT.1.1", MAX_BODY_LENGTH, **settings)
-    assert results(warm, wire.cut(stream, sizes)) == expected, (
+    assert results(warm, wire.split_into_chunks(stream, sizes)) == expected, (
         "the result depends on the chunks or on earlier messages"
     )
     assert (warm.pending, warm.skipped) == (cold.pending, cold.skipped)

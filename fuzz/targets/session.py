@@ -613,14 +613,14 @@ def _feed_template(player: Player, choices: Choices) -> None:
         b"%b=%b\x01" % (tag, value) for tag, value in fields[1:] if tag not in (b"49", b"56", b"34", b"52")
     )
     if choices.one_in(8):
-        player.feed(wire.damaged(choices, wire.framed(fields)))
+        player.feed(wire.damage(choices, wire.join_fields(fields)))
     else:
         player.peer(fields[0][1], body[: MAX_MESSAGE_SIZE * 2])
 
 
 def _message(player: Player, choices: Choices) -> Message:
     chosen_wire = player.setting.wire
-    return chosen_wire.codec.decode(wire.framed(choices.pick(chosen_wire.templates)))
+    return chosen_wire.codec.decode(wire.join_fields(choices.pick(chosen_wire.templates)))
 
 
 def _send(player: Player, choices: Choices) -> None:

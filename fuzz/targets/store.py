@@ -67,10 +67,10 @@ def check(data: bytes) -> None:
     files, truth = choices.pick(IMAGES)
     names = sorted(name for name in files if name in ("", "-wal") and files[name])
     name = choices.pick(names)
-    check_invariant({**files, name: damaged(choices, files[name])}, truth)
+    check_invariant({**files, name: damage(choices, files[name])}, truth)
 
 
-def damaged(choices: Choices, data: bytes) -> bytes:
+def damage(choices: Choices, data: bytes) -> bytes:
     """Change bytes of a file at any offset, or copy one of its pages over another."""
     result = bytearray(data)
     for _ in range(1 + choices.below(3)):

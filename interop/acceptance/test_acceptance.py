@@ -65,16 +65,18 @@ def results(request: pytest.FixtureRequest) -> Iterator[Results]:
     """The results of all selected definitions, played in parallel."""
     expected = {item.callspec.id for item in request.session.items if hasattr(item, "callspec")}
     engines = _Engines()
-    found: dict[tuple[str, str], Future[None]] = {}
+    futures: dict[tuple[str, str], Future[None]] = {}
     with ThreadPoolExecutor(WORKERS) as pool:
-        for each in DEFINITIONS:
-            if each.name in expected:
-                found["acceptor", each.name] = pool.submit(engines.play, each, None)
-        for each in SINGLE_CONNECTION:
-            if each.name in expected:
-                played = for_initiator(each)
-                found["initiator", each.name] = pool.submit(engines.play, played, each.heart_bt_int)
-        yield found
+        for definition in DEFINITIONS:
+            if definition.name in expected:
+                futures["acceptor", definition.name] = pool.submit(engines.play, definition, None)
+        for definition in SINGLE_CONNECTION:
+            if definition.name in expected:
+                reversed_definition = for_initiator(definition)
+                futures["initiator", definition.name] = pool.submit(
+                    engines.play, reversed_definition, definition.heart_bt_int
+                )
+        yield futures
     engines.close()
 
 

@@ -11,7 +11,7 @@ import pytest
 from fuzz.cost import components
 from fuzz.targets import decode, diff, encode, framing, log_reader, secrets, session, spec, store
 from fuzz.targets.session import Player, Setting
-from fuzz.wire import KALSHI, fields_of, framed
+from fuzz.wire import KALSHI, fields_of, join_fields
 from kalshi_fix_sansio import MarketDataIncrementalRefresh, Quote, QuoteCancel
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import LocalProtocolError
@@ -41,8 +41,10 @@ def test_group_tags_repeated_in_a_text_are_not_read_as_entries() -> None:
     fields = template(b"8")
     report = [field for field in fields if field[0] not in (b"453", b"448", b"447", b"452", b"58")]
     parties = [(b"453", b"5"), *[(b"448", b"a"), (b"452", b"24")] * 5]
-    known = [framed([*report, (b"58", b"x"), *parties])] * 3
-    decode.check_invariant(KALSHI, [*known, framed([*report, (b"58", b"448=" * 4000), *parties])], warm=False)
+    known = [join_fields([*report, (b"58", b"x"), *parties])] * 3
+    decode.check_invariant(
+        KALSHI, [*known, join_fields([*report, (b"58", b"448=" * 4000), *parties])], warm=False
+    )
 
 
 def test_a_check_sum_without_a_preceding_soh_does_not_end_a_message() -> None:
@@ -58,13 +60,13 @@ def test_a_text_of_separators_and_a_message_without_an_end_are_read_completely()
 
 
 def test_an_soh_among_other_separators_is_data_however_the_log_is_split() -> None:
-    head, _, check_sum = framed(template(b"0")).rpartition(b"\x0110=")
+    head, _, check_sum = join_fields(template(b"0")).rpartition(b"\x0110=")
     log = head.replace(b"\x01", b"|") + b"\x0110=" + check_sum.replace(b"\x01", b"|") + b"\n34=7|\n"
     assert len(log_reader.check_invariant(log, [1])) == 1
 
 
 def test_a_number_with_leading_zeros_is_shown_as_the_number() -> None:
-    message = framed([(tag, b"007" if tag == b"34" else text) for tag, text in template(b"0")])
+    message = join_fields([(tag, b"007" if tag == b"34" else text) for tag, text in template(b"0")])
     assert len(log_reader.check_invariant(message.replace(b"\x01", b"|") + b"\n", [7])) == 1
 
 
@@ -233,6 +235,6 @@ def test_a_body_whose_price_would_be_read_as_data_is_not_forwarded() -> None:
     at = fields.index((b"44", b"0.75"))
     hostile = [*fields[:at], (b"95", b"10"), (b"43", b"N"), (b"96", b"abc"), *fields[at:]]
     with pytest.raises(LocalProtocolError):
-        player.forward(framed(hostile))
+        player.forward(join_fields(hostile))
     player.take()
     assert player.own_number == 2

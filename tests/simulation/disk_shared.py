@@ -83,7 +83,7 @@ class SharedStore(DiskStore):
         self.writing_since: float | None = None
         """The virtual time at which the commit in progress began."""
         self.lease = Lease(LEASE, self._renew, self._lose, self._clock)
-        self.lease.renewed(self._requested_at)
+        self.lease.record_renewal(self._requested_at)
 
     def _clock(self) -> float:
         world = self._disk.world
@@ -149,7 +149,7 @@ class SharedStore(DiskStore):
         self.writing_since = None
         self._check_fence()
         super()._write()
-        self.lease.renewed(self._requested_at)
+        self.lease.record_renewal(self._requested_at)
 
     def _check_fence(self) -> None:
         if self._fence != self._disk.fence:

@@ -239,7 +239,12 @@ class Soak:
         account.budget.record_spending(tokens, now, bucket=use, shard=shard)
         outcome.rest += 1
         for key, bucket in self.harness.venue._rate_limits._buckets.items():
-            if (key.owner, key.product, key.use, key.shard) == (account.owner, account.product, use, shard):
+            if (key.owner, key.product, key.purpose, key.shard) == (
+                account.owner,
+                account.product,
+                use,
+                shard,
+            ):
                 bucket.refill(now.monotonic)
                 outcome.rest_refused += bucket.missing(tokens) > 0
                 bucket.spend(tokens)
@@ -272,7 +277,7 @@ class Soak:
 
     def _buckets(self) -> Iterator[tuple[str, TokenBucket]]:
         for key, bucket in self.harness.venue._rate_limits._buckets.items():
-            yield f"{key.product} {key.use}{'' if key.shard is None else f' {key.shard}'}", bucket
+            yield f"{key.product} {key.purpose}{'' if key.shard is None else f' {key.shard}'}", bucket
 
     def _count_spending(self) -> None:
         """Count the tokens spent from the venue's buckets."""
@@ -282,7 +287,7 @@ class Soak:
         def bucket(key: Any, *figures: float) -> TokenBucket:
             found = make(key, *figures)
             if not isinstance(found, _CountedBucket):
-                name = f"{key.product} {key.use}{'' if key.shard is None else f' {key.shard}'}"
+                name = f"{key.product} {key.purpose}{'' if key.shard is None else f' {key.shard}'}"
                 found = limits._buckets[key] = _CountedBucket(
                     found.rate, found.capacity, found.level, found.at, taken, name
                 )

@@ -432,7 +432,7 @@ def _total_value(harness: VenueHarness) -> Decimal:
 def test_an_input_log_with_faults_replays_to_the_same_result(seed: int, tmp_path: Path) -> None:
     with InputLog(tmp_path / "input-log") as input_log:
         harness = VenueHarness(seed)
-        harness.venue = input_log.venue(config(), Random(seed))
+        harness.venue = input_log.open_venue(config(), Random(seed))
         trial = Trial(harness, Random(seed))
         for _ in range(80):
             trial.step()

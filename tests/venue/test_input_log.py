@@ -67,7 +67,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def log_input(harness: VenueHarness, input_log: InputLog, **changes: Any) -> LoggedVenue:
-    harness.venue = input_log.venue(config(**changes), Random(7))
+    harness.venue = input_log.open_venue(config(**changes), Random(7))
     harness.venue.begin(harness.now)
     return harness.venue
 
@@ -76,7 +76,7 @@ def log_input(harness: VenueHarness, input_log: InputLog, **changes: Any) -> Log
 def checked_by_replay(path: Path) -> Iterator[LoggedVenue]:
     """Yield a venue with an input log, and check at the end that a replay has the same result."""
     with InputLog(path) as input_log:
-        yield input_log.venue(config(), Random(1))
+        yield input_log.open_venue(config(), Random(1))
     found = replay(path)
     assert found.is_same, found.difference
 
@@ -345,7 +345,7 @@ from kalshi_fix_venue.scenario import Scenario
 from kalshi_fix_venue.flow import FlowConfig
 from datetime import UTC, datetime
 scenario = Scenario(flow=FlowConfig(rate=5.0))
-venue = InputLog(Path(sys.argv[1])).venue(scenario.config({}), Random(1))
+venue = InputLog(Path(sys.argv[1])).open_venue(scenario.config({}), Random(1))
 now = Instant(0.0, datetime(2026, 11, 5, tzinfo=UTC))
 venue.begin(now)
 now = pass_time(venue, 10, now)

@@ -159,9 +159,9 @@ def charged(message: Message, product: str = "prediction") -> tuple[int | str | 
     login = Login(key_id="key", owner="ann", session_type="KalshiRT", product=product, keeps_messages=True)
     assert buckets.accepts(message, login, 0.0)
     ((key, bucket),) = (
-        (key, found) for key, found in buckets._buckets.items() if key.use in ("read", "write")
+        (key, found) for key, found in buckets._buckets.items() if key.purpose in ("read", "write")
     )
-    return "read" if key.use == "read" else key.shard, bucket.capacity - bucket.level
+    return "read" if key.purpose == "read" else key.shard, bucket.capacity - bucket.level
 
 
 @pytest.mark.parametrize(

@@ -72,8 +72,8 @@ class CustomerConfig:
     on_shards: Mapping[int, Decimal] = attrs.field(factory=dict)
     """Balances on further shards; 0 by default."""
     daily_cap: Decimal | None = None
-    """Daily cap on its orders on sessions with UseCapReservation. If None, such sessions refuse its
-    orders."""
+    """Daily cap on the customer's orders on sessions with UseCapReservation. If None, such sessions refuse
+    the customer's orders."""
 
 
 @attrs.frozen(kw_only=True)
@@ -157,8 +157,8 @@ class VenueConfig:
                 a schedule with an undefined market.
         """
         owners = {(account.owner, account.product) for account in self.accounts}
-        named = [*self.markets, *self.fees, *(a.product for a in self.accounts)]
-        for product in named:
+        product_names = [*self.markets, *self.fees, *(a.product for a in self.accounts)]
+        for product in product_names:
             if product not in PRODUCTS:
                 raise ConfigurationError(f"{product!r} is not a product; use one of {', '.join(PRODUCTS)}")
         for owner, _ in sorted(owners):
@@ -201,18 +201,18 @@ class VenueConfig:
         shards.update(s for account in accounts for customer in account.customers for s in customer.on_shards)
         if product == PREDICTION:
             shards.update(collection.shard for collection in self.combos)
-        found: dict[AccountId, Decimal] = {}
+        balances: dict[AccountId, Decimal] = {}
         for account in accounts:
             for shard in sorted(shards | {0}):
                 on_shard = account.on_shards.get(shard, {})
                 if shard == 0:
                     on_shard = {0: account.balance, **account.subaccounts}
                 for number, balance in {0: Decimal(0), **on_shard}.items():
-                    found[AccountId(account.owner, number, shard)] = balance
+                    balances[AccountId(account.owner, number, shard)] = balance
                 for customer in account.customers:
                     balance = customer.on_shards.get(shard, Decimal(0)) if shard else customer.balance
-                    found[AccountId(account.owner, 0, shard, customer=customer.party_id)] = balance
-        return found if self.flow is None else found | self.flow.balances(sorted(shards | {0}))
+                    balances[AccountId(account.owner, 0, shard, customer=customer.party_id)] = balance
+        return balances if self.flow is None else balances | self.flow.balances(sorted(shards | {0}))
 
     def daily_caps(self, product: str) -> dict[str, Decimal]:
         """Return the daily caps of the customer accounts of a product that have one, by PartyID."""
@@ -228,7 +228,7 @@ class VenueConfig:
         """Return the terms of each owner on a product."""
         return {each.owner: each.terms for each in self.accounts if each.product == product}
 
-    def with_drop_copy(self, product: str) -> frozenset[str]:
+    def drop_copy_owners(self, product: str) -> frozenset[str]:
         """Return the owners who may request past reports on a product."""
         return frozenset(a.owner for a in self.accounts if a.product == product and a.drop_copy)
 

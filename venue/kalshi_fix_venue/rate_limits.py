@@ -36,11 +36,11 @@ without."""
 
 @attrs.frozen
 class _Key:
-    """Account and purpose of a bucket."""
+    """The account and the purpose of a bucket."""
 
     owner: str
     product: str
-    use: str
+    purpose: str
     shard: int | None = None
 
 
@@ -63,7 +63,7 @@ class RateLimits:
                 shard's budget or, without this function, on the budget of the RFQ shard.
         """
         self._tiers = dict(tiers)
-        self._shards = {product: frozenset(known) for product, known in shards.items()}
+        self._shards = {product: frozenset(numbers) for product, numbers in shards.items()}
         self._shards[PREDICTION] |= {limits.RFQ_SHARD}
         self._market_shard = market_shard
         self._buckets: dict[_Key, TokenBucket] = {}
@@ -97,17 +97,17 @@ class RateLimits:
             return True
         product: Product = "margin" if login.product == MARGIN else "prediction"
         account = TokenLimits.of_tier(tier, product)
-        use, shard = bucket_of(message)
+        purpose, shard = bucket_of(message)
         if self._market_shard and accepts_quote(message):
             shard = self._market_shard(message.symbol)
         rate, capacity = account.write_rate, account.write_capacity
-        if use == "read":
+        if purpose == "read":
             rate, capacity = account.read_rate, account.read_capacity
         # Unknown shards have no bucket, because a client could name any number of them. Requests for them
         # are charged to the bucket without a shard, as are those for shard 0.
         if shard is not None and (shard < 1 or shard not in self._shards[login.product]):
             shard = None
-        key = _Key(login.owner, login.product, use, shard)
+        key = _Key(login.owner, login.product, purpose, shard)
         return _take_tokens(self._bucket(key, rate, capacity, now), _cost(message, product))
 
     def _bucket(self, key: _Key, rate: float, capacity: float, now: float) -> TokenBucket:

@@ -110,7 +110,7 @@ class VenueModel:
                 self._new_id,
                 config.rfqs,
                 config.combos if product == PREDICTION else (),
-                drop_copy=config.with_drop_copy(product),
+                drop_copy=config.drop_copy_owners(product),
                 max_past_events=config.max_past_events,
                 allocations=config.allocations(product),
             )
@@ -169,36 +169,36 @@ class VenueModel:
         if self._has_begun:
             return
         self._has_begun = True
-        for held in self._config.schedule.held:
-            shard = self.exchange(held.product).shard_of(held.ticker)
+        for position in self._config.schedule.held:
+            shard = self.exchange(position.product).shard_of(position.ticker)
             # A position needs a counterparty; the liquidity account takes the other side.
-            pair = [AccountId(held.owner, shard=shard), AccountId(LIQUIDITY, shard=shard)]
-            buyer, seller = pair if held.quantity > 0 else reversed(pair)
-            self.exchange(held.product).preset_position(
-                buyer, seller, held.ticker, held.price, abs(held.quantity)
+            pair = [AccountId(position.owner, shard=shard), AccountId(LIQUIDITY, shard=shard)]
+            buyer, seller = pair if position.quantity > 0 else reversed(pair)
+            self.exchange(position.product).preset_position(
+                buyer, seller, position.ticker, position.price, abs(position.quantity)
             )
-        for resting in self._config.schedule.resting:
-            rules = self.exchange(resting.product).markets[resting.ticker].rules
+        for initial_orders in self._config.schedule.resting:
+            rules = self.exchange(initial_orders.product).markets[initial_orders.ticker].rules
             for order in liquidity_orders(
                 rules,
-                resting.middle,
+                initial_orders.middle,
                 self._random,
                 self.new_id,
-                levels=resting.levels,
-                spacing=resting.spacing,
-                largest=resting.largest,
+                levels=initial_orders.levels,
+                spacing=initial_orders.spacing,
+                largest=initial_orders.largest,
             ):
-                self._execute(resting.product, order, now)
+                self._execute(initial_orders.product, order, now)
         # Pauses begin after the resting orders are placed, because an active pause would refuse them.
         self._advance(now)
         for gateway in self._gateways.values():
             gateway.begin(now.utc)
         self._agenda.begin(now)
-        self._follow_agenda(now)
+        self._perform_scheduled(now)
         if self._flow is not None:
             self._flow.begin(now)
 
-    def _follow_agenda(self, now: Instant) -> None:
+    def _perform_scheduled(self, now: Instant) -> None:
         for operation in self._agenda.due(now):
             try:
                 operation.perform(self, now)
@@ -351,8 +351,8 @@ class VenueModel:
         """Process everything that is due: session heartbeats and timeouts, order expiries, gateway timers,
         and the order flow."""
         self._advance(now)
-        # A seed's result depends on the order of these steps, because they draw ids: if it changed, existing
-        # input logs would no longer replay.
+        # The result of a seed depends on the order of these steps, because they draw ids. If the order
+        # changed, existing input logs could no longer be replayed.
         self._faults.begin_and_end(now)
         self._refresh()
         for connection in self._connections.pop_due(now):
@@ -362,18 +362,18 @@ class VenueModel:
         for gateway in self._gateways.values():
             self._deliver(gateway.handle_timer(now.utc), now)
         self._process_aborted(now)
-        self._turn_pages(now)
+        self._send_next_pages(now)
         # The queues of silent sessions are trimmed in turn, one per call, because a call must not visit all
         # of them. The queue of a session that receives a request is trimmed when it reads (`receive_data`).
         if self._queues_to_trim:
             self._queues_to_trim[0].forget(now)
             self._queues_to_trim.rotate()
-        self._follow_agenda(now)
+        self._perform_scheduled(now)
         if self._flow is not None:
             for product, command in self._flow.due(now):
                 self.execute(product, command, now)
 
-    def _turn_pages(self, now: Instant) -> None:
+    def _send_next_pages(self, now: Instant) -> None:
         """Send the next page of past reports to the logins that have fetched the previous one."""
         due, self._pages_due = self._pages_due, {}
         for conn in due:
@@ -462,7 +462,7 @@ class VenueModel:
         Raises:
             ConfigurationError: too many faults are armed, or the fault names an unknown key or owner.
         """
-        self._require_known(fault)
+        self._check_names(fault)
         self._advance(now)
         return self._faults.inject(fault, now)
 
@@ -475,14 +475,18 @@ class VenueModel:
         """Return the armed faults, oldest first."""
         return [armed.describe() for armed in self._armed]
 
-    def _require_known(self, who: SessionOperation) -> None:
+    def _check_names(self, selection: SessionOperation) -> None:
         """Reject a misspelt name: it would not match any session, and the test would pass without testing
         anything."""
         owners = {account.owner for account in self._config.accounts}
-        if who.owner is not None and who.owner not in owners:
-            raise ConfigurationError(f"there is no owner {who.owner!r}; {did_you_mean(who.owner, owners)}")
-        if who.key is not None and who.key not in self._keys:
-            raise ConfigurationError(f"there is no API key {who.key!r}; {did_you_mean(who.key, self._keys)}")
+        if selection.owner is not None and selection.owner not in owners:
+            raise ConfigurationError(
+                f"there is no owner {selection.owner!r}; {did_you_mean(selection.owner, owners)}"
+            )
+        if selection.key is not None and selection.key not in self._keys:
+            raise ConfigurationError(
+                f"there is no API key {selection.key!r}; {did_you_mean(selection.key, self._keys)}"
+            )
 
     def log_out(self, who: SessionOperation, text: str | None, now: Instant) -> list[str]:
         """Begin the Logout of the sessions that `who` concerns; return the ids of their keys.
@@ -490,7 +494,7 @@ class VenueModel:
         Raises:
             ConfigurationError: `who` names an unknown key or owner.
         """
-        self._require_known(who)
+        self._check_names(who)
         connections = [
             connection
             for connection in self._logged_on_connections()
@@ -627,26 +631,26 @@ class VenueModel:
 
     def _login(self, connection: Connection, key_id: str) -> Login:
         key, session_type = self._keys[key_id], connection.session.config.session_type
-        new = Login(
+        login = Login(
             key_id=key_id,
             session_type=session_type.name,
             keeps_messages=session_type.resend,
             **key.terms(),
         )
         logins = self._gateways[connection.product].logins
-        known = logins.get(new.origin)
-        if known is not None:
-            return known
-        logins.add(new)
+        existing = logins.get(login.origin)
+        if existing is not None:
+            return existing
+        logins.add(login)
         if session_type.resend:
-            queue = self._offline_queues[new] = OfflineQueue(
+            queue = self._offline_queues[login] = OfflineQueue(
                 session_type.name,
                 key_id,
                 max_messages=self._config.max_kept_messages,
                 max_bytes=self._config.max_kept_bytes,
             )
             self._queues_to_trim.append(queue)
-        return new
+        return login
 
     def _end_session(self, product: str, login: Login, now: Instant) -> None:
         # The order matters. The login is disconnected first, so the messages below wait in the queue of a

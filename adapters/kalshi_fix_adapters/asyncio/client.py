@@ -173,7 +173,7 @@ class _Adapter(AsyncAdapter):
             async with asyncio.timeout(attempt.timeout) as self._dial_timeout:
                 protocol = await dial(dialer, self, self.core.tcp_connected)
         except TimeoutError:
-            raise dialer.late() from None
+            raise dialer.timed_out() from None
         finally:
             self._dial_timeout = None
         return protocol

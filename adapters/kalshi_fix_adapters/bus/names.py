@@ -24,19 +24,19 @@ _ID: Final = re.compile(r"([^:]+):([^:]+):(\d+):(\d+):(\d+)-(\d+)(?::e(\d+))?(?:
 
 
 def escape(text: str) -> str:
-    """Return a text, which may be empty, as a name that is valid in subjects."""
+    """Convert a text, which may be empty, to a name that is valid in subjects."""
     return _SPECIAL_BYTE.sub(_escape_byte, text.encode()).decode() or "="
 
 
-def _escape_byte(found: re.Match[bytes]) -> bytes:
-    return b"=%02X" % ord(found[0])
+def _escape_byte(match: re.Match[bytes]) -> bytes:
+    return b"=%02X" % ord(match[0])
 
 
 def unescape(name: str) -> str:
-    """Return the text of a name.
+    """Return the text from which `escape` made a name.
 
     Raises:
-        ValueError: `escape` never returns this name.
+        ValueError: `escape` returns this name for no text.
     """
     if not _NAME.fullmatch(name):
         raise ValueError(f"not a valid name in a subject: {name[:80]!r}")
@@ -46,8 +46,8 @@ def unescape(name: str) -> str:
     return text
 
 
-def _unescape_byte(found: re.Match[bytes]) -> bytes:
-    return bytes([int(found[1], 16)])
+def _unescape_byte(match: re.Match[bytes]) -> bytes:
+    return bytes([int(match[1], 16)])
 
 
 @attrs.frozen
@@ -150,10 +150,10 @@ class BatchId:
         Raises:
             ValueError: the text is not an id.
         """
-        found = _ID.fullmatch(text) if len(text) <= 1000 else None
-        if found is None:
+        match = _ID.fullmatch(text) if len(text) <= 1000 else None
+        if match is None:
             raise ValueError(f"not an id of the bus: {text[:200]!r}")
-        account, session, *numbers = found.groups()
+        account, session, *numbers = match.groups()
         fence, generation, first, last, event, part, parts = (int(number or 0) for number in numbers)
         batch = cls(
             account=unescape(account),

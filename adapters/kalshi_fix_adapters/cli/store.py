@@ -161,7 +161,7 @@ def _with_status(read: Callable[..., StoreSummary]) -> StoreSummary:
             if line.is_due():
                 line.show(f"reading and checking the file: {time.monotonic() - started:.0f} s")
 
-        return read(working=show_time)
+        return read(on_progress=show_time)
 
 
 def _print_object(value: dict[str, Any]) -> None:

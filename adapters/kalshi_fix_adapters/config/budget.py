@@ -1,6 +1,6 @@
-"""The types of `kalshi_fix_sansio.trading.RateBudget`, for type checkers.
+"""The types `Bucket` and `RateBudget` of `kalshi_fix_sansio.trading.rate_budget`, for type checkers.
 
-At run time they are placeholders, because importing them also imports the state machines, and importing a
+At run time they are placeholders: importing the real types also imports the state machines, and importing a
 client would then take a sixth longer.
 """
 

@@ -31,7 +31,7 @@ from typing import Any
 import attrs
 
 from kalshi_fix_adapters.events import Endpoint
-from kalshi_fix_adapters.net.key_text import looks_like_key, shown
+from kalshi_fix_adapters.net.key_text import looks_like_key, redact
 from kalshi_fix_adapters.net.tls import Security, Tls
 from kalshi_fix_sansio._generated.sessions import ENDPOINTS, ENVIRONMENTS, PRODUCTS, SESSION_TYPES
 from kalshi_fix_sansio.classes.hide_locals import hides_locals
@@ -46,7 +46,9 @@ MAX_KEY_FILE = 64 * 1024
 _HOST = re.compile(
     r"(?=.{1,253}\Z)[A-Za-z0-9_:%-]{1,63}(?:\.[A-Za-z0-9_:%-]{1,63})*\.?|\[[0-9A-Fa-f:.%]{2,60}\]"
 )
-"""Pattern of a host name or address. Python cannot look up a name with an empty or longer label."""
+"""Pattern of a host name or address. A label of a name has 1 to 63 characters; Python cannot look up a name
+with any other label.
+"""
 
 _PORT = re.compile("[0-9]{1,5}")
 _PORTS = range(1, 1 << 16)
@@ -79,7 +81,7 @@ class Credentials:
 
 def _prefix(product: str) -> str:
     if product not in PRODUCTS:
-        raise ConfigurationError(f"there is no product {shown(product)}; choose {' or '.join(PRODUCTS)}")
+        raise ConfigurationError(f"there is no product {redact(product)}; choose {' or '.join(PRODUCTS)}")
     return PRODUCTS[product]
 
 
@@ -156,21 +158,21 @@ def _load_key_file(path: Path, passphrase: str | None) -> Signer:
         # Raised outside the handler, because Python would show the caught error as context, and that error
         # contains the unmasked path.
         raise KeyFileError(
-            f"the private key file {shown(path)} cannot be read ({problem}); give the path of the PEM file"
+            f"the private key file {redact(path)} cannot be read ({problem}); give the path of the PEM file"
         )
     if len(pem) > MAX_KEY_FILE:
-        raise KeyFileError(f"{shown(path)} is too large for a private key; give the path of the PEM file")
+        raise KeyFileError(f"{redact(path)} is too large for a private key; give the path of the PEM file")
     if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
         warnings.warn(
-            f"other users have access to the private key file {shown(path)} (mode "
-            f"{stat.S_IMODE(mode):03o}); run: chmod 600 {shlex.quote(shown(path))}",
+            f"other users have access to the private key file {redact(path)} (mode "
+            f"{stat.S_IMODE(mode):03o}); run: chmod 600 {shlex.quote(redact(path))}",
             KeyFileWarning,
             stacklevel=2,
         )
     try:
         return load_private_key(pem, passphrase)
     except KeyFileError as error:
-        raise KeyFileError(f"{shown(path)}: {error}") from None
+        raise KeyFileError(f"{redact(path)}: {error}") from None
 
 
 @hides_locals
@@ -183,8 +185,8 @@ def find_endpoint(
     port: int | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Endpoint:
-    """Return the endpoint of a session type: from the arguments, or else from the environment variables, or
-    else Kalshi's own.
+    """Return the endpoint of a session type from the arguments or, if they are omitted, from the environment
+    variables. If neither contains it, return Kalshi's own endpoint.
 
     Raises:
         ConfigurationError: Kalshi has no such environment, or it does not offer the session type.
@@ -192,7 +194,7 @@ def find_endpoint(
     prefix = _prefix(product)
     if environment not in ENVIRONMENTS:
         raise ConfigurationError(
-            f"there is no environment {shown(environment)}; choose one of {', '.join(ENVIRONMENTS)}"
+            f"there is no environment {redact(environment)}; choose one of {', '.join(ENVIRONMENTS)}"
         )
     if product not in session_type.products:
         raise ConfigurationError(
@@ -210,7 +212,7 @@ def find_endpoint(
                 )
             host, default_port = endpoints[session_type.name].host, endpoints[session_type.name].port
     elif not _is_host(host):
-        raise ConfigurationError(f"host is {shown(host)}, which is neither a host name nor an address")
+        raise ConfigurationError(f"host is {redact(host)}, which is neither a host name nor an address")
     if host is None and session_type.host_role is not None:
         host = ENDPOINTS.get((environment, product, session_type.host_role))
     port = port or default_port
@@ -250,7 +252,7 @@ def _override(name: str, environment: str, environ: Mapping[str, str] | None) ->
 
 
 def _overrides(name: str, environment: str, environ: Mapping[str, str] | None) -> dict[str, Endpoint]:
-    found: dict[str, Endpoint] = {}
+    endpoints: dict[str, Endpoint] = {}
     value = _override(name, environment, environ)
     for item in (value or "").split(","):
         if not item.strip():
@@ -259,14 +261,14 @@ def _overrides(name: str, environment: str, environ: Mapping[str, str] | None) -
         host, _, port = address.rpartition(":")
         if session not in SESSION_TYPES or not _is_host(host) or not _is_port(port):
             raise ConfigurationError(
-                f"{name} contains {shown(item.strip())}; write SESSION=HOST:PORT, such as "
+                f"{name} contains {redact(item.strip())}; write SESSION=HOST:PORT, such as "
                 "KalshiNR=127.0.0.1:8228"
             )
-        found[session] = Endpoint(host.strip("[]"), int(port))
+        endpoints[session] = Endpoint(host.strip("[]"), int(port))
     # Without this check, the session would connect to Kalshi.
-    if value and not found:
+    if value and not endpoints:
         raise ConfigurationError(f"{name} has no address; write SESSION=HOST:PORT, or unset it")
-    return found
+    return endpoints
 
 
 def export_lines(product: str, values: Mapping[str, Any]) -> list[str]:

@@ -24,8 +24,8 @@ class Location:
 
 def _to_display_text(text: str) -> str:
     # Text from a file must not control the terminal.
-    shown = "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text[:MAX_TEXT])
-    return shown if len(text) <= MAX_TEXT else f"{shown}... ({len(text)} characters)"
+    escaped = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:MAX_TEXT])
+    return escaped if len(text) <= MAX_TEXT else f"{escaped}... ({len(text)} characters)"
 
 
 @attrs.frozen
@@ -59,8 +59,8 @@ class Mistakes:
     _seen: set[Mistake] = attrs.field(factory=set)
 
     def add(self, location: Location, problem: str, advice: str) -> None:
-        """Record a mistake, unless it was recorded before. Raise `error` if there are `max_mistakes` mistakes
-        already.
+        """Record a mistake, unless it was recorded before. Raise `error` if `max_mistakes` mistakes were
+        recorded before it.
         """
         mistake = Mistake(location, problem, advice)
         if mistake in self._seen:
@@ -72,7 +72,7 @@ class Mistakes:
         self.found.append(mistake)
 
     def fail(self, location: Location, problem: str, advice: str) -> NoReturn:
-        """Raise `error` with the earlier mistakes and this one, after which parsing cannot continue."""
+        """Raise `error` with the earlier mistakes and this one. Used if parsing cannot continue after it."""
         self.add(location, problem, advice)
         raise self._error()
 
@@ -82,4 +82,4 @@ class Mistakes:
             raise self._error()
 
     def _error(self) -> Exception:
-        return self.error(sorted(self.found, key=lambda each: each.location))
+        return self.error(sorted(self.found, key=lambda mistake: mistake.location))

@@ -675,7 +675,7 @@ class ClientCore:
         if self._observers.follows_orders:
             self._observers.sent(message, now)
         if self._subscriptions is not None:
-            self._subscriptions.sent(message, number)
+            self._subscriptions.record_sent(message, number)
         return number, session.ticket if session.unreleased else 0
 
     def is_committed(self, ticket: int) -> bool | None:
@@ -752,7 +752,7 @@ class ClientCore:
         except BaseException:
             self._set_changing_after_failure(connection)
             raise
-        self._observers.tested(test_req_id, now)
+        self._observers.test_request_sent(test_req_id, now)
         return test_req_id
 
     def round_trip(self, test_req_id: str) -> float | None:
@@ -976,7 +976,7 @@ class ClientCore:
             # A message without problems is reported only if an observer follows messages.
             elif observers.follows_messages or event.message.problems:
                 observers.event(event, now)
-            if subscriptions is not None and subscriptions.received(event):
+            if subscriptions is not None and subscriptions.apply(event):
                 self._subscribe_at = now.monotonic + RENEWAL_INTERVAL
         if has_new_state:
             observers.state(state, now)
@@ -1022,7 +1022,7 @@ class ClientCore:
             number = _renew(connection, request, now)
             if number is None:
                 break
-            subscriptions.sent(request, number, is_renewal=True)
+            subscriptions.record_sent(request, number, is_renewal=True)
             self._emit(Resubscribed(request, number))
 
     def _pace_reading(self) -> None:

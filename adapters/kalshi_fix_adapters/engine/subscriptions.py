@@ -74,28 +74,28 @@ class Subscriptions:
         """Mark all subscriptions as not requested yet, because a new connection is logged on."""
         self._pending.clear()
         self._renewals.clear()
-        for live in (self._books, self._statuses):
-            live.update({symbol: set() for symbol in live})
+        for subscriptions in (self._books, self._statuses):
+            subscriptions.update({symbol: set() for symbol in subscriptions})
 
     def requests(self) -> Iterator[MarketDataRequest | SecurityStatusRequest]:
         """Yield requests for all active subscriptions that have not been requested on this connection.
 
-        `sent` may be called for each request before the iteration continues.
+        `record_sent` may be called for each request before the iteration continues.
         """
         symbols = [symbol for symbol, seq_nums in self._books.items() if seq_nums == set()]
         size = self._per_request or max(len(symbols), 1)
         for begin in range(0, len(symbols), size):
             yield MarketDataRequest.subscribe(*symbols[begin : begin + size])
-        # `sent`, if called during the iteration, changes sets in the dict, but adds no symbol to the dict.
+        # If `record_sent` is called during the iteration, it changes sets in the dict, but adds no symbol.
         for symbol, seq_nums in self._statuses.items():
             if seq_nums == set():
                 yield SecurityStatusRequest.subscribe(symbol)
 
-    def sent(self, message: Message, seq_num: int, *, is_renewal: bool = False) -> None:
+    def record_sent(self, message: Message, seq_num: int, *, is_renewal: bool = False) -> None:
         """Record a sent message; `is_renewal` marks a renewal by the client."""
         match message:
             case MarketDataRequest():
-                self._sent_books(message, seq_num)
+                self._record_book_request(message, seq_num)
             case SecurityStatusRequest(subscription_request_type=kind, symbol=symbol):
                 if kind == _OFF:
                     self._statuses.pop(symbol, None)
@@ -104,7 +104,7 @@ class Subscriptions:
         if is_renewal:
             self._renewals.add(seq_num)
 
-    def _sent_books(self, message: MarketDataRequest, seq_num: int) -> None:
+    def _record_book_request(self, message: MarketDataRequest, seq_num: int) -> None:
         kind, symbols = message.subscription_request_type, [entry.symbol for entry in message.related_sym]
         if kind == _OFF:
             # A request without symbols ends the subscriptions of all books.
@@ -116,8 +116,8 @@ class Subscriptions:
             for symbol in symbols:
                 _add_request(self._books, symbol, seq_num)
 
-    def received(self, event: Event) -> bool:
-        """Process a received event; return whether to send `requests` again shortly.
+    def apply(self, event: Event) -> bool:
+        """Apply an event of the session; return whether to send `requests` again shortly.
 
         That is necessary if the venue rejected a renewal for exceeding the rate limit.
         """
@@ -162,19 +162,21 @@ class Subscriptions:
             if pending.seq_num == seq_num:
                 self._pending.remove(pending)
                 break
-        for live in (self._books, self._statuses):
+        for subscriptions in (self._books, self._statuses):
             # An accepted subscription (None) is kept, because the rejection of a repeated request does not
             # end it.
-            for symbol in [symbol for symbol, seq_nums in live.items() if seq_nums and seq_num in seq_nums]:
-                seq_nums = live[symbol] or set()
+            for symbol in [
+                symbol for symbol, seq_nums in subscriptions.items() if seq_nums and seq_num in seq_nums
+            ]:
+                seq_nums = subscriptions[symbol] or set()
                 seq_nums.discard(seq_num)
                 # If the request is postponed, the empty set is kept, and `requests` yields the symbol again.
                 if not seq_nums and not is_postponed:
-                    del live[symbol]
+                    del subscriptions[symbol]
         return is_postponed
 
 
-def _add_request(live: _SeqNumsBySymbol, symbol: str, seq_num: int) -> None:
-    seq_nums = live.setdefault(symbol, set())
+def _add_request(subscriptions: _SeqNumsBySymbol, symbol: str, seq_num: int) -> None:
+    seq_nums = subscriptions.setdefault(symbol, set())
     if seq_nums is not None:
         seq_nums.add(seq_num)

@@ -22,7 +22,7 @@ from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader, position_a
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-PART: Final = 2 * 1024 * 1024
+PART_SIZE: Final = 2 * 1024 * 1024
 """Approximate size of a part in bytes."""
 _END_OF_PART: Final = 64 * 1024
 """Number of bytes at the end of a part that are searched for a position at which to split."""
@@ -57,8 +57,8 @@ def map_log(
         OSError, EOFError: as raised by `read_log`. Exceptions from the function are raised too.
     """
     work: Work[list[_T]] = _CallForEach(function, as_of)
-    for found in in_processes(work, chunks_of(log), processes):
-        yield from found
+    for results in in_processes(work, chunks_of(log), processes):
+        yield from results
 
 
 @attrs.frozen
@@ -68,9 +68,9 @@ class _CallForEach:
     function: Callable[[LogEntry], Any]
     as_of: AsOf
 
-    def __call__(self, found: Iterable[LoggedMessage]) -> list[Any]:
+    def __call__(self, messages: Iterable[LoggedMessage]) -> list[Any]:
         decoder = DatedDecoder(self.as_of)
-        results = (self.function(entry_of(each, decoder)) for each in found)
+        results = (self.function(entry_of(message, decoder)) for message in messages)
         return [result for result in results if result is not None]
 
 
@@ -88,7 +88,7 @@ def in_processes(work: Work[_T], chunks: Iterable[bytes], processes: int) -> Ite
                 if isinstance(reader, Future):
                     reader = reader.result()[1]
                 running.append(
-                    pool.submit(_read, work, reader, part.data, closed=part.next_reader is not None)
+                    pool.submit(_read, work, reader, part.data, close=part.next_reader is not None)
                 )
                 reader = running[-1] if part.next_reader is None else part.next_reader
                 if len(running) >= processes + _PARTS_AHEAD:
@@ -100,11 +100,11 @@ def in_processes(work: Work[_T], chunks: Iterable[bytes], processes: int) -> Ite
                 future.cancel()
 
 
-def _read(work: Work[_T], reader: LogReader, data: bytes, *, closed: bool) -> tuple[_T, LogReader]:
-    found = list(reader.feed(data))
-    if closed:
-        found += reader.close()
-    return work(found), reader
+def _read(work: Work[_T], reader: LogReader, data: bytes, *, close: bool) -> tuple[_T, LogReader]:
+    messages = list(reader.feed(data))
+    if close:
+        messages += reader.close()
+    return work(messages), reader
 
 
 @attrs.frozen
@@ -115,27 +115,27 @@ class _Part:
 
 
 def _parts(chunks: Iterable[bytes]) -> Iterator[_Part]:
-    line, before, waiting = 1, b"", bytearray()
+    line, before, buffer = 1, b"", bytearray()
     for chunk in chunks:
-        waiting += chunk
-        if len(waiting) < PART:
+        buffer += chunk
+        if len(buffer) < PART_SIZE:
             continue
-        end = _end_of_message(waiting)
-        data = bytes(waiting[:end])
+        end = _end_of_message(buffer)
+        data = bytes(buffer[:end])
         line, before = position_after(line, before, data)
         yield _Part(data, None if end is None else LogReader(line=line, before=before))
-        del waiting[:end]
-    yield _Part(bytes(waiting), LogReader())
+        del buffer[:end]
+    yield _Part(bytes(buffer), LogReader())
 
 
 def _end_of_message(data: bytearray) -> int | None:
     """Return the end of a message near the end of the data; None if no end is found."""
     begin = max(0, len(data) - _END_OF_PART)
     reader = LogReader()
-    for number, found in enumerate(reader.feed(bytes(data[begin:]))):
+    for number, message in enumerate(reader.feed(bytes(data[begin:]))):
         # The first message found is not used. It may begin at the first byte of this section; if the byte
         # before it is a digit, `8=FIXT.1.1` does not begin a message. A truncated message is not used either,
         # because the rest of it follows.
-        if number and not found.truncated:
+        if number and not message.truncated:
             return begin + reader.position
     return None

@@ -13,7 +13,7 @@ wait; each loop implements them. An adapter whose loop has no sockets performs t
         TLS handshake with dialer.context and dialer.server_name   or raise dialer.not_secured(error)
         dialer.check_certificate(the peer's certificate, DER)
 
-If all stages together take longer than `timeout` seconds, raise `dialer.late(stage)`.
+If all stages together take longer than `timeout` seconds, raise `dialer.timed_out(stage)`.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ _MAX_CAUSES = 10
 """Maximum number of errors examined in a chain of causes, which may be circular."""
 AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
 """An entry of the result of `socket.getaddrinfo`."""
-Carrier_co = TypeVar("Carrier_co", covariant=True)
-"""The class of a connection in one loop."""
+Connection_co = TypeVar("Connection_co", covariant=True)
+"""The class of the connections of one event loop."""
 
 
 class Stage(Enum):
-    """The stages of an attempt. The value describes a timeout in this stage, for an error text."""
+    """The stages of an attempt. Each value describes a timeout in the stage, as part of an error text."""
 
     RESOLVE = "was not resolved to an address"
     CONNECT = "did not accept a connection"
@@ -78,7 +78,7 @@ class Dialer:
         self.timeout = timeout
         self.stage = Stage.RESOLVE
         """The current stage of `dial`."""
-        self._end = math.inf
+        self._deadline = math.inf
         """The monotonic deadline, set by `start_clock`."""
         self.peer: str = str(Endpoint(host, port))
         self._plaintext = security if isinstance(security, Plaintext) else None
@@ -94,7 +94,7 @@ class Dialer:
 
     def start_clock(self) -> None:
         """Start the timeout."""
-        self._end = time.monotonic() + self.timeout
+        self._deadline = time.monotonic() + self.timeout
 
     def seconds_left(self) -> float:
         """Return the remaining seconds of the timeout.
@@ -102,10 +102,10 @@ class Dialer:
         Raises:
             ConnectTimeoutError: the timeout has expired.
         """
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise self.late()
-        return left
+        seconds = self._deadline - time.monotonic()
+        if seconds <= 0:
+            raise self.timed_out()
+        return seconds
 
     def connect_in_process(self) -> socket.socket | None:
         """Return the connection to a peer in this process; None without `InProcess`.
@@ -150,11 +150,11 @@ class Dialer:
         """
         if not self._pins:
             return
-        found = hashlib.sha256(certificate or b"").hexdigest()
-        if found not in self._pins:
+        fingerprint = hashlib.sha256(certificate or b"").hexdigest()
+        if fingerprint not in self._pins:
             raise errors.CertificateRejectedError(
-                f"the certificate of {self.peer} is not the pinned one (its SHA-256 is {found}); if the "
-                "venue has renewed it, verify the new one by other means and pin it"
+                f"the certificate of {self.peer} is not the pinned one (its SHA-256 is {fingerprint}); if "
+                "the venue has renewed it, verify the new one by other means and pin it"
             )
 
     def not_resolved(self) -> errors.HostNotFoundError:
@@ -189,7 +189,7 @@ class Dialer:
             "check that the host and port are those of a TLS gateway"
         )
 
-    def late(self, stage: Stage | None = None) -> errors.ConnectTimeoutError:
+    def timed_out(self, stage: Stage | None = None) -> errors.ConnectTimeoutError:
         """Return the error for a stage that timed out; the default is the current stage of `dial`."""
         stage = stage or self.stage
         peer, suspects = self.peer, "host, port and firewall"
@@ -259,7 +259,7 @@ def _check_name(server_name: str) -> str:
     return server_name
 
 
-class Steps(Protocol[Carrier_co]):
+class Steps(Protocol[Connection_co]):
     """The steps that each loop implements. The sockets are non-blocking."""
 
     async def resolve(self, host: str, port: int) -> Sequence[AddressInfo]:
@@ -276,7 +276,7 @@ class Steps(Protocol[Carrier_co]):
             OSError: the connection failed; TimeoutError if it took longer than `seconds`.
         """
 
-    async def secure(self, raw: socket.socket, dialer: Dialer) -> Carrier_co:
+    async def secure(self, raw: socket.socket, dialer: Dialer) -> Connection_co:
         """Take over a connected socket and return the connection.
 
         If the dialer has a `context`, perform the TLS handshake and call the dialer's `check_certificate`.
@@ -287,11 +287,11 @@ class Steps(Protocol[Carrier_co]):
         """
 
 
-async def dial(dialer: Dialer, steps: Steps[Carrier_co], on_tcp: Callable[[], object]) -> Carrier_co:
+async def dial(dialer: Dialer, steps: Steps[Connection_co], on_tcp: Callable[[], object]) -> Connection_co:
     """Connect; return the result of `steps.secure`. `on_tcp` is called after TCP is connected, before TLS.
 
-    The dialer's `timeout` is for all stages together. The caller must limit the duration of this coroutine
-    with the primitives of its loop, and raise `dialer.late()` when the limit is reached.
+    The dialer's `timeout` applies to all stages together. The caller must limit the duration of this
+    coroutine with the primitives of its loop, and raise `dialer.timed_out()` when the limit is reached.
 
     Raises:
         ConnectionFailedError: or a subclass, with the remedy.
@@ -305,29 +305,29 @@ async def dial(dialer: Dialer, steps: Steps[Carrier_co], on_tcp: Callable[[], ob
     try:
         return await steps.secure(raw, dialer)
     except OSError as error:
-        # The dialer's own errors, for example after a check of the pin, are also OSErrors
-        # (`ConnectionError`).
+        # The errors that the dialer itself raises, for example for a wrong pin, are OSErrors too: their
+        # base class is `ConnectionError`.
         raise error if isinstance(error, KalshiFixError) else dialer.not_secured(error) from None
 
 
 async def _reach(dialer: Dialer, steps: Steps[Any]) -> socket.socket:
     """Resolve the host, and connect to one of its addresses."""
     try:
-        found = await steps.resolve(dialer.host, dialer.port)
+        addresses = await steps.resolve(dialer.host, dialer.port)
     except (OSError, UnicodeError):
         raise dialer.not_resolved() from None
-    if not found:
-        raise dialer.late()
+    if not addresses:
+        raise dialer.timed_out()
     # This raises an error if resolving took too long, because a blocking lookup (`_UncancellableWaiting`)
     # cannot be interrupted.
     dialer.seconds_left()
     dialer.stage = Stage.CONNECT
-    return await _reach_one_of(found, dialer, steps)
+    return await _reach_one_of(addresses, dialer, steps)
 
 
-async def _reach_one_of(found: Sequence[AddressInfo], dialer: Dialer, steps: Steps[Any]) -> socket.socket:
+async def _reach_one_of(addresses: Sequence[AddressInfo], dialer: Dialer, steps: Steps[Any]) -> socket.socket:
     failure: OSError | None = None
-    for number, (family, kind, protocol, _, address) in enumerate(found):
+    for number, (family, kind, protocol, _, address) in enumerate(addresses):
         dialer.check_address(str(address[0]))
         try:
             raw = socket.socket(family, kind, protocol)
@@ -340,7 +340,7 @@ async def _reach_one_of(found: Sequence[AddressInfo], dialer: Dialer, steps: Ste
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             # The remaining time is divided, so that an unresponsive address leaves time for the other
             # addresses.
-            await steps.reach(raw, address, dialer.seconds_left() / (len(found) - number))
+            await steps.reach(raw, address, dialer.seconds_left() / (len(addresses) - number))
         except OSError as error:
             raw.close()
             failure = error
@@ -350,7 +350,7 @@ async def _reach_one_of(found: Sequence[AddressInfo], dialer: Dialer, steps: Ste
         else:
             return raw
     if isinstance(failure, TimeoutError):
-        raise dialer.late() from None
+        raise dialer.timed_out() from None
     raise dialer.not_connected(failure) from None
 
 
@@ -432,15 +432,15 @@ class _ThreadSteps:
         return self._waiting.resolve(host, port, self._dialer.seconds_left())
 
     async def reach(self, raw: socket.socket, address: Any, seconds: float) -> None:
-        end = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds
         try:
             raw.connect(address)
         except (BlockingIOError, InterruptedError):
             while not _is_connected(raw):
-                left = end - time.monotonic()
-                if left <= 0:
+                remaining = deadline - time.monotonic()
+                if remaining <= 0:
                     raise TimeoutError from None
-                self._waiting.until_ready(raw, WRITE, left)
+                self._waiting.until_ready(raw, WRITE, remaining)
 
     async def secure(self, raw: socket.socket, dialer: Dialer) -> socket.socket:
         secured = raw

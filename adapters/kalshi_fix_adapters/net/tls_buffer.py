@@ -49,12 +49,12 @@ class TlsBytes:
         self,
         step: Callable[[], bool],
         push: Callable[[], object],
-        more: Callable[[], Awaitable[object]],
+        receive_more: Callable[[], Awaitable[object]],
     ) -> None:
         """Repeat `do_handshake` or `close_notify` until it is done.
 
-        After each step, `push` writes the `outgoing` bytes. Before the next step, `more` waits for received
-        bytes and passes them to `feed`.
+        After each step, `push` writes the `outgoing` bytes. Before the next step, `receive_more` waits
+        for received bytes and passes them to `feed`.
 
         Raises:
             OSError: the step failed. `push` was called to write the alert.
@@ -69,7 +69,7 @@ class TlsBytes:
                 raise
             push()
             if not done:
-                await more()
+                await receive_more()
 
     def feed(self, encrypted: bytes | memoryview) -> None:
         """Process received bytes. b"" means the end of the stream."""

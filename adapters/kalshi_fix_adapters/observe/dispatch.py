@@ -10,7 +10,7 @@ A client has one `Dispatcher`, and makes these calls:
 | `on_wire(direction, data, now)` | bytes, as they are read or written, unless `on_wire` is None |
 | `state(session.state, now)` | after each input of the session |
 | `sent(message, now)` | after `Session.send`, if `follows_orders` |
-| `tested(test_req_id, now)` | after `Session.test_request` |
+| `test_request_sent(test_req_id, now)` | after `Session.test_request` |
 | `disconnected(now)` | the transport is closed |
 | `close()` | the client has ended, in all cases |
 
@@ -66,7 +66,7 @@ class Dispatcher:
         """Whether `sent` must be called."""
         self.follows_messages: bool = False
         """Whether `event` must be called for messages without problems."""
-        self._update_follows()
+        self._update_flags()
         # The user closes a WireLog object; a log given by its path is shared by all clients with this path.
         self._shared_log = open_shared(wire_log) if isinstance(wire_log, str | Path) else None
         self._wire_log = wire_log if isinstance(wire_log, WireLog) else self._shared_log
@@ -75,7 +75,7 @@ class Dispatcher:
         self._timings = Timings()
         self._state = State.DISCONNECTED
         self._connected = False
-        self._logged: WireLogConnection | None = None
+        self._wire_log_connection: WireLogConnection | None = None
         """The current connection in the wire log."""
         self._transcript: Transcript | None = None
         """The current connection for the logger `kalshi_fix_adapters.wire`, if that is enabled."""
@@ -89,7 +89,7 @@ class Dispatcher:
             self._timings.connecting(now.monotonic)
         elif isinstance(event, PeerSilent):
             # The session sent this TestRequest itself; measure it like a TestRequest sent by the user.
-            self.tested(event.test_req_id, now)
+            self.test_request_sent(event.test_req_id, now)
         timing = self._timings.event(event, now.monotonic)
         if timing is not None:
             self._log.timing(timing)
@@ -107,7 +107,7 @@ class Dispatcher:
         self._timings.connected(now.monotonic, secured=secured)
         self._log.connected(where)
         if self._wire_log is not None:
-            self._logged = self._wire_log.connect(
+            self._wire_log_connection = self._wire_log.connect(
                 f"{self._name} at {where}", now, max_message_size=max_message_size
             )
         if WIRE.isEnabledFor(DEBUG):
@@ -118,7 +118,9 @@ class Dispatcher:
     @property
     def on_wire(self) -> OnWire | None:
         """The function to call with the bytes of the current connection; None if no observer needs them."""
-        is_needed = self._hooks["on_wire"] or self._logged is not None or self._transcript is not None
+        is_needed = (
+            self._hooks["on_wire"] or self._wire_log_connection is not None or self._transcript is not None
+        )
         return self.wire if is_needed else None
 
     def wire(self, direction: Direction, data: bytes, now: Instant) -> None:
@@ -126,8 +128,8 @@ class Dispatcher:
         if self._hooks["on_wire"]:
             self._notify("on_wire", direction, data, now)
         try:
-            if self._logged is not None:
-                self._logged.wire(direction, data, now)
+            if self._wire_log_connection is not None:
+                self._wire_log_connection.wire(direction, data, now)
             if self._transcript is not None:
                 for line in self._transcript.feed(direction, data, now):
                     self._log.wire(line)
@@ -147,24 +149,24 @@ class Dispatcher:
         if self.follows_orders:
             self._timings.sent(message, now.monotonic)
 
-    def tested(self, test_req_id: str, now: Instant) -> None:
+    def test_request_sent(self, test_req_id: str, now: Instant) -> None:
         """Report a TestRequest that was sent."""
-        self._timings.tested(test_req_id, now.monotonic)
+        self._timings.test_request_sent(test_req_id, now.monotonic)
 
     def disconnected(self, now: Instant) -> None:
-        """Report that the transport is closed; has no effect if it was never connected."""
+        """Report that the transport is closed. This has no effect if the transport was never connected."""
         if not self._connected:
             return
         self._connected = False
         try:
-            if self._logged is not None:
-                self._logged.close(now)
+            if self._wire_log_connection is not None:
+                self._wire_log_connection.close(now)
             if self._transcript is not None:
                 for line in self._transcript.end():
                     self._log.wire(line)
         except Exception as error:  # noqa: BLE001 - a log must not end a session
             self._stop_logging(error)
-        self._logged = self._transcript = None
+        self._wire_log_connection = self._transcript = None
         self._log.disconnected()
         self.state(State.DISCONNECTED, now)
 
@@ -175,7 +177,7 @@ class Dispatcher:
             close_shared(shared)
 
     def _stop_logging(self, error: Exception) -> None:
-        self._logged = self._transcript = None
+        self._wire_log_connection = self._transcript = None
         self._log.failed("the wire log", error)
 
     def _notify(self, hook: str, *arguments: object) -> None:
@@ -184,12 +186,12 @@ class Dispatcher:
                 getattr(observer, hook)(*arguments)
             except Exception as error:  # noqa: BLE001 - no error in an observer may affect the session
                 # The lists are replaced rather than changed, because one is being iterated over.
-                for name, listed in self._hooks.items():
-                    self._hooks[name] = [each for each in listed if each is not observer]
-                self._update_follows()
+                for name, observers in self._hooks.items():
+                    self._hooks[name] = [other for other in observers if other is not observer]
+                self._update_flags()
                 self._log.failed(f"the observer {type(observer).__name__}", error)
 
-    def _update_follows(self) -> None:
+    def _update_flags(self) -> None:
         self.follows_orders = bool(self._hooks["on_timing"])
         self.follows_messages = self.follows_orders or bool(self._hooks["on_event"])
 

@@ -56,7 +56,7 @@ class Timings:
         if cl_ord_id:
             _add(self._orders, cl_ord_id, (now, message.NAME))
 
-    def tested(self, test_req_id: str, now: float) -> None:
+    def test_request_sent(self, test_req_id: str, now: float) -> None:
         """Record a TestRequest that was sent."""
         _add(self._tests, test_req_id, now)
 
@@ -79,8 +79,8 @@ class Timings:
 
     def _order_timing(self, request: Message, answer: Message, now: float) -> OrderTiming | None:
         cl_ord_id = getattr(request, "cl_ord_id", None)
-        found = self._orders.pop(cl_ord_id, None) if cl_ord_id else None
-        return None if found is None else OrderTiming(now - found[0], str(cl_ord_id), found[1], answer)
+        sent = self._orders.pop(cl_ord_id, None) if cl_ord_id else None
+        return None if sent is None else OrderTiming(now - sent[0], str(cl_ord_id), sent[1], answer)
 
 
 def _add(waiting: OrderedDict[str, _T], key: str, value: _T) -> None:

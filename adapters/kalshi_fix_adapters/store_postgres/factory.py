@@ -74,9 +74,11 @@ class PostgresDatabase:
                 return []
             return [row[0] for row in connection.execute("SELECT name FROM kalshi_fix.session ORDER BY name")]
 
-    def summary(self, name: str, *, rows: int = 0, working: Callable[[], None] | None = None) -> StoreSummary:
+    def summary(
+        self, name: str, *, rows: int = 0, on_progress: Callable[[], None] | None = None
+    ) -> StoreSummary:
         """Return the content of a store, which may be in use, after verifying the checksums of its messages,
-        requests and rows. `working` is called before each of these three kinds is read.
+        requests and rows. `on_progress` is called before each of these three kinds is read.
 
         Raises:
             StoreError: the store does not exist, is damaged, or cannot be read.
@@ -84,21 +86,21 @@ class PostgresDatabase:
         with converting_errors(self), closing(connect(self.dsn)) as connection, connection.transaction():
             # All queries must see the same commit.
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            found = None
+            row = None
             if check_version(connection, self):
-                found = connection.execute(READ_SESSION, (name,)).fetchone()
-            if found is None:
+                row = connection.execute(READ_SESSION, (name,)).fetchone()
+            if row is None:
                 raise StoreError(f"{self} has no store {name}")
-            store, *session = found
+            store, *session = row
             owner, numbers = session_of(tuple(session))
             parts: list[list[Any]] = []
             for query, values, read in (
                 (MESSAGES, (store, numbers.oldest_kept), message_of),
                 (REQUESTS, (store,), request_of),
-                (ROWS, (store,), lambda row: (row[0], journal_text(row))),
+                (ROWS, (store,), lambda entry: (entry[0], journal_text(entry))),
             ):
-                if working is not None:
-                    working()
+                if on_progress is not None:
+                    on_progress()
                 parts.append(list(map(read, connection.execute(query, values))))
         messages, requests, journal = parts
         row_bytes = sum(len(key.encode()) + len(text) for key, text in journal)
@@ -118,26 +120,26 @@ class PostgresDatabase:
 
 
 def stores_at(place: str, *, sync: object = None) -> PostgresDatabase:  # noqa: ARG001 - for files only
-    """Return the stores of the database at a URL. Its parameters `failover` and `lease` are evaluated here;
-    the others are passed to libpq.
+    """Return the stores of the database at a URL. The URL's parameters `failover` and `lease` are for this
+    library; the others are passed to libpq.
 
     Raises:
         ConfigurationError: `failover` or `lease` is invalid.
     """
     address, _, query = place.partition("?")
-    own = {"failover": "", "lease": str(LEASE)}
+    parameters = {"failover": "", "lease": str(LEASE)}
     others = []
     for parameter in filter(None, query.split("&")):
         name, _, value = parameter.partition("=")
-        if name in own:
-            own[name] = value
+        if name in parameters:
+            parameters[name] = value
         else:
             others.append(parameter)
-    if own["failover"] not in ("", *get_args(Failover)):
-        raise ConfigurationError(f"failover must be 'none' or 'synchronous', not {own['failover']!r}")
+    if parameters["failover"] not in ("", *get_args(Failover)):
+        raise ConfigurationError(f"failover must be 'none' or 'synchronous', not {parameters['failover']!r}")
     try:
-        lease = float(own["lease"])
+        lease = float(parameters["lease"])
     except ValueError:
-        raise ConfigurationError(f"lease must be a number of seconds, not {own['lease']!r}") from None
+        raise ConfigurationError(f"lease must be a number of seconds, not {parameters['lease']!r}") from None
     dsn = f"{address}?{'&'.join(others)}" if others else address
-    return PostgresDatabase(dsn, cast("Failover | None", own["failover"] or None), lease)
+    return PostgresDatabase(dsn, cast("Failover | None", parameters["failover"] or None), lease)

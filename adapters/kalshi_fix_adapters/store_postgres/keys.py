@@ -106,20 +106,22 @@ def migrate_store(dsn: str, name: str, *, key_id: str | None = None, account: st
         with durable_transaction(connection, place, _LOCK_TIMEOUT):
             connection.execute("SELECT kalshi_fix.check_server('none')")
             store, _, row = acquire(connection, place, name, 0)
-            found, numbers = rows.session_of(row)
-            owner = moved_owner(found, key_id=key_id, account=account)
-            new = store_name(owner)
-            if new == name:
+            old_owner, numbers = rows.session_of(row)
+            owner = moved_owner(old_owner, key_id=key_id, account=account)
+            new_name = store_name(owner)
+            if new_name == name:
                 raise StoreError(f"store {name} already belongs to this key or account: nothing was changed")
             for _ in map(rows.journal_text, connection.execute(ROWS, (store,))):
                 pass  # `journal_text` verifies the checksum of the row.
-            if found.sender_comp_id != owner.sender_comp_id:
-                change_key(connection, store, found, numbers, owner)
+            if old_owner.sender_comp_id != owner.sender_comp_id:
+                change_key(connection, store, old_owner, numbers, owner)
             try:
-                connection.execute("UPDATE kalshi_fix.session SET name = %s WHERE store = %s", (new, store))
+                connection.execute(
+                    "UPDATE kalshi_fix.session SET name = %s WHERE store = %s", (new_name, store)
+                )
             except psycopg.errors.UniqueViolation:
-                raise StoreError(f"store {new} in {place} already exists: nothing was changed") from None
-    return new
+                raise StoreError(f"store {new_name} in {place} already exists: nothing was changed") from None
+    return new_name
 
 
 def _url_of(dsn: str) -> str:

@@ -208,7 +208,7 @@ class PostgresStore(DurableStore):
         since = now()
         with converting_errors(self._place):
             self._database.write(pending, self._retention)
-        self._lease.renewed(since)
+        self._lease.record_renewal(since)
 
     def _renew(self) -> None:
         """Renew the lease with the next commit. So while a commit hangs, the lease is not renewed either."""

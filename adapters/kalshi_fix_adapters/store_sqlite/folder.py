@@ -53,13 +53,15 @@ class SqliteFolder:
         """Return the names of the files."""
         return sorted(path.name for path in self.folder.glob("*.sqlite3"))
 
-    def summary(self, name: str, *, rows: int = 0, working: Callable[[], None] | None = None) -> StoreSummary:
+    def summary(
+        self, name: str, *, rows: int = 0, on_progress: Callable[[], None] | None = None
+    ) -> StoreSummary:
         """Return the content of a file, as `read_summary` does.
 
         Raises:
             StoreError: the store cannot be read.
         """
-        return read_summary(self.folder / name, rows=rows, working=working)
+        return read_summary(self.folder / name, rows=rows, on_progress=on_progress)
 
     def migrate(self, name: str, *, key_id: str | None = None, account: str | None = None) -> str:
         """Move a store to another API key, or to a named account, as `migrate_store` does; return its new

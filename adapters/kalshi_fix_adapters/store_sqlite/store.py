@@ -133,9 +133,9 @@ class SqliteStore(DurableStore):
 
     def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
         """Yield the messages kept from `begin` to `end` inclusive, in order."""
-        while some := self._next_between(begin, end):
-            yield from some
-            begin = some[-1].seq_num + 1
+        while messages := self._next_between(begin, end):
+            yield from messages
+            begin = messages[-1].seq_num + 1
 
     def row(self, key: str) -> str | None:
         """Return the text of a row; None if there is no such row."""
@@ -165,13 +165,13 @@ class SqliteStore(DurableStore):
     def _collect_unwritten(self) -> Pending:
         """Return all changes that may still be missing from the file.
 
-        Call this before reading the file. If a commit completes in between, its changes are then found twice;
-        in the opposite order they could be missed.
+        Call this before reading the file. If a commit completes between the two steps, its changes are then
+        found twice; if the file were read first, they could be missed.
         """
-        found = Pending()
-        for each in (*self._commits.waiting(), self._pending):
-            found.merge(each)
-        return found
+        unwritten = Pending()
+        for pending in (*self._commits.waiting(), self._pending):
+            unwritten.merge(pending)
+        return unwritten
 
     def _next_between(self, begin: int, end: int) -> list[StoredMessage]:
         """Return some messages from `begin` to `end` inclusive, starting with the first; an empty list if
@@ -183,9 +183,9 @@ class SqliteStore(DurableStore):
             return []
         pending = self._collect_unwritten()
         with self._reading():
-            found = [] if pending.restarts_at is not None else self._file.messages(begin, end)
+            messages = [] if pending.restarts_at is not None else self._file.messages(begin, end)
         # Pending messages have higher numbers than all messages in the file, so they are last.
-        return found or list(pending.sent_between(begin, end))
+        return messages or list(pending.sent_between(begin, end))
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

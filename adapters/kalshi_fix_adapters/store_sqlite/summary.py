@@ -27,13 +27,13 @@ _FIRST_OR_LAST_MESSAGE = (
 _COUNT_ROWS = "SELECT COUNT(*), IFNULL(SUM(LENGTH(CAST(key AS BLOB)) + LENGTH(value)), 0) FROM journal"
 _LAST_ROWS = f"SELECT {JOURNAL_COLUMNS} FROM journal ORDER BY key DESC LIMIT ?"
 _INSTRUCTIONS_PER_CALL: Final = 1_000_000
-"""Instructions of SQLite's virtual machine between two calls to `working`; they take a few hundredths of a
-second.
+"""Instructions of SQLite's virtual machine between two calls to `on_progress`; they take a few hundredths of
+a second.
 """
 
 
 def read_summary(
-    path: str | Path, *, rows: int = 0, working: Callable[[], None] | None = None
+    path: str | Path, *, rows: int = 0, on_progress: Callable[[], None] | None = None
 ) -> StoreSummary:
     """Read the content of a store, and check the whole file for damage.
 
@@ -42,8 +42,8 @@ def read_summary(
     Args:
         path: the file.
         rows: the number of the user's rows to read.
-        working: called repeatedly while the file is read and checked, which takes seconds for a large file.
-            It must not raise exceptions.
+        on_progress: called repeatedly while the file is read and checked, which takes seconds for a large
+            file. It must not raise exceptions.
 
     Raises:
         StoreError: the file does not exist, is not a store, is damaged, or cannot be read.
@@ -56,11 +56,11 @@ def read_summary(
         with contextlib.closing(connect(path, "ro")) as database:
             # One transaction, so that all queries see the same commit.
             database.execute("BEGIN")
-            if working is not None:
-                database.set_progress_handler(working, _INSTRUCTIONS_PER_CALL)
+            if on_progress is not None:
+                database.set_progress_handler(on_progress, _INSTRUCTIONS_PER_CALL)
             return _read(path, mark, database, rows)
     except FILE_ERRORS as error:
-        # SQLite reports an interrupt this way when Python handles Ctrl-C in `working`.
+        # SQLite reports an interrupt this way when Python handles Ctrl-C in `on_progress`.
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
             raise KeyboardInterrupt from None
         raise explain(path, error) from error

@@ -49,10 +49,12 @@ class StoreFactory(Protocol):
     def names(self) -> Sequence[str]:
         """Return the names of all stores, which `summary` and `migrate` accept."""
 
-    def summary(self, name: str, *, rows: int = 0, working: Callable[[], None] | None = None) -> StoreSummary:
+    def summary(
+        self, name: str, *, rows: int = 0, on_progress: Callable[[], None] | None = None
+    ) -> StoreSummary:
         """Return the content of a store, which may be in use.
 
-        `rows` is the number of the user's rows to read; `working` is called repeatedly during the read.
+        `rows` is the number of the user's rows to read; `on_progress` is called repeatedly during the read.
         """
 
     def migrate(self, name: str, *, key_id: str | None = None, account: str | None = None) -> str:

@@ -29,7 +29,7 @@ class Lease:
     Args:
         seconds: the duration of the lease.
         renew: begins a renewal, without waiting for it to finish.
-        lose: called once, when the lease is lost.
+        on_lost: called once, when the lease is lost.
         clock: returns the time in seconds, which must advance while the machine is suspended.
     """
 
@@ -37,26 +37,26 @@ class Lease:
         self,
         seconds: float,
         renew: Callable[[], object],
-        lose: Callable[[], object],
+        on_lost: Callable[[], object],
         clock: Callable[[], float] = now,
     ) -> None:
         self._seconds = seconds
         self._clock = clock
         self._renew = renew
-        self._lose = lose
+        self._on_lost = on_lost
         self._ends_at = 0.0
         self._closed = threading.Event()
         self._is_lost = False
         self._thread = threading.Thread(target=self._run, name="kalshi-fix-lease", daemon=True)
 
-    def start(self, since: float) -> None:
-        """Start watching the lease, which was requested at the time `since` (see `now`)."""
-        self.renewed(since)
+    def start(self, requested_at: float) -> None:
+        """Start watching the lease, which was requested at this time of `now`."""
+        self.record_renewal(requested_at)
         self._thread.start()
 
-    def renewed(self, since: float) -> None:
-        """Record a renewal that was requested at the time `since` (see `now`)."""
-        self._ends_at = since + self._seconds * (1 - _MARGIN)
+    def record_renewal(self, requested_at: float) -> None:
+        """Record a renewal that was requested at this time of `now`."""
+        self._ends_at = requested_at + self._seconds * (1 - _MARGIN)
 
     def check(self) -> None:
         """Report the loss if the lease has ended. After the process was suspended, this may be called before
@@ -64,7 +64,7 @@ class Lease:
         """
         if not self._is_lost and not self._closed.is_set() and self._clock() >= self._ends_at:
             self._is_lost = True
-            self._lose()
+            self._on_lost()
 
     def close(self) -> None:
         """Stop watching the lease."""

@@ -12,8 +12,8 @@ venue's answer, and two seconds each for the last bytes and for the TLS shutdown
 unchanged, not in a group.
 
 Every async call is a checkpoint, even if it need not wait. A cancelled call has sent no message and taken no
-event: after a call has done either, it yields to other tasks, but cannot be cancelled. The message is written
-before the call yields, unless the venue reads too slowly.
+event. Once a call has sent a message or taken an event, it still yields to other tasks, but can no longer be
+cancelled. A message is written before the call yields, unless the venue reads too slowly.
 
 Events are kept in a queue with a limit. When it is full, the client stops reading, so TCP flow control slows
 down the venue, and no messages are lost; heartbeats continue. Heartbeats need the event loop, so run long

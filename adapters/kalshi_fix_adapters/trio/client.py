@@ -260,7 +260,7 @@ class _Adapter(AsyncAdapter):
         try:
             with trio.move_on_after(attempt.timeout) as self._dial_scope:
                 return await dial(dialer, self, self.core.tcp_connected)
-            raise dialer.late()
+            raise dialer.timed_out()
         finally:
             self._dial_scope = None
 

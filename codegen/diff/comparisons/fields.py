@@ -18,65 +18,68 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     rows: list[MemberFact | FieldFact] = [*evidence.facts(FieldFact)]
     if evidence.is_pages:
         rows = [*evidence.facts(MemberFact), *rows]
-    laid_out = {fact.tag for fact in evidence.facts(MemberFact)}
-    found = (finding for fact in rows for finding in _differences(evidence, fact, laid_out))
-    yield from joined(found, lambda each: (each.address, each.in_source))
-    yield from _mentions(evidence, laid_out | {row.tag for row in rows})
+    member_tags = {fact.tag for fact in evidence.facts(MemberFact)}
+    findings = (finding for fact in rows for finding in _differences(evidence, fact, member_tags))
+    yield from joined(findings, lambda finding: (finding.address, finding.in_source))
+    yield from _mentions(evidence, member_tags | {row.tag for row in rows})
 
 
-def _differences(evidence: Evidence, fact: MemberFact | FieldFact, laid_out: set[int]) -> Iterator[Finding]:
+def _differences(
+    evidence: Evidence, fact: MemberFact | FieldFact, member_tags: set[int]
+) -> Iterator[Finding]:
     spec = evidence.spec
     field = spec.fields.get(fact.tag)
-    # Field of the spec with this name, ignoring spelling differences.
+    # The field of the spec with this name, except for differences in spelling.
     tag = spec.vocabulary.tag_of(fact.name) if fact.name else None
-    named = None if tag is None else spec.fields[tag]
-    if field is None and named is None:
+    same_name_field = None if tag is None else spec.fields[tag]
+    if field is None and same_name_field is None:
         # Rows of a message are reported with the message.
-        if isinstance(fact, FieldFact) and fact.tag not in laid_out:
+        if isinstance(fact, FieldFact) and fact.tag not in member_tags:
             about = f", probably of {spec.block_name(fact.message)}" if fact.message else ", in no message"
             values = {"name": fact.name or str(fact.tag), "given": fact.name, "tag": fact.tag, "about": about}
             yield evidence.report("new field listed", fact, spec.end_of_file("fields.yaml"), **values)
         return
-    if named and named.tag != fact.tag and (field is None or folded(field.name) != folded(fact.name)):
-        yield _difference(evidence, "tag", fact, named, tag=fact.tag)
+    if (
+        same_name_field
+        and same_name_field.tag != fact.tag
+        and (field is None or folded(field.name) != folded(fact.name))
+    ):
+        yield _difference(evidence, "tag", fact, same_name_field, tag=fact.tag)
     elif field is not None and fact.name and field.name != fact.name:
         yield _difference(evidence, "name", fact, field, name=fact.name, tag=fact.tag)
     if field is None:
         return
     yes_no = isinstance(fact, MemberFact) and fact.yes_no
-    if fact.type and (own := _own_type(evidence, fact.type, field, yes_no=yes_no)):
+    if fact.type and (own := _differing_type(evidence, fact.type, field, yes_no=yes_no)):
         yield _difference(evidence, "type", fact, field, type=fact.type, own=own)
     # The row is in a table that mentions a message without listing the message's fields.
     if isinstance(fact, FieldFact) and fact.message:
         message = spec.messages[fact.message]
-        if not any(field.tag in placed.tags for placed in spec.members(fact.message)):
+        if not any(field.tag in member.tags for member in spec.members(fact.message)):
             values = {"block": message.name, "name": field.name, "tag": field.tag}
             yield evidence.report("new member mentioned", fact, message.location, **values)
 
 
-def _difference(evidence: Evidence, what: str, fact: Fact, field: model.Field, **values: Any) -> Finding:
-    at = evidence.spec.location("fields", field.name)
-    return evidence.report(f"field {what}", fact, at, field=field, **values)
+def _difference(evidence: Evidence, aspect: str, fact: Fact, field: model.Field, **values: Any) -> Finding:
+    location = evidence.spec.location("fields", field.name)
+    return evidence.report(f"field {aspect}", fact, location, field=field, **values)
 
 
-def _own_type(evidence: Evidence, written: str, field: model.Field, *, yes_no: bool) -> str:
-    """Return the spec's type if the source's type differs, else an empty string.
-
-    A Char field whose text gives the values Y and N is BOOLEAN.
-    """
+def _differing_type(evidence: Evidence, type_text: str, field: model.Field, *, yes_no: bool) -> str:
+    """Return the type in the spec if the source has another type, else an empty string."""
     datatype = field.datatype
     if not evidence.is_pages:
-        return "" if written.upper() == datatype.quickfix.upper() else datatype.quickfix
-    kind = columns.kind(written)
+        return "" if type_text.upper() == datatype.quickfix.upper() else datatype.quickfix
+    kind = columns.kind(type_text)
     # Pages write BOOLEAN as Char with the values Y and N.
     if yes_no and datatype.kind == "BOOLEAN" and kind in ("CHAR", "STRING"):
         return ""
     return "" if kind is None or columns.same_kind(kind, datatype.kind) else datatype.name
 
 
-def _mentions(evidence: Evidence, laid_out: set[int]) -> Iterator[Finding]:
+def _mentions(evidence: Evidence, member_tags: set[int]) -> Iterator[Finding]:
     """Yield tags in running text that neither the spec nor a table of the source contains."""
-    known = {str(tag) for tag in laid_out | evidence.spec.fields.keys()}
+    known = {str(tag) for tag in member_tags | evidence.spec.fields.keys()}
     for tag, mentions in evidence.mentions("field", known).items():
         # Use the first mention that has a name next to the number.
         name = next((each.name for each in mentions if each.name), "")

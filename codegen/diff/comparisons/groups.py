@@ -26,7 +26,7 @@ def compare(block: Block) -> Iterator[Finding]:
     for counter in (placed for placed in block.members if placed.member.group is not None):
         tag = counter.field.tag
         # Tables whose heading names this group.
-        own = [table for table in tables.values() if all(fact.under == tag for fact, _ in table)]
+        own = [table for table in tables.values() if all(fact.heading_counter == tag for fact, _ in table)]
         for table in own:
             yield from _check_first_field(block, table, counter)
         # A group is compared with its own tables, or, if it has none, with each table that contains its
@@ -47,7 +47,11 @@ def _fields_outside(
     for fact, placed in table:
         # Direct members only: the fields of a nested group are checked with its own counter.
         if placed.path[-1:] == (counter.field.tag,) and fact.tag not in inside and fact.inside is None:
-            where = "in the body" if fact.under is None else f"in {block.spec.field_name(fact.under)}"
+            where = (
+                "in the body"
+                if fact.heading_counter is None
+                else f"in {block.spec.field_name(fact.heading_counter)}"
+            )
             yield _moved_member(block, fact, placed, where)
 
 
@@ -62,15 +66,15 @@ def _check_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> I
     if counter_row is None or not group_rows:
         return
     later_rows = [n for n in group_rows if n > counter_row]
-    under = table[0][0].under
+    heading_counter = table[0][0].heading_counter
     tags = [fact.tag for fact, _ in table[group_rows[0] : counter_row + 1]]
-    if not later_rows and under is None and tags == sorted(tags):
+    if not later_rows and heading_counter is None and tags == sorted(tags):
         return  # The rows are sorted by tag, so a counter in the last row carries no information.
     # All rows are before the counter, under the heading of another group: on the page they belong to that
     # group.
-    if not later_rows and under is not None:
+    if not later_rows and heading_counter is not None:
         for n in group_rows:
-            yield _moved_member(block, *table[n], f"in {block.spec.field_name(under)}")
+            yield _moved_member(block, *table[n], f"in {block.spec.field_name(heading_counter)}")
         return
     for n in group_rows:
         if n < counter_row:

@@ -32,41 +32,48 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
 def _sessions(evidence: Evidence, environment: str, rows: Sequence[SessionFact]) -> Iterator[Finding]:
     spec, product = evidence.spec, evidence.product
     known = {each.name: each for each in spec.dialect.session_types}
-    where = f" in {environment}" if environment else ""
+    environment_text = f" in {environment}" if environment else ""
     if environment and environment not in spec.dialect.environments:
-        at = spec.manifest_location("environments")
-        yield evidence.report("environment new", rows[:1], at, name=environment)
+        location = spec.manifest_location("environments")
+        yield evidence.report("environment new", rows[:1], location, name=environment)
     for row in rows:
-        own = known.get(row.name)
-        if own is None:
+        session_type = known.get(row.name)
+        if session_type is None:
             yield _new_session(evidence, row.name, row.port, [row])
             continue
         # A session type without products is available on all products.
-        if own.products and product not in own.products:
-            at = spec.session_location(row.name, "products")
-            yield evidence.report("session product", row, at, name=row.name, product=product)
-        elif own.port != row.port:
-            values = {"name": row.name, "port": row.port, "own": own.port, "place": where}
+        if session_type.products and product not in session_type.products:
+            location = spec.session_location(row.name, "products")
+            yield evidence.report("session product", row, location, name=row.name, product=product)
+        elif session_type.port != row.port:
+            values = {"name": row.name, "port": row.port, "own": session_type.port, "place": environment_text}
             yield evidence.report("session port", row, spec.session_location(row.name, "port"), **values)
-    listed = {row.name for row in rows}
-    for name, own in known.items():
-        if name not in listed and product in (own.products or ("", product)):
-            values = {"name": name, "place": where, "product": product, "or_it": product or "it"}
-            yield evidence.report("session absent", rows[:1], own.location, **values)
+    listed_names = {row.name for row in rows}
+    for name, session_type in known.items():
+        if name not in listed_names and product in (session_type.products or ("", product)):
+            values = {
+                "name": name,
+                "place": environment_text,
+                "product": product,
+                "product_or_it": product or "it",
+            }
+            yield evidence.report("session absent", rows[:1], session_type.location, **values)
 
 
-def _no_endpoints(evidence: Evidence, with_tables: set[str]) -> Iterator[Finding]:
+def _no_endpoints(evidence: Evidence, environments_with_table: set[str]) -> Iterator[Finding]:
     """Yield environments without a table of endpoints, if the page of the session types was given."""
     spec = evidence.spec
     sources = {each.source for each in spec.dialect.session_types}
     # A table without an environment covers all environments.
-    if "" in with_tables or not any(evidence.expects(source) for source in sources):
+    if "" in environments_with_table or not any(evidence.expects(source) for source in sources):
         return
     for environment in spec.dialect.environments:
-        if environment not in with_tables:
+        if environment not in environments_with_table:
             values = {"name": environment, "product": evidence.product}
-            at = spec.manifest_location("environments")
-            yield evidence.report("environment absent", (), at, expected_in=next(iter(sources)), **values)
+            location = spec.manifest_location("environments")
+            yield evidence.report(
+                "environment absent", (), location, expected_in=next(iter(sources)), **values
+            )
 
 
 def _new_session(evidence: Evidence, name: str, port: int | None, facts: Sequence[Fact]) -> Finding:
@@ -91,41 +98,44 @@ def _role(label: str, roles: list[str]) -> str | None:
 
 def _hosts(evidence: Evidence) -> Iterator[Finding]:
     spec = evidence.spec
-    hosts = [each for each in spec.dialect.endpoints if each.product == evidence.product]
-    own = {(each.environment, each.role): each for each in hosts}
-    roles = sorted({each.role for each in spec.dialect.endpoints})
-    sessions = {each.name: each.host_role for each in spec.dialect.session_types}
+    hosts = [endpoint for endpoint in spec.dialect.endpoints if endpoint.product == evidence.product]
+    spec_hosts = {(endpoint.environment, endpoint.role): endpoint for endpoint in hosts}
+    roles = sorted({endpoint.role for endpoint in spec.dialect.endpoints})
+    sessions = {session_type.name: session_type.host_role for session_type in spec.dialect.session_types}
     seen: set[tuple[str, str]] = set()
-    for each in (each for each in evidence.facts(HostFact) if each.role or each.session):
-        # If the spec has only one role, every host has it. A host in the row of a session type has its role.
-        role = _role(each.role, roles) or (roles[0] if len(roles) == 1 else None)
-        role = sessions.get(each.session, role) or ""
+    for fact in (fact for fact in evidence.facts(HostFact) if fact.role or fact.session):
+        # If the spec has only one role, every host has it. A host in the row of a session type has the role
+        # of that session type.
+        role = _role(fact.role, roles) or (roles[0] if len(roles) == 1 else None)
+        role = sessions.get(fact.session, role) or ""
         # A host without an environment may belong to any environment.
-        environments = [each.environment] if each.environment else list(spec.dialect.environments)
-        known = [own[environment, role] for environment in environments if (environment, role) in own]
+        environments = [fact.environment] if fact.environment else list(spec.dialect.environments)
+        known = [
+            spec_hosts[environment, role] for environment in environments if (environment, role) in spec_hosts
+        ]
         seen.update((endpoint.environment, endpoint.role) for endpoint in known)
-        if any(endpoint.host == each.host for endpoint in known):
+        if any(endpoint.host == fact.host for endpoint in known):
             continue
-        values = {"host": each.host, "own": known[0].host if known else "", "role": role or "…"}
+        values = {"host": fact.host, "own": known[0].host if known else "", "role": role or "…"}
         name = "other" if known else "new"
-        yield _host(evidence, name, [each], (each.environment, role), role or each.role, **values)
-    for key, endpoint in own.items():
+        yield _host(evidence, name, [fact], (fact.environment, role), role or fact.role, **values)
+    for key, endpoint in spec_hosts.items():
         if key not in seen and evidence.expects(endpoint.source):
             values = {"host": endpoint.host, "expected_in": endpoint.source}
             yield _host(evidence, "absent", (), key, endpoint.role, **values)
 
 
 def _host(
-    evidence: Evidence, what: str, facts: Sequence[Fact], key: tuple[str, str], label: str, **values: Any
+    evidence: Evidence, aspect: str, facts: Sequence[Fact], key: tuple[str, str], label: str, **values: Any
 ) -> Finding:
     """Return a finding about the host of an environment and role."""
-    entry, at = evidence.spec.source.hosts.get(key[0]), evidence.spec.end_of_file("sessions.yaml")
+    entry, location = evidence.spec.source.hosts.get(key[0]), evidence.spec.end_of_file("sessions.yaml")
     if entry is not None:
         hosts = entry.node.mapping(evidence.product or "")
-        at = hosts.at(key[1]) if hosts.entries else entry.location
+        location = hosts.at(key[1]) if hosts.entries else entry.location
     # The product of a dialect without products has no name.
     name = f"{key[0] or '…'} {evidence.product} {label}".replace("  ", " ")
-    return evidence.report(f"host {what}", facts, at, name=name, **values)
+    return evidence.report(f"host {aspect}", facts, location, name=name, **values)
 
 
 def _host_mentions(evidence: Evidence) -> Iterator[Finding]:
@@ -134,6 +144,6 @@ def _host_mentions(evidence: Evidence) -> Iterator[Finding]:
     known = {each.host for each in evidence.spec.dialect.endpoints}
     known |= {each.host for each in hosts if each.role or each.session}
     unknown = grouped((each for each in hosts if each.host not in known), lambda each: each.host)
-    at = evidence.spec.end_of_file("sessions.yaml")
+    location = evidence.spec.end_of_file("sessions.yaml")
     for host, facts in unknown.items():
-        yield evidence.report("mentioned host new", facts, at, host=host)
+        yield evidence.report("mentioned host new", facts, location, host=host)

@@ -55,7 +55,7 @@ _ENTRIES = tuple(
         r"\b(?:must be|always) N\b",
     )
 )
-# The clause after one of these words; field names in it are tied to the row's field.
+# The clause after a word such as `requires`. The fields that it names depend on the field of the row.
 _TIE = re.compile(
     r"\b(?:requires?|forbids?|(?:required|mandatory) (?:when|unless|if|with))\b([^.;()]*)", re.IGNORECASE
 )
@@ -67,7 +67,7 @@ _MAX_LENGTH = re.compile(r"\bmax(?:imum)?(?: of)?:? (\d+) (?:ascii )?char", re.I
 
 @attrs.frozen
 class Context(ParsedHeading):
-    """The headings above a table, combined; `messages` are those of the heading that names its message."""
+    """The combined headings above a table. `messages` is taken from the heading that names its message."""
 
     file: str = ""
     vocabulary: Vocabulary = attrs.field(factory=Vocabulary)
@@ -137,8 +137,8 @@ def _reader(roles: dict[str, int], context: Context) -> _Reader | None:
 
 def _fields(rows: Sequence[_Row], context: Context) -> Iterator[Fact]:
     if len(context.messages) > 1:
-        listed = " and ".join(context.messages)
-        what = f"the heading above a table of fields names {listed} at once"
+        names = " and ".join(context.messages)
+        what = f"the heading above a table of fields names {names} at once"
         yield UnreadableFact(Location(context.file, context.line), what)
         return
     # Counters above the current row, nearest last.
@@ -165,9 +165,9 @@ class _FieldRow:
             return
         codes = self._codes(row.cell("values"), tag)
         role = "type_or_values" if "type_or_values" in row.roles else "type"
-        written = row.plain(role)
-        if written and columns.kind(row.cell(role)) is None:
-            written = ""
+        type_text = row.plain(role)
+        if type_text and columns.kind(row.cell(role)) is None:
+            type_text = ""
             codes = self._codes(row.cell(role), tag) if role == "type_or_values" else ()
             if not codes:
                 problem = "is not a known type"
@@ -176,13 +176,13 @@ class _FieldRow:
                 yield row.unreadable(role, problem)
         block = context.block or (context.messages[0] if context.messages else None)
         if block is None:
-            yield FieldFact(location, tag, name, written, context.mentioned_message or "")
+            yield FieldFact(location, tag, name, type_text, context.mentioned_message or "")
         else:
             required = columns.required(row.cell("required")) if "required" in row.roles else context.required
             if required is None:
                 yield row.unreadable("required", f"does not state whether {name} is required")
-            yield self._member(block, tag, name, written, required or "", depth)
-        # A column of values is more reliable than the description, which mentions values of other fields.
+            yield self._member(block, tag, name, type_text, required or "", depth)
+        # A column of values is more reliable than the description, which may mention values of other fields.
         codes = codes or self._codes(row.cell("description"), tag)
         if codes:
             # A single value in a description is usually the only value used in this message.
@@ -199,9 +199,9 @@ class _FieldRow:
         tag_cell, name_cell = (_NESTING_MARK.sub("", cell).strip() for cell in cells)
         if "tag" not in self.row.roles:
             # `ClOrdID (11)`, or `11: ClOrdID`.
-            both = re.match(r"(\w+)\s*[(<](\d+)[)>]|(\d+)[\s:=]+(\w+)", name_cell)
-            if both:
-                return int(both[2] or both[3]), both[1] or both[4], depth
+            match = re.match(r"(\w+)\s*[(<](\d+)[)>]|(\d+)[\s:=]+(\w+)", name_cell)
+            if match:
+                return int(match[2] or match[3]), match[1] or match[4], depth
             return self.context.vocabulary.tag_of(name_cell), name_cell, depth
         # `11`, `11 (new)`, `11*`.
         number = re.fullmatch(r"([1-9]\d{0,5})\s*(?:\(.*\)|\*+)?", tag_cell)
@@ -209,13 +209,15 @@ class _FieldRow:
         name_cell = re.sub(r"\s*\(.*\)\Z|\s*\*+\Z", "", name_cell)
         return (int(number[1]) if number else None), name_cell, depth
 
-    def _member(self, block: str, tag: int, name: str, written: str, required: str, depth: int) -> MemberFact:
+    def _member(
+        self, block: str, tag: int, name: str, type_text: str, required: str, depth: int
+    ) -> MemberFact:
         context, tag_of = self.context, self.context.vocabulary.tag_of
         text = self.row.plain("description")
-        under = tag_of(context.group) if context.group else None
-        under = under if under != tag else None
-        inside = self._inside(tag, text, depth) or under
-        is_counter = self._is_counter(tag, name, written, text)
+        heading_counter = tag_of(context.group) if context.group else None
+        heading_counter = heading_counter if heading_counter != tag else None
+        inside = self._inside(tag, text, depth) or heading_counter
+        is_counter = self._is_counter(tag, name, type_text, text)
         if is_counter:
             self.counters.append(tag)
         words = (word for clause in _TIE.findall(text) for word in _NAME.findall(clause))
@@ -225,7 +227,7 @@ class _FieldRow:
             block=block,
             tag=tag,
             name=name,
-            type=written,
+            type=type_text,
             required=required,
             conditional=_REQUIRED_WHEN.search(text) is not None,
             inside=inside,
@@ -236,7 +238,7 @@ class _FieldRow:
             limits=_limits(text),
             max_length=int(length[1]) if length else None,
             table=context.line,
-            under=under,
+            heading_counter=heading_counter,
             max_entries=_max_entries(text) if is_counter else None,
             ties=tuple(dict.fromkeys(word for word in words if tag_of(word) not in (None, tag))),
             yes_no=_YES_NO.search(text) is not None,
@@ -246,36 +248,36 @@ class _FieldRow:
     def _inside(self, tag: int, text: str, depth: int) -> int | None:
         """Return the counter of the group that contains the row according to its text or marker, or None."""
         tag_of, counters = self.context.vocabulary.tag_of, self.counters
-        named = _NAMED_GROUP.search(text)
+        group = _NAMED_GROUP.search(text)
         # The text of a counter may name its own group.
-        if named and (counter := tag_of(named[1])) not in (None, tag):
+        if group and (counter := tag_of(group[1])) not in (None, tag):
             return counter
         # A marker gives the depth: the number of counters above. Words alone refer to the nearest counter.
         if counters and (depth or _GROUP_MEMBER.search(text.lower())):
             return counters[min(depth or len(counters), len(counters)) - 1]
         return None
 
-    def _is_counter(self, tag: int, name: str, written: str, text: str) -> bool:
+    def _is_counter(self, tag: int, name: str, type_text: str, text: str) -> bool:
         """Return whether a row is a group's counter: a known one, or named and described like one."""
         # The text matters only for a new tag.
         known = self.context.vocabulary.kinds.get(tag)
         if known is not None:
             return known == "NUMINGROUP"
         has_counter_name = re.match(r"No[A-Z]", name) is not None
-        is_described = _COUNTER_WORDS.search(text) is not None or folded(written) == "numingroup"
+        is_described = _COUNTER_WORDS.search(text) is not None or folded(type_text) == "numingroup"
         return has_counter_name and is_described
 
 
 def _max_entries(text: str) -> int | None:
     """Return the maximum number of entries given in a counter's text, or None."""
-    found = next((match for pattern in _ENTRIES if (match := pattern.search(text))), None)
-    return None if found is None else _NUMBERS.get(found[1].lower()) or int(found[1])
+    match = next((m for pattern in _ENTRIES if (m := pattern.search(text))), None)
+    return None if match is None else _NUMBERS.get(match[1].lower()) or int(match[1])
 
 
 def _limits(text: str) -> tuple[int | None, int | None] | None:
     """Return the minimum and maximum value given in a text, or None."""
-    if found := _RANGE.search(text):
-        low, high = (int(each.replace(",", "")) for each in (found[1] or found[3], found[2] or found[4]))
+    if match := _RANGE.search(text):
+        low, high = (int(number.replace(",", "")) for number in (match[1] or match[3], match[2] or match[4]))
         return low, high
     maximum = _MAX_TIME.search(text)
     return (None, int(maximum[1].replace(",", ""))) if maximum else None

@@ -64,22 +64,29 @@ class History(Value):
 
     since: date
     changes: tuple[Change, ...]
-    _states: dict[int, Dialect] = attrs.field(init=False, factory=dict, eq=False)
+    _dialects: dict[int, Dialect] = attrs.field(init=False, factory=dict, eq=False)
 
     def dialect_on(self, day: date, latest: Dialect) -> Dialect:
-        """Return the dialect as it was on a day; `latest` is the current dialect."""
-        effective = [change for change in self.changes if change.block]
-        edges = sorted({edge for change in effective for edge in (change.first_day, change.certain_from)})
-        number = bisect_right(edges, day)
-        if number == len(edges):
+        """Return the dialect as it was on a day; `latest` is the current dialect.
+
+        Each change has two boundaries: the first day on which it may have applied, and the first day on which
+        it certainly applied. From one boundary to the next, the dialect is the same. A change without a block
+        has only a description, so it cannot be reversed.
+        """
+        reversible = [change for change in self.changes if change.block]
+        boundaries = sorted(
+            {boundary for change in reversible for boundary in (change.first_day, change.certain_from)}
+        )
+        interval = bisect_right(boundaries, day)
+        if interval == len(boundaries):
             return latest
-        state = self._states.get(number)
-        if state is None:
-            since = edges[number - 1] if number else None
-            pending = [change for change in effective if day < change.certain_from]
-            state = _EarlierState(day, pending).dialect(latest, since, edges[number])
-            self._states[number] = state
-        return state
+        dialect = self._dialects.get(interval)
+        if dialect is None:
+            since = boundaries[interval - 1] if interval else None
+            pending = [change for change in reversible if day < change.certain_from]
+            dialect = _EarlierState(day, pending).dialect(latest, since, boundaries[interval])
+            self._dialects[interval] = dialect
+        return dialect
 
     def unknown_on(self, day: date) -> Iterator[str]:
         """Yield sentences about facts that are not known for a day."""

@@ -22,10 +22,10 @@ def _parser(kind: Kind, convert: Callable[[str], _T]) -> Callable[[str], _T]:
 
     The regular expression is looked up once, because each look-up takes longer than the match.
     """
-    matches, text = FORMS[kind].fullmatch, f"expected {EXPECTED_FORMS[kind]}"
+    fullmatch, text = FORMS[kind].fullmatch, f"expected {EXPECTED_FORMS[kind]}"
 
     def parse(raw: str) -> _T:
-        if matches(raw) is None:
+        if fullmatch(raw) is None:
             raise ValueError(text)
         return convert(raw)
 
@@ -58,15 +58,17 @@ def convert_utctimeonly(raw: str) -> time:
 
 
 def _with_day_error(convert: Callable[[str], _T]) -> Callable[[str], _T]:
-    """Return the conversion with a clear error text for a day that does not exist."""
+    """Return a function that converts text as `convert` does, and has a clear error text for a day that does
+    not exist.
+    """
 
-    def converted(raw: str) -> _T:
+    def convert_day(raw: str) -> _T:
         try:
             return convert(raw)
         except ValueError:
             raise ValueError("expected a day that exists, in the years 1 to 9999") from None
 
-    return converted
+    return convert_day
 
 
 CONVERSIONS: Final[Mapping[Kind, Callable[[str], Any]]] = {

@@ -544,7 +544,7 @@ class Session:
         must fit.
         """
         core, outbound = self._core, self._core.outbound
-        waiting = len(outbound.buffer) - outbound.largest
+        waiting = len(outbound.buffer) - outbound.largest_message
         if waiting <= self._unsent_limit or core.state is _CLOSED:
             return
         if core.timers.commit_at is not None:

@@ -34,7 +34,7 @@ MAX_TEXT = 200
 _ROUTING_TAGS = ((115, 128), (116, 129), (144, 145))
 """Tags of OnBehalfOfCompID and DeliverToCompID, of their SubIDs, and of their LocationIDs."""
 REVERSE_TAGS: Mapping[int, int] = MappingProxyType(
-    {**dict(_ROUTING_TAGS), **{there: here for here, there in _ROUTING_TAGS}}
+    {**dict(_ROUTING_TAGS), **{reverse: tag for tag, reverse in _ROUTING_TAGS}}
 )
 """For each of these tags, the tag that contains its value in an answer (`reply_route`)."""
 
@@ -54,10 +54,10 @@ class Outbound:
         self._codec = codec
         self._timers = timers
         self._header_class = config.dialect.header.cls
-        self._own_header: Any = None
+        self._reused_header: Any = None
         """The header of the last message, reused for the next message and never passed to the caller. With a
         new header for each message, the session needs 1.3 times as long to send an order.
-        `tests/session/test_send.py` checks that both produce the same bytes.
+        `tests/session/test_send.py` checks that a reused header and a new one produce the same bytes.
         """
         self._record: dict[int, bytes] = {}
         """The latest sent messages by MsgSeqNum, so that RejectReceived can contain the rejected message."""
@@ -75,12 +75,12 @@ class Outbound:
         self._ready_bytes = 0
         """The number of bytes at the beginning of the buffer whose records are durable."""
         self._waiting: deque[tuple[int, int, float]] = deque()
-        """The parts of the buffer after `_ready_bytes`. For each:  the ticket of the commit for which it
+        """The parts of the buffer after `_ready_bytes`. For each: the ticket of the commit for which it
         waits, its number of bytes, and the time at which its last byte was queued.
         """
         self._waiting_bytes = 0
         """The total number of bytes in `_waiting`."""
-        self.largest: int = 0
+        self.largest_message: int = 0
         """Size of the largest message in the buffer."""
         self.peer_comp_id: str | None = config.target_comp_id
         """TargetCompID of outgoing messages. On an acceptor without `target_comp_id`, None until the peer's
@@ -130,15 +130,16 @@ class Outbound:
     ) -> int:
         """Send a message with the next number; with `keep` it can be resent later. Return the number.
 
-        `names` marks a request, whose outcome the session tracks. With `received`, the body of this message,
-        from which `message` was decoded, is sent unchanged.
+        For a request, `names` contains the names by which answers refer to it, and the session tracks its
+        outcome. If `message` was decoded from a received message, `received` is that message, and its body is
+        sent unchanged.
         """
         seq_num, msg_type, sending_time = (
             checked_number(self._ledger.store.next_outgoing),
             message.MSG_TYPE,
             now.utc,
         )
-        header = self._own_header
+        header = self._reused_header
         # A header with `header_fields` is not reused: the next message would contain them too. Only the
         # constructor converts times to UTC, so a header is not reused for a time in another zone.
         if (
@@ -150,7 +151,7 @@ class Outbound:
         ):
             header = self.header(msg_type, seq_num, now, fields=header_fields)
             if not header_fields:
-                self._own_header = header
+                self._reused_header = header
         else:
             header.msg_type, header.msg_seq_num, header.sending_time = msg_type, seq_num, sending_time
         # Encode before the number is recorded: if encoding raises, no number is used.
@@ -193,8 +194,8 @@ class Outbound:
         while len(recorded) > self._max_record or self._record_bytes > self._max_record_bytes:
             self._record_bytes -= len(self._record.pop(recorded.popleft(), b""))
         self.buffer += frame
-        if len(frame) > self.largest:
-            self.largest = len(frame)
+        if len(frame) > self.largest_message:
+            self.largest_message = len(frame)
         self._timers.last_sent = now.monotonic  # any message replaces a Heartbeat
 
     def write(self, frame: bytes, now: Instant) -> None:
@@ -203,8 +204,8 @@ class Outbound:
         The store needs no record, because it has recorded the number when it was first used.
         """
         self.buffer += frame
-        if len(frame) > self.largest:
-            self.largest = len(frame)
+        if len(frame) > self.largest_message:
+            self.largest_message = len(frame)
         self._timers.last_sent = now.monotonic
 
     def release(self, ticket: int, durable: int) -> bytes:
@@ -216,7 +217,7 @@ class Outbound:
         if ticket <= durable:
             data = bytes(buffer)
             buffer.clear()
-            self.largest = 0
+            self.largest_message = 0
             if self._waiting or self._ready_bytes:
                 self.drop()
             return data
@@ -227,17 +228,17 @@ class Outbound:
         return data
 
     def assign(self, ticket: int, durable: int) -> None:
-        """Assign this ticket to the bytes queued since the last call, and count bytes whose commit is durable
-        as ready.
+        """Assign this ticket to the bytes queued since the last call, then update the number of bytes that
+        are ready because their commit is durable.
 
         Call this whenever a commit is begun, even if the transport accepts no bytes. Otherwise the bytes
         would be assigned to a later commit than the one that makes their records durable.
         """
         waiting, timers = self._waiting, self._timers
-        new = len(self.buffer) - self._ready_bytes - self._waiting_bytes
-        if new:
-            waiting.append((ticket, new, timers.last_sent))
-            self._waiting_bytes += new
+        new_bytes = len(self.buffer) - self._ready_bytes - self._waiting_bytes
+        if new_bytes:
+            waiting.append((ticket, new_bytes, timers.last_sent))
+            self._waiting_bytes += new_bytes
         while waiting and waiting[0][0] <= durable:
             size = waiting.popleft()[1]
             self._ready_bytes += size
@@ -253,7 +254,7 @@ class Outbound:
         """Empty the buffer."""
         self.buffer.clear()
         self._waiting.clear()
-        self._ready_bytes = self._waiting_bytes = self.largest = 0
+        self._ready_bytes = self._waiting_bytes = self.largest_message = 0
         self._timers.commit_at = None
 
     def restart(self, *, unanswered: bool) -> None:
@@ -279,10 +280,10 @@ class Outbound:
         if frame is not None:
             self._record_bytes -= len(frame)
         else:
-            found = self._ledger.open.find_by_number(seq_num) or self._ledger.store.find(seq_num)
-            if found is None:
+            record = self._ledger.open.find_by_number(seq_num) or self._ledger.store.find(seq_num)
+            if record is None:
                 return None
-            frame = found.frame
+            frame = record.frame
         return self._codec.decode(Frame(frame))
 
 

@@ -100,7 +100,7 @@ def test_without_a_limit_all_symbols_are_in_one_request() -> None:
     subscriptions = Subscriptions()
     assert list(subscriptions.requests()) == []
     symbols = [f"S{number}" for number in range(5000)]
-    subscriptions.sent(books(*symbols), 2)
+    subscriptions.record_sent(books(*symbols), 2)
     subscriptions.start_connection()
     (request,) = subscriptions.requests()
     assert request == books(*symbols)

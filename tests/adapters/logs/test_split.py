@@ -36,14 +36,14 @@ def read_in_parts(log: bytes, chunk_size: int) -> tuple[list[LoggedMessage], int
 )
 def test_the_parts_of_a_log_contain_the_messages_of_the_whole(log: bytes, chunk_size: int, size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(split, "PART", size)
+        patch.setattr(split, "PART_SIZE", size)
         patch.setattr(split, "_END_OF_PART", 100)
         found, _ = read_in_parts(log, chunk_size)
     assert found == read(log)
 
 
 def test_a_log_is_split_between_messages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(split, "PART", 1_000)
+    monkeypatch.setattr(split, "PART_SIZE", 1_000)
     _, number = read_in_parts(SENT_LINE * 100, 64)
     assert number > 5
     assert read_in_parts((b"3" + SENT_LINE) * 100, 64)[0] == read((b"3" + SENT_LINE) * 100)
@@ -52,7 +52,7 @@ def test_a_log_is_split_between_messages(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_part_that_begins_after_a_digit_does_not_begin_with_a_message(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(split, "PART", 50)
+    monkeypatch.setattr(split, "PART_SIZE", 50)
     # Only one message ends in the first part, so the split may be anywhere.
     log = b"8=FIXT.1.1^A35=0^A58=" + b"x" * 40 + b"5" + VALID + b" more^A10=000^A\n" + SENT_LINE * 3
     for chunk_size in range(50, 70):
@@ -64,7 +64,7 @@ def line_of(entry: LogEntry) -> tuple[int, str] | None:
 
 
 def test_several_processes_return_the_same_result_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(split, "PART", 2_000)
+    monkeypatch.setattr(split, "PART_SIZE", 2_000)
     # No message ends in the middle of the log, so the parts wait for each other.
     log = SENT_LINE * 100 + b"58=x\n" * 2_000 + SENT_LINE * 100
     expected = [line_of(entry) for entry in read_log(io.BytesIO(log)) if entry.message is not None]

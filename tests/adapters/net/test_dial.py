@@ -171,4 +171,4 @@ def test_an_error_from_the_handshake_is_raised_unchanged(monkeypatch: pytest.Mon
         run(steps, monkeypatch, dialer)
     assert caught.value is steps.secure_error
     assert dialer.stage is Stage.HANDSHAKE
-    assert str(dialer.late()) == str(dialer.late(Stage.HANDSHAKE))
+    assert str(dialer.timed_out()) == str(dialer.timed_out(Stage.HANDSHAKE))

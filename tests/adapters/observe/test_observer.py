@@ -195,7 +195,7 @@ def test_orders_that_are_never_answered_take_bounded_memory(
     observers = Dispatcher("KalshiNR", notes)
     for number in range(5):
         observers.sent(order(str(number)), clock.now)
-        observers.tested(str(number), clock.now)
+        observers.test_request_sent(str(number), clock.now)
     for number in range(5):
         observers.event(report(str(number)), clock.now)
         observers.event(HeartbeatReceived(str(number)), clock.now)
@@ -205,13 +205,13 @@ def test_orders_that_are_never_answered_take_bounded_memory(
 
 def test_every_test_request_is_timed(clock: Clock, notes: CallRecorder) -> None:
     observers = Dispatcher("KalshiNR", notes)
-    observers.tested("mine", clock.now)
+    observers.test_request_sent("mine", clock.now)
     observers.event(PeerSilent("its own"), clock.advance(1))
     observers.event(HeartbeatReceived("nobody's"), clock.now)
     observers.event(HeartbeatReceived("mine"), clock.advance(1))
     observers.event(HeartbeatReceived("its own"), clock.advance(1))
     assert notes.timings == [HeartbeatTiming(2, "mine"), HeartbeatTiming(2, "its own")]
-    observers.tested("lost", clock.now)
+    observers.test_request_sent("lost", clock.now)
     observers.event(Connecting(ENDPOINT, 1), clock.now)
     observers.event(HeartbeatReceived("lost"), clock.now)
     assert len(notes.timings) == 2

@@ -127,7 +127,7 @@ def test_a_lost_lease_ends_the_store_before_another_thread_notices(dsn: str) -> 
     noticed: list[bool] = []
     store.on_commit = lambda: noticed.append(True)
     assert store.durable == 0
-    store._lease.renewed(now() - LONG)
+    store._lease.record_renewal(now() - LONG)
     with pytest.raises(StoreError, match="could not be written to in time"):
         assert store.durable
     assert noticed == [True]

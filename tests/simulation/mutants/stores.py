@@ -42,7 +42,7 @@ def _lose_synced_changes(disk: Disk, random: object) -> None:
 def _renew_during_hanging_commit(store: SharedStore) -> None:
     if not store._is_hanging or store._disk.failure == "hang":
         store._disk.renew()
-        store.lease.renewed(store._clock())
+        store.lease.record_renewal(store._clock())
 
 
 def _confirm_at_once(hand_out: Any, session: Session) -> Any:

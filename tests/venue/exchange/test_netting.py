@@ -46,7 +46,7 @@ def trade(
     harness: ExchangeHarness, owner: str, side: Side, quantity: int | str, price: str, market: str
 ) -> OrderTraded:
     """Trade between an owner and cat, who places her order first; return the owner's trade."""
-    number = harness.exchange.draw_exec_id()
+    number = harness.exchange.next_exec_id()
     other = SELL if side is BUY else BUY
     harness.place("cat", f"c{number}", other, quantity, price, market=market)
     outcomes = harness.place(owner, f"o{number}", side, quantity, price, market=market)

@@ -209,8 +209,8 @@ def test_a_market_is_in_its_state_from_the_beginning() -> None:
 def test_an_account_may_request_past_reports_if_the_file_enables_it() -> None:
     scenario = parse("accounts: {ann: {prediction: {balance: 1, drop-copy: true}, margin: {balance: 1}}}")
     config = scenario.config(scenario.make_keys())
-    assert config.with_drop_copy("prediction") == {"ann"}
-    assert config.with_drop_copy("margin") == frozenset()
+    assert config.drop_copy_owners("prediction") == {"ann"}
+    assert config.drop_copy_owners("margin") == frozenset()
 
 
 MEMBER = "8f93bc43-d535-40f7-8548-a16e2505bd33"

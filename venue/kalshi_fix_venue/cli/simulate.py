@@ -75,7 +75,7 @@ def simulate(
     with converting_errors():
         scenario = chosen_scenario(**requested)
         with contextlib.nullcontext() if input_log is None else InputLog(input_log) as written:
-            make_venue = VenueModel if written is None else written.venue
+            make_venue = VenueModel if written is None else written.open_venue
             random = Random(scenario.seed)  # noqa: S311 - nothing secret is drawn from it
             venue = make_venue(scenario.config(scenario.make_keys()), random)
             now = Instant(0.0, start)

@@ -91,7 +91,7 @@ def _requeue(state: ExchangeState, batch: Batch, order: Order, command: AmendOrd
     price = order.price if command.price is None else command.price
     leaves = command.quantity - order.filled_qty
     account, market = state.account(order), state.markets[order.market]
-    # Replace the old terms with the new ones in the account.
+    # In the account's open orders, replace the old price and quantity with the new ones.
     exceeded = add_within_limits(
         state, account, market, order.side, (order.price, -order.leaves), (price, leaves)
     )
@@ -138,23 +138,23 @@ def _order_to_cancel(state: ExchangeState, command: CancelOrder) -> Order | Refu
     market = state.market_on(command.account, command.market)
     if market is None:
         return RefusalCause.MARKET_NOT_FOUND
-    closed = cancel_refusal(state, market)
-    if closed is not None:
-        return RefusalCause[closed.name]
+    refusal = cancel_refusal(state, market)
+    if refusal is not None:
+        return RefusalCause[refusal.name]
     return _find(state, command) or _not_found(state, command, RefusalCause.ORDER_ALREADY_FILLED)
 
 
 def _order_to_amend(state: ExchangeState, command: AmendOrder, now: datetime) -> Order | RefusalCause:
     """Return the order that a request amends, or the cause of its refusal."""
-    paused = pause_refusal(state)
-    if paused is not None:
-        return RefusalCause[paused.name]
+    refusal = pause_refusal(state)
+    if refusal is not None:
+        return RefusalCause[refusal.name]
     market = state.market_on(command.account, command.market)
     if market is None:
         return RefusalCause.MARKET_NOT_FOUND
-    closed = market_refusal(state, market)
-    if closed is not None:
-        return RefusalCause[closed.name]
+    refusal = market_refusal(state, market)
+    if refusal is not None:
+        return RefusalCause[refusal.name]
     order = _find(state, command)
     if order is None:
         return _not_found(state, command, RefusalCause.CANNOT_UPDATE_FILLED_ORDER)
@@ -169,8 +169,8 @@ def _order_to_amend(state: ExchangeState, command: AmendOrder, now: datetime) ->
     if not market.rules.accepts_quantity(command.quantity) or not _has_valid_expiry(command, now):
         return RefusalCause.INVALID_ORDER
     # A resting order may stay outside the band, so an amend that keeps its price is allowed, too.
-    moves_out = price != order.price and not market.is_within_band(order.side, price)
-    if not market.rules.accepts_price(price) or moves_out:
+    leaves_band = price != order.price and not market.is_within_band(order.side, price)
+    if not market.rules.accepts_price(price) or leaves_band:
         return RefusalCause.INVALID_PRICE
     if would_self_cross(market.book, order, price):
         return RefusalCause.SELF_CROSS_ATTEMPT
@@ -182,17 +182,21 @@ def _order_to_amend(state: ExchangeState, command: AmendOrder, now: datetime) ->
 def _exceeds_cap(state: ExchangeState, order: Order, price: Decimal, leaves: Decimal, now: datetime) -> bool:
     """Return whether an order with this open quantity at this price exceeds its daily cap."""
     current = state.weight(order.account, order.side, order.price, order.leaves)
-    more = state.weight(order.account, order.side, price, leaves) - current
-    room = state.caps[order.account.customer].room(state.clearing_date(now))
-    return more > max(room, ZERO)
+    increase = state.weight(order.account, order.side, price, leaves) - current
+    available = state.caps[order.account.customer].room(state.clearing_date(now))
+    return increase > max(available, ZERO)
 
 
-def _not_found(state: ExchangeState, command: OrderRequest, if_filled: RefusalCause) -> RefusalCause:
-    """Return the cause for refusing a request that matches no open order. The cause is `if_filled` if the
-    request matches a filled order."""
-    done = state.orders.find_done(command.account.owner, command.orig_cl_ord_id)
-    if done is not None and _matches(done, command) and done.state is ExchangeOrderState.FILLED:
-        return if_filled
+def _not_found(state: ExchangeState, command: OrderRequest, cause_if_filled: RefusalCause) -> RefusalCause:
+    """Return the cause for refusing a request that matches no open order. If the request matches a filled
+    order, the cause is `cause_if_filled`."""
+    done_order = state.orders.find_done(command.account.owner, command.orig_cl_ord_id)
+    if (
+        done_order is not None
+        and _matches(done_order, command)
+        and done_order.state is ExchangeOrderState.FILLED
+    ):
+        return cause_if_filled
     if command.reserves_cap:
         order = state.orders.find(command.account.owner, command.orig_cl_ord_id)
         if order is not None and order.account == command.account and command.order_id == order.order_id:

@@ -75,7 +75,7 @@ _CHECKS: Mapping[type[Command], Callable[[ExchangeState, Any], None]] = {
     MoveCash: transferring.check_transfer,
 }
 """The checks by command type; they raise for commands that cannot be executed."""
-_STEPS: Mapping[type[Command], Callable[[ExchangeState, Batch, Any], None]] = {
+_EXECUTORS: Mapping[type[Command], Callable[[ExchangeState, Batch, Any], None]] = {
     PlaceOrder: placing.place,
     CancelOrder: changing.cancel,
     AmendOrder: changing.amend,
@@ -126,19 +126,19 @@ class Exchange:
         """
         self.product = product
         self.assumptions: Assumptions = assumptions or Assumptions()
-        margin = product == MARGIN
+        is_margin = product == MARGIN
         groups = [GroupResults(group) for group in market_groups]
         results = {market: each for each in groups for market in each.group.markets}
         collateral: Collateral = (
-            MarginCollateral(self.assumptions.initial_margin) if margin else PredictionCollateral()
+            MarginCollateral(self.assumptions.initial_margin) if is_margin else PredictionCollateral()
         )
         if fees is None:
-            fees = MARGIN_FEES if margin else PREDICTION_FEES
+            fees = MARGIN_FEES if is_margin else PREDICTION_FEES
 
         def open_account(key: AccountId, balance: Decimal) -> Account:
-            own = (terms or {}).get(key.owner, AccountTerms())
-            netted = {} if key.subaccount in own.without_netting else results
-            return Account(key, collateral, balance, own.precision, results=netted)
+            account_terms = (terms or {}).get(key.owner, AccountTerms())
+            netted = {} if key.subaccount in account_terms.without_netting else results
+            return Account(key, collateral, balance, account_terms.precision, results=netted)
 
         self._state = ExchangeState(
             product=product,
@@ -147,7 +147,7 @@ class Exchange:
             results=results,
             fees=fees,
             zone=zone,
-            date_change=_MARGIN_DATE_CHANGE if margin else None,
+            date_change=_MARGIN_DATE_CHANGE if is_margin else None,
             new_id=new_id,
             orders=OrderRegistry(retained_orders),
             assumptions=self.assumptions,
@@ -185,11 +185,11 @@ class Exchange:
         # before the command can trade with them. Their reports are numbered with those of the command.
         self._state.groups.advance(now)
         self._expire(batch)
-        step = _STEPS.get(type(command))
-        if step is not None:
-            step(self._state, batch, command)
-        # The command's fills may trigger groups, whose cancels change the books too. Therefore the books are
-        # drained last, and each level is reported once per command, with its final size.
+        executor = _EXECUTORS.get(type(command))
+        if executor is not None:
+            executor(self._state, batch, command)
+        # The command's fills may trigger groups, whose cancels change the books too. Therefore the changes to
+        # the books are published last, and each level is reported once per command, with its final size.
         self._state.trigger_exceeded(batch)
         self._state.publish(batch)
         # A shard's clock counts the commands that had an event there (ExecID 17 is clock;event;shard).
@@ -198,13 +198,13 @@ class Exchange:
             self._latest_exec_ids[shard] = ExecId(self._clocks[shard], events, shard)
         return tuple(batch.outcomes)
 
-    def draw_exec_id(self, shard: int = 0) -> ExecId:
+    def next_exec_id(self, shard: int = 0) -> ExecId:
         """Return the ExecID for a report about a request that never reached the book. If the shard does not
-        exist, the ExecID is one of shard 0."""
+        exist, the ExecID is of shard 0."""
         shard = shard if shard in self._clocks else 0
         self._clocks[shard] += 1
-        drawn = self._latest_exec_ids[shard] = ExecId(self._clocks[shard], 1, shard)
-        return drawn
+        exec_id = self._latest_exec_ids[shard] = ExecId(self._clocks[shard], 1, shard)
+        return exec_id
 
     def latest_exec_id(self, shard: int) -> ExecId | None:
         """Return the ExecID of the last event on a shard; None if the shard does not exist."""
@@ -212,8 +212,8 @@ class Exchange:
 
     def shard_of(self, market: str) -> int:
         """Return the shard of a market; 0 for an unknown one."""
-        found = self._state.markets.get(market)
-        return 0 if found is None else found.rules.shard
+        listing = self._state.markets.get(market)
+        return 0 if listing is None else listing.rules.shard
 
     def has_account(self, account: AccountId) -> bool:
         """Return whether the account exists on its shard."""
@@ -229,11 +229,11 @@ class Exchange:
         Raises:
             KeyError: the account or the market does not exist.
         """
-        found = self.account(account)
-        cost = quantity * found.collateral.opening(side, price)
+        payer = self.account(account)
+        cost = quantity * payer.collateral.opening(side, price)
         fee = self._state.fee_schedule(self._state.markets[market]).fee(price, quantity, aggressor=True)
         # The balance is rounded down after the trade; the owner pays the difference as a rounding fee.
-        return -floor(-cost - fee, found.precision)
+        return -floor(-cost - fee, payer.precision)
 
     def find(self, owner: str, cl_ord_id: str) -> OrderSnapshot | None:
         """Return the open order of this owner with this ClOrdID."""
@@ -248,7 +248,7 @@ class Exchange:
     def next_expiry(self) -> datetime | None:
         """Return the next time at which an order expires or the orders of a closed market are cancelled."""
         times = (self._state.orders.next_expiry(), pausing.next_cancel_time(self._state))
-        return min((at for at in times if at is not None), default=None)
+        return min((expiry for expiry in times if expiry is not None), default=None)
 
     def market_refusal(self, ticker: str) -> RejectCause | None:
         """Return why a market refuses new orders, or None if it does not.
@@ -303,8 +303,8 @@ class Exchange:
 
     def open_orders(self, select: Callable[[str], bool] | None = None) -> tuple[OrderSnapshot, ...]:
         """Return the open orders, oldest first; if `select` is given, only those whose owner it accepts."""
-        found = self._state.orders
-        return tuple(order.snapshot() for order in found if select is None or select(order.account.owner))
+        orders = self._state.orders
+        return tuple(order.snapshot() for order in orders if select is None or select(order.account.owner))
 
     def position(self, account_id: AccountId, market: str) -> Position:
         """Return an account's position in a market, on the market's shard.
@@ -317,15 +317,15 @@ class Exchange:
 
     def levels(self, market: str, side: Side) -> tuple[tuple[Decimal, Decimal], ...]:
         """Return the price and the size of each level of a side, best first; empty for an unknown market."""
-        found = self._state.markets.get(market)
-        if found is None:
+        listing = self._state.markets.get(market)
+        if listing is None:
             return ()
-        return tuple((level.price, level.size) for level in found.book.side(side))
+        return tuple((level.price, level.size) for level in listing.book.side(side))
 
     def _expire(self, batch: Batch) -> None:
-        while (at := self.next_expiry()) is not None and at <= batch.now:
+        while (due := self.next_expiry()) is not None and due <= batch.now:
             # An order that expires just when its market's orders are cancelled is reported as expired.
-            order = self._state.orders.pop_expired(at)
+            order = self._state.orders.pop_expired(due)
             if order is not None:
                 self._state.cancel(batch, order, CancelCause.EXPIRED)
             else:

@@ -17,7 +17,7 @@ def change_group(state: ExchangeState, batch: Batch, command: ChangeGroup) -> No
         return
     if command.limit is not None:
         group.limit = command.limit
-    # Reported before the orders that it cancels.
+    # The answer is reported before the cancels that the request causes.
     batch.outcomes.append(GroupAnswered(request=command))
     match command.action:
         case GroupAction.CREATE:

@@ -43,7 +43,7 @@ class SelfTradePrevention(Enum):
     """The action if an order would trade with another order of the same owner (2964)."""
 
     TAKER_AT_CROSS = "taker at cross"
-    """The incoming order trades up to that point, and the rest of it is cancelled."""
+    """The incoming order trades until it would match that order; the rest of it is cancelled."""
     MAKER = "maker"
     """The resting order is cancelled, and the incoming one continues to match."""
 
@@ -136,7 +136,7 @@ class GroupAction(Enum):
 
     CREATE = "create"
     RESET = "reset"
-    """Accept orders again, with no fills counted."""
+    """Accept orders again, and count fills from 0."""
     DELETE = "delete"
     TRIGGER = "trigger"
     """Cancel its orders and refuse new ones, regardless of its fills."""

@@ -66,7 +66,7 @@ class FakeAnswers:
     def _order_refusal(
         self, message: NewOrderSingle, text: str, login: Login, now: datetime, *, broadcast: bool
     ) -> list[Delivery]:
-        exec_id = self._exchange.draw_exec_id()
+        exec_id = self._exchange.next_exec_id()
         deliveries = self._orders.report_refusal(
             message, self._new_id(), exec_id, RejectCause.INVALID_ORDER, login, now
         )

@@ -105,7 +105,7 @@ class OrderEntry:
         command = place_order(message, login, order_id, shard, self._exchange)
         if isinstance(command, RejectCause):
             # It never reached the exchange, so no pending report is sent.
-            exec_id = self._exchange.draw_exec_id(shard)
+            exec_id = self._exchange.next_exec_id(shard)
             return self.report_refusal(message, order_id, exec_id, command, login, now), ()
         deliveries: list[Delivery] = []
         if not login.flags.skip_pending_exec_reports:

@@ -30,7 +30,7 @@ class PastEvents:
 
 @attrs.define(eq=False)
 class History:
-    """The events of the accounts that are enabled, oldest first.
+    """The events of the orders of enabled owners, oldest first.
 
     Events older than `window` are dropped. If there are more than `max_events`, the oldest are dropped, too.
     """
@@ -48,17 +48,17 @@ class History:
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Retain the outcomes of a command."""
-        found: dict[tuple[str, int], list[OrderOutcome]] = {}
+        events_by_account: dict[tuple[str, int], list[OrderOutcome]] = {}
         for outcome in outcomes:
             if isinstance(outcome, OrderOutcome) and outcome.order.account.owner in self.enabled:
                 key = (outcome.order.account.owner, outcome.exec_id.shard)
-                found.setdefault(key, []).append(outcome)
-        for (owner, shard), events in found.items():
-            past = PastEvents(owner, shard, events[0].time, tuple(events))
-            self._all.append(past)
-            self._by_account.setdefault((owner, shard), deque()).append(past)
+                events_by_account.setdefault(key, []).append(outcome)
+        for (owner, shard), events in events_by_account.items():
+            entry = PastEvents(owner, shard, events[0].time, tuple(events))
+            self._all.append(entry)
+            self._by_account.setdefault((owner, shard), deque()).append(entry)
             self._count += len(events)
-        if found:
+        if events_by_account:
             self.forget(self._all[-1].time)
 
     def forget(self, now: datetime) -> None:
@@ -78,5 +78,5 @@ class History:
     def events_between(self, owner: str, begin: ExecId, end: ExecId) -> list[PastEvents]:
         """Return the entries with events from `begin` to `end` inclusive; the entries may also contain other
         events."""
-        kept = self._by_account.get((owner, begin.shard), ())
-        return [past for past in kept if past.last >= begin and past.outcomes[0].exec_id <= end]
+        entries = self._by_account.get((owner, begin.shard), ())
+        return [entry for entry in entries if entry.last >= begin and entry.outcomes[0].exec_id <= end]

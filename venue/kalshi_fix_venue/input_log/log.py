@@ -79,8 +79,8 @@ class InputLog:
                 f"the input log {path} cannot be written ({error.strerror}); choose another path"
             ) from None
 
-    def venue(self, config: VenueConfig, random: Random) -> LoggedVenue:
-        """Open a venue, in place of the previous one, and log the calls to it from now on. If `random` is the
+    def open_venue(self, config: VenueConfig, random: Random) -> LoggedVenue:
+        """Open a venue instead of the previous one, and log the calls to it from now on. If `random` is the
         system's generator, whose state cannot be logged, it only seeds a new generator."""
         self._finish()
         if isinstance(random, SystemRandom):
@@ -88,7 +88,7 @@ class InputLog:
         self._venue = LoggedVenue(config, random, self)
         return self._venue
 
-    def line(self, **values: Any) -> None:
+    def write_line(self, **values: Any) -> None:
         """Write a line. A file system error is logged once and never raised."""
         if self.end_reason is not None:
             return
@@ -135,7 +135,7 @@ class _LoggedVerifier(Verifier):
 
     def __call__(self, payload: bytes, raw_data: bytes) -> bool:
         verdict = self._verifier(payload, raw_data)
-        self._input_log.line(verdict=verdict)
+        self._input_log.write_line(verdict=verdict)
         return verdict
 
 
@@ -169,7 +169,7 @@ class LoggedVenue(VenueModel):
             attrs.evolve(key, public_key=_LoggedVerifier(key.public_key, input_log))
             for key in config.api_keys
         )
-        input_log.line(input_log=VERSION, random=random.getstate(), config=dump_config(config))
+        input_log.write_line(input_log=VERSION, random=random.getstate(), config=dump_config(config))
         super().__init__(attrs.evolve(config, api_keys=keys), random)
 
     @property
@@ -185,17 +185,17 @@ class LoggedVenue(VenueModel):
             return
         self._is_executing = True
         self._calls += 1
-        self._input_log.line(do=name, args=dump_arguments(name, arguments))
+        self._input_log.write_line(do=name, args=dump_arguments(name, arguments))
         try:
             yield
         except BaseException as error:
-            self._input_log.line(raised=type(error).__name__)
+            self._input_log.write_line(raised=type(error).__name__)
             raise
         finally:
             self._is_executing = False
             self._collect_output()
         if self._calls % self._input_log.state_interval == 0:
-            self._input_log.line(state=state_digest(self))
+            self._input_log.write_line(state=state_digest(self))
 
     def _collect_output(self) -> None:
         """Fetch the output of the sessions after each call, as a replay does, so the result does not depend
@@ -206,11 +206,11 @@ class LoggedVenue(VenueModel):
         """Write the remaining bytes."""
         for redaction in self._redactions.values():
             self._release(redaction, everything=True)
-        self._input_log.line(state=state_digest(self))
+        self._input_log.write_line(state=state_digest(self))
 
     def _release(self, redaction: Redaction, *, everything: bool = False) -> None:
         for line, data in redaction.release(everything=everything):
-            self._input_log.line(data=data.decode("latin-1"), of=line)
+            self._input_log.write_line(data=data.decode("latin-1"), of=line)
 
     def receive_data(self, conn: int, data: bytes, now: Instant) -> None:
         """Pass bytes to the venue; bytes that may be secret are logged once their message is complete."""
@@ -232,7 +232,9 @@ class LoggedVenue(VenueModel):
         """Call the method of `VenueModel`, and log the call."""
         data = super().data_to_send(conn)
         if data:
-            self._input_log.line(do="data_to_send", args={"conn": conn}, sent=[len(data), digest_of(data)])
+            self._input_log.write_line(
+                do="data_to_send", args={"conn": conn}, sent=[len(data), digest_of(data)]
+            )
             self._collect_output()
         return data
 

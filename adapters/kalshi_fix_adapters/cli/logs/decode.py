@@ -136,7 +136,10 @@ class Output:
 
     def finish(self) -> int:
         """Print the summary; return the exit status."""
-        found, problems = self.found + self._summary.found, self._problems + self._summary.problems
+        found, problems = (
+            self.found + self._summary.message_count,
+            self._problems + self._summary.problem_count,
+        )
         results: dict[Form, Summary | OrderList] = {Form.NONE: self._summary, Form.ORDERS: self._orders}
         if self._options.form in results and found:
             self._screen.lines(list(results[self._options.form].lines()))

@@ -41,6 +41,7 @@ class Arrow:
     """A message in the diagram."""
 
     clock: str
+    """Time of day in UTC."""
     gap: str
     """Seconds since the previous message; empty if unknown."""
     label: str

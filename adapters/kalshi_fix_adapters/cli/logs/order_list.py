@@ -22,7 +22,7 @@ MAX_ORDERS: Final = 100_000
 MAX_IDS: Final = 1_000
 """Maximum number of ClOrdIDs and OrderIDs of an order."""
 MAX_TEXT: Final = 100
-"""Maximum length of a kept value, in characters; longer values are truncated."""
+"""Maximum length of a stored value, in characters; longer values are truncated."""
 _QUANTITY: Final = re.compile("[0-9]{1,20}(?:[.][0-9]{1,20})?", re.ASCII)
 _REPORTS: Final = frozenset({"8", "9"})
 _TYPES: Final = _REPORTS | {"D", "F", "G"}
@@ -65,13 +65,13 @@ class _Order:
     """The ClOrdIDs of the order, oldest first."""
     id_count: int = 0
     """Number of ClOrdIDs and OrderIDs of the order."""
-    known: dict[str, str] = attrs.field(factory=dict)
+    values: dict[str, str] = attrs.field(factory=dict)
     """Latest value of each field, by field name. The values are taken from reports; before the first report,
     they are taken from the first request.
     """
     filled: Decimal = Decimal(0)
     is_answered: bool = False
-    """Whether the last message is a report."""
+    """Whether the last message about the order is a report."""
     is_reported: bool = False
     """Whether there has been a report about the order."""
 
@@ -102,10 +102,10 @@ class OrderList:
         self._omitted_messages = 0
 
     def add(self, facts: OrderFacts) -> None:
-        """Add a message."""
+        """Add a message to the order that its ids identify."""
         values = facts.values
         comp_ids = [values[name] for name in ("SenderCompID", "TargetCompID") if name in values]
-        client = next((each for each in comp_ids if each not in VENUE_IDS), "")
+        client = next((comp_id for comp_id in comp_ids if comp_id not in VENUE_IDS), "")
         keys = [(client, "c", values[name]) for name in ("OrigClOrdID", "ClOrdID") if values.get(name)]
         # The key for an OrderID contains no client, because drop copy logs on with a separate API key. The
         # OrderID of an OrderCancelReject is not used, because it may be NONE.
@@ -134,16 +134,16 @@ class OrderList:
         order.is_answered = is_report
         if is_report:
             order.is_reported = True
-            order.known.pop("Text", None)
+            order.values.pop("Text", None)
             # Drop copy may repeat an older report.
             order.filled = max(order.filled, _quantity(values.get("CumQty", "")) or order.filled)
         # A requested change of price or quantity is only shown after a report has confirmed it.
-        if is_report or not order.known:
-            quantity = order.known.get("OrderQty")
-            order.known |= values
+        if is_report or not order.values:
+            quantity = order.values.get("OrderQty")
+            order.values |= values
             # In a report, OrderQty is CumQty plus LeavesQty, so after a cancel it is only the filled part.
             if quantity is not None and values.get("OrdStatus") in _CANCELLED:
-                order.known["OrderQty"] = quantity
+                order.values["OrderQty"] = quantity
 
     def lines(self) -> Iterator[Line]:
         """Yield a line with the number of orders, then a line for each order."""
@@ -157,21 +157,21 @@ class OrderList:
 
     @staticmethod
     def _line(order: _Order) -> Line:
-        known = {name: printable(value) for name, value in order.known.items()}
-        side = _SIDES.get(known.get("Side", ""), known.get("Side", "-"))
-        status = _STATUSES.get(known.get("OrdStatus", ""), known.get("OrdStatus", "-"))
+        values = {name: printable(value) for name, value in order.values.items()}
+        side = _SIDES.get(values.get("Side", ""), values.get("Side", "-"))
+        status = _STATUSES.get(values.get("OrdStatus", ""), values.get("OrdStatus", "-"))
         if not order.is_reported:
             status = "NOT REPORTED"
         elif not order.is_answered:
             status += ", last request not answered"
-        when = "-" if order.time is None else f"{order.time:%Y-%m-%d %H:%M:%S}"
-        size = known.get("OrderQty") or "-"
+        time_text = "-" if order.time is None else f"{order.time:%Y-%m-%d %H:%M:%S}"
+        size = values.get("OrderQty") or "-"
         quantity = _quantity(size)
         total = size if quantity is None else f"{quantity:f}"
-        text = f" ({known['Text']})" if known.get("Text") else ""
+        text = f" ({values['Text']})" if values.get("Text") else ""
         return (
-            ("dim", f"{when} "),
+            ("dim", f"{time_text} "),
             ("bold", " > ".join(map(printable, order.ids)) or "-"),
-            ("", f" {side} {order.filled:f}/{total} {known.get('Symbol', '-')}"),
-            ("", f" at {known.get('Price', '-')} {status}{text}"),
+            ("", f" {side} {order.filled:f}/{total} {values.get('Symbol', '-')}"),
+            ("", f" at {values.get('Price', '-')} {status}{text}"),
         )

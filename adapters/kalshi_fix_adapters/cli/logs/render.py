@@ -108,7 +108,7 @@ def value(node: FieldNode, inspection: Inspection, units: Units) -> str:
     meaning = code_name(field, node.text) or text_meaning(field, node.text, inspection)
     if meaning is None and field.kind is Kind.STRING and field.tag == 35 and inspection.layout is not None:
         meaning = inspection.layout.name
-    unit = units.of(field, inspection)
+    unit = units.unit_of(field, inspection)
     return printable(node.text) + (f" ({meaning})" if meaning else f" {unit}" if unit else "")
 
 

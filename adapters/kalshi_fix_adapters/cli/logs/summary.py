@@ -16,7 +16,7 @@ from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.dialect.layout import Sender
 
 MAX_ENTRIES: Final = 10_000
-"""Maximum number of pairs of CompIDs, of message types, and of gaps that are kept."""
+"""Maximum number of CompID pairs, of message types, and of gaps; each has this limit."""
 MAX_WAITING: Final = 100_000
 """Maximum number of requests without a report. If there are more, the oldest is dropped."""
 MAX_LATENCIES: Final = 1_000_000
@@ -66,8 +66,8 @@ class Summary:
     """Summarizes messages in the order of the log."""
 
     def __init__(self) -> None:
-        self.found: int = 0
-        self.problems: int = 0
+        self.message_count: int = 0
+        self.problem_count: int = 0
         self._types: Counter[str] = Counter()
         self._first: datetime | None = None
         self._last: datetime | None = None
@@ -85,8 +85,8 @@ class Summary:
         self._track_number(facts)
         if not selected:
             return
-        self.found += 1
-        self.problems += has_problems
+        self.message_count += 1
+        self.problem_count += has_problems
         if facts.msg_type in self._types or len(self._types) < MAX_ENTRIES:
             self._types[facts.msg_type] += 1
         if facts.time is not None:
@@ -97,15 +97,15 @@ class Summary:
     def _measure_latency(self, facts: MessageFacts, time: datetime) -> None:
         if facts.client_id is None or facts.poss_dup:
             return
-        sent = facts.msg_type in _REQUESTS if facts.direction is None else facts.direction == "sent"
-        if sent:
+        is_request = facts.msg_type in _REQUESTS if facts.direction is None else facts.direction == "sent"
+        if is_request:
             self._waiting[facts.client_id] = time
             if len(self._waiting) > MAX_WAITING:
                 self._waiting.popitem(last=False)
             return
-        since = self._waiting.pop(facts.client_id, None)
-        if since is not None and len(self._latencies) < MAX_LATENCIES:
-            self._latencies.append((time - since) / timedelta(microseconds=1))
+        sent_at = self._waiting.pop(facts.client_id, None)
+        if sent_at is not None and len(self._latencies) < MAX_LATENCIES:
+            self._latencies.append((time - sent_at) / timedelta(microseconds=1))
 
     def _track_number(self, facts: MessageFacts) -> None:
         """Record a gap before the message, if there is one, and the number that is expected next."""
@@ -115,7 +115,7 @@ class Summary:
         key = facts.sender, facts.target
         expected = self._next.get(key)
         if facts.poss_dup:
-            self._fill(key, number, number)
+            self._shorten_gap(key, number, number)
         elif facts.reset and facts.msg_type == _LOGON:
             expected = None
         if expected is not None and number > expected:
@@ -123,18 +123,18 @@ class Summary:
                 self._gaps.append(_Gap(facts.line, key, expected, number - 1))
             else:
                 self._omitted_gaps += 1
-        following = number + 1
+        next_number = number + 1
         if facts.msg_type == _SEQUENCE_RESET and facts.new_seq_no is not None:
-            self._fill(key, number, facts.new_seq_no - 1)
-            following = facts.new_seq_no
-        forward = (
-            expected is None or following > expected or (not facts.poss_dup and facts.msg_type == _LOGON)
+            self._shorten_gap(key, number, facts.new_seq_no - 1)
+            next_number = facts.new_seq_no
+        is_advance = (
+            expected is None or next_number > expected or (not facts.poss_dup and facts.msg_type == _LOGON)
         )
-        if forward and (key in self._next or len(self._next) < MAX_ENTRIES):
-            self._next[key] = following
+        if is_advance and (key in self._next or len(self._next) < MAX_ENTRIES):
+            self._next[key] = next_number
 
-    def _fill(self, key: tuple[str, str], first: int, last: int) -> None:
-        """Remove resent or skipped numbers, which arrive in order, from the beginning of a gap."""
+    def _shorten_gap(self, key: tuple[str, str], first: int, last: int) -> None:
+        """Remove numbers that were resent or skipped, which arrive in order, from the beginning of a gap."""
         for gap in reversed(self._gaps):
             if gap.comp_ids == key and first <= gap.first <= last:
                 gap.first = last + 1
@@ -147,12 +147,17 @@ class Summary:
         span = ""
         if self._first is not None and self._last is not None:
             span = f", {self._first:%Y-%m-%d %H:%M:%S} to {self._last:%Y-%m-%d %H:%M:%S}"
-        yield (("bold", f"{counted(self.found, 'message')}{span}"),)
+        yield (("bold", f"{counted(self.message_count, 'message')}{span}"),)
         for msg_type, count in self._types.most_common():
             layout = DIALECT.messages.get(msg_type)
             name = layout.name if layout is not None else "unknown"
             yield plain(f"  {count:>9,}  {name} ({printable(msg_type)})")
-        yield (("bold red" if self.problems else "", f"{counted(self.problems, 'message')} with problems"),)
+        yield (
+            (
+                "bold red" if self.problem_count else "",
+                f"{counted(self.problem_count, 'message')} with problems",
+            ),
+        )
         gaps = len(self._gaps) + self._omitted_gaps
         yield (("bold red" if gaps else "", f"{counted(gaps, 'gap')} in MsgSeqNum"),)
         for gap in self._gaps[:MAX_GAPS_SHOWN]:
@@ -164,16 +169,16 @@ class Summary:
         yield from self._latency_lines()
 
     def _latency_lines(self) -> Iterator[Line]:
-        found = sorted(self._latencies)
-        if not found:
+        latencies = sorted(self._latencies)
+        if not latencies:
             return
-        yield plain(f"from request to first report, {counted(len(found), 'request')}:")
+        yield plain(f"from request to first report, {counted(len(latencies), 'request')}:")
         quantiles = (("min", 0.0), ("median", 0.5), ("p99", 0.99), ("max", 1.0))
-        shown = (
-            f"{name} {_duration_text(found[round((len(found) - 1) * quantile)])}"
+        texts = (
+            f"{name} {_duration_text(latencies[round((len(latencies) - 1) * quantile)])}"
             for name, quantile in quantiles
         )
-        yield plain(f"  {', '.join(shown)}")
+        yield plain(f"  {', '.join(texts)}")
 
 
 def _duration_text(microseconds: float) -> str:

@@ -26,8 +26,8 @@ MAX_SIZE: Final = 4 * 1024 * 1024
 dropped.
 """
 USES_TO_COMPILE: Final = 8
-"""Number of uses after which a template is compiled to a regular expression. Compiling takes as long as 100
-uses.
+"""Number of uses after which a template is compiled to a regular expression. Compiling a template takes as
+long as using it 100 times.
 """
 MAX_COMPILED: Final = 200
 """Maximum number of fields of a template that is compiled to a regular expression."""
@@ -66,13 +66,13 @@ class _Template:
 
     def compile(self) -> None:
         """Compile the regular expression."""
-        shown = sorted({*self.positions})
+        captured = sorted({*self.positions})
         parts = (
-            f"{tag}=([^\x01]*+)\x01" if n in shown else f"{tag}=[^\x01]*+\x01"
+            f"{tag}=([^\x01]*+)\x01" if n in captured else f"{tag}=[^\x01]*+\x01"
             for n, tag in enumerate(self.tags)
         )
         self.match = re.compile("".join(parts)).fullmatch
-        self.groups = tuple(shown.index(position) + 1 for position in self.positions)
+        self.groups = tuple(captured.index(position) + 1 for position in self.positions)
 
     def fill(self, values: list[str]) -> str:
         """Return the text with these values, one for each `%s`."""
@@ -115,22 +115,22 @@ class Templates:
         if template is not None and template.match is not None:
             # One match checks the tags and captures the values. If a value must be escaped, the slower code
             # below is used.
-            found = template.match(text)
-            if found is not None:
-                values = found.group(*template.groups)
+            match = template.match(text)
+            if match is not None:
+                values = match.group(*template.groups)
                 if self._as_json:
                     joined = "".join(values)
                     if joined.isascii() and joined.isprintable() and '"' not in joined and "\\" not in joined:
                         return template.text % values
                 else:
-                    shown = template.fill([*values])
-                    if shown.isprintable():
-                        return shown
+                    formatted = template.fill([*values])
+                    if formatted.isprintable():
+                        return formatted
         # The value begins after the first `=` of a field, and may contain further `=`.
         pairs = [field.partition("=") for field in text.split("\x01")[:-1]]
         tags = [pair[0] for pair in pairs]
         if template is None or tags != template.tags:
-            template = self._last[name] = self._by_tags.get(tuple(tags)) or self._learn(tags, frame)
+            template = self._last[name] = self._by_tags.get(tuple(tags)) or self._create_template(tags, frame)
         template.use_count += 1
         # With only one group, `Match.group` does not return a tuple.
         if (
@@ -141,10 +141,10 @@ class Templates:
             template.compile()
         return template.fill([self._escape(pairs[position][2]) for position in template.positions])
 
-    def _learn(self, tags: list[str], frame: bytes) -> _Template:
+    def _create_template(self, tags: list[str], frame: bytes) -> _Template:
         """Create the template for messages with these tags; `frame` is the first such message."""
         inspection = CODEC.inspect(frame)
-        # The keys are identities, because two fields may be equal.
+        # The keys are object ids, because two nodes may be equal.
         nodes = list(_walk((*inspection.header, *inspection.body, *inspection.trailer)))
         position_of = {id(node): number for number, node in enumerate(nodes)}
 

@@ -116,13 +116,13 @@ class _Log:
             while data := self._copy.read(CHUNK):
                 yield data
             return
-        found = chunks(self.name)
+        data_chunks = chunks(self.name)
         if self._versions is not None:
-            found, self._versions = self._versions.watch(found), None
+            data_chunks, self._versions = self._versions.watch(data_chunks), None
         if self.name != STDIN and Path(self.name).is_file():
-            yield from found
+            yield from data_chunks
             return
         copy = self._copy = TemporaryFile()  # noqa: SIM115  # until `close`
-        for data in found:
+        for data in data_chunks:
             copy.write(data)
             yield data

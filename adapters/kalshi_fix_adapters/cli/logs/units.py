@@ -17,7 +17,7 @@ _MAX_CLIENTS = 10_000
 class Units:
     """Records for each API key whether its Logon requested dollars.
 
-    `always_dollars` is for margin, where all prices are in dollars.
+    `always_dollars` must be set for margin, where all prices are in dollars.
     """
 
     def __init__(self, *, always_dollars: bool = False) -> None:
@@ -36,7 +36,7 @@ class Units:
         if client in self._units or len(self._units) < _MAX_CLIENTS:
             self._units[client] = "dollars" if flags == ["Y"] else "cents"
 
-    def of(self, field: FieldLayout, inspection: Inspection) -> str | None:
+    def unit_of(self, field: FieldLayout, inspection: Inspection) -> str | None:
         """Return the unit of a field in a message, for display; None if it is unknown or the field has no
         unit.
         """

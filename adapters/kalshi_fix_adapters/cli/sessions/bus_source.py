@@ -1,4 +1,4 @@
-"""Reads the events of a market data session from the bus, in place of a client."""
+"""Reads the events of a market data session from the bus instead of from a client."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class BusSource:
     """
 
     def __init__(self, server: Server, channel: str, seconds: float) -> None:
-        """Store the channel, and the maximum number of seconds to connect."""
+        """Store the settings; `seconds` is the maximum time to connect to NATS."""
         self._server, self._channel, self._seconds = server, channel, seconds
         self._runner, self._stack = asyncio.Runner(), AsyncExitStack()
         self._is_connected = False

@@ -25,15 +25,15 @@ _SEQUENCES: Final = {
     "home": (b"\x1b[H", b"\x1bOH", b"g"),
     "q": (b"q",),
 }
-"""The bytes that a terminal sends for a key, and a letter with the same effect."""
-_NAMES: Final = {each: name for name, sequences in _SEQUENCES.items() for each in sequences}
+"""For each key, the byte sequences that terminals send, and a letter or space with the same effect."""
+_NAMES: Final = {sequence: name for name, sequences in _SEQUENCES.items() for sequence in sequences}
 _SEQUENCES_LONGEST_FIRST: Final = sorted(_NAMES, key=len, reverse=True)
 
 
 class Keys:
     """A context manager that reads keys one by one without echo. Ctrl-C still interrupts.
 
-    Before a signal (SIGTERM, SIGHUP, Ctrl-Z) ends or stops the process, the terminal is restored.
+    The terminal is restored before a signal ends the process (SIGTERM, SIGHUP) or suspends it (Ctrl-Z).
     """
 
     def __init__(self) -> None:
@@ -65,14 +65,15 @@ class Keys:
             if not data:
                 return
             while data:
-                known = next((each for each in _SEQUENCES_LONGEST_FIRST if data.startswith(each)), data[:1])
-                data = data[len(known) :]
-                if known in _NAMES:
-                    yield _NAMES[known]
+                # Bytes that begin no known sequence are skipped one by one.
+                sequence = next((key for key in _SEQUENCES_LONGEST_FIRST if data.startswith(key)), data[:1])
+                data = data[len(sequence) :]
+                if sequence in _NAMES:
+                    yield _NAMES[sequence]
 
     def suspend(self) -> None:
-        """Restore the terminal and stop the process. When the process continues, set the terminal to key mode
-        again.
+        """Restore the terminal and suspend the process. When the process continues, set the terminal to key
+        mode again.
         """
         if sys.platform != "win32":
             self.is_suspended = False

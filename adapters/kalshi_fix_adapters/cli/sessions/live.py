@@ -46,7 +46,7 @@ class View(Protocol):
         """Whether all requested data has been received."""
 
 
-def clock() -> str:
+def time_of_day() -> str:
     """Return the time of day in UTC, as in messages and logs."""
     return f"{datetime.now(UTC):%H:%M:%S}"
 
@@ -118,7 +118,7 @@ class _Connection:
     def __init__(self, name: str) -> None:
         self.name = name
         self._is_connected = False
-        self._since = clock()
+        self._since = time_of_day()
         self._reason = ""
         self._retry_at: float | None = None
         self._attempt = 0
@@ -134,7 +134,7 @@ class _Connection:
                 self._attempt, self._retry_at = attempt, None
                 return []
             case LoggedOn() | BusConnected():
-                self._is_connected, self._since, self._reason, self._attempt = True, clock(), "", 0
+                self._is_connected, self._since, self._reason, self._attempt = True, time_of_day(), "", 0
                 return [f"{self._since} connected"]
             case Disconnected(ended=ended, retry_in=seconds, note=note):
                 return self._record_failure(ended.text or ended.reason.value, seconds, note)
@@ -147,15 +147,15 @@ class _Connection:
     def _record_failure(self, reason: str, seconds: float, note: str) -> list[str]:
         state = "connection lost" if self._is_connected else "no connection"
         if self._is_connected:
-            self._is_connected, self._since = False, clock()
+            self._is_connected, self._since = False, time_of_day()
         text = printable(f"{reason}; {note}" if note else reason)
         self._reason = text if len(text) <= MAX_REASON else f"{text[:MAX_REASON]}..."
         self._retry_at = time.monotonic() + seconds
-        return [f"{clock()} {state}, next attempt in {seconds:.0f} s: {self._reason}"]
+        return [f"{time_of_day()} {state}, next attempt in {seconds:.0f} s: {self._reason}"]
 
     def lines(self, width: int) -> list[Line]:
         """Return the header of the view."""
-        now = f"{clock()} UTC"
+        now = f"{time_of_day()} UTC"
         head: Line = (("bold", f"{self.name:<{width - len(now)}}"), ("", now))
         if self._is_connected:
             return [head, (("green", f"connected since {self._since}"),), ()]
@@ -163,9 +163,9 @@ class _Connection:
             state = f"connecting, attempt {self._attempt}" if self._attempt else "connecting"
         else:
             state = f"next attempt in {max(0.0, self._retry_at - time.monotonic()):.0f} s"
-        lost = f"NO CONNECTION since {self._since}, {state}"
+        status = f"NO CONNECTION since {self._since}, {state}"
         reason = folded((("yellow", self._reason),), width) if self._reason else []
-        return [head, (("bold red", lost),), *reason, ()]
+        return [head, (("bold red", status),), *reason, ()]
 
 
 class _Display:
@@ -207,17 +207,17 @@ class _Display:
     def _draw(self, live: Live) -> None:
         width, height = self._console.size
         header = self._connection.lines(width)
-        room = max(1, height - len(header) - 1)
-        body = self._view.render(width, room)
+        body_height = max(1, height - len(header) - 1)
+        body = self._view.render(width, body_height)
         # The scroll position is kept while the body grows, and limited when it shrinks.
-        self._top = min(self._top, max(0, len(body) - room))
-        shown = list(body[self._top : self._top + room])
+        self._top = min(self._top, max(0, len(body) - body_height))
+        visible = list(body[self._top : self._top + body_height])
         footer = "q or Ctrl-C to quit"
-        if len(body) > room:
-            last = self._top + len(shown)
+        if len(body) > body_height:
+            last = self._top + len(visible)
             footer += f"; rows {self._top + 1} to {last} of {len(body)}, arrows scroll"
-        blank: list[Line] = [()] * (room - len(shown))
-        lines = [clipped(line, width) for line in (*header, *shown, *blank, (("dim", footer),))][:height]
+        blank: list[Line] = [()] * (body_height - len(visible))
+        lines = [clipped(line, width) for line in (*header, *visible, *blank, (("dim", footer),))][:height]
         if self._is_plain:
             lines = [plain("".join(part for _, part in line)) for line in lines]
         # After a resize the terminal is redrawn, even if the lines are the same.

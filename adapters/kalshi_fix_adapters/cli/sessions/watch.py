@@ -15,7 +15,7 @@ from kalshi_fix_adapters.cli.kit.bus_server import Server, server_options
 from kalshi_fix_adapters.cli.kit.failures import CommandError, converting_errors
 from kalshi_fix_adapters.cli.kit.terminal import TRUNCATION_MARK, Line, Span, plain, printable, side_by_side
 from kalshi_fix_adapters.cli.sessions.bus_source import BusSource
-from kalshi_fix_adapters.cli.sessions.live import clock, follow, session_name
+from kalshi_fix_adapters.cli.sessions.live import follow, session_name, time_of_day
 from kalshi_fix_adapters.cli.sessions.order_entry import ID
 from kalshi_fix_adapters.cli.sessions.target import Target, target_options
 from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
@@ -154,7 +154,7 @@ class BookView:
 
     def _lines(self, update: BookUpdate) -> list[str]:
         """Record changes; return lines that describe them."""
-        symbol, book, now = update.symbol, update.book, clock()
+        symbol, book, now = update.symbol, update.book, time_of_day()
         if update.levels or update.snapshot or update.state_changed:
             self._changed[symbol] = now
         for change in update.levels:
@@ -306,7 +306,7 @@ class BusBooks(BookView):
                 del self._unprinted[symbol]
                 best = f"{_level_text(book.best_bid)} {_level_text(book.best_offer)}"
                 text = best if book.state is BookState.LIVE else _state_text(book)
-                lines.append(f"{clock()} {printable(symbol)} {text}")
+                lines.append(f"{time_of_day()} {printable(symbol)} {text}")
         return lines
 
 

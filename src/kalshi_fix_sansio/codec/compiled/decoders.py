@@ -389,26 +389,26 @@ class DecoderWriter:
         # The expression of each field of a run begins with the SOH of the field before it: see
         # `RunField.pattern`.
         self._parts[-1] = self._parts[-1].removesuffix("\x01")
-        captured = "".join(field.pattern(captured=True) for field in fields)
+        entry_pattern = "".join(field.pattern(captured=True) for field in fields)
         # `split` returns the text before an entry, the values of the entry, the text before the next entry,
         # and so on.
         step = len(fields) + 1
         run = f"v{len(self._values)}"
         if self._run_start is None:
             self._run_start, self._step = (len(self._parts), len(self._values)), step
-            self._entry_patterns["split"] = captured
+            self._entry_patterns["split"] = entry_pattern
             texts = "texts"
         else:
             texts = f"texts{run}"
             split = f"split{run}"
-            self._entry_patterns[split] = captured
+            self._entry_patterns[split] = entry_pattern
             self._checks.append(f"{texts} = {split}({run})")
-        plain = "".join(field.pattern(captured=False) for field in fields)
+        uncaptured_pattern = "".join(field.pattern(captured=False) for field in fields)
         # If the rest of the message does not match, the regular expression backtracks over the entries, but
         # never reads an entry twice. After giving up an entry, it expects the tag that follows the run, and
         # no entry begins with this tag: if one could, the explainer would have assigned the field with this
         # tag to the group.
-        self._parts.append(f"((?:{plain})+)\x01")
+        self._parts.append(f"((?:{uncaptured_pattern})+)\x01")
         self._values.append(run)
         entries = f"entries{run}"
         target = self._target(f"entry{run}", group.entries[0])

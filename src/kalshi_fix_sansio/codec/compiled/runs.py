@@ -53,7 +53,7 @@ def run_of(group: GroupItem, data_tags: Mapping[int, int]) -> list[RunField] | N
             return None
         entries.append(fields)
     tags = [[item.token.tag for item in fields] for fields in entries]
-    if all(same == tags[0] for same in tags):
+    if all(entry_tags == tags[0] for entry_tags in tags):
         return [RunField(item.token.tag, _field_slot(item), False) for item in entries[0]]
     if all(_is_ordered(fields) and fields[0].token.tag == group.opener for fields in entries):
         return _ordered_run(group, set.intersection(*map(set, tags)))
@@ -93,5 +93,5 @@ def _is_simple(item: FieldItem, data_tags: Mapping[int, int]) -> bool:
 
 def _is_ordered(fields: Sequence[FieldItem]) -> bool:
     """Return whether the layout defines all these fields, and they are in the layout's order."""
-    places = [-1 if item.slot is None else item.slot.index for item in fields]
-    return -1 not in places and places == sorted(places)
+    indexes = [-1 if item.slot is None else item.slot.index for item in fields]
+    return -1 not in indexes and indexes == sorted(indexes)

@@ -149,7 +149,7 @@ class OrderBooks(Mapping[str, OrderBook]):
             case MarketDataRequestReject() | RejectReceived(sent=None, reject=object(ref_msg_type="V")):
                 return self._handle_request_reject(None)
             case MessageRejected(message=rejected, problems=problems):
-                return self._handle_own_reject(rejected, problems)
+                return self._handle_session_reject(rejected, problems)
             case GapDetected() | SequenceSkipped() | MessagesLost():
                 return self._make_stale(StaleReason.GAP)
             # Subscriptions end with their session, so none of their updates can still arrive.
@@ -158,11 +158,14 @@ class OrderBooks(Mapping[str, OrderBook]):
                 self._forgotten.clear()
                 return self._make_stale(StaleReason.SESSION_ENDED)
             case LoggedOn():
-                # Other waiting books stay: the user may already have requested them on the new session.
-                lost = self._requests.begin_session()
-                lost.update(book.symbol for book in self._books.values() if book.state is BookState.LIVE)
+                # Other books that wait for a snapshot continue to wait: the user may already have requested
+                # them on the new session.
+                ended_symbols = self._requests.begin_session()
+                ended_symbols.update(
+                    book.symbol for book in self._books.values() if book.state is BookState.LIVE
+                )
                 return self._make_stale(
-                    StaleReason.NEW_SESSION, [each for each in self._books if each in lost]
+                    StaleReason.NEW_SESSION, [symbol for symbol in self._books if symbol in ended_symbols]
                 )
         return []
 
@@ -207,13 +210,13 @@ class OrderBooks(Mapping[str, OrderBook]):
         # markets.
         symbol = entries[0].symbol
         book = self._books.get(symbol)
-        update = self._begin(symbol) if book is None else BookUpdate(book)
+        update = self._begin_update(symbol) if book is None else BookUpdate(book)
         if update is None:
             return self._handle_entries(entries, {symbol: None})
-        rest = iter(entries)
-        other = self._entries.apply(update, rest)
-        if other is not None:
-            return self._handle_entries(chain((other,), rest), {symbol: update})
+        remaining = iter(entries)
+        other_entry = self._entries.apply(update, remaining)
+        if other_entry is not None:
+            return self._handle_entries(chain((other_entry,), remaining), {symbol: update})
         # Only the best prices can cross, so if they are unchanged no check is needed.
         if (update.levels and not update.best_changed) or self._finish_update(update):
             return [update]
@@ -229,21 +232,21 @@ class OrderBooks(Mapping[str, OrderBook]):
         for entry in entries:
             symbol = entry.symbol
             if symbol not in touched:
-                touched[symbol] = self._begin(symbol)
+                touched[symbol] = self._begin_update(symbol)
             update = touched[symbol]
             if update is not None:
                 self._entries.apply(update, iter((entry,)))
-        return self._take_updates(touched)
+        return self._finish_updates(touched)
 
-    def _begin(self, symbol: str) -> BookUpdate | None:
+    def _begin_update(self, symbol: str) -> BookUpdate | None:
         """Begin the update of a book; return None for a forgotten book."""
         book = self._books.get(symbol)
         if book is None:
             if symbol in self._forgotten:
                 return None
-            refused = self._no_room_update(symbol)
-            if refused is not None:
-                return refused
+            refusal = self._no_room_update(symbol)
+            if refusal is not None:
+                return refusal
             book = self._books[symbol] = OrderBook(symbol)
         return BookUpdate(book)
 
@@ -259,7 +262,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         self._entries.report(update, DiscrepancyKind.TOO_MANY, why)
         return update
 
-    def _take_updates(self, touched: dict[str, BookUpdate | None]) -> list[BookUpdate]:
+    def _finish_updates(self, touched: dict[str, BookUpdate | None]) -> list[BookUpdate]:
         """Complete the updates that a message causes; return the non-empty ones."""
         return [update for update in touched.values() if update is not None and self._finish_update(update)]
 
@@ -274,15 +277,15 @@ class OrderBooks(Mapping[str, OrderBook]):
         symbol, entries = fields.symbol, message.md_entries
         problems = book_problems(message.problems)
         if symbol is None:
-            return self._take_updates(self._report_unreadable(None, problems))
-        refused = None if symbol in self._books else self._no_room_update(symbol)
+            return self._finish_updates(self._report_unreadable(None, problems))
+        refusal = None if symbol in self._books else self._no_room_update(symbol)
         # Recorded even if the snapshot is not used: the request has its answer, so a later refusal concerns
         # another request.
-        state = self._requests.record_snapshot(symbol, has_room=refused is None)
+        state = self._requests.record_snapshot(symbol, has_room=refusal is None)
         if state is None:
             return []
-        if refused is not None:
-            return [refused]
+        if refusal is not None:
+            return [refusal]
         self._forgotten.discard(symbol)
         book = self._books.get(symbol)
         if book is None:
@@ -309,7 +312,9 @@ class OrderBooks(Mapping[str, OrderBook]):
         """Report the problems with a message in the updates of these books, and return the updates; `symbols`
         is None for all books.
         """
-        touched = {symbol: self._begin(symbol) for symbol in (self._books if symbols is None else symbols)}
+        touched = {
+            symbol: self._begin_update(symbol) for symbol in (self._books if symbols is None else symbols)
+        }
         for update in touched.values():
             if update is not None and update.book.state in _ACTIVE_STATES:
                 self._entries.report(update, DiscrepancyKind.UNREADABLE, problems[0].text)
@@ -329,8 +334,8 @@ class OrderBooks(Mapping[str, OrderBook]):
                 self.forget(*symbols)
             else:
                 # SNAPSHOT books are not subscribed.
-                kept = BookState.SNAPSHOT
-                self._drop([book.symbol for book in self._books.values() if book.state is not kept])
+                snapshot = BookState.SNAPSHOT
+                self._drop([book.symbol for book in self._books.values() if book.state is not snapshot])
                 self._requests.unsubscribe()
             return
         for symbol in self._requests.request(request):
@@ -346,7 +351,9 @@ class OrderBooks(Mapping[str, OrderBook]):
                 book.clear(BookState.WAITING)
                 book.awaits_old_updates = True
 
-    def _handle_own_reject(self, message: Message | None, problems: Iterable[Problem]) -> list[BookUpdate]:
+    def _handle_session_reject(
+        self, message: Message | None, problems: Iterable[Problem]
+    ) -> list[BookUpdate]:
         """Handle a message from the venue that this session rejected and did not deliver."""
         symbols = _affected_symbols(message, problems)
         # The rejected message still answered its request, so a later refusal concerns another request.

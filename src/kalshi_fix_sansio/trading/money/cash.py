@@ -190,7 +190,7 @@ class Cash(Mapping[BalanceKey, Balance]):
                         changed.append(balance)
                         self._count_fill(balance, order, fill)
             case SettlementUpdate(settlement=Settlement() as settlement) | (Settlement() as settlement):
-                changed += self._pay(settlement)
+                changed += self._count_payouts(settlement)
         return list(dict.fromkeys(changed))
 
     def _subtract_fills(
@@ -198,13 +198,13 @@ class Cash(Mapping[BalanceKey, Balance]):
     ) -> list[Fill]:
         """Subtract an order's fills from the balances of its previous account, which are added to `changed`;
         return the subtracted fills."""
-        found: list[Fill] = []
+        subtracted: list[Fill] = []
         for fill in update.moved:
             key = BalanceKey(account, fill.key.shard)
             balance = self._balances.get(key)
             if balance is None:
                 continue
-            found.append(fill)
+            subtracted.append(fill)
             changed.append(balance)
             counted = Balance(*key)
             self._count_fill(counted, order, fill)
@@ -214,7 +214,7 @@ class Cash(Mapping[BalanceKey, Balance]):
             balance.unreported_changes -= counted.unreported_changes
             if not (balance.fills or balance.settlements):
                 del self._balances[key]
-        return found
+        return subtracted
 
     def _balance(self, key: BalanceKey) -> Balance | None:
         balance = self._balances.get(key)
@@ -222,14 +222,15 @@ class Cash(Mapping[BalanceKey, Balance]):
             balance = self._balances[key] = Balance(*key)
         return balance
 
-    def _pay(self, settlement: Settlement) -> Iterator[Balance]:
+    def _count_payouts(self, settlement: Settlement) -> Iterator[Balance]:
+        """Count the payouts of a settlement report that are new or changed; yield the changed balances."""
         symbol, day = settlement.symbol, settlement.clearing_business_date.isoformat()
         shard = self._shards.get(symbol, NO_SHARD)
-        paid: dict[str, tuple[Decimal, Decimal]] = {}
+        totals: dict[str, tuple[Decimal, Decimal]] = {}
         for party in settlement.parties:  # if a party is listed twice, both amounts count
-            amount, fee = paid.get(party.party_id, (ZERO, ZERO))
-            paid[party.party_id] = add(amount, party.payout), add(fee, party.fee)
-        for party_id, (amount, fee) in paid.items():
+            amount, fee = totals.get(party.party_id, (ZERO, ZERO))
+            totals[party.party_id] = add(amount, party.payout), add(fee, party.fee)
+        for party_id, (amount, fee) in totals.items():
             payout = self._payouts.get(symbol, {}).get((day, party_id))
             if payout is None:
                 account = self._parties.get(party_id) or Account(customer=party_id)
@@ -265,39 +266,39 @@ class Cash(Mapping[BalanceKey, Balance]):
         """
         remember(self._shards, symbol, shard, self._max_paid)
         for payout in self._payouts.get(symbol, {}).values():
-            before = self._balances[payout.key]
-            _add_payout(before, payout.amount.copy_negate(), payout.fee.copy_negate(), -1)
-            if not (before.fills or before.settlements):
+            previous = self._balances[payout.key]
+            _add_payout(previous, payout.amount.copy_negate(), payout.fee.copy_negate(), -1)
+            if not (previous.fills or previous.settlements):
                 del self._balances[payout.key]
             balance = self._balance(BalanceKey(payout.account, shard))
             if balance is None:  # no room, so the payout stays in its previous balance
-                _add_payout(before, payout.amount, payout.fee, 1)
-                self._balances[payout.key] = before
+                _add_payout(previous, payout.amount, payout.fee, 1)
+                self._balances[payout.key] = previous
                 continue
             payout.shard = shard
             _add_payout(balance, payout.amount, payout.fee, 1)
-            yield before
+            yield previous
             yield balance
 
     def uncertain(self) -> list[UncertainItem]:
         """Return the parts of the cash flows that the received reports do not determine."""
-        found = [
-            UncertainItem(
-                what=(
-                    "the balance change of 1 fill is unknown"
-                    if each.unreported_changes == 1
-                    else f"the balance changes of {each.unreported_changes} fills are unknown"
-                ),
-                about=f"balance of {each.account.customer or each.account.subaccount} on shard {each.shard}",
-            )
-            for each in self._balances.values()
-            if each.unreported_changes
-        ]
+        items = []
+        for key, balance in self._balances.items():
+            count = balance.unreported_changes
+            if count:
+                changes = "change of 1 fill is" if count == 1 else f"changes of {count} fills are"
+                owner = key.account.customer or key.account.subaccount
+                items.append(
+                    UncertainItem(
+                        what=f"the balance {changes} unknown",
+                        about=f"balance of {owner} on shard {key.shard}",
+                    )
+                )
         if self.refused:
             about = "1 fill or payout" if self.refused == 1 else f"{self.refused} fills or payouts"
             what = "the effect on balances is not tracked, because max_balances was reached"
-            found.append(UncertainItem(what=what, about=about))
-        return found
+            items.append(UncertainItem(what=what, about=about))
+        return items
 
     def _count_fill(self, balance: Balance, order: Order, fill: Any) -> None:
         balance.fills += 1
@@ -310,8 +311,8 @@ class Cash(Mapping[BalanceKey, Balance]):
         balance.change = add(balance.change, fill.balance_change)
         explained = revenue(order.side, fill) if self._prediction else None
         if explained is not None:
-            left = subtract(add(fill.balance_change, fill.fee), explained)
-            balance.unexplained = add(balance.unexplained, left)
+            unexplained = subtract(add(fill.balance_change, fill.fee), explained)
+            balance.unexplained = add(balance.unexplained, unexplained)
 
     # --- dump and load --------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fuzz.wire import LOG, logged
+from fuzz.wire import LOG, log_messages
 from kalshi_fix_adapters.cli.logs.explain import _all_checks, explain
 from kalshi_fix_adapters.cli.logs.render import json_fields, lines
 from kalshi_fix_adapters.cli.logs.units import Units
@@ -71,7 +71,7 @@ def objects(log: bytes) -> list[dict[str, Any]]:
 
 def test_the_log_with_every_message_is_up_to_date_and_valid() -> None:
     assert {example.MSG_TYPE for *_, example in conversation()} == set(DIALECT.messages)
-    for (product, session, sender, example), frame in zip(conversation(), logged(), strict=True):
+    for (product, session, sender, example), frame in zip(conversation(), log_messages(), strict=True):
         layout = type(example).MESSAGE
         assert validate(example, layout, product=product, session=session, sender=sender) == ()
         assert decode_strict(frame) == example
@@ -103,7 +103,7 @@ def expected_fields(block: Any) -> dict[str, Any]:
 def test_json_agrees_with_the_messages() -> None:
     found = objects(LOG.read_bytes())
     assert len(found) == len(conversation())
-    for shown, (*_, example), frame in zip(found, conversation(), logged(), strict=True):
+    for shown, (*_, example), frame in zip(found, conversation(), log_messages(), strict=True):
         assert list(shown) == [
             *("line", "time", "direction", "connection", "msg_type", "name", "fields", "problems")
         ]

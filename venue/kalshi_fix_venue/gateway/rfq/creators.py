@@ -243,7 +243,7 @@ class Creators:
         except RefusalError as refusal:
             # The client sent an order, so the refusal is an execution report.
             cause = _as_cause(refusal.text)
-            exec_id = self._context.exchange.draw_exec_id(named.rfq.account.shard)
+            exec_id = self._context.exchange.next_exec_id(named.rfq.account.shard)
             return self._orders.report_refusal(message, order_id, exec_id, cause, login, now), ()
         deliveries: list[Delivery] = []
         if not login.flags.skip_pending_exec_reports:

@@ -77,8 +77,8 @@ class Lifecycle:
 
     def expire(self, rfq: Rfq) -> list[Delivery]:
         """Close a request on behalf of the exchange, and notify its creator and its makers."""
-        ended = messages.request_end_status(rfq.client_id, RFQCancelStatusCode.EXPIRED, rfq.rfq_id)
-        return [(rfq.creator, ended), *self.close(rfq, texts.RFQ_EXPIRED)]
+        notice = messages.request_end_status(rfq.client_id, RFQCancelStatusCode.EXPIRED, rfq.rfq_id)
+        return [(rfq.creator, notice), *self.close(rfq, texts.RFQ_EXPIRED)]
 
     def close(self, rfq: Rfq, text: str, *, kept_quote: Quote | None = None) -> list[Delivery]:
         """Close a request permanently: cancel its quotes and notify its makers. The quote `kept_quote` is not
@@ -202,10 +202,10 @@ def creator_order(acceptance: Acceptance) -> PlaceOrder:
     """Return the order for the creator's side. With RestRemainder it is for the whole request."""
     rfq, order = acceptance.quote.rfq, acceptance.order
     size = acceptance.quote.size(acceptance.side) or acceptance.quantity
-    requested: dict[str, Any] = {}
+    order_options: dict[str, Any] = {}
     if order is not None:
         prevention = SELF_TRADE_PREVENTIONS.get(order.self_trade_prevention_type)
-        requested = {
+        order_options = {
             "self_trade_prevention": prevention or SelfTradePrevention.TAKER_AT_CROSS,
             "cancel_on_pause": order.cancel_order_on_pause is True,
             "max_execution_cost": order.max_execution_cost,
@@ -221,7 +221,7 @@ def creator_order(acceptance: Acceptance) -> PlaceOrder:
         quantity=size if rfq.rest_remainder else acceptance.quantity,
         price=acceptance.price,
         time_in_force=TimeInForce.GOOD_TILL_CANCEL if rfq.rest_remainder else TimeInForce.IMMEDIATE_OR_CANCEL,
-        **requested,
+        **order_options,
     )
 
 

@@ -149,12 +149,12 @@ class Makers:
         rfqs: tuple[Rfq, ...] = (quote.rfq,)
         if self._context.exchange.assumptions.one_quote_per_market:
             rfqs = self._context.book.open_rfqs_on(quote.rfq.market)
-        found = (rfq.open_quotes.get(quote.account) for rfq in rfqs)
-        return [old for old in found if old is not None and old.state is QuoteState.OPEN]
+        quotes = (rfq.open_quotes.get(quote.account) for rfq in rfqs)
+        return [old for old in quotes if old is not None and old.state is QuoteState.OPEN]
 
     def _find(self, message: QuoteCancel | QuoteConfirm, login: Login) -> Quote:
-        """Return this maker's quote with the ids in a message; refuse the message if there is none, or if the
-        quote is confirmed."""
+        """Return the maker's quote that the ids in a message identify; refuse the message if there is no such
+        quote, or if the quote is confirmed."""
         quote = self._context.book.quote_of_maker(login.owner, message.quote_id)
         if (
             quote is None

@@ -48,7 +48,7 @@ class Rfqs:
         settings: RfqSettings,
         collections: Mapping[str, ComboCollection],
     ) -> None:
-        """Serve an exchange.
+        """Create the RFQ gateway of an exchange.
 
         `new_id` generates pseudonyms and the ids of requests and orders. `orders` writes the reports of
         orders. `collections` are the collections available to combos, by ticker.

@@ -2,9 +2,9 @@
 
 Each command prints JSON.
 
-python -m benchmarks.alone million COUNT          COUNT messages through one session, for case h
-python -m benchmarks.alone books LEVELS COUNT...  MiB of memory for each number of books, ascending
-python -m benchmarks.alone first COUNT            times of the first order and of the others, for case o
+python -m benchmarks.fresh_process session COUNT          COUNT messages through one session, for case h
+python -m benchmarks.fresh_process books LEVELS COUNT...  MiB of memory for each number of books, ascending
+python -m benchmarks.fresh_process orders COUNT           times of the first order and of the rest, for case o
 """
 
 from __future__ import annotations
@@ -47,34 +47,34 @@ def chunks(count: int) -> Iterator[tuple[bytes, datetime]]:
             pending.clear()
 
 
-def million(count: int) -> dict[str, float]:
+def receive_messages(count: int) -> dict[str, float]:
     """Receive this many messages; return the mean time per message in microseconds and the memory in MiB.
 
     The memory is measured before the first message, after each twentieth of the messages, and at the end.
     """
-    session, spent = established(), 0.0
+    session, seconds = established(), 0.0
     sizes = [resident()]
     for chunk, time_received in chunks(count):
         now = Instant((time_received - samples.NOON).total_seconds(), time_received)
         begin = time.perf_counter()
         session.receive_data(chunk, now)
         session.events()
-        spent += time.perf_counter() - begin
+        seconds += time.perf_counter() - begin
         if session.next_incoming > count * len(sizes) // 20:
             sizes.append(resident())
     assert session.next_incoming == count + 2, "messages were lost"
     end = resident()
-    us = spent / count * 1e6
+    us = seconds / count * 1e6
     return {"start": sizes[0], "warm": sizes[1], "end": end, "maximum": max(*sizes, end), "us": us}
 
 
-def books(levels: int, *counts: int) -> dict[int, float]:
+def apply_snapshots(levels: int, *counts: int) -> dict[int, float]:
     """Apply a snapshot to each new book; return the MiB of memory for each number of books.
 
     Each size is a separate Decimal, as in decoded messages.
     """
     books = OrderBooks(max_books=counts[-1], max_levels=levels * counts[-1])
-    before, found = resident(), {}
+    baseline, memory = resident(), {}
     prices = [Decimal(number + 1).scaleb(-2) for number in range(levels)]
     for number in range(counts[-1]):
         entries = [
@@ -86,16 +86,16 @@ def books(levels: int, *counts: int) -> dict[int, float]:
             for index, price in enumerate(prices)
         ]
         symbol = f"KXHIGHNY-26AUG17-B{number:06}"
-        update = books.apply(MarketDataSnapshotFullRefresh(symbol=symbol, md_entries=entries))
-        assert not any(each.discrepancies for each in update)
+        updates = books.apply(MarketDataSnapshotFullRefresh(symbol=symbol, md_entries=entries))
+        assert not any(book_update.discrepancies for book_update in updates)
         if number + 1 in counts:
-            found[number + 1] = resident() - before
-    return found
+            memory[number + 1] = resident() - baseline
+    return memory
 
 
-def first(count: int) -> dict[str, float]:
-    """Send orders after `Session.prepare`; return the first one's time and the others' median in µs."""
-    session, now, spent = established(), Instant(1.0, samples.NOON), []
+def send_orders(count: int) -> dict[str, float]:
+    """Send orders after `Session.prepare`; return the time of the first and the median of the rest in µs."""
+    session, now, times = established(), Instant(1.0, samples.NOON), []
     while session.prepare():
         pass
     orders = [samples.order(number) for number in range(count)]
@@ -103,13 +103,17 @@ def first(count: int) -> dict[str, float]:
         begin = time.perf_counter()
         session.send(order, now)
         session.data_to_send()
-        spent.append((time.perf_counter() - begin) * 1e6)
-    return {"first": spent[0], "median": statistics.median(spent[1:])}
+        times.append((time.perf_counter() - begin) * 1e6)
+    return {"first": times[0], "median": statistics.median(times[1:])}
 
 
 def main(name: str, *numbers: int) -> object:
     """Run the measurement given on the command line."""
-    measures: dict[str, Callable[..., object]] = {"million": million, "books": books, "first": first}
+    measures: dict[str, Callable[..., object]] = {
+        "session": receive_messages,
+        "books": apply_snapshots,
+        "orders": send_orders,
+    }
     return measures[name](*numbers)
 
 

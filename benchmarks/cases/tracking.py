@@ -14,7 +14,7 @@ from kalshi_fix_sansio import ExecutionReport, Message, MessageReceived, OrderCa
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.trading import Orders
 
-FOLLOWING, DECODING = "k: report decoded and its order tracked", "decoding alone"
+TRACKING, DECODING = "k: report decoded and its order tracked", "decoding alone"
 COUNT = 1000
 """Number of orders sent. Only half as many are kept, so each order of the second half replaces a finished
 one."""
@@ -74,16 +74,16 @@ def orders(count: int = COUNT) -> list[Contender]:
     messages = [each for number in range(count) for each in history(number)]
     wire = [data for _, data in messages if data]
 
-    def follow() -> Orders:
+    def track() -> Orders:
         orders = Orders(max_orders=max(1, count // 2))
         for message, data in messages:
             orders.apply(MessageReceived(CODEC.decode(data)) if data else message)
         return orders
 
-    followed = follow()
-    assert all(order.is_done and not order.unreported_qty for order in followed)
-    assert not followed.uncertain()
+    tracked = track()
+    assert all(order.is_done and not order.unreported_qty for order in tracked)
+    assert not tracked.uncertain()
     return [
-        Contender(FOLLOWING, OURS, follow, len(wire), max_calls=1),
-        Contender(FOLLOWING, DECODING, call_for_each(CODEC.decode, wire), len(wire), max_calls=1),
+        Contender(TRACKING, OURS, track, len(wire), max_calls=1),
+        Contender(TRACKING, DECODING, call_for_each(CODEC.decode, wire), len(wire), max_calls=1),
     ]
