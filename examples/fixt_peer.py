@@ -95,7 +95,7 @@ class Peer:
             except OSError:
                 self._session.receive_eof(_now())
             else:
-                self._take(data)
+                self._receive(data)
             self._handle_events()
 
     def close(self) -> None:
@@ -106,7 +106,7 @@ class Peer:
             while self._socket.recv(65536):
                 pass
 
-    def _take(self, data: bytes) -> None:
+    def _receive(self, data: bytes) -> None:
         if data:
             self._session.receive_data(data, _now())
             self._session.handle_timer(_now())

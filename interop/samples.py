@@ -1,4 +1,4 @@
-"""Messages of every type, product, session type and direction, with all fields and with required fields."""
+"""Samples: messages of every type, for each product, session type and sender."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _VALUES: dict[Kind, Any] = {
 
 
 @attrs.frozen
-class Place:
+class MessageContext:
     """The context in which a message is sent."""
 
     product: str
@@ -65,40 +65,40 @@ def samples() -> Iterator[Sample]:
     A group has two entries; each has at least its delimiter.
     """
     for layout in DIALECT.messages.values():
-        for place in _places(layout):
+        for context in _contexts(layout):
             for full in (True, False):
-                message = _build(layout.body, place, full=full)
-                label = f"{layout.name}-{'-'.join(attrs.astuple(place)[:2])}-{place.sender.value}-{full=}"
-                yield Sample(label, place.product, message, _frame(layout, message))
+                message = _build(layout.body, context, full=full)
+                label = f"{layout.name}-{'-'.join(attrs.astuple(context)[:2])}-{context.sender.value}-{full=}"
+                yield Sample(label, context.product, message, _frame(layout, message))
 
 
-def _places(layout: MessageLayout) -> Iterator[Place]:
+def _contexts(layout: MessageLayout) -> Iterator[MessageContext]:
     for session in DIALECT.session_types.values():
         for product in session.products:
             for sender in Sender:
                 if layout.allowed(product, session.name, sender):
-                    yield Place(product, session.name, sender)
+                    yield MessageContext(product, session.name, sender)
 
 
-def _build(block: BlockLayout, place: Place, *, full: bool, opener: int | None = None) -> Any:
+def _build(block: BlockLayout, context: MessageContext, *, full: bool, delimiter: int | None = None) -> Any:
     values = {}
     for member in block.members:
-        presence = _presence(member, place)
-        needed = presence is Presence.REQUIRED or member.tag == opener
-        if not (needed or (full and presence is Presence.OPTIONAL)):
+        presence = _presence(member, context)
+        is_required = presence is Presence.REQUIRED or member.tag == delimiter
+        if not (is_required or (full and presence is Presence.OPTIONAL)):
             continue
         if isinstance(member, FieldMember):
             values[member.attribute] = _value(member.field)
         else:
-            entry = _build(member.entry, place, full=full, opener=member.delimiters[0])
+            entry = _build(member.entry, context, full=full, delimiter=member.delimiters[0])
             values[member.attribute] = [entry, entry]
     return block.cls(**values)
 
 
-def _presence(member: Member, place: Place) -> Presence:
+def _presence(member: Member, context: MessageContext) -> Presence:
     presence = member.presence
     for rule in member.rules:
-        if rule.scope.matches(place.product, place.session, place.sender):
+        if rule.scope.matches(context.product, context.session, context.sender):
             presence = rule.presence
     return presence
 

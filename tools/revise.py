@@ -48,13 +48,13 @@ class Revision:
     def __init__(self, folder: Path) -> None:
         self.folder, self.pages = folder, folder / "pages"
         self._file = folder / "revision.json"
-        kept = self._file.read_text(encoding="utf-8") if self._file.is_file() else "{}"
+        stored_state = self._file.read_text(encoding="utf-8") if self._file.is_file() else "{}"
         self.state: dict[str, Any] = {
             "base": "",
             "done": False,
             "steps": [],
             "generated": [],
-            **json.loads(kept),
+            **json.loads(stored_state),
         }
         folder.mkdir(parents=True, exist_ok=True)
         if self.base and self.steps:
@@ -68,21 +68,21 @@ class Revision:
     @property
     def steps(self) -> list[dict[str, Any]]:
         """The steps of all runs."""
-        found: list[dict[str, Any]] = self.state["steps"]
-        return found
+        steps: list[dict[str, Any]] = self.state["steps"]
+        return steps
 
     @contextmanager
     def step(self, name: str) -> Iterator[list[str]]:
         """Measure a step; the block appends its result to the list."""
         print(f"== {name}", flush=True)
-        begun, result = time.monotonic(), list[str]()
+        started, result = time.monotonic(), list[str]()
         try:
             yield result
         except StepError:
             result = result or ["failed"]
             raise
         finally:
-            self._add(name, time.monotonic() - begun, "; ".join(result))
+            self._add(name, time.monotonic() - started, "; ".join(result))
             self.save()
         print(f"   {'; '.join(result)}", flush=True)
 
@@ -105,7 +105,7 @@ class Revision:
         return path
 
 
-class Tool:
+class RevisionSteps:
     """The steps of a revision."""
 
     def __init__(self, options: argparse.Namespace, revision: Revision) -> None:
@@ -117,12 +117,12 @@ class Tool:
     ) -> subprocess.CompletedProcess[str]:
         """Run codegen on the spec; if the exit status is not expected, stop the revision with its errors."""
         spec = [] if self.options.spec == DEFAULT_SPEC else ["--spec", self.options.spec]
-        done = run(sys.executable, "-m", "codegen", *spec, *map(str, arguments))
-        if done.returncode not in expected:
+        process = run(sys.executable, "-m", "codegen", *spec, *map(str, arguments))
+        if process.returncode not in expected:
             raise StepError(
-                2, f"Correct this, and run the script again:\n\n{quoted(done.stderr or done.stdout)}"
+                2, f"Correct this, and run the script again:\n\n{as_code(process.stderr or process.stdout)}"
             )
-        return done
+        return process
 
     def fetch(self) -> None:
         """Download the documents, unless the revision has begun already."""
@@ -143,21 +143,21 @@ class Tool:
     def compare(self, *more: str) -> bool:
         """Compare the documents with the spec; return whether they agree."""
         with self.revision.step("compare") as result:
-            before = self._earlier_documents()
-            against = [] if before is None else ["--against", str(before)]
-            done = self.codegen("diff", self.revision.pages, *against, *more, expected=(0, 1))
-            self.revision.write("report.txt", done.stdout)
-            result.append(done.stdout.splitlines()[-1])
-            return done.returncode == 0
+            earlier_documents = self._earlier_documents()
+            against = [] if earlier_documents is None else ["--against", str(earlier_documents)]
+            process = self.codegen("diff", self.revision.pages, *against, *more, expected=(0, 1))
+            self.revision.write("report.txt", process.stdout)
+            result.append(process.stdout.splitlines()[-1])
+            return process.returncode == 0
 
     def _earlier_documents(self) -> Path | None:
         """Return the folder of the earlier documents, used to show changed words, or None."""
         if self.options.against:
             return Path(self.options.against)
-        own = self.revision.folder
-        for folder in sorted(own.parent.iterdir(), reverse=True):
+        own_folder = self.revision.folder
+        for folder in sorted(own_folder.parent.iterdir(), reverse=True):
             log = folder / "revision.json"
-            if folder.name < own.name and log.is_file() and json.loads(log.read_text("utf-8"))["done"]:
+            if folder.name < own_folder.name and log.is_file() and json.loads(log.read_text("utf-8"))["done"]:
                 return folder / "pages"
         return None
 
@@ -175,13 +175,13 @@ class Tool:
         """Write the proposals into the spec."""
         with self.revision.step("proposals") as result:
             notes = self.codegen("diff", self.revision.pages, "--write", expected=(0, 1)).stderr.splitlines()
-            others = [line.removeprefix("by hand  ") for line in notes if line.startswith("by hand  ")]
-            self.revision.state["by hand"] = others
+            not_written = [line.removeprefix("by hand  ") for line in notes if line.startswith("by hand  ")]
+            self.revision.state["by hand"] = not_written
             written = sum(line.startswith("written  ") for line in notes)
-            result.append(f"{written} written, {len(others)} left to write by hand")
+            result.append(f"{written} written, {len(not_written)} left to write by hand")
 
     def words(self) -> None:
-        """Stop if the spec still contains the placeholder instead of a text."""
+        """Stop if the spec still contains a placeholder for a missing text."""
         with self.revision.step("words") as result:
             report = self.revision.read("report.txt").splitlines()
             missing = [
@@ -192,18 +192,18 @@ class Tool:
             ]
             result.append(f"{len(missing) or 'none'} missing")
             if missing:
-                how = f"Replace each `{PLACEHOLDER}` with text, and run the script again"
-                raise StepError(1, f"{how}:\n\n{listed(missing)}")
+                instructions = f"Replace each `{PLACEHOLDER}` with text, and run the script again"
+                raise StepError(1, f"{instructions}:\n\n{as_list(missing)}")
 
     def generate(self) -> None:
         """Generate all files that are derived from the spec."""
         with self.revision.step("generate") as result:
-            before = changed(self.revision.base)
+            changed_before = changed_files(self.revision.base)
             if self.options.out:
                 self.codegen("--out", self.options.out, "--package", self.options.package)
-            elif (done := run("make", "--silent", "generate")).returncode:
-                raise StepError(2, f"Correct this, and run the script again:\n\n{quoted(done.stderr)}")
-            paths = changed(self.revision.base) - before
+            elif (process := run("make", "--silent", "generate")).returncode:
+                raise StepError(2, f"Correct this, and run the script again:\n\n{as_code(process.stderr)}")
+            paths = changed_files(self.revision.base) - changed_before
             # Files that git does not track fail the gate.
             git("add", "--intent-to-add", "--", *(path for path in paths if Path(path).exists()))
             self.revision.state["generated"] = sorted({*self.revision.state["generated"], *paths})
@@ -224,22 +224,24 @@ class Tool:
         if not (self.spec / "downstream.yaml").is_file():
             return
         with self.revision.step("downstream") as result:
-            done = self.codegen("downstream", expected=(0, 1))
+            process = self.codegen("downstream", expected=(0, 1))
             # A mistake in downstream.yaml goes to standard error.
-            found = done.stdout or done.stderr
-            result.append(found.splitlines()[-1])
-            if done.returncode:
-                how = f"Handle these, or list them in {self.spec}/downstream.yaml, and run the script again"
-                raise StepError(1, f"{how}:\n\n{quoted(found)}")
+            output = process.stdout or process.stderr
+            result.append(output.splitlines()[-1])
+            if process.returncode:
+                instructions = (
+                    f"Handle these, or list them in {self.spec}/downstream.yaml, and run the script again"
+                )
+                raise StepError(1, f"{instructions}:\n\n{as_code(output)}")
 
     def gate(self) -> None:
-        """Run the gate."""
+        """Run the quick gate (`make quick`), or the command that `--gate` sets."""
         command = self.options.gate or f"make quick BASE={self.revision.base}"
         path = self.revision.folder / "gate.txt"
         with self.revision.step("gate") as result, path.open("w", encoding="utf-8") as log:
             print(f"   {command}, to {path}", flush=True)
-            done = subprocess.run(shlex.split(command), cwd=ROOT, check=False, stdout=log, stderr=log)
-            if done.returncode:
+            process = subprocess.run(shlex.split(command), cwd=ROOT, check=False, stdout=log, stderr=log)
+            if process.returncode:
                 raise StepError(1, f"`{command}` failed: see {path}. Correct this, and run the script again.")
             result.append(command)
 
@@ -259,8 +261,8 @@ class Tool:
         self.downstream()
         if not agrees:
             report = self.revision.folder / "report.txt"
-            how = "When only new text is left, and you have read it, run the script with --reviewed."
-            raise StepError(1, f"Work through {report}, and run the script again. {how}")
+            instructions = "When only new text is left, and you have read it, run the script with --reviewed."
+            raise StepError(1, f"Work through {report}, and run the script again. {instructions}")
         self.gate()
         self.revision.state["done"] = True
         return "Nothing is left: review the changes, add a line to CHANGELOG.md, and commit."
@@ -268,9 +270,9 @@ class Tool:
 
 def _finding(line: str, report: list[str]) -> str:
     """Return the finding that proposed a line, as the end of a sentence."""
-    at = next((number for number, each in enumerate(report) if line in each), 0)
-    found = next((each for each in reversed(report[:at]) if each.startswith("* ")), "")
-    return f" ({found.removeprefix('* ')})" if found else ""
+    position = next((number for number, each in enumerate(report) if line in each), 0)
+    finding = next((each for each in reversed(report[:position]) if each.startswith("* ")), "")
+    return f" ({finding.removeprefix('* ')})" if finding else ""
 
 
 def summary(revision: Revision, spec: str, instructions: str) -> str:
@@ -282,15 +284,23 @@ def summary(revision: Revision, spec: str, instructions: str) -> str:
     lines = [f"# Revision {revision.folder.name}", "", "| step | minutes | result |", "| --- | --- | --- |"]
     lines += [*minutes, f"| all | {total:.1f} | |", ""]
     if revision.base:
-        paths = changed(revision.base)
-        generated = paths & {*revision.state["generated"]}
-        of_spec = {path for path in paths if path.startswith(("spec/", f"{spec}/"))}
-        others = paths - generated - of_spec
-        head = f"Changed files: {len(of_spec)} of the spec, {len(generated)} generated, {len(others)} other."
-        lines += [head, "", listed([*sorted(of_spec), *sorted(others), *sorted(generated)]), ""]
+        paths = changed_files(revision.base)
+        generated_files = paths & {*revision.state["generated"]}
+        spec_files = {path for path in paths if path.startswith(("spec/", f"{spec}/"))}
+        other_files = paths - generated_files - spec_files
+        head = (
+            f"Changed files: {len(spec_files)} of the spec, {len(generated_files)} generated, "
+            f"{len(other_files)} other."
+        )
+        lines += [
+            head,
+            "",
+            as_list([*sorted(spec_files), *sorted(other_files), *sorted(generated_files)]),
+            "",
+        ]
     for title, key in (("Proposals to follow by hand", "by hand"), ("API", "api")):
         if revision.state.get(key) and not (key == "by hand" and revision.state["done"]):
-            lines += [f"{title}:", "", listed(revision.state[key]), ""]
+            lines += [f"{title}:", "", as_list(revision.state[key]), ""]
     return "\n".join([*lines, instructions, ""])
 
 
@@ -301,24 +311,24 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 
 def git(*arguments: str) -> str:
     """Run git; stop with its error if it fails."""
-    done = run("git", *arguments)
-    if done.returncode:
-        raise StepError(2, f"git {arguments[0]}: {done.stderr.strip()}")
-    return done.stdout.strip()
+    process = run("git", *arguments)
+    if process.returncode:
+        raise StepError(2, f"git {arguments[0]}: {process.stderr.strip()}")
+    return process.stdout.strip()
 
 
-def changed(base: str) -> set[str]:
+def changed_files(base: str) -> set[str]:
     """Return the files that differ from a commit, including untracked ones."""
     tracked = git("diff", "--name-only", base).splitlines()
     return {*tracked, *git("ls-files", "--others", "--exclude-standard").splitlines()}
 
 
-def quoted(text: str) -> str:
+def as_code(text: str) -> str:
     """Return text as Markdown code."""
     return "\n".join(f"    {line}" for line in text.strip().splitlines())
 
 
-def listed(lines: Sequence[str]) -> str:
+def as_list(lines: Sequence[str]) -> str:
     """Return a Markdown list."""
     return "\n".join(f"- {line}" for line in lines)
 
@@ -356,12 +366,14 @@ def main() -> int:
     status = 0
     try:
         branch = git("branch", "--show-current")
-        own = branch.removeprefix(BRANCH) if branch.startswith(BRANCH) else ""
-        revision = Revision(options.folder / (options.name or own or datetime.now(UTC).date().isoformat()))
-        if revision.base and own != revision.folder.name:
+        branch_name = branch.removeprefix(BRANCH) if branch.startswith(BRANCH) else ""
+        revision = Revision(
+            options.folder / (options.name or branch_name or datetime.now(UTC).date().isoformat())
+        )
+        if revision.base and branch_name != revision.folder.name:
             raise StepError(2, f"Revision {revision.folder.name} has begun: switch to its branch.")
         try:
-            instructions = Tool(options, revision).run_all()
+            instructions = RevisionSteps(options, revision).run_all()
         except StepError as error:
             status, instructions = error.status, str(error)
         revision.save()

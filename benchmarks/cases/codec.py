@@ -54,7 +54,10 @@ def writing(count: int = samples.COUNT) -> list[Contender]:
         for case in (WRITE, MAKE):
             writers[case, engine.NAME] = engine.order_writer(), texts
     for quickfix in installed(["quickfix_engine"]):
-        writers[WRITE, WRITE_READY] = quickfix.ready_writer(), [quickfix.ready(each) for each in texts]
+        writers[WRITE, WRITE_READY] = (
+            quickfix.unnumbered_order_writer(),
+            [quickfix.unnumbered_order(each) for each in texts],
+        )
     written = {key: [act(item) for item in items] for key, (act, items) in writers.items()}
     require_equal(
         "orders", {f"{name}, {case}": [*map(fields, messages)] for (case, name), messages in written.items()}

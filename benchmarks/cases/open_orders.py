@@ -41,7 +41,7 @@ from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 
 COUNT, SYMBOLS, GROUPS = 100_000, 1000, 100
 LIMIT_MS = 20
-"""Time in milliseconds above which a call is marked."""
+"""CPU time in milliseconds above which a call is marked."""
 ROUNDS = 3
 _LOGON = LoggedOn(
     Logon(encrypt_method=0, heart_bt_int=30, default_appl_ver_id="9"), 30, True, {"use_dollars": True}
@@ -84,7 +84,7 @@ def _report(number: int, event: int, *, fills: bool = False) -> ExecutionReport:
 def machines(count: int) -> dict[str, Any]:
     """Return the state machines of an account with this many open orders, each with a fill."""
     orders, groups, positions, cash = Orders(max_orders=2 * count), OrderGroups(), Positions(), Cash()
-    copies = DropCopy("KalshiNR")
+    drop_copy = DropCopy("KalshiNR")
     for group in range(GROUPS):
         groups.apply(OrderGroupResponse(order_group_id=f"g{group}", order_group_contracts_limit=1000))
     for event in (_LOGON, *(step for number in range(count) for step in _history(number))):
@@ -92,9 +92,9 @@ def machines(count: int) -> dict[str, Any]:
             positions.apply(update)
             cash.apply(update)
         groups.apply(event)
-        copies.apply(event, _NOW)
+        drop_copy.apply(event, _NOW)
     assert len(list(orders.live())) == count
-    return {"orders": orders, "groups": groups, "positions": positions, "cash": cash, "copies": copies}
+    return {"orders": orders, "groups": groups, "positions": positions, "cash": cash, "drop_copy": drop_copy}
 
 
 def _history(number: int) -> Iterator[object]:
@@ -107,7 +107,9 @@ def calls(count: int) -> Iterator[tuple[str, Callable[[], object]]]:
     """Yield each call with its name. The order of the calls makes each of them as slow as possible."""
     account = machines(count)
     orders: Orders = account["orders"]
-    groups, positions, cash, copies = (account[each] for each in ("groups", "positions", "cash", "copies"))
+    groups, positions, cash, drop_copy = (
+        account[each] for each in ("groups", "positions", "cash", "drop_copy")
+    )
     middle = orders.by_order_id(f"o{count // 2}")
     assert middle is not None
     events = iter(range(3 * count, 10 * count))
@@ -142,7 +144,10 @@ def calls(count: int) -> Iterator[tuple[str, Callable[[], object]]]:
             orders.apply(DropCopyRange(0, ExecKey(0, 1, 1), orders.epoch)),
         ),
     )
-    yield "UncertainItems", lambda: next(iter(UncertainItems(orders, positions, cash, groups, copies)), None)
+    yield (
+        "UncertainItems",
+        lambda: next(iter(UncertainItems(orders, positions, cash, groups, drop_copy)), None),
+    )
     update = orders.apply(MessageReceived(_report(8, next(events), fills=True)))[0]
     for name, machine in {"Positions": positions, "Cash": cash}.items():
         yield f"{name}.apply(update)", partial(machine.apply, update)
@@ -158,13 +163,13 @@ def calls(count: int) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "OrderGroups.apply(SessionEnded)", lambda: groups.apply(_SESSION_END)
     yield "OrderGroups.apply(LoggedOn)", lambda: groups.apply(_LOGON)
     yield "OrderGroups.uncertain()", groups.uncertain
-    yield "DropCopy.apply(SessionEnded)", lambda: copies.apply(_SESSION_END, _NOW)
-    yield "DropCopy.request()", lambda: copies.request({0: ExecKey(0, 1, 1)}, orders.epoch, _NOW)
-    yield "DropCopy.apply(report)", lambda: copies.apply(MessageReceived(_report(5, next(events))), _NOW)
-    received = [_received_copies(count) for _ in range(ROUNDS)]
-    yield "DropCopy.dump()", received[0].dump
+    yield "DropCopy.apply(SessionEnded)", lambda: drop_copy.apply(_SESSION_END, _NOW)
+    yield "DropCopy.request()", lambda: drop_copy.request({0: ExecKey(0, 1, 1)}, orders.epoch, _NOW)
+    yield "DropCopy.apply(report)", lambda: drop_copy.apply(MessageReceived(_report(5, next(events))), _NOW)
+    drop_copies = [_drop_copy_with_reports(count) for _ in range(ROUNDS)]
+    yield "DropCopy.dump()", drop_copies[0].dump
     complete = MessageReceived(EventResendComplete(ref_seq_num=1, resend_event_count=1000))
-    yield "DropCopy.apply(EventResendComplete)", lambda: received.pop().apply(complete, _NOW)
+    yield "DropCopy.apply(EventResendComplete)", lambda: drop_copies.pop().apply(complete, _NOW)
     makers: tuple[Any, ...] = (
         RfqMaker(lambda *_: None, lambda *_: False, lambda: "id"),
         RfqCreator(),
@@ -176,18 +181,18 @@ def calls(count: int) -> Iterator[tuple[str, Callable[[], object]]]:
         yield f"{name}.dump()", rfqs.dump
 
 
-def _received_copies(count: int) -> DropCopy:
+def _drop_copy_with_reports(count: int) -> DropCopy:
     """Return a drop copy with an open request that has received this many reports in random order."""
-    copies = DropCopy("KalshiNR")
-    copies.request({0: ExecKey(0, 1, 1)}, 1, _NOW)
-    copies.apply(_LOGON, _NOW)
-    [request] = copies.handle_timer(_NOW)
-    copies.apply(request, _NOW)
+    drop_copy = DropCopy("KalshiNR")
+    drop_copy.request({0: ExecKey(0, 1, 1)}, 1, _NOW)
+    drop_copy.apply(_LOGON, _NOW)
+    [request] = drop_copy.handle_timer(_NOW)
+    drop_copy.apply(request, _NOW)
     numbers = [*range(count)]
     Random(1).shuffle(numbers)  # noqa: S311 - the same in every run
     for number in numbers:
-        copies.apply(MessageReceived(_report(number, 2 * number + 1)), _NOW)
-    return copies
+        drop_copy.apply(MessageReceived(_report(number, 2 * number + 1)), _NOW)
+    return drop_copy
 
 
 def _reload(machine: Any) -> None:
@@ -208,8 +213,8 @@ def _queries(orders: Orders, when: str) -> Iterator[tuple[str, Callable[[], obje
 
 
 def main(count: int) -> None:
-    """Print each call with its longest and shortest CPU time in ms over some rounds, and mark the calls whose
-    shortest time exceeds the limit."""
+    """Print each call with its longest and shortest CPU time in ms over `ROUNDS` rounds, and mark the calls
+    whose shortest time exceeds `LIMIT_MS`."""
     gc.disable()
     for name, call in calls(count):
         times = []

@@ -106,7 +106,7 @@ def main() -> None:
 
     def answer(order: quickfix.Message) -> None:
         number, size = next(numbers), order.getField(38)
-        named = {
+        varying = {
             11: order.getField(11),
             37: f"venue-{number}",
             17: f"exec-{number}",
@@ -114,7 +114,7 @@ def main() -> None:
             55: order.getField(55),
         }
         fixed = {150: "0", 39: "0", 38: size, 151: size, 14: "0", 6: "0"}
-        venue.send("8", [*(named | fixed).items()])
+        venue.send("8", [*(varying | fixed).items()])
 
     venue = Peer("acceptor", int(sys.argv[1]), answer)
     with venue:

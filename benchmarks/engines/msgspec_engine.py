@@ -24,7 +24,7 @@ _REPORT = {
     "trd_match_id": str,
     "aggressor_indicator": bool,
 }
-_SHORT = {
+_JSON_NAMES = {
     "misc_fee_amt": "amount",
     "misc_fee_curr": "currency",
     "misc_fee_type": "kind",
@@ -35,11 +35,11 @@ _SHORT = {
     "misc_fees": "fees",
     "collateral_amount_changes": "changes",
 }
-"""JSON names that are shorter than the library's attribute names."""
+"""Short names that replace attribute names of the library in the JSON."""
 
 
 def _struct(name: str, types: dict[str, Any]) -> Any:
-    return msgspec.defstruct(name, types.items(), rename=_SHORT)
+    return msgspec.defstruct(name, types.items(), rename=_JSON_NAMES)
 
 
 _GROUPS = {
@@ -67,7 +67,7 @@ def report_json(number: int = 0) -> bytes:
 
 
 def _with_json_names(block: Any, types: dict[str, Any]) -> dict[str, Any]:
-    return {_SHORT.get(name, name): getattr(block, name) for name in types}
+    return {_JSON_NAMES.get(name, name): getattr(block, name) for name in types}
 
 
 def read_report(data: bytes) -> tuple[Any, ...]:

@@ -43,7 +43,7 @@ def read_with_dictionary(data: bytes) -> tuple[Any, ...]:
 
 
 def order_writer() -> Callable[[samples.Fields], bytes]:
-    """Return a function that makes an order field by field, the only way in QuickFIX, and writes it."""
+    """Return a function that builds an order field by field, as QuickFIX requires, and encodes it."""
     heads = samples.order_heads()
 
     def write(fields: samples.Fields) -> bytes:
@@ -58,8 +58,8 @@ def order_writer() -> Callable[[samples.Fields], bytes]:
     return write
 
 
-def ready(fields: samples.Fields) -> Any:
-    """Make an order that is complete except for its number and time."""
+def unnumbered_order(fields: samples.Fields) -> Any:
+    """Return an order that is complete except for its MsgSeqNum and SendingTime."""
     message = quickfix.Message()
     for tag, value in ((8, "FIXT.1.1"), (35, "D"), (49, samples.KEY_ID), (56, samples.VENUE)):
         message.getHeader().setField(tag, value)
@@ -68,8 +68,8 @@ def ready(fields: samples.Fields) -> Any:
     return message
 
 
-def ready_writer() -> Callable[[Any], bytes]:
-    """Return a function that sets the number and time of an order made earlier, and writes the order."""
+def unnumbered_order_writer() -> Callable[[Any], bytes]:
+    """Return a function that sets the MsgSeqNum and SendingTime of such an order, and encodes the order."""
     heads = samples.order_heads()
 
     def write(message: Any) -> bytes:

@@ -27,25 +27,25 @@ def write(findings: Iterable[Finding]) -> tuple[list[Edit], list[Edit]]:
             # Pages and the dictionary may propose the same element in different forms: the first is written.
             edits.setdefault(_element(edit), edit)
     written: list[Edit] = []
-    others: list[Edit] = []
+    not_written: list[Edit] = []
     # Each file is edited from its end to its beginning, so that line numbers stay valid.
     for edit in sorted(edits.values(), key=lambda each: each.location)[::-1]:
-        (written if _write(edit) else others).append(edit)
-    return written[::-1], others[::-1]
+        (written if _write(edit) else not_written).append(edit)
+    return written[::-1], not_written[::-1]
 
 
 def _element(edit: Edit) -> tuple[str, ...]:
     """Return the key of the element that an edit adds: its file, its parent, and its name."""
-    found = _ADDITION.match(edit.text)
-    return (edit.location.file, *(found.groups("") if found else (str(edit.location), edit.text)))
+    addition = _ADDITION.match(edit.text)
+    return (edit.location.file, *(addition.groups("") if addition else (str(edit.location), edit.text)))
 
 
 def _write(edit: Edit) -> bool:
-    path, at = Path(edit.location.file), edit.location.line - 1
+    path, index = Path(edit.location.file), edit.location.line - 1
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     first, *block = edit.text.split("\n")
     if setting := _SETTING.fullmatch(first):
-        if not _add_setting(lines, at, *setting.groups()):
+        if not _add_setting(lines, index, *setting.groups()):
             return False
     elif entry := _ENTRY.match(first):
         # The newest entry of a list is its first.
@@ -56,37 +56,37 @@ def _write(edit: Edit) -> bool:
     elif block and first == "add after this line:" and path.is_file():
         end = _end_of_section(lines, path)
         lines[end:end] = [f"  {line}" for line in block]
-    elif first.startswith("add `") and (found := _QUOTED_LINE.search(first)) and lines:
-        _insert(lines, at, found[1], path, inside="` to the members of " in first)
+    elif first.startswith("add `") and (quoted_line := _QUOTED_LINE.search(first)) and lines:
+        _insert(lines, index, quoted_line[1], path, as_member="` to the members of " in first)
     else:
         return False
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return True
 
 
-def _add_setting(lines: list[str], at: int, name: str, setting: str) -> bool:
+def _add_setting(lines: list[str], index: int, name: str, setting: str) -> bool:
     """Add a setting to a member whose entry is this single line; return False for any other entry."""
-    member = _MEMBER.fullmatch(lines[at])
+    member = _MEMBER.fullmatch(lines[index])
     if member is None or member[2] != name:
         return False
     settings = member[4] or f"presence: {member[3]}"
-    lines[at] = f"{member[1]}{name}: {{{settings}, {setting}}}"
+    lines[index] = f"{member[1]}{name}: {{{settings}, {setting}}}"
     return True
 
 
-def _insert(lines: list[str], at: int, line: str, path: Path, *, inside: bool) -> None:
-    """Insert `line` after the entry that begins at index `at`, or, if `inside` is set, as its first
+def _insert(lines: list[str], index: int, line: str, path: Path, *, as_member: bool) -> None:
+    """Insert `line` after the entry that begins at `index`, or, if `as_member` is set, as its first
     member."""
     # A field without a neighbour is proposed for the end of the file, which may belong to another section.
-    if at >= len(lines) - 1 and path.name == "fields.yaml":
+    if index >= len(lines) - 1 and path.name == "fields.yaml":
         lines.insert(_end_of_section(lines, path), f"  {line}")
         return
-    end = _end_of_entry(lines, at)
-    members = next((n for n in range(at + 1, end) if lines[n].strip() == "members:"), None)
-    if inside and members is not None:
+    end = _end_of_entry(lines, index)
+    members = next((n for n in range(index + 1, end) if lines[n].strip() == "members:"), None)
+    if as_member and members is not None:
         lines.insert(members + 1, " " * (_indent(lines[members]) + 2) + line)
     else:
-        lines.insert(end, " " * _indent(lines[at]) + line)
+        lines.insert(end, " " * _indent(lines[index]) + line)
 
 
 def _end_of_section(lines: list[str], path: Path) -> int:
@@ -94,17 +94,17 @@ def _end_of_section(lines: list[str], path: Path) -> int:
     file.
     """
     key = path.parent.name if path.parent.name == "messages" else path.stem
-    at = next((number for number, line in enumerate(lines) if line.startswith(f"{key}:")), None)
-    if at is None:
+    index = next((number for number, line in enumerate(lines) if line.startswith(f"{key}:")), None)
+    if index is None:
         lines.append(f"{key}:")
         return len(lines)
-    return _end_of_entry(lines, at)
+    return _end_of_entry(lines, index)
 
 
-def _end_of_entry(lines: list[str], at: int) -> int:
-    """Return the index after the entry that begins at index `at`; its other lines are indented more."""
-    end = at + 1
-    while end < len(lines) and (not lines[end].strip() or _indent(lines[end]) > _indent(lines[at])):
+def _end_of_entry(lines: list[str], index: int) -> int:
+    """Return the index after the entry that begins at `index`; its other lines are indented more."""
+    end = index + 1
+    while end < len(lines) and (not lines[end].strip() or _indent(lines[end]) > _indent(lines[index])):
         end += 1
     while not lines[end - 1].strip():
         end -= 1

@@ -158,7 +158,7 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
         return Reading(file, CHANGELOG, named or names[0], None, text, tuple(facts))
     if named:
         unread = (each for each in markdown.blocks(text) if isinstance(each, markdown.UnparsableMarkup))
-        facts = [UnreadableFact(Location(file, each.line), each.what) for each in unread]
+        facts = [UnreadableFact(Location(file, each.line), each.problem) for each in unread]
         return Reading(file, GUIDE, named, None, text, tuple(facts))
     page, about = (own, spec.product_of_page(own)) if own else _page(path, text, names, spec, product)
     return Reading(file, PAGE, page, about, text, tuple(pages.read(text, file, spec.vocabulary)))

@@ -259,7 +259,7 @@ class ClassWriter:
             # a named argument.
             entry = attributes_of(taken.group.members)
             if len(entry) == 1:
-                name, accepts = entry[0].attribute, kinds.accepts_of(entry[0].field)
+                name, accepts = entry[0].attribute, kinds.argument_annotation_of(entry[0].field)
                 first += [f"{name}: {accepts}", f"*more: {accepts}"]
                 made = f"{taken.group.entry_class}({name}=each) for each in ({name}, *more)"
             else:
@@ -271,7 +271,7 @@ class ClassWriter:
                 made = f"{taken.group.entry_class}({passed})"
             arguments.append(f"{taken.attribute}=[{made}]")
         elif taken is not None:
-            first.append(f"{taken.attribute}: {kinds.accepts_of(taken.field)}")
+            first.append(f"{taken.attribute}: {kinds.argument_annotation_of(taken.field)}")
             arguments.append(f"{taken.attribute}={taken.attribute}")
         others = [member for member in attributes_of(message.members) if member is not taken]
         for member in (*others, *(entry if len(entry) > 1 else ())):
@@ -333,7 +333,11 @@ class ClassWriter:
             self.imports.one_per_line(kind.module, kind.type)
         elif kind.module:
             self.imports.on_one_line(kind.module, kind.type)
-        name, annotation, accepts = member.attribute, kinds.annotation_of(field), kinds.accepts_of(field)
+        name, annotation, accepts = (
+            member.attribute,
+            kinds.annotation_of(field),
+            kinds.argument_annotation_of(field),
+        )
         value = f"{kinds.converter_of(field)}({name})"
         default = ""
         unless_given = value_unless_given(member)

@@ -12,7 +12,7 @@ def annotation_of(field: Field) -> str:
     return f"{field.codeset.name} | {plain}" if field.codeset else plain
 
 
-def accepts_of(field: Field) -> str:
+def argument_annotation_of(field: Field) -> str:
     """Return the annotation of the constructor's argument for this field, without `| None`."""
     plain = field.datatype.python.accepts
     return f"{field.codeset.name} | {plain}" if field.codeset else plain

@@ -25,35 +25,35 @@ def spec_at(commit: str, folder: Path) -> Iterator[Path]:
         CommitError: the folder is not in a git repository, there is no such commit, it has no such spec, or
             its spec has a form that this version of codegen cannot read.
     """
-    inside = _git(folder, "rev-parse", "--show-toplevel", "--show-prefix")
-    if inside is None:
+    location = _git(folder, "rev-parse", "--show-toplevel", "--show-prefix")
+    if location is None:
         raise CommitError(f"{folder} is not in a git repository")
-    top, name, *_ = inside.decode().split("\n")
+    top, name, *_ = location.decode().split("\n")
     root = Path(top)
-    named = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
-    if named is None:
+    commit_id = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
+    if commit_id is None:
         raise CommitError(f"{commit} is neither a file nor a commit of {top}")
     # All YAML files are written, because `extends` may lead to any folder.
-    files = _git(root, "archive", "--format=tar", named.decode().strip(), "--", ":(glob)**/*.yaml")
+    files = _git(root, "archive", "--format=tar", commit_id.decode().strip(), "--", ":(glob)**/*.yaml")
     with TemporaryDirectory() as temporary:
         if files is not None:
             with tarfile.open(fileobj=io.BytesIO(files)) as archive:
                 archive.extractall(temporary, filter="data")
-        found = Path(temporary) / name
-        if not (found / "manifest.yaml").is_file():
+        spec = Path(temporary) / name
+        if not (spec / "manifest.yaml").is_file():
             raise CommitError(f"{commit} has no {name}manifest.yaml")
         try:
-            yield found
+            yield spec
         except SpecError as error:
             # The message shows paths as git does.
-            found_at = str(error).replace(f"{temporary}/", f"{commit}:")
-            raise CommitError(f"{commit}: this version of codegen cannot read its spec\n{found_at}") from None
+            text = str(error).replace(f"{temporary}/", f"{commit}:")
+            raise CommitError(f"{commit}: this version of codegen cannot read its spec\n{text}") from None
 
 
 def _git(folder: Path, *arguments: str) -> bytes | None:
     """Return the output of a git command; None if it fails."""
     try:
-        done = subprocess.run(  # noqa: S603 - a list of arguments, without a shell
+        process = subprocess.run(  # noqa: S603 - a list of arguments, without a shell
             ["git", *arguments],  # noqa: S607 - git is found on PATH
             cwd=folder,
             capture_output=True,
@@ -61,4 +61,4 @@ def _git(folder: Path, *arguments: str) -> bytes | None:
         )
     except FileNotFoundError:
         raise CommitError("git is not installed") from None
-    return None if done.returncode else done.stdout
+    return None if process.returncode else process.stdout

@@ -40,6 +40,6 @@ def read_bounded(path: Path, maximum: int) -> bytes:
         # reports.
         data = file.read(maximum + 1)
     if len(data) > maximum:
-        where = Location(path.as_posix(), 1)
-        Mistakes().fail(where, f"has more than {maximum} bytes", "split it, or remove unused elements")
+        location = Location(path.as_posix(), 1)
+        Mistakes().fail(location, f"has more than {maximum} bytes", "split it, or remove unused elements")
     return data

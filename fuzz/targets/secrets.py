@@ -49,26 +49,26 @@ def check(data: bytes) -> None:
 
 def check_invariant(frame: bytes, sizes: Sequence[int] = ()) -> None:
     """Check the invariant for one Logon, complete or truncated, in chunks of these sizes."""
-    shown: list[str] = []
+    outputs: list[str] = []
     if is_frame(frame):
-        shown.append(without_secrets(frame).decode("latin-1"))
-        shown += [repr(Frame(frame)), repr(KALSHI.codec.inspect(frame))]
+        outputs.append(without_secrets(frame).decode("latin-1"))
+        outputs += [repr(Frame(frame)), repr(KALSHI.codec.inspect(frame))]
     try:
         message, _ = KALSHI.codec.check(frame)
-        shown += [repr(message), repr(message.header), *map(str, message.problems)]
+        outputs += [repr(message), repr(message.header), *map(str, message.problems)]
         KALSHI.codec.decode_strict(frame)
     except DecodeError as error:
-        shown.append(str(error))
-    transcript, at = Transcript(), 0
+        outputs.append(str(error))
+    transcript, position = Transcript(), 0
     for size in sizes:
-        shown += transcript.feed("sent", frame[at : at + size], _NOW)
-        at += size
-    shown += transcript.feed("sent", frame[at:], _NOW)
-    shown += transcript.end()
+        outputs += transcript.feed("sent", frame[position : position + size], _NOW)
+        position += size
+    outputs += transcript.feed("sent", frame[position:], _NOW)
+    outputs += transcript.end()
     reader = LogReader()
     for logged in (*reader.feed(frame), *reader.close()):
-        shown += _explanations(logged)
-    for text in shown:
+        outputs += _explanations(logged)
+    for text in outputs:
         assert SECRET.decode() not in text, f"a secret is shown: {text!r}"
 
 

@@ -64,7 +64,7 @@ class ProtocolOptions(Value):
         open_ended_resend: Request all messages from the first missing one on (EndSeqNo 0), instead of only
             the missing ones.
         test_req_id: TestReqID of the TestRequest to a silent peer; None derives it from the MsgSeqNum.
-        answer_patience: Maximum wait for the answer to the TestRequest to a silent peer, in multiples of
+        max_answer_wait: Maximum wait for the answer to the TestRequest to a silent peer, in multiples of
             HeartBtInt.
         test_requests_in_turn: While messages from the peer are missing, answer a TestRequest only after the
             gap is filled.
@@ -86,7 +86,7 @@ class ProtocolOptions(Value):
     end_on_garbage_before_logon: bool = False
     open_ended_resend: bool = False
     test_req_id: str | None = None
-    answer_patience: float = 1.2
+    max_answer_wait: float = 1.2
     test_requests_in_turn: bool = False
     serve_low_resend_requests: bool = False
     end_on_late_orig_sending_time: bool = False
@@ -104,7 +104,7 @@ QUICKFIX: Final = ProtocolOptions(
     linger=2.0,
     end_on_garbage_before_logon=True,
     test_req_id="TEST",
-    answer_patience=1.0,
+    max_answer_wait=1.0,
     open_ended_resend=True,
     test_requests_in_turn=True,
     serve_low_resend_requests=True,

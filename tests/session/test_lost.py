@@ -22,7 +22,7 @@ def test_the_search_finds_every_border_in_a_logarithmic_number_of_requests(count
         while not search.is_complete:
             requested += 1
             if search.probe >= border:
-                assert search.record_served(search.probe)
+                assert search.record_received(search.probe)
             else:
                 search.record_refused()
         assert search.low == border
@@ -31,10 +31,10 @@ def test_the_search_finds_every_border_in_a_logarithmic_number_of_requests(count
 
 def test_only_a_message_older_than_all_received_ones_narrows_the_search() -> None:
     search = Search(2, 10)
-    assert search.record_served(6)
-    assert not search.record_served(6)
-    assert not search.record_served(9)
-    assert not search.record_served(1)
+    assert search.record_received(6)
+    assert not search.record_received(6)
+    assert not search.record_received(9)
+    assert not search.record_received(1)
     assert search.probe == 4
 
 

@@ -61,7 +61,7 @@ def check(process: Process, connection: Connection) -> None:
             )
     if core.framer.pending > session.config.max_message_size + MAX_READ:
         raise Violation("unbounded", f"{side} holds {core.framer.pending} bytes of a message")
-    requests = core.ledger.open
+    requests = core.ledger.open_requests
     # After a restart, up to MAX_EVENTS answers may be unconfirmed; their requests are still open.
     if len(requests.by_key) > MAX_OPEN + MAX_EVENTS:
         raise Violation("unbounded", f"{side} has {len(requests.by_key)} open requests")

@@ -88,8 +88,8 @@ def compare_sequences_of_arrival(seed: int, length: int, shuffle: int) -> None:
 
 
 def _take_the_first(order: Order, account: Account | None, key: ExecKey) -> None:
-    if account is not None and order.stated is None:
-        order.stated = key, account
+    if account is not None and order.reported_account is None:
+        order.reported_account = key, account
 
 
 def _answer_all(

@@ -94,8 +94,8 @@ class Pauses:
         self._scheduled = [each for each in schedule if isinstance(each, PauseWindow)]
         self._windows: list[PauseWindow] = []
         """Pauses started by operations."""
-        self._skipped: dict[WeeklyPause, PauseWindow] = {}
-        """Occurrences that were ended early."""
+        self._ended_early: dict[WeeklyPause, PauseWindow] = {}
+        """Occurrences that an operation ended early, for all products or some."""
         self._active: list[PauseWindow] = []
         """Active pauses, as of the last `change`."""
         self.states: dict[str, PauseState] = dict.fromkeys(PRODUCTS, PauseState.OPEN)
@@ -141,7 +141,7 @@ class Pauses:
             if window.is_active(now):
                 rest = tuple(name for name in window.products if name not in requested)
                 # The products are removed only from this week's occurrence; next week's begins as scheduled.
-                self._skipped[weekly] = attrs.evolve(window, products=rest, logs_out=False)
+                self._ended_early[weekly] = attrs.evolve(window, products=rest, logs_out=False)
         self._is_current = False
 
     def change(self, now: datetime) -> list[PauseWindow]:
@@ -149,9 +149,9 @@ class Pauses:
         self._is_current = True
         weekly = [self._window(each, now) for each in self._weekly]
         windows = [*self._scheduled, *self._windows, *weekly]
-        for singles in (self._scheduled, self._windows):
-            singles[:] = [each for each in singles if each.ends is None or now < each.ends]
-        before, self._active = self._active, [each for each in windows if each.is_active(now)]
+        for pauses in (self._scheduled, self._windows):
+            pauses[:] = [each for each in pauses if each.ends is None or now < each.ends]
+        previously_active, self._active = self._active, [each for each in windows if each.is_active(now)]
         for product in PRODUCTS:
             active = [each for each in self._active if product in each.products]
             states = (PauseState.OPEN, *(each.state for each in active))
@@ -159,11 +159,11 @@ class Pauses:
             self.accepts_logons[product] = all(each.accepts_logons for each in active)
         times = [at for each in windows for at in (each.begins, each.ends) if at is not None]
         self._next = min((at for at in times if at > now), default=None)
-        return [each for each in self._active if each not in before]
+        return [each for each in self._active if each not in previously_active]
 
     def _window(self, weekly: WeeklyPause, now: datetime) -> PauseWindow:
         window = weekly.window(self._zone, now)
-        skipped = self._skipped.get(weekly)
-        if skipped is not None and skipped.begins == window.begins:
-            return skipped
+        ended_early = self._ended_early.get(weekly)
+        if ended_early is not None and ended_early.begins == window.begins:
+            return ended_early
         return window

@@ -1,4 +1,4 @@
-"""Settings of attrs classes: each states its range once, for Python and scenario files."""
+"""Settings: attributes of attrs classes whose range is declared once, for Python and for scenario files."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def setting(
 
 def descriptions(cls: type) -> dict[str, str]:
     """Return the docstrings of a class's attributes by name, each on one line."""
-    (found,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
     docs: dict[str, str] = {}
-    for attribute, doc in pairwise(getattr(found, "body", ())):
+    for attribute, doc in pairwise(getattr(definition, "body", ())):
         if isinstance(attribute, ast.AnnAssign) and isinstance(doc, ast.Expr):
             docs[ast.unparse(attribute.target)] = " ".join(ast.literal_eval(doc.value).split())
     return docs
 
 
 def _check_range(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-    stated: Setting = attribute.metadata[SETTING]
-    minimum, maximum = stated.minimum, stated.maximum
+    limits: Setting = attribute.metadata[SETTING]
+    minimum, maximum = limits.minimum, limits.maximum
     # Written as a positive condition: NaN fails, too.
     if (minimum is None or value >= minimum) and (maximum is None or value <= maximum):
         return

@@ -32,8 +32,8 @@ MIXED: Final = "mixed"
 SESSION: Final = "session"
 """The lane of a session that has only one lane."""
 MAX_FRAMES: Final = 2048
-"""Maximum number of the venue's messages in one bus message. Publishing a bus message takes as much processor
-time as adding 80 messages to it. A consumer splits it in one step, in about 1 ms.
+"""Maximum number of the venue's messages in one bus message. Publishing a bus message takes as much CPU time
+as adding 80 messages to it. A consumer splits a bus message of this size in one step of about 1 ms.
 """
 MAX_CACHED: Final = 10_000
 """Maximum number of cached lanes and subjects."""
@@ -46,8 +46,8 @@ def bucket_of(symbol: str, buckets: int) -> int:
 
 def is_market_data(channel: Channel) -> bool:
     """Return whether the session type of a channel is for market data."""
-    found = DIALECT.session_types.get(channel.session)
-    return found is not None and found.service == "market_data"
+    session_type = DIALECT.session_types.get(channel.session)
+    return session_type is not None and session_type.service == "market_data"
 
 
 @attrs.frozen
@@ -130,7 +130,7 @@ class Batcher:
         channel: Channel,
         fence: int,
         *,
-        lasting: bool,
+        durable_numbers: bool,
         max_bytes: int,
         buckets: int = 8,
     ) -> None:
@@ -139,16 +139,16 @@ class Batcher:
         Args:
             channel: the session whose events are published.
             fence: a number higher than the fence of every earlier publisher of the channel.
-            lasting: whether the sequence numbers of the session continue in the next process. If so, the
-                client's store determines the generation. Otherwise the publisher begins a new generation at
-                every logon.
+            durable_numbers: whether the sequence numbers of the session continue in the next process. If so,
+                the client's store determines the generation. Otherwise the publisher begins a new generation
+                at every logon.
             max_bytes: maximum size of a message that the broker accepts, in bytes.
             buckets: number of buckets of symbols. All publishers of a channel, and the consumers that follow
                 only some symbols, must use the same number.
         """
         if min(max_bytes, buckets) < 1:
             raise ValueError("max_bytes and buckets must be at least 1")
-        self._channel, self._fence, self._has_lasting_numbers = channel, fence, lasting
+        self._channel, self._fence, self._numbers_are_durable = channel, fence, durable_numbers
         self._max_bytes, self._buckets = max_bytes, buckets
         self._market_data = is_market_data(channel)
         self._routes: dict[object, tuple[str, str]] = {}
@@ -156,10 +156,10 @@ class Batcher:
         self._rounds: deque[Round] = deque()
         self._lanes: dict[str, int] = {}
         """The last MsgSeqNum of each lane in this generation, including dropped messages."""
-        # A session with lasting numbers may continue the lanes of an earlier process, whose last messages are
-        # unknown here.
-        self._first: int | None = None if lasting else 0
-        """The value of `previous` for the first message of a lane."""
+        # A session with durable numbers may continue the lanes of an earlier process, whose last messages
+        # are unknown here.
+        self._initial_previous: int | None = None if durable_numbers else 0
+        """`previous` of the first message of a lane in this generation."""
         self._generation = 0
         self._logons = 0
         self._number = 0
@@ -178,12 +178,12 @@ class Batcher:
         """
         self._logons += 1
         # The generations of this publisher are higher than those of every publisher with a lower fence.
-        generation = logged_on.generation if self._has_lasting_numbers else (self._fence << 32) + self._logons
+        generation = logged_on.generation if self._numbers_are_durable else (self._fence << 32) + self._logons
         if generation != self._generation:
             self._generation, self._number = generation, 0
             self._lanes.clear()
             if self._logons > 1:
-                self._first = 0
+                self._initial_previous = 0
 
     def add(self, event: object) -> int:
         """Add an event, and return its size in bytes. Events that concern only the client's process are
@@ -202,9 +202,9 @@ class Batcher:
             self._begin(EVENT, subject, None, self._number, data, self._events)
         elif not self._rounds or self._rounds[-1].is_full:
             self._rounds.append(Round(is_full=False))
-        collected = self._rounds[-1]
-        collected.last = event
-        collected.count += 1
+        last_round = self._rounds[-1]
+        last_round.last = event
+        last_round.count += 1
         return len(data)
 
     def drop(self, event: object) -> bool:
@@ -229,7 +229,7 @@ class Batcher:
     def _add_message(self, event: MessageReceived) -> None:
         frame, number = event.frame, _number_of(event)
         lane, subject = self._route(event.message)
-        previous = self._lanes.get(lane, self._first)
+        previous = self._lanes.get(lane, self._initial_previous)
         self._lanes[lane] = self._number = number
         rounds = self._rounds
         batch = rounds[-1].batches.get(lane) if rounds and not rounds[-1].is_full else None
@@ -281,14 +281,14 @@ class Batcher:
             return self._routes.get(key) or self._add_route(key, SESSION, message.msg_type, symbol)
         if symbol is not None:
             return self._routes.get(symbol) or self._add_bucket(symbol)
-        found = None
+        common_route = None
         for entry in getattr(message, "md_entries", None) or ():
             symbol = getattr(entry, "symbol", None)
             route = self._routes.get(symbol) or self._add_bucket(symbol)
-            if found is not None and route != found:
+            if common_route is not None and route != common_route:
                 return self._add_bucket(None)
-            found = route
-        return found or self._add_bucket(None)
+            common_route = route
+        return common_route or self._add_bucket(None)
 
     def _add_bucket(self, symbol: object) -> tuple[str, str]:
         lane = str(bucket_of(symbol, self._buckets)) if isinstance(symbol, str) else MIXED
@@ -298,8 +298,8 @@ class Batcher:
         if len(self._routes) >= MAX_CACHED:
             self._routes.clear()
         subject = self._channel.subject(msg_type, symbol if isinstance(symbol, str) else "")
-        found = self._routes[key] = lane, subject
-        return found
+        route = self._routes[key] = lane, subject
+        return route
 
 
 def _number_of(event: Any) -> int:

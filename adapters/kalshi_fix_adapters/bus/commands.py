@@ -26,9 +26,9 @@ from kalshi_fix_sansio.errors import (
 )
 from kalshi_fix_sansio.messages import decode, encode
 
-MAX_WITHIN: Final = 30.0
+MAX_ANSWER_WAIT: Final = 30.0
 """Maximum number of seconds that a command may wait for its answer."""
-MAX_WAITING: Final = 1_000
+MAX_COMMANDS: Final = 1_000
 """Maximum number of commands that a session process handles at the same time."""
 _HEADER: Final = Header(
     sender_comp_id="-", target_comp_id="-", msg_seq_num=1, sending_time=datetime(2000, 1, 1, tzinfo=UTC)
@@ -188,8 +188,8 @@ class Commands:
             msg_type: the MsgType in the subject, which the broker permits the sender to use. A message with
                 another MsgType is refused.
         """
-        if max(self.waiting, len(self._sending)) >= MAX_WAITING:
-            return Refused(f"the session process is already handling {MAX_WAITING} commands")
+        if max(self.waiting, len(self._sending)) >= MAX_COMMANDS:
+            return Refused(f"the session process is already handling {MAX_COMMANDS} commands")
         self.waiting += 1
         try:
             return await self._answer(data, deadline, msg_type)
@@ -203,40 +203,41 @@ class Commands:
             return Refused(f"the command is invalid: {error}")
         if msg_type is not None and message.msg_type != msg_type:
             return Refused(f"the message has type {message.msg_type}, but its subject has type {msg_type}")
-        name = request_id(message)
-        if name is None:
+        identifier = request_id(message)
+        if identifier is None:
             return await self._send(message, None, deadline)
-        while (earlier := self._by_id.get(name)) is not None:
+        while (earlier := self._by_id.get(identifier)) is not None:
             if not await self._wait(earlier, deadline):
-                return Unknown(f"an earlier command with the id {name} has not finished")
+                return Unknown(f"an earlier command with the id {identifier} has not finished")
         try:
-            previous = self._client.sent_request(name)
+            previous = self._client.sent_request(identifier)
         except StoreError as error:
             # The store cannot be read, so it is unknown whether the message was sent before.
             return Unknown(str(error))
         if previous is not None:
             if previous.msg_type == message.msg_type:
                 return Sent(previous.seq_num, known=True)
-            return Refused(f"{name} is the id of an earlier message of type {previous.msg_type}")
-        return await self._send(message, name, deadline)
+            return Refused(f"{identifier} is the id of an earlier message of type {previous.msg_type}")
+        return await self._send(message, identifier, deadline)
 
-    async def _send(self, message: Message, name: str | None, deadline: float) -> Answer:
+    async def _send(self, message: Message, identifier: str | None, deadline: float) -> Answer:
         remaining = deadline - self._clock()
-        if not 0 < remaining <= MAX_WITHIN + self._clock_difference:
+        if not 0 < remaining <= MAX_ANSWER_WAIT + self._clock_difference:
             return Refused(
                 f"the command was received {-remaining:.3f} s after its deadline"
                 if remaining <= 0
-                else f"the deadline is {remaining:.3f} s away, more than {MAX_WITHIN:g} s; check both clocks"
+                else f"the deadline is {remaining:.3f} s away, more than {MAX_ANSWER_WAIT:g} s; "
+                "check both clocks"
             )
         refusal = None if self._check is None else self._check(message)
         if refusal is not None:
             return Refused(refusal.reason)
-        task = asyncio.create_task(self._outcome(message, remaining))
+        task = asyncio.create_task(self._send_through_client(message, remaining))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
-        if name is not None:
-            self._by_id[name] = task
-            task.add_done_callback(lambda _: self._by_id.pop(name))
+        if identifier is not None:
+            self._by_id[identifier] = task
+            task.add_done_callback(lambda _: self._by_id.pop(identifier))
         try:
             done = await self._wait(task, deadline)
         except asyncio.CancelledError:
@@ -248,11 +249,11 @@ class Commands:
         """Wait for a message that is being sent; return whether sending finished by the deadline. The task is
         not cancelled, because the message may already be in the store.
         """
-        remaining = min(max(0.0, deadline - self._clock()), MAX_WITHIN + self._clock_difference)
+        remaining = min(max(0.0, deadline - self._clock()), MAX_ANSWER_WAIT + self._clock_difference)
         await asyncio.wait({task}, timeout=remaining)
         return task.done()
 
-    async def _outcome(self, message: Message, remaining: float) -> Answer:
+    async def _send_through_client(self, message: Message, remaining: float) -> Answer:
         """Send a message through the client within the remaining seconds; return the answer."""
         try:
             return Sent(await self._client.send(message, timeout=remaining))

@@ -20,7 +20,7 @@ from nats.js.errors import KeyNotFoundError
 from kalshi_fix_adapters.asyncio import Client
 from kalshi_fix_adapters.bus import Answer, Channel, Check, Refused, Unknown
 from kalshi_fix_adapters.bus.commands import (
-    MAX_WITHIN,
+    MAX_ANSWER_WAIT,
     Commands,
     decode_answer,
     encode_answer,
@@ -114,8 +114,10 @@ class RemoteSession:
             LocalProtocolError: the message cannot be encoded.
             ValueError: `within` is out of range.
         """
-        if not 0 < within <= MAX_WITHIN:
-            raise ValueError(f"within must be above 0, and at most {MAX_WITHIN:g} seconds, not {within!r}")
+        if not 0 < within <= MAX_ANSWER_WAIT:
+            raise ValueError(
+                f"within must be above 0, and at most {MAX_ANSWER_WAIT:g} seconds, not {within!r}"
+            )
         data, deadline, end = encode_command(message), time.time() + within, time.monotonic() + within
         # Without this pause, a caller that repeats a refused message at once would block the event loop, and
         # the NATS client could not reconnect.

@@ -57,7 +57,7 @@ async def make_publisher(
     batcher = Batcher(
         channel,
         fence,
-        lasting=client.numbers_are_durable,
+        durable_numbers=client.numbers_are_durable,
         max_bytes=link.client.max_payload - HEADER_ROOM,
         buckets=buckets,
     )

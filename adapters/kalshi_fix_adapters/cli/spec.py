@@ -32,7 +32,9 @@ class Entry:
     """The parts of the element, each with a name and a description."""
 
     def mentions(self, words: tuple[str, ...]) -> bool:
-        """Return whether the title or the description contains every word, in any case."""
+        """Return whether the title or the description contains every word; upper and lower case are
+        equivalent.
+        """
         text = f"{self.title} {self.text}".lower()
         return all(word.lower() in text for word in words)
 
@@ -99,71 +101,73 @@ def _entries() -> Iterator[Entry]:
     groups = {each.attrib["name"]: each for each in root.iter(f"{_NAMESPACE}group")}
     messages = list(root.iter(f"{_NAMESPACE}message"))
     for field in root.iter(f"{_NAMESPACE}field"):
-        yield _field(field, code_sets, messages, groups)
+        yield _field_entry(field, code_sets, messages, groups)
     for message in messages:
-        yield _message(message, groups)
+        yield _message_entry(message, groups)
     for name, code_set in code_sets.items():
         for code in code_set.iter(f"{_NAMESPACE}code"):
             title = f"{name.removesuffix('CodeSet')} = {code.attrib['value']} ({code.attrib['name']})"
-            yield Entry(frozenset({_normalize(code.attrib["name"])}), title, _text(code))
-    yield from _texts()
+            yield Entry(frozenset({_normalize(code.attrib["name"])}), title, _documentation(code))
+    yield from _text_entries()
 
 
-def _texts() -> Iterator[Entry]:
+def _text_entries() -> Iterator[Entry]:
     from kalshi_fix_sansio import DIALECT, TEXTS
 
     for (msg_type, value), meaning in TEXTS.items():
-        goes_with = f" Goes with {meaning.attribute} {meaning.code.name}." if meaning.code else ""
+        code_text = f" Sent with {meaning.attribute} {meaning.code.name}." if meaning.code else ""
         title = f"Text {value} of {DIALECT.messages[msg_type].name}"
-        yield Entry(frozenset({_normalize(value)}), title, f"{meaning.meaning}{goes_with}")
+        yield Entry(frozenset({_normalize(value)}), title, f"{meaning.meaning}{code_text}")
 
 
-def _field(
+def _field_entry(
     field: Element, code_sets: dict[str, Element], messages: list[Element], groups: dict[str, Element]
 ) -> Entry:
     tag, name = field.attrib["id"], field.attrib["name"]
     codes = code_sets.get(field.attrib.get("codeSet", ""))
     kind = field.attrib.get("type") or ("" if codes is None else codes.attrib["type"])
-    named_codes = () if codes is None else codes.iter(f"{_NAMESPACE}code")
-    rows = [(f"{code.attrib['value']} {code.attrib['name']}", _text(code)) for code in named_codes]
+    code_elements = () if codes is None else codes.iter(f"{_NAMESPACE}code")
+    rows = [(f"{code.attrib['value']} {code.attrib['name']}", _documentation(code)) for code in code_elements]
     containers = dict.fromkeys(
         message.attrib["name"]
         for message in messages
-        if any(tag in found for found in _members(message, groups))
+        if any(tag in tags for tags in _members(message, groups))
     )
     rows.append(("in", ", ".join(containers) or "every message"))
-    return Entry(frozenset({tag, _normalize(name)}), f"{name} ({tag}), {kind}", _text(field), tuple(rows))
+    return Entry(
+        frozenset({tag, _normalize(name)}), f"{name} ({tag}), {kind}", _documentation(field), tuple(rows)
+    )
 
 
 def _members(message: Element, groups: dict[str, Element]) -> Iterator[set[str]]:
     """Yield the tags of a message's fields, then for each group the tags of its entries' fields."""
-    todo = [message]
-    while todo:
-        block = todo.pop()
+    pending = [message]
+    while pending:
+        block = pending.pop()
         yield {each.attrib["id"] for each in block.iter() if each.tag in _FIELD_ELEMENTS}
-        todo += [groups[each.attrib["name"]] for each in block.iter(f"{_NAMESPACE}groupRef")]
+        pending += [groups[each.attrib["name"]] for each in block.iter(f"{_NAMESPACE}groupRef")]
 
 
-def _message(message: Element, groups: dict[str, Element]) -> Entry:
+def _message_entry(message: Element, groups: dict[str, Element]) -> Entry:
     name, msg_type = message.attrib["name"], message.attrib["msgType"]
     rows = []
     for each in message.iter():
         if each.tag == f"{_NAMESPACE}fieldRef":
-            rows.append((f"{each.attrib['name']} ({each.attrib['id']})", _description(each)))
+            rows.append((f"{each.attrib['name']} ({each.attrib['id']})", _member_text(each)))
         elif each.tag == f"{_NAMESPACE}groupRef":
             count = groups[each.attrib["name"]].find(f"{_NAMESPACE}numInGroup")
             tag = "" if count is None else f" ({count.attrib['id']})"
-            rows.append((f"{each.attrib['name']}{tag}", _description(each)))
+            rows.append((f"{each.attrib['name']}{tag}", _member_text(each)))
     product = f", {message.attrib['scenario']}" if "scenario" in message.attrib else ""
     words = frozenset({_normalize(name), msg_type.lower(), f"35={msg_type.lower()}"})
-    return Entry(words, f"{name} ({msg_type}){product}", _text(message), tuple(rows))
+    return Entry(words, f"{name} ({msg_type}){product}", _documentation(message), tuple(rows))
 
 
-def _description(member: Element) -> str:
+def _member_text(member: Element) -> str:
     presence = "required. " if member.attrib.get("presence") == "required" else ""
-    return f"{presence}{_text(member)}"
+    return f"{presence}{_documentation(member)}"
 
 
-def _text(element: Element) -> str:
-    found = element.find(f"{_NAMESPACE}annotation/{_NAMESPACE}documentation")
-    return "" if found is None else found.text or ""
+def _documentation(element: Element) -> str:
+    documentation = element.find(f"{_NAMESPACE}annotation/{_NAMESPACE}documentation")
+    return "" if documentation is None else documentation.text or ""

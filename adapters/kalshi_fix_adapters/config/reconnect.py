@@ -191,9 +191,9 @@ class ReconnectPolicy(Value):
             return Wait(self.key_in_use, "another connection uses the API key", counts=False)
         limits = {Resolution.UNCLEAR: self.unclear_attempts, Resolution.SAME: self.same_failures}
         if failure.times >= limits.get(failure.resolution, failure.times + 1):
-            return GiveUp(f"{_attempts_have_failed(failure.times)} in this way: {failure.why}")
+            return GiveUp(f"{_failed_attempts_text(failure.times)} in this way: {failure.why}")
         if self.attempts is not None and failures > self.attempts:
-            return GiveUp(f"{_attempts_have_failed(self.attempts)}; last failure: {failure.why}")
+            return GiveUp(f"{_failed_attempts_text(self.attempts)}; last failure: {failure.why}")
         # Full jitter: see the module docstring.
         bound = min(self.cap, self.initial * 2.0 ** min(failures - 1, _MAX_DOUBLINGS))
         wait = random() * bound
@@ -205,5 +205,5 @@ class ReconnectPolicy(Value):
         return Wait(wait)
 
 
-def _attempts_have_failed(number: int) -> str:
+def _failed_attempts_text(number: int) -> str:
     return "1 attempt has failed" if number == 1 else f"{number} consecutive attempts have failed"

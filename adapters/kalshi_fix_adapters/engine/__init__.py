@@ -12,7 +12,8 @@ Other modules:
 - `pacing`: the rate budget
 - `queue`: the queue of events
 - `quiet`: compiling decoders and collecting garbage at times when this delays no message
-- `iteration`: the conversion of events to the messages and errors of `messages`
+- `iteration`: the conversion of an event to the message that `messages` returns, or to the error that it
+  raises
 - `standby`: waiting for the store that another process has open
 - `user`: the part of the user's API that all clients share
 

@@ -112,8 +112,8 @@ def resolution_of(error: KalshiFixError) -> Resolution:
         case errors.CertificateRejectedError() | errors.SigningError():
             return Resolution.UNCLEAR
         case errors.SessionClosedError() if error.ended is not None:
-            lasting = error.ended.advice or error.ended.reason is CloseReason.STORE_FAILED
-            return Resolution.ACTION if lasting else Resolution.TIME
+            needs_action = error.ended.advice or error.ended.reason is CloseReason.STORE_FAILED
+            return Resolution.ACTION if needs_action else Resolution.TIME
         case errors.ConnectionFailedError():
             return Resolution.TIME
         case _:

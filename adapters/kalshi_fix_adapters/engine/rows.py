@@ -62,9 +62,9 @@ class RowBuffer:
             LocalProtocolError: the text exceeds the store's limits; nothing has changed.
         """
         store, size = self._store, 0 if text is None else len(key.encode()) + len(text)
-        more = size - self._sizes.get(key, 0)
+        growth = size - self._sizes.get(key, 0)
         if text is not None and (
-            self._bytes + more > store.max_row_bytes
+            self._bytes + growth > store.max_row_bytes
             or (key not in self._sizes and len(self._sizes) >= store.max_rows)
         ):
             rows = "1 row" if len(self._sizes) == 1 else f"{len(self._sizes)} rows"
@@ -72,7 +72,7 @@ class RowBuffer:
                 f"a row of {size} bytes does not fit, because the store already has {rows} ({self._bytes} "
                 "bytes): delete some, or use a SqliteStore with a higher max_rows or max_row_bytes"
             )
-        self._bytes += more
+        self._bytes += growth
         if text is None:
             self._sizes.pop(key, None)
         else:

@@ -55,24 +55,24 @@ def without_secrets(frame: bytes) -> bytes:
     """
     if _SECRET_FIELD.search(frame) is None:
         return frame
-    shown: list[bytes] = []
+    fields: list[bytes] = []
     # All fields except BeginString, BodyLength and CheckSum, which `encode_frame` adds.
     for tag, value, form in tokenize(frame.decode("latin-1"), DATA_TAGS)[2:-1]:
         field = value if form is TokenForm.INVALID else f"{tag}={value}"
         # A tag with leading zeros is invalid, but its value may still be a secret.
-        if form is TokenForm.INVALID and (meant := SECRET_NAME.match(value)):
-            tag = int(meant[1])
+        if form is TokenForm.INVALID and (match := SECRET_NAME.match(value)):
+            tag = int(match[1])
         if tag not in SECRETS:
-            shown.append(field.encode("latin-1"))
+            fields.append(field.encode("latin-1"))
             continue
         counted = form is TokenForm.COUNTED
-        shown.append(b"%d=%b" % (tag, b"*" * len(value) if counted else HIDDEN))
+        fields.append(b"%d=%b" % (tag, b"*" * len(value) if counted else HIDDEN))
         # Without a correct length, the value may contain SOH, so an apparent next field may be part of the
         # secret.
         if tag in _DATA_SECRETS and not counted:
             break
     begin_string = frame[2 : frame.index(b"\x01")].decode("latin-1")
-    return encode_frame(begin_string, b"\x01".join(shown) + b"\x01")
+    return encode_frame(begin_string, b"\x01".join(fields) + b"\x01")
 
 
 class Transcript:
@@ -108,11 +108,11 @@ class Transcript:
 
 
 def _lines(direction: str, framer: Framer) -> Iterator[str]:
-    while (found := framer.next()) is not None:
-        if isinstance(found, Frame):
-            yield f"{direction:8} {printable(without_secrets(found.data))}"
+    while (item := framer.next()) is not None:
+        if isinstance(item, Frame):
+            yield f"{direction:8} {printable(without_secrets(item.data))}"
         else:
-            yield f"{direction:8} {_describe(found)}"
+            yield f"{direction:8} {_describe(item)}"
 
 
 def _describe(garbled: Garbled | Oversized) -> str:

@@ -45,13 +45,13 @@ def place_of(dsn: str) -> str:
 
 def connect(dsn: str, **options: Any) -> Connection:
     """Connect without prepared statements, which do not work behind some connection poolers."""
-    found = conninfo_to_dict(dsn)
+    dsn_parameters = conninfo_to_dict(dsn)
     defaults: dict[str, Any] = {
         "connect_timeout": _CONNECT_TIMEOUT,
         "application_name": "kalshi-fix",
         "client_encoding": "utf8",
     }
-    added = {name: value for name, value in (defaults | options).items() if name not in found}
+    added = {name: value for name, value in (defaults | options).items() if name not in dsn_parameters}
     return psycopg.connect(dsn, autocommit=True, prepare_threshold=None, **added)
 
 
@@ -119,10 +119,11 @@ def acquire(connection: Connection, place: object, name: str, lease: float) -> t
     if row is not None:
         store, fence, *session = row
         return store, fence, tuple(session)
-    held = connection.execute(_HOLDER, (name,)).fetchone()
-    if held is None:
+    row = connection.execute(_HOLDER, (name,)).fetchone()
+    if row is None:
         raise StoreError(f"{place} has no store {name}")
+    other_holder, seconds = row
     raise StoreInUseError(
-        f"store {name} in {place} is in use by {held[0]}, whose lease ends in {held[1]:.1f} s unless it is "
-        "renewed"
+        f"store {name} in {place} is in use by {other_holder}, whose lease ends in {seconds:.1f} s unless it "
+        "is renewed"
     )

@@ -79,6 +79,7 @@ class StoreFile:
         try:
             self.numbers: rows.Numbers
             found, self.numbers = tables.read_session(path, self._database)
+            # None if the file belongs to another owner, True if to another API key of this owner.
             changed = key_changed(owner, found)
             if changed is None:
                 raise StoreError(
@@ -153,11 +154,11 @@ class StoreFile:
         Raises:
             StoreError: another program has written to the file. The changes were not written.
         """
-        database, kept = self._database, self.numbers
+        database, current = self._database, self.numbers
         wait_for_disk = self._wait_for_disk and pending.must_be_durable
         if self.may_wait and not self._wait_for_disk:
             database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        numbers = attrs.evolve(pending.numbers or kept, oldest_kept=kept.oldest_kept, kept=kept.kept)
+        numbers = attrs.evolve(pending.numbers or current, oldest_kept=current.oldest_kept, kept=current.kept)
         # The mark is cleared before the transaction. Otherwise, if the process died after the transaction, a
         # mark with the old, higher numbers would make the file look damaged.
         if pending.renumbered:
@@ -182,8 +183,8 @@ class StoreFile:
         if retention.must_delete_rows(numbers.oldest_kept):
             database.execute(_DELETE_MESSAGES_BELOW, (numbers.oldest_kept,))
         if pending.settled:
-            gone = [(key,) for key in pending.settled]
-            database.executemany(_DELETE_REQUEST, gone)
+            keys = [(key,) for key in pending.settled]
+            database.executemany(_DELETE_REQUEST, keys)
         if pending.requests:
             requests = list(map(rows.request_row, pending.requests.values()))
             database.executemany(tables.REPLACE_REQUEST, requests)

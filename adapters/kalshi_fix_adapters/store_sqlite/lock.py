@@ -1,4 +1,4 @@
-"""A lock file next to the store, which only one process at a time can lock.
+"""The lock file next to a store. Only one process at a time can lock it.
 
 The operating system releases the lock when the process ends for any reason. The locks of SQLite are not
 sufficient: they let two programs write in turn, and they are released when the same process closes any other
@@ -57,7 +57,7 @@ class FileLock:
     def __init__(self, store: Path) -> None:
         self.path: Path = store.with_name(store.name + ".lock")
         self._open(store)
-        while not self._is_named():
+        while not self._is_at_path():
             # The file was removed or replaced between opening and locking.
             self._file.close()
             self._open(store)
@@ -87,8 +87,8 @@ class FileLock:
                 f"{path} cannot be locked ({error.strerror}): put the store on a local disk"
             ) from None
 
-    def _is_named(self) -> bool:
-        """Return whether the path still names the locked file."""
+    def _is_at_path(self) -> bool:
+        """Return whether the locked file is still at its path."""
         try:
             return os.path.samestat(self.path.stat(), os.fstat(self._file.fileno()))
         except FileNotFoundError:
@@ -101,7 +101,7 @@ class FileLock:
             StoreError: the lock file was removed or replaced, so another process may have locked a new file.
             OSError: the folder cannot be read.
         """
-        if not self._is_named():
+        if not self._is_at_path():
             raise StoreError(
                 f"{self.path} was removed or replaced while this store was open, so another process may use "
                 "it too: nothing more is written; end the other process, then open the store again"

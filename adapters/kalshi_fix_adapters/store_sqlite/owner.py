@@ -13,8 +13,8 @@ def store_path(folder: str | Path, owner: StoreOwner) -> Path:
 
 
 def other_stores(folder: str | Path, owner: StoreOwner) -> list[Path]:
-    """Return the stores in a folder with this owner's environment, product and session type but another name,
-    most recently written first.
+    """Return the stores in a folder that have this owner's environment, product and session type, but another
+    name; the most recently written one is first.
     """
     name = store_path(folder, owner).name
     environment, product, _, session, _ = name.split("-")

@@ -68,7 +68,7 @@ _ITEM_FORMS = tuple(
 _LEADING_WORDS = re.compile(r"\A(?:(?:or|and|always|usually|only|either)\s+)+", re.IGNORECASE)
 
 
-def of_text(text: str, tag: int, vocabulary: Vocabulary, location: Location) -> tuple[CodeFact, ...]:
+def codes_in_text(text: str, tag: int, vocabulary: Vocabulary, location: Location) -> tuple[CodeFact, ...]:
     """Return the codes that a description of a field lists; none if the field's type has no codes."""
     if vocabulary.kinds.get(tag, "STRING") not in CODED_KINDS:
         return ()
@@ -80,20 +80,20 @@ def of_text(text: str, tag: int, vocabulary: Vocabulary, location: Location) -> 
             if not _is_reference(value, label, tag, vocabulary):
                 found.setdefault(value, (match.start(), label))
     for pattern in _LIST_FORMS if not found else ():
-        listed = list(pattern.finditer(text))
-        pairs = ((each["value"], each["label"]) for each in listed)
-        named = {value for value, label in pairs if not _is_reference(value, label, tag, vocabulary)}
+        matches = list(pattern.finditer(text))
+        pairs = ((each["value"], each["label"]) for each in matches)
+        own_values = {value for value, label in pairs if not _is_reference(value, label, tag, vocabulary)}
         # A single pair may be anything, such as `Section (3)`; two are a list, and so is one with a known
         # value.
-        if not found and (len(named) > 1 or named & vocabulary.codes.get(tag, {}).keys()):
-            found = {each["value"]: (each.start(), each["label"]) for each in listed}
+        if not found and (len(own_values) > 1 or own_values & vocabulary.codes.get(tag, {}).keys()):
+            found = {each["value"]: (each.start(), each["label"]) for each in matches}
     if not found:
-        found = _words(text, tag, vocabulary)
-    ordered = sorted(found.items(), key=lambda item: item[1][0])
-    return tuple(CodeFact(location, value, label) for value, (_, label) in ordered)
+        found = _word_values(text, tag, vocabulary)
+    by_position = sorted(found.items(), key=lambda item: item[1][0])
+    return tuple(CodeFact(location, value, label) for value, (_, label) in by_position)
 
 
-def of_item(text: str, location: Location) -> CodeFact | None:
+def code_of_item(text: str, location: Location) -> CodeFact | None:
     """Return the code that an item of a list of codes describes, or None."""
     text = marked(text)
     for pattern in _ITEM_FORMS:
@@ -102,7 +102,7 @@ def of_item(text: str, location: Location) -> CodeFact | None:
     return None
 
 
-def of_cells(value: str, label: str, location: Location) -> CodeFact | None:
+def code_of_cells(value: str, label: str, location: Location) -> CodeFact | None:
     """Return the code of a row with a column of values, or None if the cell is not one word; `N (default)` is
     N.
     """
@@ -131,7 +131,7 @@ def _is_reference(value: str, label: str, tag: int, vocabulary: Vocabulary) -> b
     )
 
 
-def _words(text: str, tag: int, vocabulary: Vocabulary) -> dict[str, tuple[int, str]]:
+def _word_values(text: str, tag: int, vocabulary: Vocabulary) -> dict[str, tuple[int, str]]:
     """Return the values that are words: the longest list that the text does not introduce as examples.
 
     If the spec has the field but no values for it, the text must introduce the list, as in `one of`. If the
@@ -139,18 +139,22 @@ def _words(text: str, tag: int, vocabulary: Vocabulary) -> dict[str, tuple[int, 
     """
     best: re.Match[str] | None = None
     for match in _WORDS.finditer(text):
-        before = text[: match.start()]
+        text_before = text[: match.start()]
         # A new field may have values. For a field without values in the spec, the list needs an introduction.
-        known = tag not in vocabulary.fields or tag in vocabulary.codes
-        if _EXAMPLE_LEAD.search(before) or not (known or _LIST_LEAD.search(before)):
+        may_have_values = tag not in vocabulary.fields or tag in vocabulary.codes
+        if _EXAMPLE_LEAD.search(text_before) or not (may_have_values or _LIST_LEAD.search(text_before)):
             continue
         if best is None or len(match[0]) > len(best[0]):
             best = match
     if best is None:
-        own = [value for value in vocabulary.codes.get(tag, {}) if len(value) > 1 and not value.isdigit()]
-        locations = {value: re.search(rf"(?<![\w-]){re.escape(value)}(?![\w-])", text) for value in own}
-        bare = {value: (match.start(), "") for value, match in locations.items() if match is not None}
-        return bare if len(bare) > 1 else {}
+        known_words = [
+            value for value in vocabulary.codes.get(tag, {}) if len(value) > 1 and not value.isdigit()
+        ]
+        locations = {
+            value: re.search(rf"(?<![\w-]){re.escape(value)}(?![\w-])", text) for value in known_words
+        }
+        mentioned = {value: (match.start(), "") for value, match in locations.items() if match is not None}
+        return mentioned if len(mentioned) > 1 else {}
     start = best.start()
     words = re.findall(_WORD, best[0])
-    return {re.sub(rf'[{OPEN}{CLOSE}"]', "", word): (start + at, "") for at, word in enumerate(words)}
+    return {re.sub(rf'[{OPEN}{CLOSE}"]', "", word): (start + index, "") for index, word in enumerate(words)}

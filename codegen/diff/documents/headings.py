@@ -64,6 +64,7 @@ class ParsedHeading:
     group: str | None = None
     """Name of the counter whose group is laid out below."""
     when: tuple[str, str] | None = None
+    """Name and value of the field on which the content below depends."""
     sender: str | None = None
     required: str = ""
     version: str = ""
@@ -80,8 +81,10 @@ def read(text: str, vocabulary: Vocabulary) -> ParsedHeading:
     messages = tuple(dict.fromkeys(NAMED_MSG_TYPE.findall(text)))
     title = _MSG_TYPE_PART.sub("", text).strip(" :-\u2013")
     # A type in brackets without 35=, as in `Logon (A)`, is recognized only after a known message name.
-    named = None if messages else vocabulary.msg_type_of(re.sub(r"\s*[(<\[][A-Za-z]\w?[)>\]]\Z", "", text))
-    tagged = None if messages else _TAG_IN_BRACKETS.search(text)
+    named_message = (
+        None if messages else vocabulary.msg_type_of(re.sub(r"\s*[(<\[][A-Za-z]\w?[)>\]]\Z", "", text))
+    )
+    tag_match = None if messages else _TAG_IN_BRACKETS.search(text)
     condition = None if messages else _CONDITION.search(text)
     group = _GROUP.search(text)
     version = _VERSION.search(text)
@@ -90,11 +93,11 @@ def read(text: str, vocabulary: Vocabulary) -> ParsedHeading:
     return ParsedHeading(
         text=text,
         messages=messages,
-        named_message=named,
-        mentioned_message=None if messages or named else _message_in(text, vocabulary),
+        named_message=named_message,
+        mentioned_message=None if messages or named_message else _message_in(text, vocabulary),
         title=title,
         block=block[1] if block else None,
-        tag=int(tagged[1]) if tagged else _field(text, vocabulary) if named is None else None,
+        tag=int(tag_match[1]) if tag_match else _field(text, vocabulary) if named_message is None else None,
         # A counter that is only mentioned in passing lays out no group.
         group=group[2]
         if group and (group[1] or f"({group[2]})" in text or _GROUP_WORDS.search(text))
@@ -110,18 +113,18 @@ def read(text: str, vocabulary: Vocabulary) -> ParsedHeading:
 
 def _sender_of(party: str, venue: str) -> str:
     """Return `venue` or `client` for a word such as Server or Market Maker."""
-    words, named = set(re.findall(r"[a-z]+", party.lower())), venue.split()
-    return "venue" if words & VENUE_WORDS or (named and words.issuperset(named)) else "client"
+    words, venue_name = set(re.findall(r"[a-z]+", party.lower())), venue.split()
+    return "venue" if words & VENUE_WORDS or (venue_name and words.issuperset(venue_name)) else "client"
 
 
 def date_in(text: str) -> str:
     """Return the first date in a text in ISO format, or an empty string."""
     if iso := _ISO.search(text):
         return iso[0]
-    found = _LONG_DATE.search(text) or _DATE_FIRST.search(text)
-    if found is None:
+    match = _LONG_DATE.search(text) or _DATE_FIRST.search(text)
+    if match is None:
         return ""
-    date = f"{found['month'][:3]} {found['day']} {found['year']}"
+    date = f"{match['month'][:3]} {match['day']} {match['year']}"
     try:
         return datetime.strptime(date, "%b %d %Y").date().isoformat()  # noqa: DTZ007
     except ValueError:

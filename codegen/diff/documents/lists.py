@@ -29,7 +29,7 @@ def read(
     # Values of Text are capitalized words, and belong to the message that contains them.
     if tag == TEXT:
         return [_text(item, location, message) for item, location in located] if certain else []
-    found = [(location, codelists.of_item(item.text, location)) for item, location in located]
+    found = [(location, codelists.code_of_item(item.text, location)) for item, location in located]
     codes = tuple(code for _, code in found if code is not None)
     # A list below a paragraph may be about anything, so one item without a value disqualifies it.
     if len(codes) < len(items) and not (certain and tag in vocabulary.codes):

@@ -95,7 +95,7 @@ class End(_Part):
 class UnparsableMarkup(_Part):
     """Markup that cannot be parsed."""
 
-    what: str
+    problem: str
 
 
 Block = Heading | Paragraph | Item | Table | Code | Component | End | UnparsableMarkup
@@ -155,18 +155,18 @@ def blocks(text: str) -> list[Block]:
     lines = text.splitlines()
     found: list[Block] = []
     # Removed lines are blanked to keep the line numbers.
-    for at in range(front_matter(text)[1]):
-        lines[at] = ""
-    for at, line in enumerate(lines):
+    for index in range(front_matter(text)[1]):
+        lines[index] = ""
+    for index, line in enumerate(lines):
         if len(line) > MAX_LINE:
-            found.append(UnparsableMarkup(at + 1, f"a line of more than {MAX_LINE} characters"))
-            lines[at] = ""
+            found.append(UnparsableMarkup(index + 1, f"a line of more than {MAX_LINE} characters"))
+            lines[index] = ""
     parser = _parser()
     state = StateBlock("\n".join(lines), parser, {"cells": 0}, [])
     parser.block.tokenize(state, 0, state.lineMax)
     found += _blocks(SyntaxTreeNode(state.tokens), lines)
-    deep = (token for token in state.tokens if token.nesting > 0 and token.level == MAX_NESTING - 1)
-    if token := next(deep, None):
+    too_deep = (token for token in state.tokens if token.nesting > 0 and token.level == MAX_NESTING - 1)
+    if token := next(too_deep, None):
         # The parser drops the rest of the page at this depth.
         why = f"lists and quotes are nested more than {MAX_NESTING} levels deep"
         found.append(UnparsableMarkup((token.map or [0])[0] + 1, f"the rest of the page, because {why}"))
@@ -191,26 +191,28 @@ def _parser() -> MarkdownIt:
 
 
 def _paragraph(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Parse text up to the next block, even if that is indented by four spaces, unlike CommonMark."""
+    """Parse text up to the next block, which may be indented by four spaces, unlike in CommonMark."""
     del end, silent
     rules = state.md.block.ruler.getRules("paragraph")
     previous, state.parentType = state.parentType, "paragraph"
-    at = start + 1
-    while at < state.lineMax and not state.isEmpty(at):
+    index = start + 1
+    while index < state.lineMax and not state.isEmpty(index):
         # A negative indent marks a line that continues a quoted paragraph without the quote mark.
-        if state.sCount[at] >= 0 and any(rule(state, at, state.lineMax, True) for rule in rules):
+        if state.sCount[index] >= 0 and any(rule(state, index, state.lineMax, True) for rule in rules):
             break
-        at += 1
+        index += 1
     state.parentType = previous
-    return _add(state, "paragraph", "\n".join(_line(state, each) for each in range(start, at)), start, at)
+    return _add(
+        state, "paragraph", "\n".join(_line(state, each) for each in range(start, index)), start, index
+    )
 
 
 def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """Parse a table within the limit on cells, including those that the parser adds to short rows."""
-    before = len(state.tokens)
-    found = state.env["cells"] < MAX_CELLS and table(state, start, end, silent)
-    state.env["cells"] += sum(token.type == "inline" for token in state.tokens[before:])
-    return found
+    first_token = len(state.tokens)
+    is_table = state.env["cells"] < MAX_CELLS and table(state, start, end, silent)
+    state.env["cells"] += sum(token.type == "inline" for token in state.tokens[first_token:])
+    return is_table
 
 
 def _component(state: StateBlock, start: int, end: int, silent: bool) -> bool:
@@ -220,28 +222,28 @@ def _component(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     is_first_in_item = state.src[state.bMarks[start] : state.bMarks[start] + state.tShift[start]].strip()
     if is_first_in_item or not re.match(r"</?[A-Z]", text):
         return False
-    at = start + 1
+    index = start + 1
     while not silent and not _TAG.match(text):
-        if at - start > MAX_TAG_LINES or at >= end or state.isEmpty(at):
-            what = f"the component {text.split(maxsplit=1)[0]} has no end"
-            return _add(state, "unparsable", what, start, at)
-        text += f" {_line(state, at)}"
-        at += 1
-    return silent or _add(state, "component", text, start, at)
+        if index - start > MAX_TAG_LINES or index >= end or state.isEmpty(index):
+            problem = f"the component {text.split(maxsplit=1)[0]} has no end"
+            return _add(state, "unparsable", problem, start, index)
+        text += f" {_line(state, index)}"
+        index += 1
+    return silent or _add(state, "component", text, start, index)
 
 
 def _html_table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    found = _line(state, start).lower().startswith("<table")
-    if silent or not found:
-        return found
-    last = next((at for at in range(start, end) if "</table" in _line(state, at).lower()), end - 1)
-    content = "\n".join(_line(state, at) for at in range(start, last + 1))
+    is_table = _line(state, start).lower().startswith("<table")
+    if silent or not is_table:
+        return is_table
+    last = next((index for index in range(start, end) if "</table" in _line(state, index).lower()), end - 1)
+    content = "\n".join(_line(state, index) for index in range(start, last + 1))
     return _add(state, "html_table", content, start, last + 1)
 
 
-def _line(state: StateBlock, at: int) -> str:
+def _line(state: StateBlock, index: int) -> str:
     """Return a line without its list or quote prefix."""
-    return state.src[state.bMarks[at] + state.tShift[at] : state.eMarks[at]].rstrip()
+    return state.src[state.bMarks[index] + state.tShift[index] : state.eMarks[index]].rstrip()
 
 
 def _add(state: StateBlock, kind: str, content: str, start: int, end: int) -> bool:
@@ -294,67 +296,67 @@ def _joined(texts: Iterable[str]) -> str:
 
 def _text(first: int, lines: Sequence[str]) -> Iterator[Block]:
     """Yield a paragraph without the imports above it; lines that look like table rows are reported."""
-    kept: list[str] = []
+    text_lines: list[str] = []
     for line, text in enumerate(lines, first):
         if text.startswith("|"):
             yield UnparsableMarkup(line, "a table row without a proper header")
-        elif kept or not _INCLUDE.match(text):
-            kept.append(text)
-    if kept:
-        yield Paragraph(first + lines.index(kept[0]), _joined(kept))
+        elif text_lines or not _INCLUDE.match(text):
+            text_lines.append(text)
+    if text_lines:
+        yield Paragraph(first + lines.index(text_lines[0]), _joined(text_lines))
 
 
 def _rows(nodes: Sequence[SyntaxTreeNode], lines: Sequence[str]) -> Iterator[Block]:
     rows: list[Row] = []
     for node in nodes:
-        at = node.map[0] if node.map else 0
+        index = node.map[0] if node.map else 0
         cells = tuple(cell.children[0].content for cell in node.children)
-        width = 1 + len(_PIPE.findall(lines[at].strip("| ")))
+        width = 1 + len(_PIPE.findall(lines[index].strip("| ")))
         if rows and width > len(cells):  # The parser has dropped the surplus cells.
-            yield UnparsableMarkup(at + 1, f"a row has {width} cells, the table {len(cells)}")
+            yield UnparsableMarkup(index + 1, f"a row has {width} cells, the table {len(cells)}")
         else:
-            rows.append(Row(at + 1, cells))
+            rows.append(Row(index + 1, cells))
     yield Table(rows[0], tuple(rows[1:]))
 
 
 def _html_rows(line: int, text: str) -> Block:
     """Parse a table in HTML whose cells span one row and one column each."""
     rows: list[Row] = []
-    number, at = line, 0
+    number, index = line, 0
     for row in _HTML_ROW.finditer(text):
-        number += text.count("\n", at, row.start())
-        at = row.start()
+        number += text.count("\n", index, row.start())
+        index = row.start()
         rows.append(Row(number, tuple(" ".join(cell.split()) for cell in _HTML_CELL.findall(row[1]))))
     if sum(len(row.cells) for row in rows) > MAX_CELLS:
         return UnparsableMarkup(line, f"more than {MAX_CELLS} table cells")
     if not rows or not rows[0].cells or _HTML_SPAN.search(text):
-        what = "a table in HTML without rows, or with cells that span several rows or columns"
-        return UnparsableMarkup(line, what)
+        problem = "a table in HTML without rows, or with cells that span several rows or columns"
+        return UnparsableMarkup(line, problem)
     if any(len(row.cells) != len(rows[0].cells) for row in rows):
         return UnparsableMarkup(line, "a table in HTML with rows of different lengths")
     return Table(rows[0], tuple(rows[1:]))
 
 
 def _tags(line: int, text: str) -> Iterator[Block]:
-    at = 0
+    index = 0
     for tag in _TAG.finditer(text):
-        if between := text[at : tag.start()].strip():
-            yield Paragraph(line, between)
-        at = tag.end()
+        if text_between := text[index : tag.start()].strip():
+            yield Paragraph(line, text_between)
+        index = tag.end()
         if tag[1]:
             yield End(line, tag[2])
         else:
             matches = _ATTRIBUTE.finditer(tag[3])
-            found = {each[1]: each[2] or each[3] or (each[4] or "")[1:-1] for each in matches}
-            yield Component(line, tag[2], found, bool(tag[4]))
-    if between := text[at:].strip():
-        yield Paragraph(line, between)
+            attributes = {each[1]: each[2] or each[3] or (each[4] or "")[1:-1] for each in matches}
+            yield Component(line, tag[2], attributes, bool(tag[4]))
+    if text_between := text[index:].strip():
+        yield Paragraph(line, text_between)
 
 
 def _heading_text(text: str) -> str:
     """Return the text of a heading without its closing # and its id."""
     text = " ".join(text.split("\n")).strip()
-    found = _HEADING_ID.search(text[-MAX_HEADING_ID:])
-    if found is not None:
-        text = text[: len(text) - len(found[0])].rstrip()
+    heading_id = _HEADING_ID.search(text[-MAX_HEADING_ID:])
+    if heading_id is not None:
+        text = text[: len(text) - len(heading_id[0])].rstrip()
     return text.rstrip("#").rstrip()

@@ -189,7 +189,7 @@ class _FieldRow:
             yield CodesFact(location, tag, codes, len(codes) > 1, block or "")
 
     def _codes(self, text: str, tag: int) -> tuple[CodeFact, ...]:
-        return codelists.of_text(text, tag, self.context.vocabulary, self.row.location)
+        return codelists.codes_in_text(text, tag, self.context.vocabulary, self.row.location)
 
     def _names(self) -> tuple[int | None, str, int]:
         """Return tag, name, and nesting depth according to the marker before them."""
@@ -290,7 +290,7 @@ def _codes(rows: Sequence[_Row], context: Context) -> Iterator[Fact]:
     for row in rows:
         # The names of the values are in the first of these columns that the table has.
         label = next((role for role in ("label", "name", "description") if role in row.roles), "")
-        code = codelists.of_cells(row.cell("code"), row.cell(label), row.location)
+        code = codelists.code_of_cells(row.cell("code"), row.cell(label), row.location)
         if code is None:
             yield row.unreadable("code", f"is not a value of {tag}")
         else:

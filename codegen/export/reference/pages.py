@@ -29,7 +29,7 @@ MARK = "<!-- Written by `python -m codegen`; edit the spec instead. -->"
 _PRESENCE = {"required": "yes", "constant": "yes", "optional": "no", "forbidden": "never"}
 
 _MAX_ACRONYM_LENGTH = 3
-"""Maximum length of a message family's name that is written in capitals, such as RFQ."""
+"""Names of message families up to this length, such as RFQ, are written in capitals."""
 
 
 @attrs.frozen
@@ -127,27 +127,27 @@ def cell(text: str) -> str:
 
 def _lines(wire: str) -> str:
     """Wrap a long message between fields."""
-    found, line = [], ""
+    lines, line = [], ""
     for field in wire.removesuffix("|").split("|"):
         # Width of a code block on the page.
         if line and len(line) + len(field) > 100:
-            found.append(line)
+            lines.append(line)
             line = ""
         line += f"{field}|"
-    return "\n".join([*found, line])
+    return "\n".join([*lines, line])
 
 
 # Messages
 
 
 def _families(dialect: Dialect) -> Iterator[tuple[str, list[tuple[Message, str, str]]]]:
-    found: dict[str, list[tuple[Message, str, str]]] = {}
+    families: dict[str, list[tuple[Message, str, str]]] = {}
     for message in dialect.messages:
         words = message.family.replace("_", " ")
         title = words.upper() if len(words) <= _MAX_ACRONYM_LENGTH else words.capitalize()
-        who = " and ".join(dict.fromkeys(sender for sender, _, _ in _flows(dialect, message)))
-        found.setdefault(title, []).append((message, message_path(message), who))
-    yield from found.items()
+        senders = " and ".join(dict.fromkeys(sender for sender, _, _ in _flows(dialect, message)))
+        families.setdefault(title, []).append((message, message_path(message), senders))
+    yield from families.items()
 
 
 def _products(dialect: Dialect, message: Message) -> tuple[str, ...]:
@@ -159,39 +159,41 @@ def _products(dialect: Dialect, message: Message) -> tuple[str, ...]:
 def _flows(dialect: Dialect, message: Message) -> Iterator[tuple[str, str, str]]:
     """Yield the sender, the product and the session types of each flow."""
     for product in _products(dialect, message):
-        found: dict[str, list[str]] = {}
+        sessions_by_sender: dict[str, list[str]] = {}
         for place in places_of(message, places(dialect, product)):
-            found.setdefault(place.sender, []).append(place.session)
-        for sender, sessions in found.items():
+            sessions_by_sender.setdefault(place.sender, []).append(place.session)
+        for sender, sessions in sessions_by_sender.items():
             yield sender, product, listed(tuple(sessions))
 
 
 def _tables(dialect: Dialect, message: Message) -> Iterator[Table]:
     products = _products(dialect, message)
-    reach = tuple(places_of(message, places(dialect, product)) for product in products)
+    places_by_product = tuple(places_of(message, places(dialect, product)) for product in products)
     rules = tuple(one_of_text(rule) for rule in message.one_of)
-    yield Table("", "", tuple(_rows(message.members, products, reach)), rules)
+    yield Table("", "", tuple(_rows(message.members, products, places_by_product)), rules)
     for member, _ in walk(message.members):
         group, counter, attribute = member.group, member.field, member.attribute
         if group is None:
             continue
         title = f"{counter.name} ({counter.tag}): entries of `{attribute}`, each a `{group.entry_class}`"
         openers = listed(tuple(each.name for each in group.delimiters), "or")
-        facts = (sentence(group.doc), count_text(group), f"An entry begins with {openers}.")
-        text = " ".join(filter(None, facts))
+        sentences = (sentence(group.doc), count_text(group), f"An entry begins with {openers}.")
+        text = " ".join(filter(None, sentences))
         group_rules = tuple(one_of_text(rule) for rule in group.one_of)
-        yield Table(title, text, tuple(_rows(group.members, products, reach)), group_rules)
+        yield Table(title, text, tuple(_rows(group.members, products, places_by_product)), group_rules)
 
 
 def _rows(
-    members: tuple[Member, ...], products: tuple[str, ...], reach: tuple[tuple[Place, ...], ...]
+    members: tuple[Member, ...], products: tuple[str, ...], places_by_product: tuple[tuple[Place, ...], ...]
 ) -> Iterator[Row]:
     siblings = {member.field.name: member.field for member in members}
     for member in members:
         field = member.field
-        found = tuple(presences(member, among) for among in reach)
+        presences_by_product = tuple(
+            presences(member, product_places) for product_places in places_by_product
+        )
         texts = [sentence(member.doc)]
-        texts.append(_details(member, siblings, products, found))
+        texts.append(_details(member, siblings, products, presences_by_product))
         if member.default is not None:
             texts.append(f"If absent: {member.default}.")
         if member.legacy_fields:
@@ -205,7 +207,7 @@ def _rows(
             f"../{field_path(field)}",
             member.attribute,
             _type(member),
-            _presence(member, products, found),
+            _presence(member, products, presences_by_product),
             " ".join(filter(None, texts)),
         )
 
@@ -214,28 +216,30 @@ def _details(
     member: Member,
     siblings: Mapping[str, Field],
     products: tuple[str, ...],
-    found: tuple[frozenset[str], ...],
+    presences_by_product: tuple[frozenset[str], ...],
 ) -> str:
     """Return conditions, and differences by session type or sender, which the columns cannot show."""
     # Without conditions, the column with one word per product is complete.
-    plain = all(len(each) == 1 for each in found)
+    plain = all(len(each) == 1 for each in presences_by_product)
     conditions = member.required_when or member.forbidden_when or member.only_when
     presence = presence_text(member, siblings, products) if conditions or not plain else ""
     limits = limits_text(member.field, member.limits, siblings) if member.limits else ""
     return " ".join(filter(None, (presence, limits)))
 
 
-def _presence(member: Member, products: tuple[str, ...], found: tuple[frozenset[str], ...]) -> str:
-    shown = [_presence_word(each, member) for each in found]
-    if len(set(shown)) == 1:
-        return shown[0]
-    return "<br>".join(f"{product}: {each}" for product, each in zip(products, shown, strict=True))
+def _presence(
+    member: Member, products: tuple[str, ...], presences_by_product: tuple[frozenset[str], ...]
+) -> str:
+    words = [_presence_word(each, member) for each in presences_by_product]
+    if len(set(words)) == 1:
+        return words[0]
+    return "<br>".join(f"{product}: {each}" for product, each in zip(products, words, strict=True))
 
 
-def _presence_word(found: frozenset[str], member: Member) -> str:
-    if len(found) > 1:
+def _presence_word(presences_found: frozenset[str], member: Member) -> str:
+    if len(presences_found) > 1:
         return "depends"
-    (presence,) = found
+    (presence,) = presences_found
     # `no` would be wrong if a condition applies.
     if presence == "optional" and member.required_when:
         return "depends"
@@ -255,21 +259,22 @@ def _type(member: Member) -> str:
 
 
 def _uses(dialect: Dialect) -> dict[str, list[Use]]:
-    found: dict[str, list[Use]] = {}
+    uses_by_field: dict[str, list[Use]] = {}
     for name, members in (("Header", dialect.header), ("Trailer", dialect.trailer)):
         for member in members:
-            found.setdefault(member.field.name, []).append(Use(name, "", "", member.doc))
+            uses_by_field.setdefault(member.field.name, []).append(Use(name, "", "", member.doc))
     for message in dialect.messages:
         link = f"../{message_path(message)}"
         for member, holders in walk(message.members):
             where = holders[-1].field.name if holders else ""
             for field in (member.field, *member.legacy_fields):
                 text = member.doc if field is member.field else f"The older tag of {member.field.name}."
-                found.setdefault(field.name, []).append(Use(message.name, link, where, text))
+                uses_by_field.setdefault(field.name, []).append(Use(message.name, link, where, text))
     for field in dialect.fields:
         if field.length_field is not None:
             uses = [
-                attrs.evolve(use, text=f"The length of {field.name}.") for use in found.get(field.name, ())
+                attrs.evolve(use, text=f"The length of {field.name}.")
+                for use in uses_by_field.get(field.name, ())
             ]
-            found.setdefault(field.length_field, []).extend(uses)
-    return found
+            uses_by_field.setdefault(field.length_field, []).extend(uses)
+    return uses_by_field

@@ -55,9 +55,9 @@ def _clear(error: BaseException, handled: BaseException | None) -> None:
     # Visit each exception once: causes set by the user may form a cycle.
     cleared = {id(handled)}
     while pending:
-        each = pending.pop()
-        if each is None or id(each) in cleared:
+        exception = pending.pop()
+        if exception is None or id(exception) in cleared:
             continue
-        cleared.add(id(each))
-        clear_frames(each.__traceback__)
-        pending += (each.__cause__, each.__context__)
+        cleared.add(id(exception))
+        clear_frames(exception.__traceback__)
+        pending += (exception.__cause__, exception.__context__)

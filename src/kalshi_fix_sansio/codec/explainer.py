@@ -44,8 +44,8 @@ BEGIN_STRING_TAG, MSG_TYPE_TAG, CHECK_SUM_TAG = 8, 35, 10
 
 
 class Explainer:
-    """Assigns the fields of one message. The constructor does all the work; the attributes contain the
-    results.
+    """Assigns the fields of one message to blocks. The constructor does all the work; the attributes contain
+    the results.
     """
 
     def __init__(self, tables: Tables, text: str) -> None:
@@ -54,9 +54,9 @@ class Explainer:
         self._dialect: Dialect = tables.dialect
         self.begin_string: str = tables.dialect.begin_string
         """BeginString of the dialect. The BeginString of the message may differ."""
-        self.in_place: bool = True
-        """Whether every field is in a place where the dialect defines it. Strict decoding can then reject the
-        message only because of values.
+        self.tags_are_valid: bool = True
+        """Whether the dialect defines the MsgType, and every field where it occurs. Strict decoding can then
+        reject the message only because of values.
         """
         self._findings: list[Finding] = []
         self._counts = [0, 0]
@@ -77,7 +77,7 @@ class Explainer:
         """The layout of the message; None if the dialect does not define the MsgType."""
         body = UNKNOWN_BODY if self.layout is None else tables.body(self.layout)
         self.body: BlockItem = BlockItem(body)
-        self._place_all()
+        self._assign_all()
         self._check_begin_string()
         self._check_msg_type()
         for block in (self.header, self.body, self.trailer):
@@ -115,7 +115,7 @@ class Explainer:
 
     # --- assigning fields to blocks ----------------------------------------------------------------
 
-    def _place_all(self) -> None:
+    def _assign_all(self) -> None:
         """Assign each token to its block and parse its value."""
         blocks = (self.header, self.body, self.trailer)
         sections = self._tables.sections(self.body.table)
@@ -134,17 +134,17 @@ class Explainer:
                 slot = group.table.slots[tag]
                 block = self._entry(group, slot, token)
             else:
-                place = sections.get(tag)
-                if place is None:
-                    self._place_undefined(token)
+                destination = sections.get(tag)
+                if destination is None:
+                    self._assign_undefined(token)
                     continue
-                section, slot = place
+                section, slot = destination
                 block = blocks[section]
                 if groups:
                     groups.clear()
                 if section != self._section:
-                    self._enter(section, block, token)
-            self._put(block, slot, token)
+                    self._enter_section(section, block, token)
+            self._store(block, slot, token)
         self._position = len(self.tokens)
 
     def _is_field(self, token: Token, previous: Token | None) -> bool:
@@ -171,19 +171,21 @@ class Explainer:
         without a length, whose value contains SOH.
         """
         fields = self._dialect.fields
-        data = None if previous is None or previous.form is TokenForm.COUNTED else fields.get(previous.tag)
-        known = fields.get(token.tag)
-        secret = (data is not None and data.secret and data.kind is Kind.DATA) or (
-            known is not None and known.secret
+        previous_field = (
+            None if previous is None or previous.form is TokenForm.COUNTED else fields.get(previous.tag)
         )
+        field = fields.get(token.tag)
+        secret = (
+            previous_field is not None and previous_field.secret and previous_field.kind is Kind.DATA
+        ) or (field is not None and field.secret)
         value = None if secret else token.value
-        found = "a secret field" if value is None else quoted(value)
-        text = f"{found} does not have the form tag=value with a tag of 1 or more"
+        description = "a secret field" if value is None else quoted(value)
+        text = f"{description} does not have the form tag=value with a tag of 1 or more"
         self._record(
             Problem(Reason.INVALID_TAG_NUMBER, text, None if token.tag == NO_TAG else token.tag, value)
         )
 
-    def _place_undefined(self, token: Token) -> None:
+    def _assign_undefined(self, token: Token) -> None:
         # No open block defines the tag. If the entries of a closed group define it, the field continues this
         # group.
         block = self._innermost()
@@ -194,26 +196,26 @@ class Explainer:
                 self._open.append(group)
                 text = f"is separated from the other entries of {group.slot.field.label}"
                 self._record_misplaced(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
-                self._put(self._entry(group, slot, token), slot, token)
+                self._store(self._entry(group, slot, token), slot, token)
                 return
         # Unknown fields belong to the body or its entries, so the header ends here.
         self._section = max(self._section, BODY)
-        known = self._dialect.fields.get(token.tag)
-        block.items.append(FieldItem(token, self._position, None, known, discarded=not token.value))
+        field = self._dialect.fields.get(token.tag)
+        block.items.append(FieldItem(token, self._position, None, field, discarded=not token.value))
         if not token.value:
             self._record(self._problem_of(Reason.TAG_WITHOUT_VALUE, token, "has no value"))
         # If the MsgType is unknown, only that is reported, not each field.
         if self.layout is None or token.tag in block.table.layout.past_tags:
             return
-        if known is None:
+        if field is None:
             text = f"is not defined by {self._dialect.name}"
             problem = tag_problem(Reason.UNDEFINED_TAG, token.tag, text, token.value)
         elif self.layout.admin and token.tag not in self._tables.session_tags:
             text = "is not defined for session messages"
-            problem = field_problem(Reason.UNDEFINED_TAG, known, text, token.value)
+            problem = field_problem(Reason.UNDEFINED_TAG, field, text, token.value)
         else:
             text = f"is not defined for {block.table.layout.name}"
-            problem = field_problem(Reason.TAG_NOT_DEFINED_FOR_MESSAGE, known, text, token.value)
+            problem = field_problem(Reason.TAG_NOT_DEFINED_FOR_MESSAGE, field, text, token.value)
         self._record_misplaced(problem)
 
     def _innermost(self) -> BlockItem:
@@ -223,7 +225,7 @@ class Explainer:
                 return group.entries[-1]
         return self.body
 
-    def _enter(self, section: int, block: BlockItem, token: Token) -> None:
+    def _enter_section(self, section: int, block: BlockItem, token: Token) -> None:
         """Begin a part of the message (header, body or trailer). If the field belongs to an earlier part,
         record that it is out of order.
         """
@@ -231,8 +233,8 @@ class Explainer:
             self._section = section
         # A repeated field is reported only as repeated, not also as out of order.
         elif token.tag not in block.seen:
-            begun = "the body" if self._section == BODY else "the trailer"
-            text = f"is located after the beginning of {begun}"
+            section_name = "the body" if self._section == BODY else "the trailer"
+            text = f"is located after the beginning of {section_name}"
             self._record_misplaced(self._problem_of(Reason.TAG_OUT_OF_ORDER, token, text))
 
     # --- storing fields in a block -----------------------------------------------------------------
@@ -258,7 +260,7 @@ class Explainer:
             self._record_misplaced(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
         return entry
 
-    def _put(self, block: BlockItem, slot: Slot, token: Token) -> None:
+    def _store(self, block: BlockItem, slot: Slot, token: Token) -> None:
         """Store a field, length or counter in its block."""
         tag, raw, _ = token
         if tag in block.seen:
@@ -377,9 +379,9 @@ class Explainer:
         for number, entry in enumerate(group.entries, 1):
             self._finish(entry, f" in entry {number} of {counter.label}")
         if group.count is not None and group.count != len(group.entries):
-            found = len(group.entries)
+            count = len(group.entries)
             text = (
-                f"is {quoted(group.raw)}, but {found} {'entry was' if found == 1 else 'entries were'} found"
+                f"is {quoted(group.raw)}, but {count} {'entry was' if count == 1 else 'entries were'} found"
             )
             problem = field_problem(Reason.WRONG_NUM_IN_GROUP, counter, text, group.raw)
             self._record(problem, position=group.position)
@@ -393,7 +395,7 @@ class Explainer:
 
     def _record_misplaced(self, problem: Problem, position: int | None = None) -> None:
         """Record a problem that only strict decoding reports, and that every message with these tags has."""
-        self.in_place = False
+        self.tags_are_valid = False
         self._record(problem, strict=True, position=position)
 
     def _record(self, problem: Problem, *, strict: bool = False, position: float | None = None) -> None:

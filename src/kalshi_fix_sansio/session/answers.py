@@ -67,13 +67,15 @@ class RequestMatcher:
         for layout in core.config.dialect.messages.values():
             for rule in layout.answers:
                 if rule.creates is not None:
-                    core.ledger.open.creating_types.add(rule.creates[0])
+                    core.ledger.open_requests.creating_types.add(rule.creates[0])
                     self._created_ids[layout.cls] = rule.creates[1]
 
     def _compile_lookups(self, cls: type[Message]) -> tuple[_Lookup, ...]:
         core = self._core
         layout = core.config.dialect.layout_of(cls)
-        return () if layout is None else tuple(_lookups(layout.answers, layout.body, core.ledger.open))
+        return (
+            () if layout is None else tuple(_lookups(layout.answers, layout.body, core.ledger.open_requests))
+        )
 
     def match(self, message: Message) -> Sequence[OpenRequest] | None:
         """Find the requests that the message answers, and settle them when the next event is confirmed. The
@@ -84,7 +86,7 @@ class RequestMatcher:
         if not lookups:
             return None
         ledger = self._core.ledger
-        known = ledger.open.answered
+        known = ledger.open_requests.answered
         id_attribute = self._created_ids.get(message.__class__)
         answered: list[OpenRequest] = []
         uncertain_requests: list[OpenRequest] = []
@@ -137,7 +139,7 @@ class RequestMatcher:
         core, ref_seq_num = self._core, message.ref_seq_num
         # Look the message up first: settling the request removes it from the open requests.
         sent = core.outbound.find_sent(ref_seq_num)
-        request = core.ledger.open.find_by_number(ref_seq_num)
+        request = core.ledger.open_requests.find_by_number(ref_seq_num)
         if request is not None:
             core.ledger.settle_with_next_event((request,))
         core.emit(RejectReceived(message, ref_seq_num, sent))

@@ -76,7 +76,7 @@ class Core:
             skip_by_check_sum=config.protocol_options.skip_by_check_sum,
         )
         self.timers: Timers = Timers(
-            config.protocol_options.answer_patience,
+            config.protocol_options.max_answer_wait,
             commit_limit=min(config.commit_timeout, config.heart_bt_int * COMMIT_SHARE or NEVER),
         )
         self.times: SendingTimes = SendingTimes(config.sending_time_tolerance, self.timers)
@@ -175,7 +175,7 @@ class Core:
 
     def give_up_on_all(self, why: Uncertainty) -> None:
         """Emit OutcomesUnknown for all open requests."""
-        self.give_up_on(tuple(self.ledger.open.by_key.values()), why)
+        self.give_up_on(tuple(self.ledger.open_requests.by_key.values()), why)
 
     def names_of(self, request: OpenRequest) -> Names:
         """Return the ids by which answers may refer to a request from an earlier process."""

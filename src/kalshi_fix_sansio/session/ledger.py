@@ -4,8 +4,8 @@ confirmations of events.
 There are two values of the MsgSeqNum expected next from the peer. `expected`, in memory, advances with each
 message. `next_incoming`, in the store, advances only when the user has confirmed the events of all earlier
 messages. If the process crashes, the peer therefore resends the messages between the two. A session that
-continues another one takes over its ledger, so messages whose events still wait are neither requested again
-nor lost.
+continues another one takes over its ledger, so messages whose events have not been fetched yet are neither
+requested again nor lost.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FatalMessage = tuple[int, Hashable]
 
 
 class Ledger:
-    """Counts incoming messages, records in the store which of them are confirmed, and begins commits."""
+    """Tracks the expected number, records in the store which messages are confirmed, and begins commits."""
 
     def __init__(self, store: MessageStore) -> None:
         self.store: MessageStore = store
@@ -50,7 +50,7 @@ class Ledger:
         """For each event that has not been fetched yet, the number to which the store may advance when all
         events before it are confirmed.
         """
-        self.open: OpenRequests = OpenRequests()
+        self.open_requests: OpenRequests = OpenRequests()
         """Requests that have neither been answered nor reported as unanswered."""
         self.next_key: int = 1
         """The key of the next request."""
@@ -61,8 +61,7 @@ class Ledger:
         index of the oldest unconfirmed event.
         """
         self._numbers_agree = True
-        """Whether the store counts the same numbers as the peer; False while a requested reset is unanswered.
-        """
+        """Whether store and peer use the same numbers; False while a requested reset is unanswered."""
         self._max_mark = VOID
         """While requests are suspect (see `suspect`), the number beyond which the store must not advance;
         otherwise VOID.
@@ -73,8 +72,8 @@ class Ledger:
         self._lost_before = 0
         """Requests with a lower MsgSeqNum are suspect, even if they were resent."""
         self._settling_requests: deque[tuple[int, Sequence[int], int]] = deque()
-        """Requests to settle when an event is confirmed: the index of the event, and the keys and total bytes
-        of the requests.
+        """Requests to settle (remove from the store as answered) when an event is confirmed: the index of the
+        event, and the keys and total bytes of the requests.
         """
         self.settling_count: int = 0
         """The number of requests in `_settling_requests`."""
@@ -129,11 +128,11 @@ class Ledger:
             return
         # Only the first mark matters: marks never decrease, except for void marks.
         if self.fetched_marks:
-            reached = self.fetched_marks[0]
+            mark = self.fetched_marks[0]
         else:
-            reached = self.marks[0] if self.marks else self._max_mark or self.expected
-        if reached > self.store.next_incoming:
-            self.store.advance_incoming(reached)
+            mark = self.marks[0] if self.marks else self._max_mark or self.expected
+        if mark > self.store.next_incoming:
+            self.store.advance_incoming(mark)
             self._unsaved_confirmations = True
 
     def _settle_confirmed(self) -> None:
@@ -168,9 +167,9 @@ class Ledger:
             # Two orders with the same ClOrdID are distinguished by their OrderIDs, but these are only in
             # memory. After a restart, a report about the first order could be mistaken for the answer to this
             # request. The request is therefore stored as uncertain.
-            repeated = self.open.is_repeated(request.msg_type, names)
+            repeated = self.open_requests.is_repeated(request.msg_type, names)
             store.record_request(attrs.evolve(request, uncertain=True) if repeated else request)
-            self.open.add(request, names)
+            self.open_requests.add(request, names)
 
     def reset(self, *, unanswered: bool) -> None:
         """Restart the numbers of both directions at 1. With `unanswered`, the peer has not accepted the reset
@@ -182,8 +181,8 @@ class Ledger:
         self.store.reset(unanswered=unanswered)
         self._void_marks()
         self._numbers_agree = not unanswered
-        # Until the peer answers, its messages still have the old numbers. `expected` continues to count them,
-        # but these numbers must not be written to the store, which already counts from 1.
+        # Until the peer answers, its messages still have the old numbers. `expected` still follows them, but
+        # they must not be written to the store, whose numbers have already restarted at 1.
         if not unanswered:
             self.expected = 1
 
@@ -249,17 +248,17 @@ class Ledger:
         if self._loaded:
             return ()
         self._loaded = True
-        found = self.store.open_requests()
-        for request in found:
-            self.open.add(request, names_of(request))
+        requests = self.store.open_requests()
+        for request in requests:
+            self.open_requests.add(request, names_of(request))
             self.next_key = max(self.next_key, request.key + 1)
-        return found
+        return requests
 
     def record_resend(self, seq_num: int) -> None:
         """If the message with this number is an open request, record that it was resent, so its answer is
         still to be received.
         """
-        request = self.open.find_by_number(seq_num)
+        request = self.open_requests.find_by_number(seq_num)
         if request is not None:
             self._resent_before[request.key] = self.store.next_outgoing
 
@@ -270,13 +269,13 @@ class Ledger:
         open, and the peer resends the answer. The caller must emit the event of the answer next.
         """
         keys = []
-        size = self.open.size
+        size = self.open_requests.size
         for request in requests:
             keys.append(request.key)
-            self.open.remove(request)
+            self.open_requests.remove(request)
             if self._resent_before:
                 self._resent_before.pop(request.key, None)
-        size -= self.open.size
+        size -= self.open_requests.size
         self.settling_count += len(keys)
         self.settling_bytes += size
         self._settling_requests.append(
@@ -292,7 +291,7 @@ class Ledger:
         that were resent are then not suspect. The number in the store does not advance until `take_suspects`
         returns the suspect requests; after a crash, the same loss is therefore detected again.
         """
-        oldest = next(iter(self.open.by_key.values()), None)
+        oldest = next(iter(self.open_requests.by_key.values()), None)
         if oldest is not None and oldest.seq_num < sent_before:
             self._max_mark = self.mark  # unchanged if requests are already suspect
             self._suspect_before = sent_before
@@ -312,7 +311,7 @@ class Ledger:
         resent_before, suspected = self._resent_before, self._suspect_before
         return [
             request
-            for request in self.open.by_key.values()
+            for request in self.open_requests.by_key.values()
             if request.seq_num < lost_before or resent_before.get(request.key, request.seq_num) < suspected
         ]
 

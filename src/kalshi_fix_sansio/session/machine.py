@@ -177,7 +177,7 @@ class Session:
         has reported. Before `connect`, requests that an earlier process left in the store are not
         included.
         """
-        return tuple(self._core.ledger.open.by_key.values())
+        return tuple(self._core.ledger.open_requests.by_key.values())
 
     @property
     def peer_comp_id(self) -> str | None:
@@ -377,7 +377,7 @@ class Session:
         if frame is not None:
             core.codec.prepare(frame)
             return True
-        return not core.ledger.open.by_key and core.codec.compile_deferred()
+        return not core.ledger.open_requests.by_key and core.codec.compile_deferred()
 
     def data_to_send(self) -> bytes:
         """Return the bytes to write to the transport, all of which are durable in the store. The caller must

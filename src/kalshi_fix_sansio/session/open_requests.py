@@ -42,7 +42,7 @@ request. An answer without an id settles the oldest request of this type that ha
 """
 
 MAX_RECENT_HASHES: Final = 40_000
-"""Number of hashes after which `RecentAnswers` begins a new set.  At most twice as many are kept; an answer
+"""Number of hashes after which `RecentAnswers` begins a new set. At most twice as many are kept; an answer
 adds one or two.
 """
 
@@ -61,8 +61,8 @@ class RecentAnswers:
 
     def __contains__(self, item: object) -> bool:
         """Return whether a recorded answer contained this name, or this pair of a name and an OrderID."""
-        known = hash(item)
-        return known in self.recent or known in self.previous
+        item_hash = hash(item)
+        return item_hash in self.recent or item_hash in self.previous
 
     def __len__(self) -> int:
         return len(self.recent) + len(self.previous)
@@ -94,18 +94,18 @@ class SharedName:
 
     def remove(self, request: OpenRequest) -> bool:
         """Remove a request; return whether any requests are left."""
-        of_its_type = self._by_type[request.msg_type]
-        del of_its_type[request.key]
-        if not of_its_type:
+        same_type = self._by_type[request.msg_type]
+        del same_type[request.key]
+        if not same_type:
             del self._by_type[request.msg_type]
         return bool(self._by_type)
 
     def oldest(self, msg_types: Collection[str]) -> OpenRequest | None:
         """Return the oldest request of these types; None if there is none."""
-        found = (
+        candidates = (
             next(iter(requests.values())) for each, requests in self._by_type.items() if each in msg_types
         )
-        return min(found, key=attrgetter("key"), default=None)
+        return min(candidates, key=attrgetter("key"), default=None)
 
 
 RequestIndex = Mapping[Any, "OpenRequest | SharedName"]
@@ -145,13 +145,13 @@ class OpenRequests:
         self._names[key] = names
         for attribute, value in names:
             index = self._by_name[attribute]
-            holder = index.get(value)
-            if holder is None:
+            indexed = index.get(value)
+            if indexed is None:
                 index[value] = request
-            elif isinstance(holder, SharedName):
-                holder.add(request)
+            elif isinstance(indexed, SharedName):
+                indexed.add(request)
             else:
-                index[value] = SharedName(holder, request)
+                index[value] = SharedName(indexed, request)
 
     def is_repeated(self, msg_type: str, names: Names) -> bool:
         """Return whether this type of request creates an object, and the name was used before. Reports with
@@ -173,15 +173,15 @@ class OpenRequests:
         self.size -= len(request.frame)
         for attribute, value in names:
             index = self._by_name[attribute]
-            holder = index.pop(value)
-            if holder is not request and isinstance(holder, SharedName) and holder.remove(request):
-                index[value] = holder
+            indexed = index.pop(value)
+            if indexed is not request and isinstance(indexed, SharedName) and indexed.remove(request):
+                index[value] = indexed
 
     def find_by_number(self, seq_num: int) -> OpenRequest | None:
         """Return the request that was sent with this number; None if there is none."""
         return self._by_number.get(seq_num)
 
-    def between(self, begin: int, end: int) -> list[OpenRequest]:
+    def find_between(self, begin: int, end: int) -> list[OpenRequest]:
         """Return the requests with a number from `begin` up to, but not including, `end`."""
         numbers: Iterable[int] = range(begin, end)
         # The peer chooses the range, which may be huge. Iterate over the range or over the requests,

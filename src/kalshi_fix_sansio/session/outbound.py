@@ -280,7 +280,7 @@ class Outbound:
         if frame is not None:
             self._record_bytes -= len(frame)
         else:
-            record = self._ledger.open.find_by_number(seq_num) or self._ledger.store.find(seq_num)
+            record = self._ledger.open_requests.find_by_number(seq_num) or self._ledger.store.find(seq_num)
             if record is None:
                 return None
             frame = record.frame

@@ -201,7 +201,7 @@ class Receiver:
             times.catching_up = False
             # `match` settles requests with the next event, so call it before the event of this message is
             # added.
-            uncertain_requests = self._answers.match(message) if ledger.open.by_key else None
+            uncertain_requests = self._answers.match(message) if ledger.open_requests.by_key else None
             # `number` equals `ledger.mark` at this point; `ledger.mark` is lower only while a gap is open.
             mark(number)
             ledger.expected = number + 1
@@ -374,7 +374,7 @@ class Receiver:
             core.reject(message, problems or (problem,), now)
             return
         self.recovery.skip(message.new_seq_no, Skip.RESET)
-        self.recovery.settle(now)
+        self.recovery.advance(now)
 
     def _sequence_reset_problem(self, message: Any, minimum: int) -> Problem | None:
         session_type, new_seq_no = self._core.config.session_type, message.new_seq_no
@@ -395,7 +395,7 @@ class Receiver:
         verdict = classify(number, expected, poss_dup=header.poss_dup_flag is True)
         if verdict is Verdict.EXPECTED:
             self._process(message, problems, frame, now)
-            self.recovery.settle(now)
+            self.recovery.advance(now)
         elif verdict is Verdict.TOO_HIGH:
             # The order of these steps matters. `handle_too_high` sends a ResendRequest if this message
             # reveals a gap. If the message is a Reject, it cannot refer to that request, so `is_refused_by`

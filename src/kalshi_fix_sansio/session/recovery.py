@@ -82,7 +82,7 @@ class Search:
         """The number to request next."""
         return (self.low + self.high) // 2
 
-    def record_served(self, number: int) -> bool:
+    def record_received(self, number: int) -> bool:
         """Record that the peer has sent the message with this number; return whether that narrows the
         search."""
         if not self.low <= number < self.high:
@@ -128,7 +128,7 @@ class Recovery:
         self._sent_before = 0
         """The missing messages can only answer requests whose MsgSeqNum is lower than this one."""
         self._skip_to = 0
-        """The number to which `settle` advances; it may be far above the expected number."""
+        """`advance` skips to this number; it may be far above the expected number."""
         self._skip_why = Skip.FILL
 
     def begin(self, number: int, now: Instant, *, unrequested: bool = False) -> None:
@@ -154,7 +154,7 @@ class Recovery:
         search, resent messages are not held, because they are requested again when the search is complete.
         """
         core = self._core
-        # Update this even if the message is dropped, so `_request_rest` requests it again, or `report_lost`
+        # Update this even if the message is dropped, so `_check_gap` requests it again, or `report_lost`
         # reports it.
         self._highest = max(self._highest, seq_num)
         if core.state is State.LOGOUT_SENT:
@@ -172,8 +172,8 @@ class Recovery:
             core.move(Input.PEER_GAP)
             self._request_to(seq_num - 1, now, unrequested=unrequested)
         if self._search is not None and seq_num <= self._last_awaited:
-            if self._search.record_served(seq_num):
-                self._narrow(self._search, now)
+            if self._search.record_received(seq_num):
+                self._continue_search(self._search, now)
             return
         size = 0 if held is None else len(held.data)
         if (
@@ -186,15 +186,15 @@ class Recovery:
             heapq.heappush(self._held_numbers, seq_num)
 
     def skip(self, new_seq_no: int, why: Skip) -> None:
-        """Let `settle` advance the expected number to `new_seq_no`, because the peer will not send the
-        messages before that number.
+        """Let `advance` raise the expected number to `new_seq_no`, because the peer will not send any message
+        with a lower number.
         """
         # Never lower the number: a held gap fill may be processed during a longer skip.
         if new_seq_no > self._skip_to:
             self._skip_to = new_seq_no
             self._skip_why = why
 
-    def settle(self, now: Instant) -> None:
+    def advance(self, now: Instant) -> None:
         """Continue after the expected number has advanced: deliver held messages, advance past skipped
         numbers, and check whether other messages are missing.
 
@@ -214,8 +214,8 @@ class Recovery:
                     core.event_bytes += len(held.data)
                     self._process(held, now)
                     if core.state in ENDED_STATES:
-                        # The message may have been rejected without being counted, so do not continue with
-                        # the numbers after it.
+                        # The message may have been rejected without advancing the expected number, so do
+                        # not continue with higher numbers.
                         return
             elif self._skip_to > expected:
                 # Stop before the next held message. The peer wants to skip it too, but it was received, and
@@ -226,7 +226,7 @@ class Recovery:
                 self._emit_skipped(expected, stop - 1)
                 ledger.expected = stop
             else:
-                self._request_rest(expected, now)
+                self._check_gap(expected, now)
                 return
 
     def _emit_skipped(self, begin: int, end: int) -> None:
@@ -237,15 +237,15 @@ class Recovery:
         # The peer sent the missing messages before it could read this side's ResendRequest, so they answer
         # only earlier requests. With a SequenceReset-Reset, or without a ResendRequest, the peer may have
         # read all requests.
-        waited_for = core.state is State.RECOVERING and self._skip_why is not Skip.RESET
-        sent_before = self._sent_before if waited_for else core.store.next_outgoing
+        awaits_resend = core.state is State.RECOVERING and self._skip_why is not Skip.RESET
+        sent_before = self._sent_before if awaits_resend else core.store.next_outgoing
         core.ledger.suspect(sent_before, lost=self._skip_why is not Skip.FILL)
         if self._skip_why is Skip.LOST:
             core.emit(MessagesLost(begin, end))
         else:
             core.emit(SequenceSkipped(begin, end, self._skip_why is Skip.FILL))
 
-    def _request_rest(self, expected: int, now: Instant) -> None:
+    def _check_gap(self, expected: int, now: Instant) -> None:
         """Check whether the gap is closed; otherwise wait for the missing messages, or request them."""
         if self._core.state is not State.RECOVERING:
             if self._highest < expected:  # otherwise the next logon requests the rest
@@ -254,7 +254,7 @@ class Recovery:
         if self._search is not None and expected == self._search_begin:
             return  # no message arrived in sequence, so the search continues
         if expected <= self._last_awaited and self._search is None:
-            self._wait(now)
+            self._restart_timer(now)
         elif expected <= self._last_awaited:
             # The peer has resent or skipped the first missing message after all, so the search is obsolete.
             self._request_to(self._last_awaited, now)
@@ -317,9 +317,9 @@ class Recovery:
             self._search_begin = begin
             # If only one message is missing, the refused request was for this message alone, so it is lost.
             search = self._search = Search(end if begin == self._last_awaited else begin, end)
-        self._narrow(search, now)
+        self._continue_search(search, now)
 
-    def _narrow(self, search: Search, now: Instant) -> None:
+    def _continue_search(self, search: Search, now: Instant) -> None:
         """Continue the search with the next single message. When the search is complete, request all messages
         from its result on.
         """
@@ -330,9 +330,9 @@ class Recovery:
         self._search = None
         last = self._request_number
         self.skip(search.low, Skip.LOST)
-        self.settle(now)
-        # `settle` assumes that a resend of the rest is in progress, and only restarts the timer. But only
-        # single messages were requested so far, so request the rest, unless `settle` has sent a request.
+        self.advance(now)
+        # `advance` assumes that a resend of the rest is in progress, and only restarts the timer. But only
+        # single messages were requested so far, so request the rest, unless `advance` has sent a request.
         if self._core.state is State.RECOVERING and self._request_number == last:
             self._request(now)
 
@@ -382,7 +382,7 @@ class Recovery:
         self._attempts += 1
         self._core.timers.resend_at = now.monotonic + self._core.config.resend_timeout
 
-    def _wait(self, now: Instant) -> None:
+    def _restart_timer(self, now: Instant) -> None:
         """Restart the timer of a resend that makes progress."""
         self._maybe_refused = False
         self._attempts = 1  # the request that the peer is answering

@@ -240,7 +240,9 @@ class Resender:
         """Emit OutcomesUnknown for the requests with numbers from `begin` up to, but not including, `end`,
         which are not resent.
         """
-        self._core.give_up_on(self._core.ledger.open.between(begin, end), Uncertainty.NOT_RESENT)
+        self._core.give_up_on(
+            self._core.ledger.open_requests.find_between(begin, end), Uncertainty.NOT_RESENT
+        )
 
     def _resend_message(self, message: Message, stored: StoredMessage, now: Instant) -> None:
         header = message.header

@@ -112,7 +112,7 @@ class SendValidator:
         ledger = core.ledger
         # Answered requests are limited too until their answers are confirmed, because the store still
         # contains them.
-        requests, count = ledger.open, len(ledger.open.by_key)
+        requests, count = ledger.open_requests, len(ledger.open_requests.by_key)
         if count >= self._max_open or ledger.settling_count > self._max_open:
             raise LocalProtocolError(
                 f"too many open requests: {count} without an answer, and {ledger.settling_count} with an "

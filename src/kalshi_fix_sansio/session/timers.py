@@ -38,7 +38,7 @@ NEVER: Final = math.inf
 class Timers:
     """Times of the last messages, and deadlines."""
 
-    answer_patience: float
+    max_answer_wait: float
     """Maximum time for the answer to a TestRequest, as a multiple of HeartBtInt."""
     heart_bt_int: float = 0.0
     """HeartBtInt of the Logon; 0 while there are no heartbeats."""
@@ -98,7 +98,7 @@ class Timers:
         if not self.heart_bt_int or self.reading_paused:
             return None
         if self.probed_at is not None:
-            return self.probed_at + self.heart_bt_int * self.answer_patience
+            return self.probed_at + self.heart_bt_int * self.max_answer_wait
         return self.last_received + self.heart_bt_int * SILENCE_FACTOR
 
     def next_deadline(self, state: State) -> float | None:

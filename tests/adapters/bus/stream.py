@@ -73,7 +73,7 @@ def logged_on(generation: int = 0, *, reset: bool = True) -> LoggedOn:
 
 def batcher(channel: Channel = MARKET_DATA, fence: int = 1, **changes: Any) -> Batcher:
     """Return a batcher with low limits."""
-    options = {"lasting": channel is REPORTS, "max_bytes": 10_000, **changes}
+    options = {"durable_numbers": channel is REPORTS, "max_bytes": 10_000, **changes}
     return Batcher(channel, fence, **options)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from kalshi_fix_adapters.bus import Refusal, Refused, Sent, Unknown
 from kalshi_fix_adapters.bus.commands import (
-    MAX_WAITING,
+    MAX_COMMANDS,
     Commands,
     decode_answer,
     encode_answer,
@@ -165,7 +165,7 @@ async def test_a_command_whose_commit_takes_longer_than_its_deadline_is_answered
 async def test_the_number_of_messages_waiting_for_the_store_beyond_their_deadline_is_bounded() -> None:
     other_tasks = asyncio.all_tasks()
     client, handler = blocked_client()
-    names = map(str, range(MAX_WAITING))
+    names = map(str, range(MAX_COMMANDS))
     found = await asyncio.gather(*(answer(handler, order(name), 0.001) for name in names))
     assert {type(item) for item in found} == {Unknown}
     assert await answer(handler, order("more")) == TOO_MANY
@@ -173,7 +173,7 @@ async def test_the_number_of_messages_waiting_for_the_store_beyond_their_deadlin
     assert await answer(handler, order("0")) == TOO_MANY
     await asyncio.wait(asyncio.all_tasks() - other_tasks)
     await asyncio.sleep(0)  # Lets the callbacks of the last task run.
-    assert await answer(handler, order("more")) == Sent(MAX_WAITING + 1)
+    assert await answer(handler, order("more")) == Sent(MAX_COMMANDS + 1)
 
 
 async def test_a_command_that_is_cancelled_before_it_is_sent_is_not_sent() -> None:
@@ -236,7 +236,7 @@ async def test_messages_without_an_id_are_sent_every_time_and_the_number_waiting
     request = MarketDataRequest.subscribe("KX")
     assert [await answer(handler, request) for _ in range(2)] == [Sent(1), Sent(2)]
     client.may_send.clear()
-    tasks = [asyncio.create_task(answer(handler, order(str(n)))) for n in range(MAX_WAITING)]
+    tasks = [asyncio.create_task(answer(handler, order(str(n)))) for n in range(MAX_COMMANDS)]
     await asyncio.sleep(0)
     assert await answer(handler, order("more")) == TOO_MANY
     client.may_send.set()

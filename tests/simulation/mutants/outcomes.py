@@ -14,7 +14,7 @@ from tests.simulation.mutants.patching import caught_by, do_nothing, replace, wr
 
 
 def _keep_open(answered: Any, ledger: Ledger, requests: Any) -> None:
-    requests, index = tuple(requests), ledger.open
+    requests, index = tuple(requests), ledger.open_requests
     names = [index._names[item.key] for item in requests]
     answered(ledger, requests)
     for request, request_names in zip(requests, names, strict=True):

@@ -44,7 +44,7 @@ from kalshi_fix_venue.exchange import (
     prediction_market,
 )
 from kalshi_fix_venue.exchange.accounts import AccountTerms
-from kalshi_fix_venue.exchange.groups import ROLLING
+from kalshi_fix_venue.exchange.groups import WINDOW_LENGTH
 from kalshi_fix_venue.exchange.market import MarketRules
 from kalshi_fix_venue.exchange.money import MarginCollateral
 from kalshi_fix_venue.exchange.outcomes import (
@@ -71,7 +71,7 @@ PREDICTIONS = (
 )
 OWNERS = ("ann", "bob", "cat", "dee")
 FUNDS, CAP = Decimal(60), Decimal(20)
-WINDOW_THIRD = ROLLING / 3
+WINDOW_THIRD = WINDOW_LENGTH / 3
 """A third of the time window of order groups."""
 
 
@@ -442,7 +442,7 @@ class History:
                 while self.exchange.markets[rules.ticker].state is not MarketState.SETTLED:
                     self.play(self._next_final_state(rules.ticker))
         # After the window, any command removes the expired fills of order groups.
-        self.now += ROLLING
+        self.now += WINDOW_LENGTH
         self.play(CancelAll(origin="nobody", cause=CancelCause.MASS_CANCELED))
         assert not self.exchange._state.groups._fills
 

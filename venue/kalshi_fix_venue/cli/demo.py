@@ -44,7 +44,7 @@ from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_venue.testing import MARGIN, MARKETS, PREDICTION, Sandbox
 
 YOU, OTHER = "you", "them"
-PATIENCE = 10.0
+MESSAGE_TIMEOUT = 10.0
 """Seconds that the demo waits for a message."""
 WIDTH = 100
 """Maximum width of running text, in columns."""
@@ -286,16 +286,16 @@ class Participant:
             f" {name}={getattr(value, 'name', value)}" for name, value in values.items()
         )
         try:
-            message = next(self._client.messages(PATIENCE), None)
+            message = next(self._client.messages(MESSAGE_TIMEOUT), None)
         except AdapterError as error:
             raise DemoError(f"{expected} from {self._session}, but {error}") from None
         if message is None:
             raise DemoError(
-                f"{expected} from {self._session}, but nothing was received within {PATIENCE:g} s"
+                f"{expected} from {self._session}, but nothing was received within {MESSAGE_TIMEOUT:g} s"
             )
         self._print("received", message.header.msg_seq_num)
-        different = [name for name, value in values.items() if getattr(message, name, None) != value]
-        if not isinstance(message, kind) or different:
+        mismatched = [name for name, value in values.items() if getattr(message, name, None) != value]
+        if not isinstance(message, kind) or mismatched:
             raise DemoError(f"{expected} from {self._session}, but got {message}")
         return message
 
@@ -304,10 +304,10 @@ class Participant:
         values = [(action, kind, Decimal(price), Decimal(size)) for action, kind, price, size in changes]
         while values:
             for entry in self.expect(MarketDataIncrementalRefresh).md_entries:
-                found = (entry.md_update_action, entry.md_entry_type, entry.md_entry_px, entry.md_entry_size)
-                if found not in values:
+                change = (entry.md_update_action, entry.md_entry_type, entry.md_entry_px, entry.md_entry_size)
+                if change not in values:
                     raise DemoError(f"{self.name} expected other changes to the book, but got {entry}")
-                values.remove(found)
+                values.remove(change)
 
     def _print(self, direction: Direction, number: int) -> None:
         """Print a message: who sent it, and its fields by name."""

@@ -95,11 +95,11 @@ def chosen_scenario(
 def check(file: Path) -> None:
     """Read a scenario file and report whether a venue can start with it."""
     with converting_errors():
-        found = load_scenario(file)
-    count = sum(len(markets) for markets in found.markets.values())
-    keys = sum(each.count for each in found.keys)
+        scenario = load_scenario(file)
+    count = sum(len(markets) for markets in scenario.markets.values())
+    keys = sum(each.count for each in scenario.keys)
     screen = Screen()
-    counts = [counted(count, "market"), counted(len(found.owners), "owner"), counted(keys, "API key")]
+    counts = [counted(count, "market"), counted(len(scenario.owners), "owner"), counted(keys, "API key")]
     screen.lines([plain(f"{file}: {', '.join(counts)}; valid")])
     screen.flush()
 

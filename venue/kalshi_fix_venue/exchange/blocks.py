@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from kalshi_fix_sansio import Side
 from kalshi_fix_venue.exchange.commands import PlaceOrder, PrintBlockTrade
 from kalshi_fix_venue.exchange.outcomes import TradePrinted
-from kalshi_fix_venue.exchange.placing import add_within_limits, open_order
+from kalshi_fix_venue.exchange.placing import add_within_limits, create_order
 from kalshi_fix_venue.exchange.state import Batch, ExchangeState
 from kalshi_fix_venue.exchange.terms import AccountId, MarketState, TimeInForce
 
@@ -66,7 +66,7 @@ def print_block_trade(state: ExchangeState, batch: Batch, command: PrintBlockTra
             quantity=command.quantity,
             time_in_force=TimeInForce.FILL_OR_KILL,
         )
-        order = open_order(agreed, None)
+        order = create_order(agreed, None)
         # Each side needs an order, because a Trade report is about an order, and `fill` reduces its open
         # quantity.
         state.orders.add(order)

@@ -15,7 +15,7 @@ from kalshi_fix_sansio._generated.limits import ORDER_GROUP_WINDOW, ORDER_GROUPS
 from kalshi_fix_venue.exchange.orders import ZERO
 from kalshi_fix_venue.exchange.terms import PREDICTION, AccountId
 
-ROLLING: Final = timedelta(seconds=ORDER_GROUP_WINDOW)
+WINDOW_LENGTH: Final = timedelta(seconds=ORDER_GROUP_WINDOW)
 """The length of the window in which fills are counted."""
 CONTRACTS_LIMITS: Final = range(
     ORDER_GROUP_CONTRACTS_LIMIT.minimum or 0, (ORDER_GROUP_CONTRACTS_LIMIT.maximum or 0) + 1
@@ -101,8 +101,8 @@ class OrderGroups:
         del self._by_id[group.id]
         self._count_by_owner[group.account.owner] -= 1
 
-    def count(self, group_id: str, quantity: Decimal, now: datetime) -> None:
-        """Count a fill of a group's order."""
+    def record_fill(self, group_id: str, quantity: Decimal, now: datetime) -> None:
+        """Add a fill of a group's order to the group's window."""
         group = self._by_id[group_id]
         window = group.window
         window.volume += quantity
@@ -125,7 +125,7 @@ class OrderGroups:
 
     def advance(self, now: datetime) -> None:
         """Drop fills that have left the window."""
-        while self._fills and self._fills[0].time + ROLLING <= now:
+        while self._fills and self._fills[0].time + WINDOW_LENGTH <= now:
             fill = self._fills.popleft()
             fill.window.volume -= fill.quantity
             if fill.window.last is fill:

@@ -28,8 +28,11 @@ from kalshi_fix_venue.exchange.terms import (
 
 _COPIED_ATTRIBUTES = attrs.fields_dict(PlaceOrder).keys() & attrs.fields_dict(Order).keys()
 """The attributes that an order copies from the command that places it."""
-_IMMEDIATE_LIFETIMES = (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL)
-_REDUCE_ONLY_LIFETIMES = {PREDICTION: (TimeInForce.IMMEDIATE_OR_CANCEL,), MARGIN: _IMMEDIATE_LIFETIMES}
+_IMMEDIATE_TIMES_IN_FORCE = (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL)
+_REDUCE_ONLY_TIMES_IN_FORCE = {
+    PREDICTION: (TimeInForce.IMMEDIATE_OR_CANCEL,),
+    MARGIN: _IMMEDIATE_TIMES_IN_FORCE,
+}
 """The TimeInForce values allowed for reduce-only orders (Kalshi's pages on order entry)."""
 _PAUSE_REFUSALS = {
     PauseState.TRADING_PAUSED: RejectCause.TRADING_PAUSED,
@@ -52,7 +55,7 @@ def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
         )
         return
     expiry = expire_time(command.time_in_force, command.expire_time, state.zone, batch.now)
-    order = open_order(command, expiry)
+    order = create_order(command, expiry)
     state.orders.add(order)
     state.reserve(order, order.price, order.leaves)
     batch.outcomes.append(
@@ -66,14 +69,14 @@ def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
     if cause_before_trading is not None:
         state.cancel(batch, order, cause_before_trading)
         return
-    stopped = match(state, batch, order, reducible)
+    stopped_by_own_order = match(state, batch, order, reducible)
     if not order.leaves:
         return
     if reducible is not None and order.filled_qty == reducible:
         state.cancel(batch, order, CancelCause.REDUCE_ONLY)
-    elif stopped:
+    elif stopped_by_own_order:
         state.cancel(batch, order, self_cross_cause(order))
-    elif order.time_in_force in _IMMEDIATE_LIFETIMES or (expiry is not None and expiry <= batch.now):
+    elif order.time_in_force in _IMMEDIATE_TIMES_IN_FORCE or (expiry is not None and expiry <= batch.now):
         state.cancel(batch, order, CancelCause.IMMEDIATE_OR_CANCELLED)
     else:
         # Only resting orders can expire; an immediate trade is complete before time passes.
@@ -125,7 +128,7 @@ def add_within_limits(
     state: ExchangeState, account: Account, market: Market, side: Side, *changes: tuple[Decimal, Decimal]
 ) -> RejectCause | None:
     """Add an order's `changes`, which are pairs of price and quantity, to the account's open orders. If the
-    open orders then exceed a limit, undo the changes and return the limit.
+    open orders then exceed a limit, undo the changes and return the reject cause of this limit.
 
     The last pair is the part that may trade at once, so its fee is required in addition to the reserve. At a
     better price the fee may be higher, but the price improvement always exceeds the difference.
@@ -135,17 +138,17 @@ def add_within_limits(
         account.add_open_quantity(market.ticker, side, price, quantity)
     price, quantity = changes[-1]
     fee = state.fee_schedule(market).fee(price, quantity, aggressor=True)
-    exceeded = _exceeded_limit(account, market, side, reserved, fee)
-    if exceeded is not None:
+    limit_cause = _limit_cause(account, market, side, reserved, fee)
+    if limit_cause is not None:
         for price, quantity in reversed(changes):
             account.add_open_quantity(market.ticker, side, price, -quantity)
-    return exceeded
+    return limit_cause
 
 
-def _exceeded_limit(
+def _limit_cause(
     account: Account, market: Market, side: Side, reserved_before: Decimal, fee: Decimal
 ) -> RejectCause | None:
-    """Return the limit exceeded by the account's open orders as currently counted, or None.
+    """Return the reject cause of the limit that the account's open orders now exceed, or None.
 
     A change that does not increase the reserve never exceeds the balance, so even an account in debt can
     close its positions.
@@ -179,27 +182,31 @@ def expire_time(
 
 
 def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
+    """Return why a new order is refused; None after adding it to the account's open orders."""
     # If several causes apply, the order of these checks decides which one is reported.
     account = state.accounts.get(command.account)
     market = state.market_on(command.account, command.market)
     # If the market is not on the account's shard, MARKET_NOT_FOUND is reported instead, below.
     if account is None and market is not None:
         return RejectCause.CUSTOMER_ACCOUNT_NOT_FOUND
-    paused = pause_refusal(state)
-    if paused is not None:
-        return paused
+    pause_cause = pause_refusal(state)
+    if pause_cause is not None:
+        return pause_cause
     if market is None or account is None:
         return RejectCause.MARKET_NOT_FOUND
-    closed = market_refusal(state, market)
-    if closed is RejectCause.MARKET_ALREADY_CLOSED and state.assumptions.closed_markets_are_too_late_to_enter:
+    market_cause = market_refusal(state, market)
+    if (
+        market_cause is RejectCause.MARKET_ALREADY_CLOSED
+        and state.assumptions.closed_markets_are_too_late_to_enter
+    ):
         return RejectCause.TOO_LATE_TO_ENTER
-    if closed is not None:
-        return closed
+    if market_cause is not None:
+        return market_cause
     if state.orders.find(command.account.owner, command.cl_ord_id) is not None:
         return RejectCause.ORDER_ALREADY_EXISTS
-    refusal = _value_refusal(state, market, command)
-    if refusal is not None:
-        return refusal
+    value_cause = _value_refusal(state, market, command)
+    if value_cause is not None:
+        return value_cause
     if command.group is not None:
         group = state.groups.find(command.group, command.account)
         if group is None:
@@ -211,10 +218,10 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
         # The quantity that the order cannot trade is cancelled at once, so the check below ignores it.
         quantity = min(quantity, _reducible_quantity(state, command))
     # `add_within_limits` adds the order to the account. If it is accepted, add the ignored quantity, too.
-    exceeded = add_within_limits(state, account, market, command.side, (command.price, quantity))
-    if exceeded is None:
+    limit_cause = add_within_limits(state, account, market, command.side, (command.price, quantity))
+    if limit_cause is None:
         account.add_open_quantity(market.ticker, command.side, command.price, command.quantity - quantity)
-    return exceeded
+    return limit_cause
 
 
 def _cap_refusal(state: ExchangeState, command: PlaceOrder, now: datetime) -> RejectCause | None:
@@ -243,15 +250,17 @@ def _value_refusal(state: ExchangeState, market: Market, command: PlaceOrder) ->
         market.rules.accepts_quantity(command.quantity)
         and market.rules.accepts_price(command.price)
         and market.is_within_band(command.side, command.price)
-        and not (command.post_only and command.time_in_force in _IMMEDIATE_LIFETIMES)
-        and not (command.reduce_only and command.time_in_force not in _REDUCE_ONLY_LIFETIMES[state.product])
+        and not (command.post_only and command.time_in_force in _IMMEDIATE_TIMES_IN_FORCE)
+        and not (
+            command.reduce_only and command.time_in_force not in _REDUCE_ONLY_TIMES_IN_FORCE[state.product]
+        )
         and (command.expire_time is not None) == (command.time_in_force is TimeInForce.GOOD_TILL_DATE)
         and (command.max_execution_cost is None or command.max_execution_cost > 0)
     )
     return None if is_valid else RejectCause.INVALID_ORDER
 
 
-def open_order(command: PlaceOrder, expiry: datetime | None) -> Order:
+def create_order(command: PlaceOrder, expiry: datetime | None) -> Order:
     """Create the order that a command places, with this expiry."""
     copied = {name: getattr(command, name) for name in _COPIED_ATTRIBUTES}
     return Order(**(copied | {"leaves": command.quantity, "expire_time": expiry}))

@@ -210,7 +210,7 @@ class ExchangeState:
             weight = self.weight(order.account, order.side, price, quantity)
             self.caps[order.account.customer].use(weight, self.clearing_date(batch.now))
         if order.group is not None:
-            self.groups.count(order.group, quantity, batch.now)
+            self.groups.record_fill(order.group, quantity, batch.now)
         if order.state is ExchangeOrderState.FILLED:
             self.remove_from_book(batch, order)
             self.orders.finish(order)

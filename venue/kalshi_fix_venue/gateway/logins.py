@@ -151,8 +151,8 @@ class Logins:
     def audience(self, account: AccountId, origins: Iterable[str]) -> list[Login]:
         """Return the recipients of reports on an account's order: the logins that placed or changed it, and
         the listeners of its owner whose keys may receive them."""
-        placed = (self._by_origin.get(origin) for origin in origins)
-        recipients = dict.fromkeys(login for login in placed if login is not None)
+        logins_of_order = (self._by_origin.get(origin) for origin in origins)
+        recipients = dict.fromkeys(login for login in logins_of_order if login is not None)
         listeners = self._listeners[account.owner]
         recipients.update(dict.fromkeys(login for login in listeners if login.may_see(account)))
         return [login for login in recipients if login.is_reachable]

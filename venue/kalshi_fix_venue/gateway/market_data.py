@@ -159,10 +159,10 @@ class MarketData:
 
     def _answers(self, message: MarketDataRequest, login: Login, now: datetime) -> Sequence[Message]:
         symbols = [entry.symbol for entry in message.related_sym]
-        mine = self._books.symbols_of(login)
+        subscribed = self._books.symbols_of(login)
         match message.subscription_request_type:
             case SubscriptionRequestType.DISABLE_PREVIOUS:
-                self._books.remove(login, symbols or mine)
+                self._books.remove(login, symbols or subscribed)
                 return ()
             # A snapshot does not create subscriptions, so only its own number of symbols is checked.
             case SubscriptionRequestType.SNAPSHOT:
@@ -175,7 +175,7 @@ class MarketData:
         limits = self._limits
         if limits.per_request is not None and len(set(symbols)) > limits.per_request:
             return [_too_many(f"at most {limits.per_request} symbols per request")]
-        if limits.per_session is not None and len({*requested, *mine}) > limits.per_session:
+        if limits.per_session is not None and len({*requested, *subscribed}) > limits.per_session:
             return [_too_many(f"at most {limits.per_session} symbols per session")]
         # The subscription and the snapshots are created within one call, so no change can occur between them.
         for symbol in requested:

@@ -37,7 +37,7 @@ class OrderGroups:
         distribute: Callable[[Sequence[Outcome]], list[Delivery]],
         new_id: Callable[[], str],
     ) -> None:
-        """Serve an exchange; `distribute` reports order outcomes, `new_id` generates ids."""
+        """Pass requests to an exchange; `distribute` reports order outcomes, `new_id` generates ids."""
         self._exchange = exchange
         self._distribute = distribute
         self._new_id = new_id
@@ -56,16 +56,16 @@ class OrderGroups:
                 (login, authorization_reject(message, "The API key is restricted to another subaccount"))
             ], ()
         creates = action is exchange.GroupAction.CREATE
-        limited = creates or action is exchange.GroupAction.UPDATE
+        has_limit = creates or action is exchange.GroupAction.UPDATE
         # Without a Symbol there is no automatic routing, so -1 and an absent ExDestination (100) select
         # shard 0; on margin the field is ignored.
-        is_ignored = self._exchange.product == exchange.MARGIN
-        shard = 0 if is_ignored else max(message.ex_destination or 0, 0)
+        ignores_destination = self._exchange.product == exchange.MARGIN
+        shard = 0 if ignores_destination else max(message.ex_destination or 0, 0)
         command = ChangeGroup(
             action=action,
             group_id=self._new_id() if creates else message.order_group_id or "",
             account=login.account(message.alloc_account, shard),
-            limit=message.order_group_contracts_limit if limited else None,
+            limit=message.order_group_contracts_limit if has_limit else None,
         )
         outcomes = self._exchange.apply(command, now)
         deliveries: list[Delivery] = []

@@ -43,7 +43,7 @@ class ProductGateway:
         max_past_events: int = MAX_EVENTS,
         allocations: Mapping[str, Mapping[int, Decimal]] | None = None,
     ) -> None:
-        """Serve an exchange; `new_id` generates the ids of orders.
+        """Create the gateway of an exchange; `new_id` generates the ids of orders.
 
         `drop_copy` contains the owners who may request past reports; up to `max_past_events` events are
         retained for them. `allocations` are percentages of free cash by shard, for the owners with automatic

@@ -64,21 +64,21 @@ class Rebalancing:
         if total <= 0:
             return []
         surplus: dict[int, Decimal] = {}
-        requested: dict[int, Decimal] = {}
+        shortfall: dict[int, Decimal] = {}
         for shard, account in accounts.items():
             drift = free[shard] - total * allocation[shard] / _PERCENT
             # Rounded towards zero: the amount is available and does not exceed the target.
             if drift > 0:
                 surplus[shard] = floor(drift, account.precision)
             else:
-                requested[shard] = floor(-drift, account.precision)
+                shortfall[shard] = floor(-drift, account.precision)
         moves: list[MoveCash] = []
-        for target, missing in requested.items():
-            left = missing
+        for target, missing in shortfall.items():
+            remaining = missing
             for source, spare in surplus.items():
-                amount = min(left, spare)
+                amount = min(remaining, spare)
                 if amount:
                     moves.append(MoveCash(accounts[source].id, accounts[target].id, amount))
                     surplus[source] -= amount
-                    left -= amount
+                    remaining -= amount
         return moves

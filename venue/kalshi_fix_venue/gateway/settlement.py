@@ -97,10 +97,10 @@ def party_id(account: AccountId) -> str:
 
 
 def _by_owner(positions: Sequence[PositionSettled]) -> dict[str, list[PositionSettled]]:
-    found: dict[str, list[PositionSettled]] = {}
+    by_owner: dict[str, list[PositionSettled]] = {}
     for position in positions:
-        found.setdefault(position.account.owner, []).append(position)
-    return found
+        by_owner.setdefault(position.account.owner, []).append(position)
+    return by_owner
 
 
 def _party(position: PositionSettled) -> MarketSettlementParty:

@@ -1,5 +1,5 @@
-"""Texts and codes for the exchange's causes (Kalshi's page on order entry, Text values), and Texts for
-refused Logons."""
+"""Texts and codes that report why the exchange rejected or cancelled an order (Kalshi's page on order entry,
+Text values), and the Texts of Logouts."""
 
 from __future__ import annotations
 

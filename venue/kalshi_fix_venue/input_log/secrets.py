@@ -26,15 +26,15 @@ _SECRET: Final = re.compile(rb"(?:^|\x01)0*(?:%b)=" % "|".join(map(str, SECRETS)
 def redacted(data: bytes) -> bytes:
     """Return messages without their secrets, in the same number of bytes."""
     text = data.decode("latin-1")
-    shown: list[str] = []
+    parts: list[str] = []
+    # Sum of the message's bytes that were replaced, less the sum of their replacements.
     difference = 0
-    """Sum of the message's bytes that were replaced, less the sum of their replacements."""
     is_secret = counted = False
     for tag, value, form in tokenize(text, DATA_TAGS):
         if form is not TokenForm.INVALID:
             name, is_secret = f"{tag}=", tag in SECRETS
-        elif (found := SECRET_NAME.match(value)) is not None:
-            name, value, is_secret = found[0], value[found.end() :], True
+        elif (match := SECRET_NAME.match(value)) is not None:
+            name, value, is_secret = match[0], value[match.end() :], True
         else:
             # The value continues a secret that contains SOH and whose length field is not valid.
             name, is_secret = "", is_secret and not counted and _FIELD.match(value) is None
@@ -44,8 +44,8 @@ def redacted(data: bytes) -> bytes:
             value = "*" * len(value)
         elif tag == _CHECK_SUM and len(value) == 3 and value.isdecimal():
             value, difference = f"{(int(value) - difference) % 256:03}", 0
-        shown.append(name + value)
-    return (SOH.join(shown) + SOH * text.endswith(SOH)).encode("latin-1")
+        parts.append(name + value)
+    return (SOH.join(parts) + SOH * text.endswith(SOH)).encode("latin-1")
 
 
 @attrs.define
@@ -70,12 +70,12 @@ class Redaction:
         joined = b"".join(data for _, data in self._held)
         if not everything and self._size <= MAX_HELD and _END.search(joined) is None:
             return []
-        shown = redacted(joined)
+        redacted_bytes = redacted(joined)
         released: list[tuple[int, bytes]] = []
-        at = 0
+        position = 0
         for number, data in self._held:
-            released.append((number, shown[at : at + len(data)]))
-            at += len(data)
+            released.append((number, redacted_bytes[position : position + len(data)]))
+            position += len(data)
         self._held.clear()
         self._size = 0
         return released

@@ -55,8 +55,8 @@ def load_scenario(path: Path) -> Scenario:
         with path.open("rb") as stream:
             data = stream.read(MAX_FILE_SIZE + 1)
     except OSError as error:
-        what = f"cannot be read ({error.strerror})"
-        raise ScenarioError([Mistake(Location(str(path), 1), what, "specify a readable file")]) from None
+        problem = f"cannot be read ({error.strerror})"
+        raise ScenarioError([Mistake(Location(str(path), 1), problem, "specify a readable file")]) from None
     return parse_scenario(data, str(path))
 
 
@@ -71,17 +71,17 @@ def parse_scenario(data: bytes, name: str = "scenario.yaml") -> Scenario:
     # Checked in three steps: the form of each value, then references to other parts of the file, then the
     # venue's own checks. The last step reports only one mistake.
     try:
-        found = ScenarioFile.model_validate(_to_builtins(root))
+        scenario_file = ScenarioFile.model_validate(_to_builtins(root))
     except ValidationError as error:
         for each in error.errors(include_url=False, include_input=False):
             _report(mistakes, root, each)
         mistakes.raise_any()
         raise
-    for path, advice in wrong_references(found):
+    for path, advice in wrong_references(scenario_file):
         position = _Position.find(root, path)
         mistakes.add(position.node.location, position.problem(), advice)
     mistakes.raise_any()
-    scenario = build_scenario(found)
+    scenario = build_scenario(scenario_file)
     try:
         # This runs all checks of the venue itself; the keys are created later.
         attrs.evolve(scenario, keys=()).config({})
@@ -98,8 +98,8 @@ def read_nodes(data: bytes, name: str) -> Node:
     """
     mistakes = Mistakes(MAX_MISTAKES, ScenarioError)
     if len(data) > MAX_FILE_SIZE:
-        what = f"has more than {MAX_FILE_SIZE} bytes"
-        mistakes.fail(Location(name, 1), what, "remove what is not needed")
+        problem = f"has more than {MAX_FILE_SIZE} bytes"
+        mistakes.fail(Location(name, 1), problem, "remove what is not needed")
     return parse(data, name, BOUNDS, mistakes, if_empty="describe the venue, as examples/scenario.yaml does")
 
 
@@ -123,13 +123,13 @@ class _Position:
     def find(cls, root: Node, path: Iterable[str | int]) -> _Position:
         """Return the innermost position on the path that exists in the file. Other parts of the path, such as
         a missing key or the name of an operation, are skipped."""
-        node, shown = root, ""
+        node, shown_path = root, ""
         for part in path:
             if isinstance(node, Map) and str(part) in node.entries:
-                node, shown = node.entries[str(part)], f"{shown}.{part}"
+                node, shown_path = node.entries[str(part)], f"{shown_path}.{part}"
             elif isinstance(node, Seq) and isinstance(part, int):
-                node, shown = node.items[part], f"{shown}[{part + 1}]"
-        return cls(node, shown.removeprefix(".") or "the file")
+                node, shown_path = node.items[part], f"{shown_path}[{part + 1}]"
+        return cls(node, shown_path.removeprefix(".") or "the file")
 
     def problem(self, *, type_is_wrong: bool = False) -> str:
         """Return a description of the problem: the wrong value or, for a mapping or a list, that its content
@@ -140,7 +140,7 @@ class _Position:
             return f"{self.path} has an invalid value"
         return f"{self.path} is a {'list' if isinstance(self.node, Seq) else 'mapping'}"
 
-    def line_of(self, key: str | int) -> Location:
+    def location_of(self, key: str | int) -> Location:
         """Return the location of a key of a mapping."""
         return self.node.at(str(key)) if isinstance(self.node, Map) else self.node.location
 
@@ -155,24 +155,24 @@ def _report(mistakes: Mistakes, root: Node, error: ErrorDetails) -> None:
             advice = f"add it: {_schema_at(path).get('description', '')}"
             mistakes.add(outer.node.location, f"{outer.path} has no `{last}`", advice)
         case "union_tag_not_found":
-            what = f"{position.path} has no `do`"
-            mistakes.add(position.node.location, what, "add it: `{when: 90s, do: pause}`")
+            problem = f"{position.path} has no `do`"
+            mistakes.add(position.node.location, problem, "add it: `{when: 90s, do: pause}`")
         case "extra_forbidden":
-            what = f"{outer.path} has an unknown key `{last}`"
+            problem = f"{outer.path} has an unknown key `{last}`"
             advice = did_you_mean(str(last), _schema_at(path[:-1]).get("properties", ()))
-            mistakes.add(outer.line_of(last), what, advice)
+            mistakes.add(outer.location_of(last), problem, advice)
         case _ if last == "[key]":
             outer = _Position.find(root, path[:-2])
-            what = f"{outer.path} has the key `{path[-2]}`"
-            mistakes.add(outer.line_of(path[-2]), what, _advice(error, str(path[-2])))
+            problem = f"{outer.path} has the key `{path[-2]}`"
+            mistakes.add(outer.location_of(path[-2]), problem, _advice(error, str(path[-2])))
         case _:
             # The error may name a key: one that contradicts other keys of its section, or the discriminator
             # that selects the allowed keys.
             key = context.get("key", context.get("discriminator", "").strip("'"))
             position = _Position.find(root, (*path, key))
             text = position.node.text if isinstance(position.node, Scalar) else ""
-            what = position.problem(type_is_wrong=error["type"] in _EXPECTED)
-            mistakes.add(position.node.location, what, _advice(error, text))
+            problem = position.problem(type_is_wrong=error["type"] in _EXPECTED)
+            mistakes.add(position.node.location, problem, _advice(error, text))
 
 
 def _advice(error: ErrorDetails, text: str) -> str:
@@ -189,10 +189,10 @@ def _schema_at(path: Iterable[str | int]) -> dict[str, Any]:
     """Return the JSON Schema of a position in the file."""
     schema = json_schema()
 
-    def resolved(found: dict[str, Any]) -> dict[str, Any]:
-        inner = [each for each in found.get("anyOf", ()) if "$ref" in each]
-        reference: str | None = (inner[0] if inner else found).get("$ref")
-        return found if reference is None else schema["$defs"][reference.rpartition("/")[2]] | found
+    def resolved(subschema: dict[str, Any]) -> dict[str, Any]:
+        references = [each for each in subschema.get("anyOf", ()) if "$ref" in each]
+        reference: str | None = (references[0] if references else subschema).get("$ref")
+        return subschema if reference is None else schema["$defs"][reference.rpartition("/")[2]] | subschema
 
     current = schema
     for part in path:

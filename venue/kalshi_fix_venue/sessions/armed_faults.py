@@ -71,7 +71,9 @@ class ArmedFaults:
         self._by_kind: Index[type[Fault], ArmedFault] = Index()
         self._numbers = count(1)
         self._times: Deadlines[tuple[int, bool], float] = Deadlines()
-        """Times at which faults begin and end, by the number of the fault, and whether it ends."""
+        """Times at which faults begin and end. The key contains the number of the fault, and True for its
+        end.
+        """
         self.inspects_bytes: bool = False
         """Whether any armed fault is applied to the bytes of connections."""
 

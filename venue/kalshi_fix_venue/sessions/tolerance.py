@@ -41,7 +41,7 @@ from kalshi_fix_venue.exchange import MARGIN, PREDICTION
 
 _MESSAGES = (NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest)
 _REPEATED_FIELDS = ("side", "self_trade_prevention_type")
-"""Fields of an order with codes that its reports repeat."""
+"""Fields of an order whose codes are repeated in its reports."""
 
 
 def _tags(block: BlockLayout) -> Iterator[int]:

@@ -42,7 +42,7 @@ class Arrow:
 
     clock: str
     """Time of day in UTC."""
-    gap: str
+    elapsed: str
     """Seconds since the previous message; empty if unknown."""
     label: str
     to_venue: bool
@@ -71,7 +71,7 @@ def _arrow(arrow: Arrow, number: int, y: int) -> str:
     return (
         f'<a href="#m{number}" class="{"bad" if arrow.is_bad else "good"}">'
         f'<text x="0" y="{y}">{escape(arrow.clock)}</text>'
-        f'<text x="0" y="{y + 14}" class="dim">{escape(arrow.gap)}</text>'
+        f'<text x="0" y="{y + 14}" class="dim">{escape(arrow.elapsed)}</text>'
         f'<text x="{(CLIENT_X + VENUE_X) // 2}" y="{y - 5}" text-anchor="middle">{escape(label)}</text>'
         f'<line x1="{CLIENT_X}" x2="{VENUE_X}" y1="{y}" y2="{y}"/>'
         f'<path d="M{tip} {y}l{back} -4v8z"/></a>'

@@ -55,15 +55,16 @@ class Filters:
         when, direction, _ = parse_origin(logged.before)
         if self.direction is not None and direction != self.direction:
             return False
-        return (self.since is None or (when is not None and _time_for(when, self.since) >= self.since)) and (
-            self.until is None or (when is not None and _time_for(when, self.until) < self.until)
-        )
+        return (
+            self.since is None or (when is not None and _comparable_time(when, self.since) >= self.since)
+        ) and (self.until is None or (when is not None and _comparable_time(when, self.until) < self.until))
 
 
 NO_FILTERS = Filters()
 
 
-def _time_for(when: datetime, bound: TimeBound) -> Any:
+def _comparable_time(when: datetime, bound: TimeBound) -> Any:
+    """Return a time in the form of a bound: without the date if the bound is a time of day."""
     return when if isinstance(bound, datetime) else when.time()
 
 
@@ -94,30 +95,30 @@ def _patterns(
 ) -> Iterator[re.Pattern[bytes]]:
     """Yield a pattern for each condition; raise BadParameter for an unknown name."""
     if types:
-        yield _fields((35,), map(_msg_type, types))
+        yield _field_pattern((35,), map(_msg_type, types))
     for text in tags:
-        name, given, value = text.partition("=")
-        yield _fields((_tag(name),), [value] if given else ["*"])
+        name, separator, value = text.partition("=")
+        yield _field_pattern((_tag(name),), [value] if separator else ["*"])
     if client_ids:
-        yield _fields(_CLIENT_IDS, client_ids)
+        yield _field_pattern(_CLIENT_IDS, client_ids)
     if symbols:
-        yield _fields(_SYMBOLS, symbols)
+        yield _field_pattern(_SYMBOLS, symbols)
 
 
-def _fields(tags: Iterable[int], values: Iterable[str]) -> re.Pattern[bytes]:
+def _field_pattern(tags: Iterable[int], values: Iterable[str]) -> re.Pattern[bytes]:
     """Return a pattern for a field with one of these tags and values. In a value, `*` matches any text."""
-    pattern = "|".join(map(_glob, values))
+    pattern = "|".join(map(_glob_pattern, values))
     try:
         encoded = pattern.encode("latin-1")
     except UnicodeEncodeError as error:
-        found = error.object[error.start]
+        character = error.object[error.start]
         raise click.BadParameter(
-            f"{found!r} cannot be in a FIX message, because FIX text is Latin-1"
+            f"{character!r} cannot be in a FIX message, because FIX text is Latin-1"
         ) from None
     return re.compile(b"\x01(?:%b)=(?:%b)\x01" % ("|".join(map(str, tags)).encode(), encoded))
 
 
-def _glob(text: str) -> str:
+def _glob_pattern(text: str) -> str:
     """Return a pattern for a text with `*`. Matching takes time linear in the length of the value."""
     first, *rest = map(re.escape, text.split("*"))
     if not rest:
@@ -141,7 +142,7 @@ def _tag(name: str) -> int:
 
 
 def _key_of(name: str, elements: Mapping[_K, FieldLayout | MessageLayout], kind: str, expected: str) -> _K:
-    """Return the key of the element with this name, in any case."""
+    """Return the key of the element with this name; upper and lower case are equivalent."""
     for key, element in elements.items():
         if element.name.lower() == name.lower():
             return key
@@ -150,16 +151,16 @@ def _key_of(name: str, elements: Mapping[_K, FieldLayout | MessageLayout], kind:
 
 def _time_bound(text: str) -> TimeBound:
     """Parse a time of day, a date, or a date with a time of day, in UTC."""
-    parse: tuple[Callable[[str], TimeBound], ...] = (time.fromisoformat, datetime.fromisoformat)
-    for each in parse:
+    parsers: tuple[Callable[[str], TimeBound], ...] = (time.fromisoformat, datetime.fromisoformat)
+    for parse in parsers:
         try:
-            found = each(text.strip())
+            bound = parse(text.strip())
         except ValueError:
             continue
-        if isinstance(found, datetime):
-            return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-        if found.tzinfo is None:
-            return found
+        if isinstance(bound, datetime):
+            return bound.replace(tzinfo=UTC) if bound.tzinfo is None else bound.astimezone(UTC)
+        if bound.tzinfo is None:
+            return bound
     raise ValueError(f"{text.strip()!r} is not a time such as 14:30, 2026-11-21 or '2026-11-21 14:30:05.5'")
 
 

@@ -40,26 +40,26 @@ _MAX_IDS: Final = 20
 class OrderHistory:
     """The history of an order, prepared for output."""
 
-    def __init__(self, identifier: str, found: Trace, names: Sequence[str], as_of: AsOf = None) -> None:
+    def __init__(self, identifier: str, trace: Trace, names: Sequence[str], as_of: AsOf = None) -> None:
         """Store the messages found in logs with these names. See `read_log` for `as_of`."""
-        self.steps: tuple[Step, ...] = found.steps
-        self.complete: bool = found.complete
+        self.steps: tuple[Step, ...] = trace.steps
+        self.complete: bool = trace.complete
         self.names = names
         self.title: str = f"Order {printable(identifier)}"
         self.has_problems: bool = False
         """Whether a message yielded by `rows` has problems."""
         self.units: Units = Units()
         self._decoder = DatedDecoder(as_of)
-        for logon in found.logons:
+        for logon in trace.logons:
             self.units.learn(explain(logon, self._decoder).inspection)
-        self._found = found
+        self._trace = trace
 
     def summary(self) -> Iterator[tuple[str, str]]:
         """Yield the lines of the summary as pairs of name and text."""
-        found = self._found
-        yield "ClOrdID", _join_ids(found.client_ids)
-        yield "OrderID", _join_ids(found.order_ids)
-        if len(found.order_ids) > 1:
+        trace = self._trace
+        yield "ClOrdID", _join_ids(trace.client_ids)
+        yield "OrderID", _join_ids(trace.order_ids)
+        if len(trace.order_ids) > 1:
             yield "note", "several orders: they share a ClOrdID"
         sessions = Counter(" - ".join(sorted((each.sender, each.target))) for each in self.steps)
         for session, count in sessions.items():
@@ -83,21 +83,21 @@ class OrderHistory:
                 # Explanations are not kept, because each is forty times as large as its message.
                 explanation = explain(step.logged, self._decoder)
                 self.has_problems |= bool(explanation.problems)
-                gap = ""
+                elapsed = ""
                 if step.time is not None:
-                    gap = "" if previous is None else f"{(step.time - previous).total_seconds():+.6f}"
+                    elapsed = "" if previous is None else f"{(step.time - previous).total_seconds():+.6f}"
                     previous = step.time
                 where = f"{Path(self.names[step.log]).name}:{step.logged.line}"
                 if step.connection is not None:
                     where += f", connection {step.connection}"
-                yield _Row(step, explanation, gap, where)
+                yield _Row(step, explanation, elapsed, where)
 
 
 @attrs.frozen
 class _Row:
     step: Step
     explanation: Explanation
-    gap: str
+    elapsed: str
     """Seconds since the previous message; empty if unknown."""
     where: str
     """File, line and connection."""
@@ -115,7 +115,7 @@ class _Row:
         """The arrow for the message in the diagram."""
         return Arrow(
             clock=self.clock,
-            gap=f"{self.gap} s" if self.gap else "",
+            elapsed=f"{self.elapsed} s" if self.elapsed else "",
             label=f"{name_of(self.explanation)} {self._fields_named(_DRAWN_FIELDS)}".rstrip(),
             to_venue=self.step.target in SESSION_TYPES,
             is_bad=bool(self.explanation.problems),
@@ -144,7 +144,7 @@ def terminal_lines(history: OrderHistory, width: int, *, full: bool) -> Iterator
             day = row.day
             yield (("bold", f"{day}"),)
         who = f"{_shorten(row.step.sender)} > {_shorten(row.step.target)}"
-        yield (("dim", f"{row.clock:<15} {row.gap:>11}  "), ("bold cyan", who))
+        yield (("dim", f"{row.clock:<15} {row.elapsed:>11}  "), ("bold cyan", who))
         name = name_of(row.explanation)
         text = f"{name} {row.fields(full=full)} ({printable(row.where)})"
         for number, part in enumerate(_wrap(text, width - 2)):
@@ -184,7 +184,7 @@ dt, .dim { color: var(--dim); }
 dd { margin: 0; overflow-wrap: anywhere; }
 ol { list-style: none; padding: 0; }
 li { border-top: 1px solid var(--line); padding: .5rem 0; overflow-wrap: anywhere; }
-time, .gap { font-variant-numeric: tabular-nums; }
+time, .elapsed { font-variant-numeric: tabular-nums; }
 .who { color: var(--name); }
 .bad { color: var(--bad); }
 pre { overflow-x: auto; font-size: .85rem; }
@@ -226,14 +226,14 @@ def page(history: OrderHistory) -> str:
 
 def _item(row: _Row, units: Units, number: int) -> str:
     time = "-" if row.step.time is None else time_text(row.step.time)
-    gap = f"{row.gap} s" if row.gap else ""
+    elapsed = f"{row.elapsed} s" if row.elapsed else ""
     who = f"{printable(row.step.sender) or '-'} → {printable(row.step.target) or '-'}"
     _, *parts = lines(row.explanation, units)
     full = "\n".join("".join(part for _, part in line).rstrip() for line in parts)
     problems = [f'<div class="bad">{escape(printable(text))}</div>' for text in row.explanation.problems]
     return "\n".join(
         (
-            f'<li id="m{number}"><time>{time}</time> <span class="gap dim">{gap}</span>',
+            f'<li id="m{number}"><time>{time}</time> <span class="elapsed dim">{elapsed}</span>',
             f'<span class="who">{escape(who)}</span>',
             f"<div><b>{escape(name_of(row.explanation))}</b> {escape(row.fields(full=False))}</div>",
             *problems,

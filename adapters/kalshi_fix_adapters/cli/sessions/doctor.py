@@ -52,8 +52,10 @@ def doctor(session: str, target: Target) -> None:
         _check_synchronization()
         _check_network(plan)
         with step("logon"), Client(plan) as client:
-            agreed = client.logged_on
-            print_step("logon", "ok", "" if agreed is None else f"HeartBtInt {agreed.heart_bt_int} seconds")
+            logged_on = client.logged_on
+            print_step(
+                "logon", "ok", "" if logged_on is None else f"HeartBtInt {logged_on.heart_bt_int} seconds"
+            )
             _compare_clocks(clocks.offset, plan.config.sending_time_tolerance)
         ended = client.ended
         clean = ended is None or ended.clean
@@ -61,11 +63,11 @@ def doctor(session: str, target: Target) -> None:
 
 
 def _check_synchronization() -> None:
-    found = read_synchronization()
-    if found is None:
+    synchronization = read_synchronization()
+    if synchronization is None:
         print_step("NTP", "unknown", "this system does not report whether its clock is synchronized")
-    elif found.synchronized:
-        print_step("NTP", "ok", f"synchronized, at most {found.max_error:.3f} s off")
+    elif synchronization.synchronized:
+        print_step("NTP", "ok", f"synchronized, at most {synchronization.max_error:.3f} s off")
     else:
         print_step("NTP", "warning", "the clock is not synchronized; run chrony or systemd-timesyncd")
 
@@ -89,12 +91,13 @@ def _check_network(plan: ConnectionPlan) -> None:
     Without TLS only the host is checked here; the logon tests the connection later.
     """
     host, port = plan.endpoint.host, plan.endpoint.port
-    started, name = time.monotonic(), "address"
+    started, step_name = time.monotonic(), "address"
     connected_at: list[float] = []
+    # An error is ignored here: the next step looks up the host again, and raises an exception for the user.
     with contextlib.suppress(OSError):
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        print_step("address", "ok", ", ".join(dict.fromkeys(str(each[4][0]) for each in found)))
-        started, name = time.monotonic(), "TCP"
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        print_step("address", "ok", ", ".join(dict.fromkeys(str(each[4][0]) for each in addresses)))
+        started, step_name = time.monotonic(), "TCP"
     if isinstance(plan.security, Plaintext):
         return
     try:
@@ -110,7 +113,7 @@ def _check_network(plan: ConnectionPlan) -> None:
     except Exception:
         if connected_at:
             print_step("TCP", "ok", _milliseconds(connected_at[0] - started))
-        print_step("TLS" if connected_at else name, "FAILED")
+        print_step("TLS" if connected_at else step_name, "FAILED")
         raise
 
 

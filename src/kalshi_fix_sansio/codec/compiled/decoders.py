@@ -159,7 +159,7 @@ class DecoderWriter:
         """
         self._limits: list[str] = []
         """Expressions that are true if a value violates its limit. Only strict decoding checks limits."""
-        self._is_strict = explained.in_place
+        self._is_strict = explained.tags_are_valid
         self._values: list[str] = []
         """Variables, one for each captured value."""
         self._position = 0

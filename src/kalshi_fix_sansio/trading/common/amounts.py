@@ -43,8 +43,8 @@ _QUOTIENT: Final = EXACT.copy()
 _QUOTIENT.prec = 28
 _QUOTIENT.traps[Inexact] = False
 _QUOTIENT.traps[DivisionByZero] = True
-# Bound methods of the context rather than wrapper functions: they take half the time, and each fill needs
-# four.
+# Bound methods of the context rather than wrapper functions: they take half the time, and applying a
+# fill calls four of them.
 add: Final = EXACT.add
 """Return the exact sum."""
 subtract: Final = EXACT.subtract
@@ -65,9 +65,9 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
     return result
 
 
-def divide(one: Decimal, other: Decimal | int) -> Decimal:
+def divide(dividend: Decimal, divisor: Decimal | int) -> Decimal:
     """Return the quotient, rounded to 28 digits."""
-    return _QUOTIENT.divide(one, other)
+    return _QUOTIENT.divide(dividend, divisor)
 
 
 def from_cents(price: Decimal) -> Decimal:

@@ -75,9 +75,9 @@ class UnattributedRequests:
         for request in event.requests:
             cls = classes.get(request.msg_type)
             sent_at = request.sent_at.isoformat(timespec="milliseconds")  # as on the wire
-            name = f"{request.msg_type} {request.seq_num} {sent_at} {request.request_id}"
-            if cls is not None and name not in self._listed:
-                remember(self._listed, name, None, MAX_LISTED_REQUESTS)
+            key = f"{request.msg_type} {request.seq_num} {sent_at} {request.request_id}"
+            if cls is not None and key not in self._listed:
+                remember(self._listed, key, None, MAX_LISTED_REQUESTS)
                 yield request, _read(request, cls)
 
     def keep(self, request: OpenRequest) -> None:
@@ -91,11 +91,11 @@ class UnattributedRequests:
         there were any.
         """
         msg_types = [each.MSG_TYPE for each in types]
-        left = [
+        remaining = [
             each for each in self._kept if each.request_id != request_id or each.msg_type not in msg_types
         ]
-        found, self._kept = len(left) < len(self._kept), left
-        return found
+        was_answered, self._kept = len(remaining) < len(self._kept), remaining
+        return was_answered
 
 
 def _read(request: OpenRequest, cls: type[Message]) -> Message | None:

@@ -193,7 +193,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         """The latest SendingTime received from the venue."""
         self._logged_on = False
         """Whether a session has logged on."""
-        self._down = False
+        self._disconnected = False
         """Whether a session has ended since the last logon, and the venue will not resend its reports."""
         self._updates: dict[str | int, GroupUpdate] = {}
         """Updates of the current call, by OrderGroupID, or by a number for unknown groups."""
@@ -243,7 +243,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
 
     def uncertain(self) -> list[UncertainItem]:
         """Return the groups whose state is unknown, and the requests whose outcome is unknown."""
-        found = [
+        items = [
             UncertainItem(
                 what=each.state.value,
                 about=f"order group {each.group_id}",
@@ -254,12 +254,12 @@ class OrderGroups(Mapping[str, OrderGroup]):
             if each.state is GroupState.UNKNOWN
         ]
         if self.lost_creates:
-            one = self.lost_creates == 1
-            about = "1 new order group" if one else f"{self.lost_creates} new order groups"
-            what = f"the venue may have created {'it' if one else 'them'}"
-            found.append(UncertainItem(what=what, about=about))
-        found += numbered_items(self.unattributed, "its outcome is unknown", "order group request")
-        return found
+            is_single = self.lost_creates == 1
+            about = "1 new order group" if is_single else f"{self.lost_creates} new order groups"
+            what = f"the venue may have created {'it' if is_single else 'them'}"
+            items.append(UncertainItem(what=what, about=about))
+        items += numbered_items(self.unattributed, "its outcome is unknown", "order group request")
+        return items
 
     def apply(self, event: object) -> list[GroupUpdate]:
         """Apply an event of a session or client, a received message, a drop copy report (`DropCopyReport`),
@@ -332,15 +332,15 @@ class OrderGroups(Mapping[str, OrderGroup]):
         if group.limits_at(END) != [limit]:
             group.change_limit(BEGINNING, self._time or END, limit)
         group.learn(self._time or BEGINNING, triggered=triggered)
-        if not self._down:
+        if not self._disconnected:
             group.end_loss()
-        self._settle_lost(group_id)
+        self._drop_lost_requests(group_id)
         return group
 
     def forget(self, group_id: str) -> None:
         """Remove a group that no longer exists."""
         self._groups.pop(group_id, None)
-        self._settle_lost(group_id)
+        self._drop_lost_requests(group_id)
 
     # --- requests and responses -----------------------------------------------------------------------
 
@@ -391,12 +391,12 @@ class OrderGroups(Mapping[str, OrderGroup]):
             _add_discrepancy(
                 update, GroupDiscrepancyKind.OTHER_LIMIT, group_id, f"{limit} instead of {requested}"
             )
-        self._carry_out(group, request, response)
+        self._apply_action(group, request, response)
 
     def _handle_unsolicited(self, response: Any, group: OrderGroup | None) -> None:
         """Apply a response to another program's request, or to a request whose outcome was unknown."""
         group_id = response.order_group_id or ""
-        self._settle_lost(group_id, created=group is None)
+        self._drop_lost_requests(group_id, created=group is None)
         if group is None:
             update = self._update_of(None)
             group = update.group = self._adopt(update, response, group_id, created=False)
@@ -430,7 +430,10 @@ class OrderGroups(Mapping[str, OrderGroup]):
             self._mark_outcome_unknown(group, first_sent(response))
         return group
 
-    def _carry_out(self, group: OrderGroup, request: OrderGroupRequest, response: OrderGroupResponse) -> None:
+    def _apply_action(
+        self, group: OrderGroup, request: OrderGroupRequest, response: OrderGroupResponse
+    ) -> None:
+        """Apply an answered request to its group. The venue executed it between `earliest` and `latest`."""
         latest = first_sent(response) or self._time or END
         earliest = self._requested_at or (BEGINNING if latest is END else latest)
         limit = response.order_group_contracts_limit
@@ -451,7 +454,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
                     group.change_limit(earliest, max(earliest, latest), limit)
 
     def _handle_unanswered(self, event: OutcomesUnknown) -> None:
-        """Apply requests that will not be answered."""
+        """Record that the outcomes of requests are unknown, because they will not be answered."""
         for each, message in self.unattributed.read(event, OrderGroupRequest, NewOrderSingle):
             if each.msg_type == NewOrderSingle.MSG_TYPE:
                 if message is not None and message.cl_ord_id not in self._by_cl_ord_id:
@@ -461,15 +464,16 @@ class OrderGroups(Mapping[str, OrderGroup]):
             if in_flight is not None and (message is None or _terms(message) == _terms(in_flight)):
                 message = in_flight
             elif message is not None and _terms(message) in self._lost:
+                # `load` has already recorded that the outcome of this request is unknown.
                 self._lost.remove(_terms(message))
                 continue
             if message is None:
                 self.unattributed.keep(each)
             else:
-                self._apply_unanswered(message, each)
+                self._record_unknown_outcome(message, each)
 
-    def _apply_unanswered(self, request: OrderGroupRequest, lost: OpenRequest) -> None:
-        """Apply a request whose outcome is unknown."""
+    def _record_unknown_outcome(self, request: OrderGroupRequest, lost: OpenRequest) -> None:
+        """Record that the outcome of a request is unknown. If its group is not known yet, add the group."""
         group_id = request.order_group_id or ""
         is_create = request.order_group_action == OrderGroupAction.CREATE
         group = self._groups.get(group_id)
@@ -492,10 +496,10 @@ class OrderGroups(Mapping[str, OrderGroup]):
             group.may_change_limit(requested_at or BEGINNING, request.order_group_contracts_limit)
         self._mark_outcome_unknown(group, lost.sent_at)
 
-    def _settle_lost(self, group_id: str, *, created: bool = False) -> None:
-        """Remove the unanswered requests from earlier processes about a group, because newer information
-        about the group was received. With `created`, also remove one create request, which may have
-        created the group.
+    def _drop_lost_requests(self, group_id: str, *, created: bool = False) -> None:
+        """Remove the unanswered requests of earlier processes that concern a group, because newer information
+        about the group was received. With `created`, also remove one create request, which may have created
+        the group.
         """
         creates = [each for each in self._lost if each.action == OrderGroupAction.CREATE]
         answered = creates[:1] if created else []
@@ -510,7 +514,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         # The venue cannot have executed the request before it was sent, so the period in which it may have
         # taken effect ends at or after `since`.
         until = max(filter(None, (self._time, since)), default=None)
-        group.record_loss(since, None if self._down else until, request=True)
+        group.record_loss(since, None if self._disconnected else until, request=True)
 
     # --- sessions -------------------------------------------------------------------------------------
 
@@ -519,15 +523,15 @@ class OrderGroups(Mapping[str, OrderGroup]):
         # With resends, only a reset of the sequence numbers loses messages. Without resends, a logon that
         # follows no SessionEnded means that the end of the previous session was missed, so reports may have
         # been lost.
-        if event.reset if self._resend else (self._logged_on and not self._down):
+        if event.reset if self._resend else (self._logged_on and not self._disconnected):
             self._mark_reports_missing(self._open_group_ids())
-        self._logged_on, self._down = True, False
+        self._logged_on, self._disconnected = True, False
         for group in self._groups.values():
             group.logged_on(self._time)
 
     def _handle_end(self) -> None:
         if not self._resend:
-            self._down = True
+            self._disconnected = True
             self._mark_reports_missing(self._open_group_ids())
 
     def _open_group_ids(self) -> Iterable[str]:
@@ -540,7 +544,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         """
         for group in filter(None, map(self._groups.get, group_ids)):
             self._update_of(group)
-            group.record_loss(self._time, None if self._down else self._time)
+            group.record_loss(self._time, None if self._disconnected else self._time)
 
     def _handle_undelivered(self, refused: Any) -> None:
         """Handle a message that the session rejected and did not deliver."""
@@ -564,14 +568,14 @@ class OrderGroups(Mapping[str, OrderGroup]):
             or self._ended.get(report.order_id)
         )
 
-    def _remember(self, known: dict[str, str], name: str, group_id: str) -> None:
+    def _remember(self, group_ids: dict[str, str], name: str, group_id: str) -> None:
         """Remember the group of an open order. Beyond the limit, the oldest order is removed."""
-        if len(known) >= self._max_orders and name not in known:
-            self._mark_reports_missing([known[next(iter(known))]])
+        if len(group_ids) >= self._max_orders and name not in group_ids:
+            self._mark_reports_missing([group_ids[next(iter(group_ids))]])
         group = self._groups.get(group_id)
         # All orders of a group share one string object, which makes the comparisons in `_open_group_ids` four
         # times as fast.
-        remember(known, name, group_id if group is None else group.group_id, self._max_orders)
+        remember(group_ids, name, group_id if group is None else group.group_id, self._max_orders)
 
     def _record_order_id(self, report: Any, group_id: str) -> None:
         """Remember the group of an order under its OrderID, and whether the order has ended."""
@@ -627,12 +631,12 @@ class OrderGroups(Mapping[str, OrderGroup]):
     def _update_of(self, group: OrderGroup | None) -> GroupUpdate:
         """Return the update of a group that is about to change."""
         name = len(self._updates) if group is None else group.group_id
-        found = self._updates.get(name)
-        if found is None:
-            found = self._updates[name] = GroupUpdate(group)
+        update = self._updates.get(name)
+        if update is None:
+            update = self._updates[name] = GroupUpdate(group)
             if group is not None:
-                found.before, found._filled_before = group.state, group.filled_qty
-        return found
+                update.before, update._filled_before = group.state, group.filled_qty
+        return update
 
     def _take_updates(self) -> list[GroupUpdate]:
         updates, self._updates = self._updates, {}
@@ -655,7 +659,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
                 each.restore()
         load_attributes(self, state)
         self._in_flight = None
-        self._logged_on = self._down = False
+        self._logged_on = self._disconnected = False
         if state._logged_on:
             self._handle_end()
         # The outcome of a request that was unanswered is unknown after a crash.

@@ -92,7 +92,7 @@ class Knowledge:
             )
         return Knowledge(NOT_AT_VENUE, epoch, time, last)
 
-    def report(self, key: ExecKey, *, is_open: bool) -> Knowledge:
+    def record_report(self, key: ExecKey, *, is_open: bool) -> Knowledge:
         """Return the knowledge after an unsolicited report; `is_open` is set if the report is the newest and
         does not end the order.
         """
@@ -101,7 +101,7 @@ class Knowledge:
         # Only a new report can contradict the user's resolution.
         return CLEAR if self.kind is RESOLVED_DONE and is_open else self
 
-    def cover(self, epoch: int, begin: ExecKey, needed: ExecKey | None) -> Knowledge:
+    def record_coverage(self, epoch: int, begin: ExecKey, needed: ExecKey | None) -> Knowledge:
         """Return the knowledge after a complete drop copy range that was requested from `begin`, when
         `Orders.epoch` was `epoch`. `needed` is the report from which drop copy must begin for this order.
         """
@@ -139,22 +139,23 @@ class Mark:
 
     Attributes:
         epoch: Epoch of the last loss before the mark.
-        reports: The first loss of reports after the mark; None if there is none.
-        answers: The first loss after the mark that also affected answers to requests; None if there is none.
+        first_loss: The first loss of reports after the mark; None if there is none.
+        first_answer_loss: The first loss after the mark that also affected answers to requests; None if there
+            is none.
     """
 
     epoch: int
-    reports: Loss | None = None
-    answers: Loss | None = None
+    first_loss: Loss | None = None
+    first_answer_loss: Loss | None = None
 
 
 @attrs.frozen
 class LossesState:
     """The layout of `Losses` in a dump: the dumped attributes."""
 
-    reports: int
-    answers: int
-    cancels: int
+    epoch: int
+    answers_epoch: int
+    cancels_epoch: int
     marks: list[Mark]
 
 
@@ -165,11 +166,11 @@ class Losses:
     """
 
     def __init__(self) -> None:
-        self.reports: int = 1
+        self.epoch: int = 1
         """The epoch of the last loss."""
-        self.answers: int = 0
+        self.answers_epoch: int = 0
         """The epoch of the last loss that may have included answers to requests."""
-        self.cancels: int = 0
+        self.cancels_epoch: int = 0
         """The epoch of the last loss at which the venue should have cancelled the orders."""
         self.mark: Mark = Mark(1)
         """The mark of an order to which all losses have been applied."""
@@ -179,14 +180,14 @@ class Losses:
         """Add a loss of reports. With `answers`, answers to requests may be lost too; with `cancels`, the
         venue should have cancelled the orders.
         """
-        self.reports = loss.epoch
+        self.epoch = loss.epoch
         if cancels:
-            self.cancels = loss.epoch
-        self.mark.reports = loss
+            self.cancels_epoch = loss.epoch
+        self.mark.first_loss = loss
         if answers:
-            self.answers = loss.epoch
+            self.answers_epoch = loss.epoch
             for each in self._marks.values():
-                each.answers = each.answers or loss
+                each.first_answer_loss = each.first_answer_loss or loss
         self.mark = self._marks[loss.epoch] = Mark(loss.epoch)
 
     @property
@@ -196,9 +197,13 @@ class Losses:
 
     def load(self, state: LossesState) -> dict[int, Mark]:
         """Replace the state with one from a dump; return the marks by their epochs."""
-        self.reports, self.answers, self.cancels = state.reports, state.answers, state.cancels
+        self.epoch, self.answers_epoch, self.cancels_epoch = (
+            state.epoch,
+            state.answers_epoch,
+            state.cancels_epoch,
+        )
         marks = {each.epoch: each for each in state.marks}
         self._marks.clear()
         self._marks.update(marks)
-        self.mark = marks[self.reports]
+        self.mark = marks[self.epoch]
         return marks

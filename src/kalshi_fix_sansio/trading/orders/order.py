@@ -247,14 +247,14 @@ class Cohort:
     @property
     def is_lost(self) -> bool:
         """Whether reports about its orders may be missing."""
-        return self.mark.reports is not None
+        return self.mark.first_loss is not None
 
     @property
     def begin(self) -> ExecKey | None:
         """The report from which drop copy must begin for all orders of the cohort. None if it is not the same
         for all of them, or if no report can be missing.
         """
-        loss = self.mark.reports
+        loss = self.mark.first_loss
         return None if loss is None or self.shard is None else loss.newest.get(self.shard)
 
 
@@ -276,9 +276,9 @@ class Order:
         end: The newest report that ends the order.
         first_key: Key of the oldest report about the order.
         first_cl_ord_id: OrigClOrdID (41) of that report, or else its ClOrdID (11).
-        limit: Key of the newest report that contains a price, and that price in dollars.
-        stated: Key of the newest report that contains an account, and that account; the key is `NO_KEY` for
-            reports without a key.
+        reported_price: Key of the newest report that contains a price, and that price in dollars.
+        reported_account: Key of the newest report that contains an account, and that account; the key is
+            `NO_KEY` for reports without a key.
         losses: The losses of reports about any order, shared by all orders.
         mark: The order's position in the sequence of losses; later losses have not been applied to it yet.
         cohort: The order's cohort, a set of orders that a loss affects together; None if the order is done,
@@ -289,7 +289,7 @@ class Order:
         booked_to: Its account after its last update; None while it is new.
         ended: Sequential number among the orders that have ended, from 1; 0 while the order is not done.
         slot: Index of its row in dumps. When this order has been removed, a later one may reuse the slot.
-        dumped: `mark` at the last dump.
+        dumped_mark: `mark` at the last dump.
         update: The update in progress; None between two calls to `Orders.apply`.
     """
 
@@ -308,8 +308,8 @@ class Order:
     end: ReportFacts | None = None
     first_key: ExecKey | None = None
     first_cl_ord_id: str = ""
-    limit: tuple[ExecKey, Decimal] | None = None
-    stated: tuple[ExecKey, Account] | None = None
+    reported_price: tuple[ExecKey, Decimal] | None = None
+    reported_account: tuple[ExecKey, Account] | None = None
     _knowledge: Knowledge = CLEAR
     seen_live: bool = False
     losses: Losses = attrs.field(default=_NO_LOSSES, metadata=NOT_DUMPED)
@@ -322,13 +322,13 @@ class Order:
     booked_to: Account | None = attrs.field(default=None, metadata=NOT_DUMPED)
     ended: int = 0
     slot: int = attrs.field(default=0, metadata=NOT_DUMPED)
-    dumped: Mark | None = attrs.field(default=None, metadata=NOT_DUMPED)
+    dumped_mark: Mark | None = attrs.field(default=None, metadata=NOT_DUMPED)
     update: OrderUpdate | None = attrs.field(default=None, metadata=NOT_DUMPED)
 
     @property
     def placed(self) -> NewOrderRequest | None:
         """The request that placed the order; None if another session placed it."""
-        self.settle()
+        self.apply_losses()
         return self._placed
 
     @placed.setter
@@ -338,37 +338,37 @@ class Order:
     @property
     def pending(self) -> list[PendingRequest]:
         """Changes and cancels without an answer, the oldest first."""
-        self.settle()
+        self.apply_losses()
         return self._pending
 
     @property
     def knowledge(self) -> Knowledge:
         """Whether the reports received determine the state, and if not, why."""
-        self.settle()
+        self.apply_losses()
         return self._knowledge
 
     @knowledge.setter
     def knowledge(self, knowledge: Knowledge) -> None:
         self._knowledge = knowledge
 
-    def settle(self) -> None:
+    def apply_losses(self) -> None:
         """Apply the losses of reports since the order was last evaluated. Every attribute that depends on
         losses calls this method first.
         """
         self.apply_coverage()
         mark, losses = self.mark, self.losses
-        if mark.reports is None:
+        if mark.first_loss is None:
             return
         self.mark = losses.mark
         if self.is_done:
             return
         uncertain = self._knowledge.is_uncertain
-        self.record_losses(mark.reports, losses.reports, mark.answers, losses.answers)
+        self.record_losses(mark.first_loss, losses.epoch, mark.first_answer_loss, losses.answers_epoch)
         if self.seen_live or self._placed is not None:
             # The state of an order without a report is certain until the answer to its request may have been
             # lost.
-            answers = 0 if mark.answers is None else mark.answers.epoch - 1
-            if losses.cancels > (mark.epoch if self.last is not None or uncertain else answers):
+            certain_epoch = 0 if mark.first_answer_loss is None else mark.first_answer_loss.epoch - 1
+            if losses.cancels_epoch > (mark.epoch if self.last is not None or uncertain else certain_epoch):
                 self._knowledge = self._knowledge.expect_cancel()
         if self.update is None and self.indexed_as is not None:
             self.indexed_as = self.state
@@ -412,15 +412,15 @@ class Order:
         """Account of the order, from the newest report that contains an account, or else from the request
         that placed the order.
         """
-        if self.stated is not None:
-            return self.stated[1]
+        if self.reported_account is not None:
+            return self.reported_account[1]
         return PRIMARY if self._placed is None else self._placed.account
 
     @property
     def state(self) -> OrderState:
         """The state that follows from all reports and requests."""
-        if self.mark.reports is not None or self._knowledge is not CLEAR:
-            self.settle()
+        if self.mark.first_loss is not None or self._knowledge is not CLEAR:
+            self.apply_losses()
         kind, placed = self._knowledge.kind, self._placed
         if self.end is not None or kind is RESOLVED_DONE:
             return OrderState.DONE
@@ -522,8 +522,8 @@ class Order:
     @property
     def price(self) -> Decimal | None:
         """Price in dollars as last reported, or else as sent; None if unknown."""
-        if self.limit is not None:
-            return self.limit[1]
+        if self.reported_price is not None:
+            return self.reported_price[1]
         return None if self._placed is None else self._placed.price
 
     @property
@@ -547,8 +547,8 @@ class Order:
         """Average price of the fills received, in dollars, rounded to 28 digits; None without fills."""
         return divide(self.value, self.filled_qty) if self.filled_qty else None
 
-    def count(self, fill: Fill) -> None:
-        """Count a fill. Called by `Orders`."""
+    def add_fill(self, fill: Fill) -> None:
+        """Add a fill, and its quantity, value and fee to the totals. Called by `Orders`."""
         self.fills[fill.key] = fill
         self.filled_qty = add(self.filled_qty, fill.quantity)
         self.value = multiply_add(fill.price, fill.quantity, self.value)

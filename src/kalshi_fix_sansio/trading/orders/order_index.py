@@ -282,7 +282,7 @@ class OrderIndex:
         """Begin the update of an order, or return the one already begun for this message."""
         update = order.update
         if update is None:
-            order.settle()
+            order.apply_losses()
             update = order.update = OrderUpdate(order, order.indexed_as)
             self.touched.append(update)
         return update
@@ -359,7 +359,7 @@ class OrderIndex:
             if number is not None:
                 order = self.orders[number]
                 order.apply_coverage()
-                order.dumped = order.mark  # keeps the mark alive until the next row of the order
+                order.dumped_mark = order.mark  # keeps the mark alive until the next row of the order
                 row = {**dump_row(order), "mark": order.mark.epoch}
             yield slot, row
 
@@ -381,7 +381,7 @@ class OrderIndex:
                 continue
             order = load_row({name: value for name, value in row.items() if name != "mark"}, Order)
             order.slot, order.losses = slot, self.losses
-            order.mark = order.dumped = marks[row["mark"]]
+            order.mark = order.dumped_mark = marks[row["mark"]]
             if order.number in orders:
                 raise ValueError(f"two orders have the number {order.number}")
             orders[order.number] = order
@@ -391,7 +391,7 @@ class OrderIndex:
                 yield
             order = orders[number]
             for fill in order.fills.values():
-                order.count(fill)
+                order.add_fill(fill)
             order.booked_to = order.account
             self.orders[number] = order
             if order.order_id is not None:

@@ -56,11 +56,11 @@ def check_cap(order: Order) -> None:
 
 def total_qty(order: Order, leaves_qty: Decimal | int | str | None) -> Decimal:
     """Return the OrderQty (38) of a change that leaves `leaves_qty` contracts open; see `Orders.replace`."""
-    before = _newest_pending_change(order)
+    pending_change = _newest_pending_change(order)
     if leaves_qty is not None:
         return add(max(order.cum_qty, order.filled_qty), to_decimal(leaves_qty))
-    if before is not None and before.quantity is not None:
-        return before.quantity
+    if pending_change is not None and pending_change.quantity is not None:
+        return pending_change.quantity
     # `order.cum_qty` may be from a report without a valid ExecID, whose LeavesQty is not known to be newer.
     return order.leaves_qty if order.last is None else add(order.last.cum_qty, order.last.leaves_qty)
 
@@ -78,12 +78,12 @@ def identifying_fields(order: Order, cl_ord_id: str) -> dict[str, Any]:
     """Return the fields by which the venue identifies an order, and those that must repeat the order's
     values.
     """
-    before = _newest_pending_change(order)
+    pending_change = _newest_pending_change(order)
     account = order.account
     fields: dict[str, Any] = {
         "cl_ord_id": cl_ord_id,
         "order_id": order.order_id,
-        "orig_cl_ord_id": order.cl_ord_id if before is None else before.cl_ord_id,
+        "orig_cl_ord_id": order.cl_ord_id if pending_change is None else pending_change.cl_ord_id,
         "side": order.side,
         "symbol": order.symbol,
         "ex_destination": None if order.placed is None else order.placed.ex_destination,

@@ -22,7 +22,7 @@ from kalshi_fix_sansio.trading.common.received import MAX_ID_SIZE, clipped, firs
 from kalshi_fix_sansio.trading.orders.order import ENDINGS, Account, Fill, ReportFacts
 
 PENDING_TYPES: Final = frozenset((ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE))
-"""ExecTypes of pending reports, which have no key and prove no change."""
+"""ExecTypes of pending reports, which have no key and do not confirm that anything has changed."""
 CHANGE_TYPES: Final = frozenset((ExecType.CANCELED, ExecType.REPLACED, ExecType.EXPIRED))
 """ExecTypes of reports that contain the ClOrdID of the completed request, even if the order keeps another
 ClOrdID.

@@ -575,17 +575,17 @@ class Orders:
         if last is None or key > last.key:
             order.last, is_open = facts, not facts.ends
             if price is not None:
-                order.limit = key, price
+                order.reported_price = key, price
             if last is None or last.key.shard != shard:
                 self._reports.record_shard(order.symbol, shard)
         else:
             order.last, is_open = max(last, facts), False
-            if price is not None and (order.limit is None or order.limit < (key, price)):
-                order.limit = key, price
+            if price is not None and (order.reported_price is None or order.reported_price < (key, price)):
+                order.reported_price = key, price
         if live:
             order.seen_live = True
             if order.knowledge is not CLEAR:
-                order.knowledge = order.knowledge.report(key, is_open=is_open)
+                order.knowledge = order.knowledge.record_report(key, is_open=is_open)
         self._reports.record(key, live=live)
 
     def _apply_fill(
@@ -612,7 +612,7 @@ class Orders:
             )
             return
         fill = read_fill(report, key, price, quantity)
-        order.count(fill)
+        order.add_fill(fill)
         update.fills.append(fill)
         if order.filled_qty > order.cum_qty:
             detail = f"the fills add up to {order.filled_qty:f}, CumQty is {order.cum_qty:f}"
@@ -641,7 +641,7 @@ class Orders:
         self._number += 1
         order = Order(self._number, report.symbol, report.side, report.order_id, losses=self._losses)
         # The order may be older than the last loss, so earlier reports about it may be missing.
-        order.knowledge = Knowledge(KnowledgeKind.LOSS, self._losses.reports, self._time)
+        order.knowledge = Knowledge(KnowledgeKind.LOSS, self._losses.epoch, self._time)
         self._kept.add(order)
         return order
 
@@ -988,7 +988,7 @@ _HANDLERS: Final[Mapping[type, Callable[[Orders, Any], None]]] = {
     OrderCancelRequest: Orders._handle_request,
     OrderMassCancelRequest: Orders._handle_request,
     DropCopyReport: lambda orders, copied: orders._handle_report(copied.report, copied),
-    DropCopyRange: lambda orders, covered: orders._uncertainty.cover(covered),
+    DropCopyRange: lambda orders, covered: orders._uncertainty.apply_range(covered),
     RejectReceived: Orders._handle_reject_received,
     OutcomesUnknown: Orders._handle_outcomes_unknown,
     LoggedOn: Orders._handle_logon,
@@ -1009,11 +1009,14 @@ def _record_account(order: Order, account: Account | None, key: ExecKey) -> None
     """Set the account of an order from a report, unless a newer report contains one."""
     if account is None:
         return
-    stated = order.stated
+    reported = order.reported_account
     # Two sessions may receive reports with the same key and different accounts. Comparing the accounts too
     # makes the result independent of which report arrives first.
-    if stated is None or (key, *_account_sort_key(account)) > (stated[0], *_account_sort_key(stated[1])):
-        order.stated = key, account
+    if reported is None or (key, *_account_sort_key(account)) > (
+        reported[0],
+        *_account_sort_key(reported[1]),
+    ):
+        order.reported_account = key, account
 
 
 def _account_sort_key(account: Account) -> tuple[int, str]:

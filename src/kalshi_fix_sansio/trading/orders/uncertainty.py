@@ -43,7 +43,7 @@ class Uncertainty:
     copy.
     """
 
-    _kept: OrderIndex
+    _index: OrderIndex
     _reports: NewestReports
     _answers: RequestSettler
     _mass_cancels: MassCancels
@@ -90,8 +90,8 @@ class Uncertainty:
 
     def drop_copy_start(self, forgotten: Mapping[int, ExecKey]) -> dict[int, ExecKey]:
         """Return, by shard, the key at which drop copy must begin; see `Orders.drop_copy_start`."""
-        keys = [cohort.begin for cohort in self._kept.cohorts if cohort.slots]
-        for item in self.items(self._kept.outside_cohorts(self._uniform_cohorts())):
+        keys = [cohort.begin for cohort in self._index.cohorts if cohort.slots]
+        for item in self.items(self._index.outside_cohorts(self._uniform_cohorts())):
             keys.append(item.begin)
             if item.mass_cancel is not None:
                 keys.extend(self._awaited(item.mass_cancel).values())
@@ -99,57 +99,64 @@ class Uncertainty:
 
     def _uniform_cohorts(self) -> list[Cohort]:
         """Return the cohorts whose orders are all certain, or all need drop copy from the same report."""
-        return [each for each in self._kept.cohorts if not each.is_lost or each.begin is not None]
+        return [each for each in self._index.cohorts if not each.is_lost or each.begin is not None]
 
     def _awaited(self, mass_cancel: MassCancel) -> dict[int, ExecKey]:
-        """By shard, return the newest report known when the mass cancel was sent. Only shards with orders for
-        whose end the mass cancel still waits are included.
+        """Return, by shard, the newest report known when the mass cancel was sent. Only shards with an order
+        that the mass cancel should cancel, and that has not ended, are included.
         """
-        known = [each for each in self._kept.cohorts if each.shard is not None]
+        known = [each for each in self._index.cohorts if each.shard is not None]
         shards = {each.shard for each in known if not mass_cancel.waiting.isdisjoint(each.slots)}
-        others = (order for order in self._kept.outside_cohorts(known) if order.number in mass_cancel.waiting)
+        others = (
+            order for order in self._index.outside_cohorts(known) if order.number in mass_cancel.waiting
+        )
         shards.update(map(self._reports.shard_of, others))
         return {shard: key for shard, key in mass_cancel.newest.items() if shard in shards}
 
-    def cover(self, covered: DropCopyRange) -> None:
+    def apply_range(self, drop_copy_range: DropCopyRange) -> None:
         """Apply a complete drop copy range."""
         # A range with an end proves nothing about later reports.
-        if covered.end is not None:
+        if drop_copy_range.end is not None:
             return
-        kept, alike, verified = self._kept, self._uniform_cohorts(), list[int]()
+        index, uniform, verified = self._index, self._uniform_cohorts(), list[int]()
         still_open = set()
-        for order in kept.outside_cohorts(each for each in alike if each.shard is not None):
-            if not order.is_done and self._reports.shard_of(order) == covered.shard:
-                self._cover_order(order, covered)
+        for order in index.outside_cohorts(each for each in uniform if each.shard is not None):
+            if not order.is_done and self._reports.shard_of(order) == drop_copy_range.shard:
+                self._resolve_order(order, drop_copy_range)
                 if order.state is OrderState.OPEN:
                     still_open.add(order.number)
-        for cohort in alike if kept.losses.reports <= covered.epoch else ():
-            if cohort.shard == covered.shard and covers(covered.begin, cohort.begin):
-                verified += kept.verify(cohort)
+        for cohort in uniform if index.losses.epoch <= drop_copy_range.epoch else ():
+            if cohort.shard == drop_copy_range.shard and covers(drop_copy_range.begin, cohort.begin):
+                verified += index.verify(cohort)
         if verified:
-            kept.touched.append(OrderUpdate(None, verified=LazyItems(partial(kept.numbered, verified))))
-        self._mass_cancels.record_covered(still_open, covered.begin, covered.epoch)
-        for cohort in kept.cohorts:
-            if cohort.shard == covered.shard and not cohort.is_lost:
-                self._mass_cancels.record_covered(cohort.slots.keys(), covered.begin, covered.epoch)
+            index.touched.append(OrderUpdate(None, verified=LazyItems(partial(index.numbered, verified))))
+        self._mass_cancels.record_covered(still_open, drop_copy_range.begin, drop_copy_range.epoch)
+        for cohort in index.cohorts:
+            if cohort.shard == drop_copy_range.shard and not cohort.is_lost:
+                self._mass_cancels.record_covered(
+                    cohort.slots.keys(), drop_copy_range.begin, drop_copy_range.epoch
+                )
 
-    def _cover_order(self, order: Order, covered: DropCopyRange) -> None:
+    def _resolve_order(self, order: Order, drop_copy_range: DropCopyRange) -> None:
         """Resolve the uncertainties about an order that a complete drop copy range covers."""
-        before = order.state
+        state_before = order.state
         resolved = [
             request
             for request in order.pending
-            if 0 < request.uncertain_since_epoch <= covered.epoch and covers(covered.begin, request.after)
+            if 0 < request.uncertain_since_epoch <= drop_copy_range.epoch
+            and covers(drop_copy_range.begin, request.after)
         ]
         if order.last is None:
             placed = order.placed
-            if placed is not None and 0 < placed.uncertain_since_epoch <= covered.epoch:
-                placed.missing = covers(covered.begin, self._reports.newest_before(order))
+            if placed is not None and 0 < placed.uncertain_since_epoch <= drop_copy_range.epoch:
+                placed.missing = covers(drop_copy_range.begin, self._reports.newest_before(order))
         else:
             needed = self._reports.uncertain_from(order)
-            order.knowledge = order.knowledge.cover(covered.epoch, covered.begin, needed)
-        if resolved or order.state is not before:
-            self._kept.begin(order)
+            order.knowledge = order.knowledge.record_coverage(
+                drop_copy_range.epoch, drop_copy_range.begin, needed
+            )
+        if resolved or order.state is not state_before:
+            self._index.begin(order)
             for request in list(order.pending) if order.is_done else resolved:
                 self._answers.settle_early(order, request)
 
