@@ -60,7 +60,7 @@ def test_a_reject_fails_the_demo(sandbox: Sandbox) -> None:
 
 
 def test_silence_fails_the_demo(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kalshi_fix_venue.cli.demo.PATIENCE", 0.01)
+    monkeypatch.setattr("kalshi_fix_venue.cli.demo.MESSAGE_TIMEOUT", 0.01)
     you = participant(sandbox, "KalshiNR")
     with (
         you.logged_on(),
