@@ -118,7 +118,7 @@ class PendingRange:
         """The exchange shard of the reports."""
         return self.begin.shard
 
-    def has(self, key: ExecKey) -> bool:
+    def contains(self, key: ExecKey) -> bool:
         """Return whether a report is in this range."""
         return key.shard == self.shard and self.begin <= key and (self.end is None or key <= self.end)
 
@@ -190,8 +190,8 @@ class DropCopy:
                 about 250 bytes each. A range with more reports is FAILED.
         """
         self._session_type, self._product = session_type, product
-        given: Any = {"use_dollars": True} if logon is None else logon
-        fields = values_of(given) if isinstance(given, LogonFields) else given
+        logon_fields: Any = {"use_dollars": True} if logon is None else logon
+        fields = values_of(logon_fields) if isinstance(logon_fields, LogonFields) else logon_fields
         self._use_dollars: bool = fields.get("use_dollars") is True
         self._pause, self._max_pause = pause, max_pause
         self._max_faults, self._max_reports = max_faults, max_reports
@@ -229,14 +229,14 @@ class DropCopy:
 
     def uncertain(self) -> list[UncertainItem]:
         """Return the ranges that are not complete, as uncertain items."""
-        found = [_uncertain_item(each) for each in self.pending]
+        items = [_uncertain_item(each) for each in self.pending]
         if self.left_out:
             about = f"{self.left_out} range{'' if self.left_out == 1 else 's'} of reports"
-            found.append(UncertainItem(what="not requested, because there are too many shards", about=about))
-        found += numbered_items(
+            items.append(UncertainItem(what="not requested, because there are too many shards", about=about))
+        items += numbered_items(
             self.unattributed, "the requested range is unknown", "request for past reports"
         )
-        return found
+        return items
 
     @property
     def dollars(self) -> bool:
@@ -267,7 +267,7 @@ class DropCopy:
             last = end if end is not None and end.shard == shard else None
             self._put(self._waiting, PendingRange(key, last, epoch, now.utc, due=now.monotonic))
 
-    def follow(self, epoch: int, now: Instant) -> None:
+    def request_newer(self, epoch: int, now: Instant) -> None:
         """Request the reports since the last complete range of each shard.
 
         The new range begins with the last report of that complete range, to merge the two.
@@ -313,14 +313,14 @@ class DropCopy:
         `DropCopyReport` and `DropCopyRange`, and on KalshiNR every other event unchanged.
 
         Raises:
-            LocalProtocolError: the EventResendRequest passed contains a malformed ExecID, or another one is
-                still unanswered. Do not send the passed request.
+            LocalProtocolError: an EventResendRequest contains a malformed ExecID, or an earlier one is still
+                unanswered. Do not send the request.
         """
         message = event.message if isinstance(event, MessageReceived) else event
-        passed: list[object] = [] if self._session_type == DROP_COPY else [event]
+        forwarded: list[object] = [] if self._session_type == DROP_COPY else [event]
         match message:
             case ExecutionReport():
-                return self._handle_report(message) or passed
+                return self._handle_report(message) or forwarded
             case EventResendComplete():
                 return self._handle_complete(message, now)
             case EventResendReject():
@@ -336,12 +336,12 @@ class DropCopy:
                 self._handle_unanswered(message, now)
             case MessagesLost() | SequenceSkipped(gap_fill=False):
                 if self._reply is not None:
-                    self._wait(self._reply.pending, "messages from the venue were lost", now)
+                    self._schedule_retry(self._reply.pending, "messages from the venue were lost", now)
             # If a report is lost, the number of received reports differs from the venue's count, which
             # `_handle_complete` detects. So only a lost end of the answer is handled here.
             case MessageRejected(message=None | EventResendComplete() | EventResendReject()):
                 if self._reply is not None:
-                    self._try_again(self._reply.pending, "the end of its answer could not be read", now)
+                    self._record_fault(self._reply.pending, "the end of its answer could not be read", now)
             case LoggedOn(flags=flags):
                 self._use_dollars, self._logged_on = flags.get("use_dollars") is True, True
             # The venue does not send the rest of the answer after the next logon, because neither KalshiDC
@@ -350,7 +350,7 @@ class DropCopy:
                 self._logged_on = False
                 if self._reply is not None:
                     self._put(self._waiting, self._reply.pending)
-        return passed
+        return forwarded
 
     def _handle_request(self, request: EventResendRequest, now: Instant) -> None:
         if self._reply is not None:
@@ -375,19 +375,21 @@ class DropCopy:
             except LocalProtocolError:
                 self.unattributed.keep(each)
                 continue
-            known = (pending for pending in self.pending if pending.has(begin) and _reaches(pending.end, end))
+            known = (
+                pending for pending in self.pending if pending.contains(begin) and _reaches(pending.end, end)
+            )
             if not any(known):
                 self.request({begin.shard: begin}, 0, now, end=end)
 
     def _handle_report(self, report: Any) -> list[object]:
         """Return the report as a DropCopyReport if it may be a copy; otherwise, return an empty list."""
-        copied: list[object] = [DropCopyReport(report, self.dollars)]
+        as_copy: list[object] = [DropCopyReport(report, self.dollars)]
         try:
             key = ExecKey.parse(report.exec_id or "")
         except ValueError:
             key = None
         reply = self._reply
-        if reply is not None and key is not None and reply.pending.has(key):
+        if reply is not None and key is not None and reply.pending.contains(key):
             if len(reply.keys) < self._max_reports:
                 seen = key, clipped(report.order_id), clipped(str(report.exec_type))
                 if seen not in reply.seen:
@@ -395,9 +397,9 @@ class DropCopy:
                     insort(reply.keys, key)
             else:
                 reply.overflow = True
-            return copied
+            return as_copy
         # On a session used only for drop copy, each report is a copy, regardless of the requested range.
-        return copied if self._session_type == DROP_COPY else []
+        return as_copy if self._session_type == DROP_COPY else []
 
     def _handle_complete(self, complete: Any, now: Instant) -> list[object]:
         reply = self._reply
@@ -412,29 +414,31 @@ class DropCopy:
         # On KalshiDC the number of reports must equal the count. On KalshiNR it may be larger: live reports
         # of the same range are included.
         if count is None or not 0 <= count <= received or (count < received and not may_include_live):
-            self._try_again(pending, f"the number of reports received was {received} instead of {count}", now)
+            self._record_fault(
+                pending, f"the number of reports received was {received} instead of {count}", now
+            )
             return []
         # Live reports received in the meantime are newer than all copies, so the `count` lowest keys are the
         # copies. The range is complete only up to the last of them.
         last = reply.keys[count - 1] if count else pending.begin
-        begin = self._join(CopyRange(pending.begin, pending.end or last))
+        begin = self._record_covered(CopyRange(pending.begin, pending.end or last))
         failed = self._failed.get(pending.shard)
         if failed is not None and begin <= failed.begin and _reaches(pending.end, failed.end):
             del self._failed[pending.shard]
         return [DropCopyRange(pending.shard, begin, pending.epoch, pending.end, reply.sent_at)]
 
-    def _join(self, covered: CopyRange) -> ExecKey:
+    def _record_covered(self, covered: CopyRange) -> ExecKey:
         """Remember a complete range, merged with the ranges that it overlaps; return the first key of the
         merged range.
         """
         shard = covered.begin.shard
-        apart: list[CopyRange] = []
+        separate: list[CopyRange] = []
         for other in self._covered.get(shard, ()):
             if other.end < covered.begin or covered.end < other.begin:
-                apart.append(other)
+                separate.append(other)
             else:
                 covered = CopyRange(min(covered.begin, other.begin), max(covered.end, other.end))
-        remember(self._covered, shard, sorted([*apart, covered])[-MAX_RANGES:], MAX_SHARDS)
+        remember(self._covered, shard, sorted([*separate, covered])[-MAX_RANGES:], MAX_SHARDS)
         return covered.begin
 
     def _handle_reject(self, reject: Any, now: Instant) -> None:
@@ -445,7 +449,7 @@ class DropCopy:
         name = getattr(reason, "name", clipped(str(reason)))
         match reason:
             case EventResendRejectReason.TOO_MANY_REQUESTS:
-                self._wait(pending, name, now)
+                self._schedule_retry(pending, name, now)
             case EventResendRejectReason.BEGIN_TOO_SMALL:
                 # The venue will never return these reports, because they only get older.
                 newest = max(pending.begin, self.forgotten.get(pending.shard, pending.begin))
@@ -461,7 +465,7 @@ class DropCopy:
                 pending.end = None
                 self._put(self._waiting, pending)
             case _:
-                self._try_again(pending, name, now)
+                self._record_fault(pending, name, now)
 
     def _handle_other_reject(self, reject: Any, now: Instant) -> None:
         if self._reply is None:
@@ -469,18 +473,19 @@ class DropCopy:
         pending, self._reply = self._reply.pending, None
         why = clipped(f"{reject.NAME}: {reject.text or ''}")
         if getattr(reject, "business_reject_reason", None) in _RETRY_REASONS:
-            self._wait(pending, why, now)
+            self._schedule_retry(pending, why, now)
         else:
             self._fail(pending, why)
 
-    def _try_again(self, pending: PendingRange, why: str, now: Instant) -> None:
+    def _record_fault(self, pending: PendingRange, why: str, now: Instant) -> None:
+        """Count a fault. Request the range again later, or mark it as FAILED after too many faults."""
         pending.faults += 1
         if pending.faults >= self._max_faults:
             self._fail(pending, why)
         else:
-            self._wait(pending, why, now)
+            self._schedule_retry(pending, why, now)
 
-    def _wait(self, pending: PendingRange, why: str, now: Instant) -> None:
+    def _schedule_retry(self, pending: PendingRange, why: str, now: Instant) -> None:
         # The exponent is limited, because many consecutive rejects would make the power overflow.
         pause = min(self._max_pause, self._pause * 2.0 ** min(pending.refusals, 30))
         pending.refusals, pending.why, pending.due = pending.refusals + 1, why, now.monotonic + pause
@@ -493,14 +498,14 @@ class DropCopy:
             self.left_out += 1
         self._put(self._failed, pending)
 
-    def _put(self, kept: dict[int, PendingRange], pending: PendingRange) -> None:
-        """Keep an incomplete range, merged with the range already kept for its shard."""
+    def _put(self, ranges: dict[int, PendingRange], pending: PendingRange) -> None:
+        """Add an incomplete range to `ranges`, merged with the range that is already there for its shard."""
         if self._reply is not None and self._reply.pending is pending:
             self._reply = None
-        pending.state = CopyState.FAILED if kept is self._failed else CopyState.WAITING
+        pending.state = CopyState.FAILED if ranges is self._failed else CopyState.WAITING
         # Each shard has one range, so the merged range also includes the reports between the two. Duplicate
         # reports do no harm, but a second request would count toward the venue's limit.
-        other = kept.get(pending.shard)
+        other = ranges.get(pending.shard)
         if other is not None:
             pending.begin = min(pending.begin, other.begin)
             pending.end = None if pending.end is None or other.end is None else max(pending.end, other.end)
@@ -508,7 +513,7 @@ class DropCopy:
             pending.refusals = max(pending.refusals, other.refusals)
             pending.faults = max(pending.faults, other.faults)
             pending.why, pending.due = pending.why or other.why, max(pending.due, other.due)
-        kept[pending.shard] = pending
+        ranges[pending.shard] = pending
 
     # --- dump and load --------------------------------------------------------------------------------
 

@@ -104,7 +104,7 @@ class DropCopyPlayer(Player):
         self.machine.request(begin, int(named.get("epoch", 1)), instant(self._seconds), end=end)
 
     def follow(self, epoch: str) -> None:
-        self.machine.follow(int(epoch), instant(self._seconds))
+        self.machine.request_newer(int(epoch), instant(self._seconds))
 
     def resolve(self, shard: str) -> None:
         self.machine.resolve(int(shard))
