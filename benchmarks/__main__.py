@@ -29,8 +29,8 @@ from benchmarks.measure import Contender, Result, build, machine, measure
 
 ROUNDS, QUICK_ROUNDS = 15, 5
 CODEC_CASES: dict[str, Callable[[], list[Contender]]] = {
-    "a": codec.reading,
-    "b": codec.writing,
+    "a": codec.decoding_contenders,
+    "b": codec.encoding_contenders,
     "c": stream.streaming,
     "e": books.market_data,
     "k": tracking.orders,

@@ -89,7 +89,7 @@ def compare(dialect: Dialect, folder: Path, root: Path) -> Report:
     if not path.is_file():
         where = Location(path.as_posix(), 1)
         mistakes.fail(where, "the file does not exist", "create it, and list the areas of code")
-    node = schema.checked(read_yaml(path), "downstream", mistakes)
+    node = schema.validate(read_yaml(path), "downstream", mistakes)
     if node is None:
         raise SpecError(mistakes.found)
     areas = node.mapping("areas")

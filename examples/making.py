@@ -25,7 +25,7 @@ class MarketMaker:
     async def follow_orders(self) -> None:
         """Apply the events of the order session."""
         async for event in self.orders.events():
-            self.quoter.follow(event)
+            self.quoter.apply(event)
             await self.requote()
 
     async def follow_prices(self) -> None:

@@ -35,7 +35,7 @@ def follow_orders(orders: Client) -> None:
     """Apply the events of the order session."""
     for event in orders.events():
         with lock:
-            quoter.follow(event)
+            quoter.apply(event)
             requote(orders)
 
 

@@ -28,7 +28,7 @@ def now() -> Instant:
     return Instant(time.monotonic(), datetime.now(UTC))
 
 
-def act(session: Session, event: Event) -> None:
+def handle(session: Session, event: Event) -> None:
     """Handle an event: the program's own logic."""
     if isinstance(event, LoggedOn):
         order = NewOrderSingle(
@@ -57,7 +57,7 @@ selector.register(sock, selectors.EVENT_READ)
 while True:
     while events := session.events():
         for event in events:
-            act(session, event)
+            handle(session, event)
     output += session.data_to_send()
     with suppress(*WOULD_BLOCK):
         while output:

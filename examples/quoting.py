@@ -21,7 +21,7 @@ class Quoter:
         self.symbol, self.size, self.distance, self.limit = symbol, size, Decimal(distance), limit
         self.books, self.orders, self.positions = OrderBooks(), Orders(), Positions()
 
-    def follow(self, event: object) -> None:
+    def apply(self, event: object) -> None:
         """Apply an event of the order session; events of the market data session are applied to `books`."""
         updates = self.orders.apply(event)
         if isinstance(event, LoggedOn):
@@ -33,10 +33,10 @@ class Quoter:
 
     def requests(self) -> list[Request]:
         """Return the requests to send now, and record them as sent."""
-        due = [request for side in Side if (request := self._request(side)) is not None]
-        for request in due:
+        requests = [request for side in Side if (request := self._request(side)) is not None]
+        for request in requests:
             self.orders.apply(request)
-        return due
+        return requests
 
     def _target_price(self, side: Side) -> Decimal | None:
         book, net = self.books.get(self.symbol), self.positions.of(self.symbol).net

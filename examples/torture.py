@@ -32,7 +32,7 @@ SYMBOL = MARKETS["prediction"][0].rules.ticker
 FAST_RECONNECT = ReconnectPolicy(initial=0.05, cap=0.2, retry_first=True)
 
 
-def follow(client: Client, timeout: float | None = None) -> None:
+def record_reports(client: Client, timeout: float | None = None) -> None:
     """Write a row for each report and each uncertain order. The commit that confirms the event contains the
     row.
     """
@@ -51,7 +51,7 @@ def trade(folder: Path) -> None:
         (folder / "intents").open("a", buffering=1) as intents,
         order_entry(retransmission=True, store=folder / "store", reconnect=FAST_RECONNECT) as client,
     ):
-        Thread(target=follow, args=(client,)).start()
+        Thread(target=record_reports, args=(client,)).start()
         for side in cycle(Side):
             order = NewOrderSingle(
                 cl_ord_id=str(uuid4()),
@@ -90,8 +90,8 @@ def torture(venue: Venue, folder: Path, kills: int, cuts: int, random: Random) -
     cuts_per_run = Counter(random.choices(range(kills), k=cuts))
     for run in range(kills):
         trader = subprocess.Popen([sys.executable, __file__, "trade", str(folder)], env=environ)
-        before = order_count(folder)
-        while order_count(folder) < before + 5:
+        previous_count = order_count(folder)
+        while order_count(folder) < previous_count + 5:
             if trader.poll() is not None:
                 sys.exit("the trading process ended before it was killed")
             time.sleep(0.01)
@@ -111,7 +111,7 @@ def check_orders(venue: Venue, folder: Path) -> dict[str, object]:
     options = venue.options(session="KalshiRT")
     intents = (folder / "intents").read_text().split()
     with order_entry(retransmission=True, store=folder / "store", **options) as client:
-        follow(client, timeout=2)
+        record_reports(client, timeout=2)
         rows = dict(client.rows)
         sent = {each for each in intents if client.sent_request(each) is not None}
     reported = {key.split()[0] for key in rows if not key.endswith("unknown")}

@@ -170,8 +170,8 @@ def test_the_rfq_maker_on_kalshi_sdk_trades(rsa_venue: Venue, monkeypatch: pytes
     creator = rsa_venue.trader("other")
 
     class RecordingMaker(before.Maker):
-        def __init__(self, *values: Any, **named: Any) -> None:
-            super().__init__(*values, **named)
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
             self.received: list[str] = []
 
         async def on_message(self, raw: Any) -> None:
@@ -202,5 +202,5 @@ def test_the_rfq_maker_on_kalshi_sdk_trades(rsa_venue: Venue, monkeypatch: pytes
 def test_the_programs_on_kalshi_sdk_pass_their_own_tests() -> None:
     command = [sys.executable, "-bb", "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider"]
     command += ["-c", os.devnull, "--rootdir", str(EXAMPLES), str(EXAMPLES / "test_sdk_before.py")]
-    ran = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, check=False)
-    assert "4 passed" in ran.stdout, ran.stdout + ran.stderr
+    result = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, check=False)
+    assert "4 passed" in result.stdout, result.stdout + result.stderr

@@ -39,13 +39,13 @@ async def test_another(kalshi_venue, client):
 """
 
 
-@pytest.mark.parametrize("way", ["in-process", "tls"])
-def test_asynchronous_tests_and_fixtures_work(tmp_path: Path, way: str) -> None:
+@pytest.mark.parametrize("mode", ["in-process", "tls"])
+def test_asynchronous_tests_and_fixtures_work(tmp_path: Path, mode: str) -> None:
     (tmp_path / "pytest.ini").write_text(
         "[pytest]\nfilterwarnings = error\nasyncio_mode = auto\n"
-        f"asyncio_default_fixture_loop_scope = function\nkalshi_venue = {way}\n"
+        f"asyncio_default_fixture_loop_scope = function\nkalshi_venue = {mode}\n"
     )
     (tmp_path / "test_it.py").write_text(TEST)
     command = (sys.executable, "-bb", "-m", "pytest", "-p", "no:cacheprovider", "-q")
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
-    assert "2 passed" in done.stdout, done.stdout + done.stderr
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert "2 passed" in result.stdout, result.stdout + result.stderr

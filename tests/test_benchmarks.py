@@ -77,8 +77,8 @@ def test_book_updates_can_be_applied_repeatedly() -> None:
 
 def test_the_cases_run_and_their_results_agree() -> None:
     for contender in [
-        *codec.reading(MESSAGE_COUNT),
-        *codec.writing(MESSAGE_COUNT),
+        *codec.decoding_contenders(MESSAGE_COUNT),
+        *codec.encoding_contenders(MESSAGE_COUNT),
         *books.market_data(MESSAGE_COUNT),
     ]:
         if contender.engine == OURS:
@@ -127,7 +127,7 @@ def test_venue_orders_rest_and_are_removed_before_the_next_ones() -> None:
         assert venue.resting() == 0
         venue.run()
         assert venue.resting() == 3
-    *counted, further = venue_case.orders(1, sessions=(7, 8), further=2, count=3)
+    *counted, further = venue_case.orders(1, sessions=(7, 8), more_subscribers=2, count=3)
     assert [each.engine for each in counted] == ["7 sessions", "8 sessions"]
     assert (further.case, further.engine) == (venue_case.SUBSCRIBER, "each of 2")
 

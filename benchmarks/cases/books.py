@@ -28,36 +28,38 @@ def wire(kind: str, count: int = samples.COUNT) -> list[bytes]:
     return [samples.incremental_bytes(entries, number) for number in range(count)]
 
 
-def started_books(engine: Any = ours) -> tuple[Any, Callable[[bytes], object]]:
-    """Return an engine's books with a snapshot of each market, and a function that decodes and applies."""
+def books_with_snapshots(engine: Any = ours) -> tuple[Any, Callable[[bytes], object]]:
+    """Return an engine's books after a snapshot of each market, and a function that decodes a message and
+    applies it to them.
+    """
     books, decode = engine.Books(), engine.decode
 
     def apply(data: bytes) -> None:
         books.apply(decode(data))
 
-    for first in samples.first_snapshots():
-        apply(first)
+    for snapshot in samples.first_snapshots():
+        apply(snapshot)
     return books, apply
 
 
 def market_data(count: int = samples.COUNT) -> list[Contender]:
     """Return contenders that decode market data, and contenders that also apply it to books."""
     engines: dict[str, Any] = {each.NAME: each for each in (ours, *installed(["kalshi_sdk"]))}
-    found = []
+    contenders = []
     for kind in KINDS:
         data = wire(kind, count)
-        books = {name: started_books(engine) for name, engine in engines.items()}
+        books = {name: books_with_snapshots(engine) for name, engine in engines.items()}
         for _, apply in books.values():
             call_for_each(apply, data)()
         for symbol in samples.MARKETS:
             by_engine = {name: levels(book.get(symbol)) for name, (book, _) in books.items()}
             require_equal(f"the book of {symbol}", by_engine)
-        for case, acts in (
+        for case, functions in (
             (MESSAGE, {name: engine.decode for name, engine in engines.items()}),
             (BOOK, {name: apply for name, (_, apply) in books.items()}),
         ):
-            found += [
-                Contender(title(kind, case), name, call_for_each(act, data), count)
-                for name, act in acts.items()
+            contenders += [
+                Contender(title(kind, case), name, call_for_each(function, data), count)
+                for name, function in functions.items()
             ]
-    return found
+    return contenders

@@ -18,7 +18,7 @@ Task = tuple[Callable[[Any], Any], Sequence[Any]]
 """A function, and the items that it is called with, one after another."""
 
 
-def reading(count: int = samples.COUNT) -> list[Contender]:
+def decoding_contenders(count: int = samples.COUNT) -> list[Contender]:
     """Return contenders that parse reports and read 20 values from each."""
     wire = [samples.report_bytes(number) for number in range(count)]
     readers: dict[str, Task] = {ours.NAME: (ours.read_report, wire)}
@@ -32,10 +32,10 @@ def reading(count: int = samples.COUNT) -> list[Contender]:
         "reports",
         {name: [canonical(read(item)) for item in items] for name, (read, items) in readers.items()},
     )
-    return [Contender(READ, name, call_for_each(*act), count) for name, act in readers.items()]
+    return [Contender(READ, name, call_for_each(*task), count) for name, task in readers.items()]
 
 
-def writing(count: int = samples.COUNT) -> list[Contender]:
+def encoding_contenders(count: int = samples.COUNT) -> list[Contender]:
     """Return contenders that write orders.
 
     Engines with types, and QuickFIX, can encode a finished order. For these engines, making an order from
@@ -58,18 +58,18 @@ def writing(count: int = samples.COUNT) -> list[Contender]:
             quickfix.unnumbered_order_writer(),
             [quickfix.unnumbered_order(each) for each in texts],
         )
-    written = {key: [act(item) for item in items] for key, (act, items) in writers.items()}
+    encoded = {key: [write(item) for item in items] for key, (write, items) in writers.items()}
     require_equal(
-        "orders", {f"{name}, {case}": [*map(fields, messages)] for (case, name), messages in written.items()}
+        "orders", {f"{name}, {case}": [*map(fields, messages)] for (case, name), messages in encoded.items()}
     )
-    for data in written[WRITE, ours.NAME]:
+    for data in encoded[WRITE, ours.NAME]:
         decode_strict(data)
-    _require_checks()
-    return [Contender(case, name, call_for_each(*act), count) for (case, name), act in writers.items()]
+    _check_rejections()
+    return [Contender(case, name, call_for_each(*task), count) for (case, name), task in writers.items()]
 
 
-def _require_checks() -> None:
-    """Require that the measured encoder rejects values that have no valid wire form."""
+def _check_rejections() -> None:
+    """Raise AssertionError unless the measured encoder rejects values that have no valid wire form."""
     header = next(samples.order_headers())
     for attribute, value in (("symbol", "a\x0138=9"), ("symbol", ""), ("price", 0.5), ("symbol", None)):
         order: Any = samples.order()

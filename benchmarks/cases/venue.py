@@ -39,7 +39,7 @@ MARKET = "KXBENCH-26"
 NOW = Instant(50.0, datetime(2026, 10, 5, 14, 30, tzinfo=UTC))
 
 
-def named(sessions: int) -> str:
+def result_name(sessions: int) -> str:
     """Return the name of the result for this number of sessions."""
     return f"{sessions:,} sessions"
 
@@ -153,21 +153,26 @@ def orders(
     rounds: int = 9,
     *,
     sessions: Sequence[int] = SESSIONS,
-    further: int = MORE_SUBSCRIBERS,
+    more_subscribers: int = MORE_SUBSCRIBERS,
     count: int = ORDERS,
 ) -> list[Result]:
-    """Measure an order with each number of sessions, and the additional time for `further` subscribers."""
-    few = 2 * SUBSCRIBERS + further
-    venues = {(ORDER, named(each)): PopulatedVenue(each, SUBSCRIBERS, count) for each in sessions} | {
-        (SUBSCRIBER, "without"): PopulatedVenue(few, SUBSCRIBERS, count),
-        (SUBSCRIBER, "with"): PopulatedVenue(few, SUBSCRIBERS + further, count),
+    """Measure the time of an order with each number of sessions, and the additional time for each of
+    `more_subscribers` subscribers."""
+    session_count = 2 * SUBSCRIBERS + more_subscribers
+    venues = {
+        (ORDER, result_name(number)): PopulatedVenue(number, SUBSCRIBERS, count) for number in sessions
+    } | {
+        (SUBSCRIBER, "without"): PopulatedVenue(session_count, SUBSCRIBERS, count),
+        (SUBSCRIBER, "with"): PopulatedVenue(session_count, SUBSCRIBERS + more_subscribers, count),
     }
     contenders = [
         Contender(case, name, venue.run, count, max_calls=1, prepare=venue.prepare)
         for (case, name), venue in venues.items()
     ]
-    *found, few_subscribers, many_subscribers = measure(contenders, rounds)
-    us_min = (many_subscribers.us_min - few_subscribers.us_min) / further
-    us_median = (many_subscribers.us_median - few_subscribers.us_median) / further
-    added = attrs.evolve(many_subscribers, engine=f"each of {further}", us_min=us_min, us_median=us_median)
-    return [*found, added]
+    *results, few_subscribers, many_subscribers = measure(contenders, rounds)
+    us_min = (many_subscribers.us_min - few_subscribers.us_min) / more_subscribers
+    us_median = (many_subscribers.us_median - few_subscribers.us_median) / more_subscribers
+    per_subscriber = attrs.evolve(
+        many_subscribers, engine=f"each of {more_subscribers}", us_min=us_min, us_median=us_median
+    )
+    return [*results, per_subscriber]

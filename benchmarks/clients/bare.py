@@ -26,10 +26,10 @@ def _now() -> Instant:
     return Instant(time.monotonic(), datetime.now(UTC))
 
 
-async def _driven(
+async def _run_session(
     write: Callable[[bytes], Awaitable[object]], read: Callable[[], Awaitable[bytes]]
 ) -> Measurements:
-    """Log on and perform the round trips with a session; the functions write and read its bytes."""
+    """Log on with a session and measure its round trips; `write` and `read` transfer its bytes."""
     session = Session(samples.session_config())
     reports: deque[str | None] = deque()
     logged_on = False
@@ -68,7 +68,7 @@ def on_socket(port: int, _: str, authority: str | None) -> Measurements:
         if authority is not None:
             context = ssl.create_default_context(cafile=authority)
             link = stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
-        return finished(_driven(awaited(link.sendall), awaited(lambda: link.recv(_MAX_BYTES))))
+        return finished(_run_session(awaited(link.sendall), awaited(lambda: link.recv(_MAX_BYTES))))
 
 
 class _Protocol(asyncio.Protocol):
@@ -98,7 +98,7 @@ def on_asyncio(port: int, _: str, authority: str | None) -> Measurements:
     async def run() -> Measurements:
         loop = asyncio.get_running_loop()
         transport, protocol = await loop.create_connection(_Protocol, "127.0.0.1", port)
-        return await _driven(awaited(transport.write), protocol.read)
+        return await _run_session(awaited(transport.write), protocol.read)
 
     return asyncio.run(run())
 
@@ -111,7 +111,7 @@ def on_trio(port: int, _: str, authority: str | None) -> Measurements:
 
     async def run() -> Measurements:
         stream = await trio.open_tcp_stream("127.0.0.1", port)
-        return await _driven(stream.send_all, lambda: stream.receive_some(_MAX_BYTES))
+        return await _run_session(stream.send_all, lambda: stream.receive_some(_MAX_BYTES))
 
     return trio.run(run)
 

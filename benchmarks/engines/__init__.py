@@ -26,4 +26,4 @@ def installed(names: Iterable[str] = tuple(_PACKAGES)) -> Iterator[ModuleType]:
 
 def missing() -> list[str]:
     """Return the names of the packages that are not installed."""
-    return [needed for needed in _PACKAGES.values() if find_spec(needed.partition(".")[0]) is None]
+    return [package for package in _PACKAGES.values() if find_spec(package.partition(".")[0]) is None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import count as counting
+from itertools import count
 from typing import Any
 
 from benchmarks import samples
@@ -36,7 +36,7 @@ def order_maker() -> Callable[[dict[str, Any]], bytes]:
 
     def make(values: dict[str, Any]) -> bytes:
         number = next(numbers)
-        header = samples.header("D", number, moments[number % 1000], to_venue=True)
+        header = samples.header("D", number, times[number % 1000], to_venue=True)
         return encode(NewOrderSingle(**values), header)
 
     return make
@@ -48,7 +48,7 @@ def read_stream(chunks: Iterable[bytes]) -> Iterator[list[Message]]:
     for chunk in chunks:
         framer.feed(chunk)
         messages = []
-        while (found := framer.next()) is not None:
-            assert isinstance(found, Frame)
-            messages.append(decode(found))
+        while (frame := framer.next()) is not None:
+            assert isinstance(frame, Frame)
+            messages.append(decode(frame))
         yield messages

@@ -148,14 +148,15 @@ def fetch(index: str, spec: SpecIndex, now: Callable[[], float] = time.monotonic
     if not listed:
         raise FetchError(f"{index} lists no page about {spec.dialect.title}")
     if len(listed) > MAX_PAGES:
-        pages = f"{len(listed)} pages about {spec.dialect.title}"
-        raise FetchError(f"{index} lists {pages}, more than {MAX_PAGES}")
-    found = []
+        raise FetchError(
+            f"{index} lists {len(listed)} pages about {spec.dialect.title}, more than {MAX_PAGES}"
+        )
+    pages = []
     for path in listed:
         url = urljoin(index, f"/{path}")
         text, headers = host.get(url, markdown.MAX_PAGE_SIZE)
-        found.append(Page(path, _with_address(text, url, headers)))
-    return found
+        pages.append(Page(path, _with_address(text, url, headers)))
+    return pages
 
 
 def fetch_dictionary(url: str, now: Callable[[], float] = time.monotonic) -> Page:
@@ -181,18 +182,18 @@ def _address(url: str) -> SplitResult:
 
 def links(text: str, index: str) -> list[str]:
     """Return the paths of the Markdown pages that an index lists on its own host, each once."""
-    own = urlsplit(index)
-    found: dict[str, None] = {}
+    index_url = urlsplit(index)
+    paths: dict[str, None] = {}
     for match in _LINK.finditer(text):
         try:
             url = urlsplit(urljoin(index, match[1] or match[2]))
-            same = _same_origin(url, own)
+            is_on_host = _same_origin(url, index_url)
         except ValueError:
             continue
         path = url.path.lstrip("/")
-        if same and _PATH.fullmatch(path):
-            found[path] = None
-    return list(found)
+        if is_on_host and _PATH.fullmatch(path):
+            paths[path] = None
+    return list(paths)
 
 
 def _is_relevant(path: str, spec: SpecIndex) -> bool:
@@ -204,8 +205,8 @@ def _is_relevant(path: str, spec: SpecIndex) -> bool:
     return bool(spec.kinds.get(name) or spec.product_of_page(name) or spec.unknown_folder(name))
 
 
-def _same_origin(url: SplitResult, own: SplitResult) -> bool:
-    return (url.scheme, url.hostname, url.port) == (own.scheme, own.hostname, own.port)
+def _same_origin(url: SplitResult, other: SplitResult) -> bool:
+    return (url.scheme, url.hostname, url.port) == (other.scheme, other.hostname, other.port)
 
 
 def _is_local(url: SplitResult) -> bool:
@@ -230,8 +231,8 @@ def _with_address(text: str, url: str, headers: HTTPMessage) -> str:
             break
         except (TypeError, ValueError):
             continue
-    above = "".join(f"{key}: {value}\n" for key, value in settings.items())
-    return f"---\n{above}---\n{text}"
+    front_matter = "".join(f"{key}: {value}\n" for key, value in settings.items())
+    return f"---\n{front_matter}---\n{text}"
 
 
 def write(pages: list[Page], out: Path) -> list[Path]:

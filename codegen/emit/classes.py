@@ -1,4 +1,7 @@
-"""Views of codesets and of the classes of messages, group entries, header and trailer."""
+"""Views of codesets and of the classes of messages, group entries, header and trailer.
+
+A view contains the texts that a template inserts into the generated code.
+"""
 
 from __future__ import annotations
 
@@ -215,17 +218,17 @@ class ClassWriter:
     def logon_fields_view(self, message: Message) -> ClassView:
         """Return the view of the class of Logon fields that the session does not write."""
         doc = f"The fields of a {message.name} ({message.msg_type}) that the session does not set."
-        more = (
+        facts = (
             "For a `SessionConfig` or a client. A field that is None is not sent: the other side assumes the "
             "field's default."
         )
-        return self.view(LOGON_FIELDS, message.family, logon_fields(message), doc, more)
+        return self.view(LOGON_FIELDS, message.family, logon_fields(message), doc, facts)
 
     def group_view(self, group: Group) -> ClassView:
         """Return the view of the class of a group's entries."""
-        openers = tuple(f"{field.name} ({field.tag})" for field in group.delimiters)
+        delimiters = tuple(f"{field.name} ({field.tag})" for field in group.delimiters)
         facts = [
-            f"An entry begins with {prose.listed(openers, 'or')}." if openers else "",
+            f"An entry begins with {prose.listed(delimiters, 'or')}." if delimiters else "",
             *(prose.one_of_text(one_of) for one_of in group.one_of),
             f"Source: {prose.sentence(group.source)}" if group.source else "",
         ]
@@ -248,55 +251,61 @@ class ClassWriter:
         """
         self.imports.on_one_line("typing", "Self")
         sets = {member.field.name: value for member, value in constructor.sets}
-        taken = constructor.takes
-        first, given = [], []
+        positional = constructor.takes
+        positional_parameters, keyword_parameters = [], []
         arguments = [
             f"{member.attribute}={kinds.literal(member.field, value)}" for member, value in constructor.sets
         ]
         entry: tuple[Member, ...] = ()
-        if taken is not None and taken.group is not None:
+        if positional is not None and positional.group is not None:
             # `subscribe("A", "B")` makes one entry per value; for an entry with several fields, each field is
             # a named argument.
-            entry = attributes_of(taken.group.members)
+            entry = attributes_of(positional.group.members)
             if len(entry) == 1:
                 name, accepts = entry[0].attribute, kinds.argument_annotation_of(entry[0].field)
-                first += [f"{name}: {accepts}", f"*more: {accepts}"]
-                made = f"{taken.group.entry_class}({name}=each) for each in ({name}, *more)"
+                positional_parameters += [f"{name}: {accepts}", f"*more: {accepts}"]
+                entry_expression = f"{positional.group.entry_class}({name}=each) for each in ({name}, *more)"
             else:
-                passed = ", ".join(
+                entry_arguments = ", ".join(
                     f"{each.attribute}={each.attribute}"
                     for each in entry
                     if _is_argument(each, constructor, sets)
                 )
-                made = f"{taken.group.entry_class}({passed})"
-            arguments.append(f"{taken.attribute}=[{made}]")
-        elif taken is not None:
-            first.append(f"{taken.attribute}: {kinds.argument_annotation_of(taken.field)}")
-            arguments.append(f"{taken.attribute}={taken.attribute}")
-        others = [member for member in attributes_of(message.members) if member is not taken]
+                entry_expression = f"{positional.group.entry_class}({entry_arguments})"
+            arguments.append(f"{positional.attribute}=[{entry_expression}]")
+        elif positional is not None:
+            positional_parameters.append(f"{positional.attribute}: {kinds.argument_annotation_of(positional.field)}")
+            arguments.append(f"{positional.attribute}={positional.attribute}")
+        others = [member for member in attributes_of(message.members) if member is not positional]
         for member in (*others, *(entry if len(entry) > 1 else ())):
             if not _is_argument(member, constructor, sets):
                 continue
             required = member.attribute in constructor.requires or _is_required(member, sets)
             # Treated as required everywhere, so the argument has no default and does not accept None.
-            shown = attrs.evolve(member, presence="required", rules=()) if required else member
-            (view,) = self._attribute_views((shown,))
+            parameter_member = attrs.evolve(member, presence="required", rules=()) if required else member
+            (view,) = self._attribute_views((parameter_member,))
             # A group's argument normally has a default; a required one has none.
             has_default = not (required and member.group)
-            given.append(f"{view.name}: {view.accepts}{view.argument_default if has_default else ''}")
+            keyword_parameters.append(
+                f"{view.name}: {view.accepts}{view.argument_default if has_default else ''}"
+            )
             if member in others:
                 arguments.append(f"{view.name}={view.name}")
         # After `*more` all arguments are keyword-only anyway.
-        star = ["*"] if given and not any(each.startswith("*") for each in first) else []
-        listed = (
+        star = (
+            ["*"]
+            if keyword_parameters and not any(each.startswith("*") for each in positional_parameters)
+            else []
+        )
+        set_values = (
             f"{member.field.name} {prose.value_text(member.field, value)}"
             for member, value in constructor.sets
         )
-        facts = f"With {prose.listed(tuple(listed))}." if sets else ""
+        facts = f"With {prose.listed(tuple(set_values))}." if sets else ""
         return ConstructorView(
             constructor.name,
             docstring([prose.sentence(constructor.doc), facts], 8),
-            (*first, *star, *given),
+            (*positional_parameters, *star, *keyword_parameters),
             tuple(arguments),
         )
 

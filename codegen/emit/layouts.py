@@ -1,4 +1,4 @@
-"""Views of the layouts: constructor expressions of `kalshi_fix_sansio.dialect.layout`.
+"""Views of the layouts, which contain constructor expressions of `kalshi_fix_sansio.dialect.layout`.
 
 The expressions are written on one line; the formatter wraps them.
 """
@@ -102,14 +102,14 @@ class LayoutWriter:
     ) -> BlockView:
         """Return the layout of a block whose class is in `module` of the package."""
         self.imports.one_per_line(LAYOUT, "BlockLayout")
-        place = f"{self.package}.{module}"
+        module_path = f"{self.package}.{module}"
         # The encoder is named, not imported, because its module imports the module of the layout.
-        arguments = [f"encode={f'{place}.{encoder_name(name)}'!r}"]
+        arguments = [f"encode={f'{module_path}.{encoder_name(name)}'!r}"]
         if one_of:
             arguments.append(f"one_of={sequence(self._one_of(rule) for rule in one_of)}")
         return BlockView(
             constant=upper_snake(name),
-            cls=repr(f"{place}.{name}"),
+            cls=repr(f"{module_path}.{name}"),
             name=repr(name),
             arguments=tuple(arguments),
             members=tuple((self.member(member), member.field.tag) for member in attributes_of(members)),
@@ -121,8 +121,10 @@ class LayoutWriter:
         """
         self.imports.on_one_line("kalshi_fix_sansio.dialect.support", "refuse_to_encode")
         # Attributes of the class; all others of the Logon's layout are omitted.
-        kept = {member.attribute for member in logon_fields(message)}
-        omitted = [each.attribute for each in attributes_of(message.members) if each.attribute not in kept]
+        included = {member.attribute for member in logon_fields(message)}
+        omitted = [
+            each.attribute for each in attributes_of(message.members) if each.attribute not in included
+        ]
         all_members = f"member for member in {upper_snake(message.name)}.body.members"
         return upper_snake(LOGON_FIELDS), self._call(
             "BlockLayout",
@@ -150,25 +152,25 @@ class LayoutWriter:
         if message.request:
             yield f"request={sequence(map(repr, message.request))}"
         if message.answers:
-            yield f"answers={sequence(map(self._answers, message.answers))}"
+            yield f"answers={sequence(map(self._answer_rule, message.answers))}"
         tracks = message.tracks
         if tracks is not None:
             field, sessions = repr(tracks.field.attribute), sequence(map(repr, tracks.sessions))
             resting, done = self._condition(tracks.resting), self._condition(tracks.done)
             yield f"tracks={self._call('RestingOrderRule', field, sessions, resting, done)}"
 
-    def _answers(self, answers: AnswerRule) -> str:
-        requests = f"frozenset({sequence(map(repr, answers.msg_types))})"
+    def _answer_rule(self, rule: AnswerRule) -> str:
+        requests = f"frozenset({sequence(map(repr, rule.msg_types))})"
         # `created`: a type of request, and the field with the id of the object that such a request creates.
-        field, created = answers.field, answers.creates
+        field, created = rule.field, rule.creates
         return self._call(
             "AnswerRule",
             requests,
             attribute=repr(field.attribute) if field is not None else None,
-            repeats=repr(answers.repeats) if field is not None else None,
-            when=self._condition(answers.when),
-            unless=self._condition(answers.unless),
-            open_when=self._condition(answers.open_when),
+            repeats=repr(rule.repeats) if field is not None else None,
+            when=self._condition(rule.when),
+            unless=self._condition(rule.unless),
+            open_when=self._condition(rule.open_when),
             creates=None if created is None else sequence((repr(created[0]), repr(created[1].attribute))),
         )
 
@@ -218,7 +220,7 @@ class LayoutWriter:
     def _condition(self, condition: Condition | None) -> str | None:
         if condition is None:
             return None
-        terms, scope = _terms(condition.terms), self._narrowed(condition.scope)
+        terms, scope = _terms(condition.terms), self._scope_or_none(condition.scope)
         # Terms without a scope are by far the most common, so they have the shortest form.
         if terms and not scope:
             return self._call("Condition", terms)
@@ -244,7 +246,7 @@ class LayoutWriter:
         self.imports.one_per_line("decimal", "Decimal")
         return f"Decimal({number!r})"
 
-    def _narrowed(self, scope: Scope) -> str | None:
+    def _scope_or_none(self, scope: Scope) -> str | None:
         """Return the layout of a scope; None (the default) for an unrestricted scope."""
         return None if scope == Scope() else self._scope(scope)
 
@@ -262,7 +264,7 @@ class LayoutWriter:
 
     def _one_of(self, rule: OneOf) -> str:
         names, flags = sequence(map(repr, rule.names)), _ONE_OF_FLAGS[rule.mode]
-        return self._call("OneOf", names, **flags, scope=self._narrowed(rule.scope))
+        return self._call("OneOf", names, **flags, scope=self._scope_or_none(rule.scope))
 
 
 def _number_arguments(element: Field | Limit | Group | SessionType, *names: str) -> dict[str, str]:

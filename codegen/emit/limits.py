@@ -35,10 +35,10 @@ def limit_view(limit: VenueLimit, imports: Imports) -> LimitView:
     if limit.words:
         return LimitView(limit.constant, "", repr(limit.words), doc)
     annotation = limit_type(limit)
-    whole = "Decimal" not in annotation
-    if not whole:
+    is_integer = "Decimal" not in annotation
+    if not is_integer:
         imports.on_one_line("decimal", "Decimal")
-    numbers = {key: number if whole else f'Decimal("{number}")' for key, number in limit.values}
+    numbers = {key: number if is_integer else f'Decimal("{number}")' for key, number in limit.values}
     if "" in numbers:
         return LimitView(limit.constant, "", numbers[""], doc)
     imports.on_one_line("collections.abc", "Mapping")

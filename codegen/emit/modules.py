@@ -32,14 +32,14 @@ class ModuleView:
 
 
 def modules(dialect: Dialect, package: str) -> Iterator[ModuleView]:
-    """Return every file of the package."""
-    found = _Modules(dialect, package)
+    """Yield every file of the package."""
+    builder = _Modules(dialect, package)
     # `python -m codegen` lists changed files in this order.
-    yield from found.fixed()
+    yield from builder.common_modules()
     for family in families(dialect):
         messages = [message for message in dialect.messages if message.family == family]
-        yield found.messages(family, messages)
-        yield found.message_layouts(family, messages)
+        yield builder.messages(family, messages)
+        yield builder.message_layouts(family, messages)
 
 
 def families(dialect: Dialect) -> tuple[str, ...]:
@@ -59,7 +59,7 @@ class _Modules:
     dialect: Dialect
     package: str
 
-    def fixed(self) -> Iterator[ModuleView]:
+    def common_modules(self) -> Iterator[ModuleView]:
         """Yield the modules that do not depend on a message family."""
         yield self._init()
         yield self._codesets()

@@ -27,24 +27,24 @@ class TextsView:
 
 def text_views(dialect: Dialect, imports: Imports, package: str) -> tuple[TextsView, ...]:
     """Return a view for every message with known texts."""
-    found: dict[str, list[KnownText]] = {}
+    by_message: dict[str, list[KnownText]] = {}
     for each in dialect.texts:
-        found.setdefault(each.message.name, []).append(each)
-    return tuple(_texts_view(texts, imports, package) for texts in found.values())
+        by_message.setdefault(each.message.name, []).append(each)
+    return tuple(_texts_view(texts, imports, package) for texts in by_message.values())
 
 
 def _texts_view(texts: list[KnownText], imports: Imports, package: str) -> TextsView:
     message = texts[0].message
     codes, meanings = [], []
     for each in texts:
-        same, arguments = "", [f"meaning={text_literal(prose.sentence(each.doc))}"]
+        code_note, arguments = "", [f"meaning={text_literal(prose.sentence(each.doc))}"]
         if each.field is not None and each.code is not None:
-            same = f"Sent with {each.field.name} {each.code.constant}."
+            code_note = f"Sent with {each.field.name} {each.code.constant}."
             # The code's enum has to be imported: `OrdRejReason.OTHER`.
             code = kinds.literal(each.field, each.code.value)
             imports.one_per_line(f"{package}.codesets", code.partition(".")[0])
             arguments += [f"attribute={each.field.attribute!r}", f"code={code}"]
-        facts = f"{prose.sentence(each.doc)} {same} {prose.pedigree_text(each.pedigree)}"
+        facts = f"{prose.sentence(each.doc)} {code_note} {prose.pedigree_text(each.pedigree)}"
         codes.append(CodeView(each.constant, repr(each.value), facts))
         meanings.append((repr(message.msg_type), repr(each.value), f"TextMeaning({', '.join(arguments)})"))
     doc = f"Known values of Text (58) in {message.name} ({message.msg_type}). The venue may send others."

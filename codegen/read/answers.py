@@ -53,7 +53,7 @@ def _resolve_message(
     ]
     # For an answer, the field of the body takes precedence.
     answers = (
-        _answers(context, message, each, by_name, {**number, **_fields_outside_groups(message)})
+        _answer_rule(context, message, each, by_name, {**number, **_fields_outside_groups(message)})
         for each in maps(node.get("answers"))
     )
     tracks = node.get("tracks")
@@ -62,26 +62,26 @@ def _resolve_message(
         constructors=tuple(constructors(context, message)),
         request=tuple(request),
         answers=tuple(answers),
-        tracks=_tracks(context, message, tracks) if isinstance(tracks, Map) else None,
+        tracks=_resting_order_rule(context, message, tracks) if isinstance(tracks, Map) else None,
     )
 
 
-def _tracks(context: Context, message: model.Message, node: Map) -> model.RestingOrderRule | None:
+def _resting_order_rule(context: Context, message: model.Message, node: Map) -> model.RestingOrderRule | None:
     known, name = _fields_outside_groups(message), text(node, "field")
     label = f"`tracks` of message `{message.name}`"
-    found = known[name] if _is_known(context, name, node.at("field"), known, label) else None
+    field = known[name] if _is_known(context, name, node.at("field"), known, label) else None
     sessions = words(node.get("sessions"))
     known_sessions = [
         context.require(each, context.sessions, "session type", where) for each, where in sessions
     ]
     resting = _condition(context, message, node, "resting")
     done = _condition(context, message, node, "done")
-    if found is None or resting is None or done is None or not all(known_sessions):
+    if field is None or resting is None or done is None or not all(known_sessions):
         return None
-    return model.RestingOrderRule(found, tuple(each for each, _ in sessions), resting, done)
+    return model.RestingOrderRule(field, tuple(each for each, _ in sessions), resting, done)
 
 
-def _answers(
+def _answer_rule(
     context: Context,
     message: model.Message,
     node: Map,
@@ -90,7 +90,7 @@ def _answers(
 ) -> model.AnswerRule:
     name = text(node, "field")
     label = f"`field` of message `{message.name}`"
-    found = known.get(name) if not name or _is_known(context, name, node.at("field"), known, label) else None
+    field = known.get(name) if not name or _is_known(context, name, node.at("field"), known, label) else None
     # An answer may repeat the id in a different field from the request's: RefSeqNum for MsgSeqNum.
     repeated = text(node, "repeats") or name
     # Invalid requests are skipped, so that each mistake is reported once.
@@ -98,22 +98,26 @@ def _answers(
     for request, where in words(node.get("requests")):
         if not context.require(request, by_name, "message", where):
             continue
-        named = [each for each, _ in words(context.source.sections["messages"][request].node.get("request"))]
-        if not named:
+        request_fields = [
+            each for each, _ in words(context.source.sections["messages"][request].node.get("request"))
+        ]
+        if not request_fields:
             what = f"message `{message.name}` answers `{request}`, which is not a request"
             advice = f"add `request` to `{request}` with the field that identifies it"
             context.mistakes.add(where, what, advice)
-        elif found is not None and repeated not in named:
+        elif field is not None and repeated not in request_fields:
             what = f"message `{message.name}` identifies `{request}` by `{repeated}`, "
             what += f"which is not in the `request` of `{request}`"
-            context.mistakes.add(where, what, f"add it there, or set `repeats` to one of {', '.join(named)}")
-        elif found is not None:
+            context.mistakes.add(
+                where, what, f"add it there, or set `repeats` to one of {', '.join(request_fields)}"
+            )
+        elif field is not None:
             fields = {**known, **_fields_outside_groups(by_name[request])}
             attribute = fields[repeated].attribute if repeated in fields else ""
         msg_types.append(by_name[request].msg_type)
     return model.AnswerRule(
         tuple(sorted(msg_types)),
-        found,
+        field,
         attribute,
         _condition(context, message, node, "when"),
         _condition(context, message, node, "unless"),
@@ -155,20 +159,20 @@ def _condition(context: Context, message: model.Message, node: Map, key: str) ->
         if not _is_known(context, name, condition.at(name), known, label):
             continue
         listed = words(condition.entries[name])
-        given = [word for word, _ in listed]
-        if given == ["absent"]:
+        listed_words = [word for word, _ in listed]
+        if listed_words == ["absent"]:
             terms.append((name, None))
-        elif given == ["present"]:
+        elif listed_words == ["present"]:
             terms.append((name, ()))
         else:
             values, kind = _values(context, known[name]), "known text" if name == _TEXT else "code"
-            found = {
+            codes = {
                 values[word]
                 for word, where in listed
                 if context.check_among(word, values, where, f"`{word}` is not a {kind} of `{name}`")
             }
             # Sorted for a stable order in the generated file.
-            terms.append((name, tuple(sorted(found))))
+            terms.append((name, tuple(sorted(codes))))
     return model.Condition(tuple(terms)) if terms else None
 
 

@@ -33,12 +33,12 @@ class Element:
         """Return the value of an attribute; empty if it is missing."""
         return self.attributes.get(attribute, "")
 
-    def of(self, *kinds: str) -> list[Element]:
+    def descendants(self, *kinds: str) -> list[Element]:
         """Return the children of the first kind, their children of the next kind, and so on."""
-        found = [self]
+        elements = [self]
         for kind in kinds:
-            found = [child for element in found for child in element.children if child.kind == kind]
-        return found
+            elements = [child for element in elements for child in element.children if child.kind == kind]
+        return elements
 
 
 @attrs.frozen

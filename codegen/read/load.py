@@ -152,7 +152,7 @@ def _read(path: Path, kind: str, mistakes: Mistakes) -> Map | None:
     except SpecError as error:
         mistakes.found.extend(error.mistakes)
         return None
-    return schema.checked(node, kind, mistakes)
+    return schema.validate(node, kind, mistakes)
 
 
 def _read_folder(folder: Path, manifest: Map, source: Source, mistakes: Mistakes) -> None:

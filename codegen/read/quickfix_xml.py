@@ -43,21 +43,21 @@ class DataDictionary:
     @property
     def messages(self) -> list[Element]:
         """Every message."""
-        return self.root.of("messages", "message")
+        return self.root.descendants("messages", "message")
 
     @property
     def components(self) -> dict[str, Element]:
         """Every component by name."""
-        return {each.name: each for each in self.root.of("components", "component")}
+        return {each.name: each for each in self.root.descendants("components", "component")}
 
     @property
     def fields(self) -> dict[str, Element]:
         """Every field by name."""
-        return {each.name: each for each in self.root.of("fields", "field")}
+        return {each.name: each for each in self.root.descendants("fields", "field")}
 
     def block(self, kind: str) -> list[Element]:
         """Return the members of the header or the trailer."""
-        return [member for element in self.root.of(kind) for member in members(element)]
+        return [member for element in self.root.descendants(kind) for member in members(element)]
 
 
 def members(element: Element) -> list[Element]:
@@ -72,7 +72,7 @@ def is_required(member: Element) -> bool:
 
 def values(field: Element) -> list[Element]:
     """Return the values of a field; some dictionaries wrap them in a <values> element."""
-    return [*field.of("value"), *field.of("values", "value")]
+    return [*field.descendants("value"), *field.descendants("values", "value")]
 
 
 def edition(document: Document) -> tuple[int, str]:
@@ -111,7 +111,7 @@ def read(path: Path) -> DataDictionary:
         for attribute in _REQUIRED_ATTRIBUTES.get(element.kind, ()):
             if attribute not in element.attributes:
                 mistakes.fail(element.location, f"<{element.kind}> has no {attribute}", "add the attribute")
-    for field in found.root.of("fields", "field"):
+    for field in found.root.descendants("fields", "field"):
         number = field.get("number")
         if not (number.isascii() and number.isdigit() and len(number) <= MAX_TAG_DIGITS):
             shown = number if len(number) <= 20 else f"{number[:20]}..."

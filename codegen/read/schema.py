@@ -43,12 +43,12 @@ def _validator(kind: str) -> Any:
 def _unique_items(_validator: Any, unique: bool, instance: Any, _schema: Any) -> Iterator[Any]:
     """Yield the same error as jsonschema, which compares all pairs of items that cannot be sorted."""
     if unique and isinstance(instance, list):
-        found = {json.dumps(item, sort_keys=True) for item in instance}
-        if len(found) < len(instance):
+        distinct = {json.dumps(item, sort_keys=True) for item in instance}
+        if len(distinct) < len(instance):
             yield jsonschema.ValidationError("has non-unique elements")
 
 
-def checked(node: Node, kind: str, mistakes: Mistakes) -> Map | None:
+def validate(node: Node, kind: str, mistakes: Mistakes) -> Map | None:
     """Validate one file's content; return it if it is valid.
 
     `kind` is a definition of the schema: manifest, datatypes, fields, codesets, components, block, messages

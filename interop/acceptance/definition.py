@@ -1,9 +1,9 @@
 """Read acceptance definitions, which have one step per line.
 
-`I` sends a message to the engine and `E` expects one from it; `iCONNECT` and `iDISCONNECT` are the player's
-actions, `eCONNECT` and `eDISCONNECT` the engine's. `I2,` and so on select one of several connections. `R` is
-an answer to the engine, and has the same effect as `I`. Other lines are ignored, as they are by the engines
-that the definitions were written for.
+`I` sends a message to the engine and `E` expects one from it; `iCONNECT` and `iDISCONNECT` are actions of
+the player (the program that performs the steps), `eCONNECT` and `eDISCONNECT` those of the engine. `I2,` and
+so on select one of several connections. `R` is an answer to the engine, and has the same effect as `I`. Other
+lines are ignored, as they are by the engines that the definitions were written for.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Step:
 
     def value(self, tag: int) -> str | None:
         """Return the first value of a tag in the message, or None."""
-        found = re.search(rf"(?:^|{SOH}){tag}=([^{SOH}]*)", self.text)
-        return None if found is None else found[1]
+        match = re.search(rf"(?:^|{SOH}){tag}=([^{SOH}]*)", self.text)
+        return None if match is None else match[1]
 
 
 @attrs.frozen
@@ -70,8 +70,8 @@ class Definition:
     @property
     def heart_bt_int(self) -> str:
         """The first valid HeartBtInt (108) of the definition's Logons."""
-        found = (step.value(108) for step in self.steps)
-        return next((value for value in found if value is not None and value.isdigit()), "30")
+        values = (step.value(108) for step in self.steps)
+        return next((value for value in values if value is not None and value.isdigit()), "30")
 
 
 def read(path: Path) -> Definition:
@@ -86,15 +86,15 @@ def read_all(folder: Path, default_appl_ver_id: str = "") -> list[Definition]:
     for another version are played with the engine's version. Values that are wrong on purpose are kept.
     """
     texts = {path: path.read_text("latin-1") for path in sorted(folder.rglob("*.def"))}
-    found = Counter(value for text in texts.values() for value in _DEFAULT_APPL_VER_ID.findall(text))
-    usual = found.most_common(1)[0][0] if found else ""
+    counts = Counter(value for text in texts.values() for value in _DEFAULT_APPL_VER_ID.findall(text))
+    usual = counts.most_common(1)[0][0] if counts else ""
 
-    def replaced(text: str) -> str:
+    def with_default_appl_ver_id(text: str) -> str:
         return _DEFAULT_APPL_VER_ID.sub(
-            lambda found: default_appl_ver_id if found[0] == usual and default_appl_ver_id else found[0], text
+            lambda match: default_appl_ver_id if match[0] == usual and default_appl_ver_id else match[0], text
         )
 
-    return [_parse(path, replaced(text)) for path, text in texts.items()]
+    return [_parse(path, with_default_appl_ver_id(text)) for path, text in texts.items()]
 
 
 def _parse(path: Path, text: str) -> Definition:
@@ -106,10 +106,10 @@ def _parse(path: Path, text: str) -> Definition:
 
 
 def _step(text: str, number: int, path: Path) -> Step:
-    found = _STEP.fullmatch(text)
-    if found is None:
+    match = _STEP.fullmatch(text)
+    if match is None:
         raise ValueError(f"{path}:{number}: not a step: {text}")
-    letter, connection, rest = found.groups()
+    letter, connection, rest = match.groups()
     action = _ACTIONS.get((letter, rest))
     if action is None:
         if letter in "ie":
@@ -130,6 +130,7 @@ def for_initiator(definition: Definition) -> Definition:
         if step.action is Action.CONNECT:
             steps += [attrs.evolve(step, action=Action.AWAIT_CONNECT), _logon(step.line, definition)]
             since_connect = 0
+        # Leave out the step that expects the engine's answer to the Logon, because it is expected above.
         elif since_connect != 1 or step.action is not Action.EXPECT:
             steps.append(step)
         since_connect += step.action in {Action.SEND, Action.EXPECT}

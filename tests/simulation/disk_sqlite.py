@@ -129,7 +129,7 @@ class MirroredStore:
             self._real._unusable = str(error)
             raise
         self._real.advance_incoming(next_incoming)
-        self._real._commits.wait(self._real._commits.begun)
+        self._real._commits.wait(self._real._commits.last_ticket)
 
     def reset(self, *, unanswered: bool = False) -> None:
         self._real.reset(unanswered=unanswered)

@@ -353,7 +353,7 @@ class VenueModel:
         self._advance(now)
         # The result of a seed depends on the order of these steps, because they draw ids. If the order
         # changed, existing input logs could no longer be replayed.
-        self._faults.begin_and_end(now)
+        self._faults.apply_due(now)
         self._refresh()
         for connection in self._connections.pop_due(now):
             if not connection.is_cut:

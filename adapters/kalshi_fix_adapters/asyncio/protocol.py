@@ -89,7 +89,9 @@ class ClientProtocol(asyncio.BufferedProtocol):
             self.step(self._core.receive, b"")
 
     async def close(self) -> None:
-        """Write the remaining bytes, exchange close_notify and wait for the end, at most CLOSE_TIMEOUT."""
+        """Write the remaining bytes, exchange close_notify, and wait until the connection has ended. All this
+        takes at most CLOSE_TIMEOUT.
+        """
         self._timer.cancel()
         if self._transport is None:
             return
@@ -115,7 +117,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         assert tls is not None  # noqa: S101 - for mypy
         assert transport is not None  # noqa: S101 - for mypy
 
-        async def more() -> None:
+        async def wait_for_input() -> None:
             if self._loss is not None:
                 raise self._loss
             self._tls_input.clear()
@@ -125,7 +127,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         transport.resume_reading()
         self._in_tls_exchange = True
         try:
-            await tls.run_exchange(step, self._push, more)
+            await tls.run_exchange(step, self._push, wait_for_input)
         finally:
             self._in_tls_exchange = False
         # Bytes after the handshake are for the core, which is not connected yet; `flush` resumes reading.
@@ -138,8 +140,8 @@ class ClientProtocol(asyncio.BufferedProtocol):
         """Store the transport, and pause reading."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.pause_reading()
-        # The core does not count bytes in the transport. If the transport has more bytes than this, `_write`
-        # writes no more, so further bytes stay in the core's `output`, and `send` waits.
+        # The core counts only the bytes in its `output`. While the transport holds more than CHUNK bytes,
+        # `_write` writes nothing, so further bytes stay in `output`, and `send` waits.
         self._transport.set_write_buffer_limits(CHUNK)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
@@ -269,13 +271,13 @@ class ClientProtocol(asyncio.BufferedProtocol):
         self._send(chunk if self._tls is None else self._tls.encrypt(chunk))
         return len(chunk)
 
-    # Steps that call the core
+    # Calls to the core
 
-    def step(self, act: Callable[..., object] | None = None, *args: object) -> None:
-        """Call a method of the core, apply the consequences, and wake waiting calls."""
+    def step(self, method: Callable[..., object] | None = None, *args: object) -> None:
+        """Call a method of the core, if one is passed; then write the output and wake the waiting tasks."""
         try:
-            if act is not None:
-                act(*args)
+            if method is not None:
+                method(*args)
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
             self._fail(error)
         self.flush()

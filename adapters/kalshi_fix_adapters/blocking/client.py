@@ -130,9 +130,9 @@ class Client(ClientBase):
                     self.__enter__()
                     break
                 except StoreUnavailableError as error:
-                    takeover.wait(error)
+                    takeover.report_waiting(error)
                     time.sleep(takeover.every)
-            takeover.entered()
+            takeover.report_primary()
             yield self
 
     def __enter__(self) -> Self:

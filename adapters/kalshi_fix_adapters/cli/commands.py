@@ -53,10 +53,10 @@ def subcommands() -> Mapping[str, Subcommand]:
 
     Each entry point of the group `kalshi_fix.commands` refers to a mapping from names to `Subcommand`.
     """
-    found = dict(_OWN_COMMANDS)
+    commands_by_name = dict(_OWN_COMMANDS)
     for entry_point in entry_points(group="kalshi_fix.commands"):
-        found.update(entry_point.load())
-    return dict(sorted(found.items()))
+        commands_by_name.update(entry_point.load())
+    return dict(sorted(commands_by_name.items()))
 
 
 class _Subcommands(click.Group):
@@ -103,8 +103,8 @@ class _Subcommands(click.Group):
         if subcommand is None:
             return None
         module = import_module(subcommand.module)
-        found: click.Command = getattr(module, subcommand.module.rpartition(".")[2])
-        return found
+        command: click.Command = getattr(module, subcommand.module.rpartition(".")[2])
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -112,7 +112,9 @@ class _Subcommands(click.Group):
         name = args[0]
         if name not in _OWN_COMMANDS and name not in subcommands() and not name.startswith("-"):
             if name in _VENUE_COMMANDS:
-                ctx.fail(f"{name!r} needs the simulated venue; pip install kalshi-fix-venue")
+                ctx.fail(
+                    f"{name!r} needs the simulated venue; install it with `pip install kalshi-fix-venue`"
+                )
             from kalshi_fix_adapters.documents.names import did_you_mean
 
             ctx.fail(f"there is no command {name!r}; {did_you_mean(name, subcommands())}")

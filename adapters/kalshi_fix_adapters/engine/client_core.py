@@ -1027,7 +1027,7 @@ class ClientCore:
 
     def _pace_reading(self) -> None:
         """Pause or resume reading, depending on the size of the queue."""
-        event = self._queue.update_paused(bounded=not self.logging_out)
+        event = self._queue.update_paused(may_pause=not self.logging_out)
         if event is None:
             return
         now = self._clocks()

@@ -66,9 +66,9 @@ class EventQueue:
     def put_connection_event(self, event: ConnectionEvent) -> None:
         """Append a connection event, and limit the size of the queue even if the user takes no events."""
         events = self.events
-        crowded = isinstance(event, Connecting) and len(events) - self.waiting > MAX_CONNECTION_EVENTS
+        is_too_long = isinstance(event, Connecting) and len(events) - self.waiting > MAX_CONNECTION_EVENTS
         # Drop the two events that report the last failed attempt.
-        if crowded and isinstance(events[-1], ConnectFailed) and isinstance(events[-2], Connecting):
+        if is_too_long and isinstance(events[-1], ConnectFailed) and isinstance(events[-2], Connecting):
             events.pop()
             events.pop()
         events.append(event)
@@ -100,16 +100,17 @@ class EventQueue:
             count += 1
         return count
 
-    def update_paused(self, *, bounded: bool) -> ReadingPaused | ReadingResumed | None:
+    def update_paused(self, *, may_pause: bool) -> ReadingPaused | ReadingResumed | None:
         """Pause reading when a limit is reached, and resume when the queue is at most half of both limits.
 
-        On a change, the event that reports it is inserted at the front and returned.
+        With `may_pause=False`, reading resumes regardless of the limits, so that a client that logs out can
+        receive the Logout. On a change, the event that reports it is inserted at the front and returned.
         """
         if self.paused:
             full = self.waiting > self._limit // 2 or self.held_bytes > self._max_bytes // 2
         else:
             full = self.waiting >= self._limit or self.held_bytes >= self._max_bytes
-        paused = self.is_limit_reached = bounded and full
+        paused = self.is_limit_reached = may_pause and full
         if paused is self.paused:
             return None
         self.paused = paused

@@ -73,9 +73,11 @@ class SequenceState:
     def __init__(self, plan: ConnectionPlan, on_commit: Callable[[], object]) -> None:
         self._plan = plan
         self._on_commit = on_commit
-        own = plan.store
-        self._factory: StoreFactory | None = own if isinstance(own, StoreFactory) else None
-        self._store: MessageStore = MemoryStore() if own is None or isinstance(own, StoreFactory) else own
+        store = plan.store
+        self._factory: StoreFactory | None = store if isinstance(store, StoreFactory) else None
+        self._store: MessageStore = (
+            MemoryStore() if store is None or isinstance(store, StoreFactory) else store
+        )
         """The store for the sessions: the user's object, `_opened_store` if it is not None, or a store in
         memory.
         """
@@ -203,15 +205,15 @@ class SequenceState:
             LocalProtocolError: the numbers cannot be set, or the values are invalid; nothing has changed.
             StoreError: the store could not be read or written.
         """
-        self._require_numbers("set")
-        given = [number for number in (next_outgoing, next_incoming) if number is not None]
-        if not given:
+        self._require_lasting_numbers("set")
+        new_numbers = [number for number in (next_outgoing, next_incoming) if number is not None]
+        if not new_numbers:
             raise LocalProtocolError("no number was given; pass next_outgoing, next_incoming or both")
-        for number in given:
+        for number in new_numbers:
             # Compared by type, because isinstance would accept a bool.
             if type(number) is not int or not 1 <= number <= LAST_NUMBER:
                 raise LocalProtocolError(f"a sequence number must be an int from 1 to {LAST_NUMBER}")
-        with self._closed_store() as store:
+        with self._temporarily_open_store() as store:
             if not isinstance(store, NumberStore):
                 raise LocalProtocolError(
                     f"{type(store).__name__} does not support setting its numbers; implement `renumber`, as "
@@ -220,10 +222,10 @@ class SequenceState:
             outgoing = store.next_outgoing if next_outgoing is None else next_outgoing
             incoming = store.next_incoming if next_incoming is None else next_incoming
             lost = range(store.next_incoming, incoming)
-            found = store.open_requests()
+            open_requests = store.open_requests()
             # Either the answers to these requests may be among the lost messages, or the numbers of the
             # requests will be used again, so that a Reject, which contains only the number, is ambiguous.
-            uncertain = [request for request in found if lost or request.seq_num >= outgoing]
+            uncertain = [request for request in open_requests if lost or request.seq_num >= outgoing]
             self._mark_uncertain(store, uncertain)
             store.renumber(outgoing, incoming)
             _commit(store)
@@ -231,8 +233,8 @@ class SequenceState:
         self.is_agreed = True
         losses: list[LossEvent] = [MessagesLost(lost[0], lost[-1])] if lost else []
         if uncertain:
-            why = Uncertainty.ANSWERS_LOST if lost else Uncertainty.RESET
-            losses.append(OutcomesUnknown(tuple(uncertain), why))
+            cause = Uncertainty.ANSWERS_LOST if lost else Uncertainty.RESET
+            losses.append(OutcomesUnknown(tuple(uncertain), cause))
         return tuple(losses)
 
     def reset(self) -> tuple[LossEvent, ...]:
@@ -245,13 +247,13 @@ class SequenceState:
             LocalProtocolError: the session type restarts its numbers at every logon.
             StoreError: the store could not be read or written.
         """
-        self._require_numbers("reset")
-        with self._closed_store() as store:
-            found = store.open_requests()
-            self._mark_uncertain(store, found)
+        self._require_lasting_numbers("reset")
+        with self._temporarily_open_store() as store:
+            open_requests = store.open_requests()
+            self._mark_uncertain(store, open_requests)
             store.reset(unanswered=True)
             _commit(store)
-        return (OutcomesUnknown(found, Uncertainty.RESET),) if found else ()
+        return (OutcomesUnknown(open_requests, Uncertainty.RESET),) if open_requests else ()
 
     @staticmethod
     def _mark_uncertain(store: MessageStore, requests: Iterable[OpenRequest]) -> None:
@@ -261,7 +263,8 @@ class SequenceState:
         for request in requests:
             store.record_request(attrs.evolve(request, uncertain=True))
 
-    def _require_numbers(self, action: str) -> None:
+    def _require_lasting_numbers(self, action: str) -> None:
+        """Raise LocalProtocolError if the session type restarts its numbers at every logon."""
         session_type = self._plan.config.session_type
         if session_type.reset_required:
             raise LocalProtocolError(
@@ -269,8 +272,10 @@ class SequenceState:
             )
 
     @contextmanager
-    def _closed_store(self) -> Iterator[MessageStore]:
-        """Yield the store, opened if there is a factory."""
+    def _temporarily_open_store(self) -> Iterator[MessageStore]:
+        """Yield the store of a client that is not open. If there is a factory, open the store with it, and
+        close the store at the end.
+        """
         if self._factory is None:
             yield self._store
         else:
@@ -299,12 +304,12 @@ def _commit(store: MessageStore) -> None:
     """Commit all recorded changes, and wait until they are durable. No session may use the store in the
     meantime.
     """
-    changed = threading.Event()
-    store.on_commit = changed.set
+    committed = threading.Event()
+    store.on_commit = committed.set
     ticket = store.begin_commit()
     while store.durable < ticket:
-        changed.wait()
-        changed.clear()
+        committed.wait()
+        committed.clear()
 
 
 def _guard_signer(sign: SignLogon | None) -> SignLogon | None:

@@ -81,7 +81,7 @@ class Takeover:
         self._manager.start_watchdog()
         self._manager.notify("READY=1")
 
-    def wait(self, error: StoreUnavailableError) -> None:
+    def report_waiting(self, error: StoreUnavailableError) -> None:
         """Report that the store cannot be opened yet."""
         if not self._is_waiting:
             self._is_waiting = True
@@ -90,8 +90,8 @@ class Takeover:
         if self._on_wait is not None:
             self._on_wait(error)
 
-    def entered(self) -> None:
-        """Report that this process is the primary, and logged on."""
+    def report_primary(self) -> None:
+        """Report that this process is the primary and has logged on."""
         LOG.info("primary: %s", self._core.plan.name)
         self._manager.notify("STATUS=primary")
 

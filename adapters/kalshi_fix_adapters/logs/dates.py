@@ -85,16 +85,16 @@ def _midnight(day: date) -> datetime:
 
 def _codec_by_date(frame: bytes) -> Codec:
     """Return the codec for the date in SendingTime (52), or today's codec if there is no such date."""
-    at = frame.find(_SENDING_TIME)
-    begin = at + len(_SENDING_TIME)
-    return CODEC if at < 0 else _codec_of_day(frame[begin : begin + _DAY_SIZE])
+    field_start = frame.find(_SENDING_TIME)
+    value_start = field_start + len(_SENDING_TIME)
+    return CODEC if field_start < 0 else _codec_of_day(frame[value_start : value_start + _DAY_SIZE])
 
 
 @lru_cache(_MAX_DAYS)
-def _codec_of_day(written: bytes) -> Codec:
-    if len(written) != _DAY_SIZE or not written.isdigit():
+def _codec_of_day(digits: bytes) -> Codec:
+    if len(digits) != _DAY_SIZE or not digits.isdigit():
         return CODEC
     try:
-        return codec_as_of(date(int(written[:4]), int(written[4:6]), int(written[6:])))
+        return codec_as_of(date(int(digits[:4]), int(digits[4:6]), int(digits[6:])))
     except ValueError:
         return CODEC

@@ -24,25 +24,25 @@ class Fragments:
 
     def __init__(self, separator: bytes) -> None:
         self.separator = separator
-        self._found = [b"8=FIXT.1.1"]
+        self._fragments = [b"8=FIXT.1.1"]
         self._breaks: dict[int, bytes] = {}
         """For each fragment after a line that ended without a separator: the index of the fragment and its
         indent. The line ending before this fragment either replaces a separator, or is inside a value.
         """
         self.indent: bytes = b""
         """The indent before the first fragment of the current line."""
-        self.broken: bool = False
+        self.has_open_line: bool = False
         """Whether the previous line ended without a separator."""
 
     def __len__(self) -> int:
-        return len(self._found)
+        return len(self._fragments)
 
     def add(self, texts: list[bytes]) -> None:
         """Add the next fragments of a line, at least one."""
-        if self.broken:
-            self._breaks[len(self._found)] = self.indent
-        self._found += texts
-        self.indent, self.broken = b"", False
+        if self.has_open_line:
+            self._breaks[len(self._fragments)] = self.indent
+        self._fragments += texts
+        self.indent, self.has_open_line = b"", False
 
     def end_line(self, text: bytes) -> None:
         """Add the rest of a line. After a final separator, the last fragment is empty and ignored."""
@@ -52,7 +52,7 @@ class Fragments:
         last = last.rstrip(b" \t\r")
         if last:
             self.add([last])
-            self.broken = self.separator != b"\n"
+            self.has_open_line = self.separator != b"\n"
 
     def frame(self) -> bytes:
         """Return the fields of the message, with SOH after each.
@@ -61,15 +61,15 @@ class Fragments:
         value itself may contain a line break. BodyLength (9) and CheckSum (10) show which case it is. If
         BodyLength is wrong in every case, a line that begins with a tag is treated as a new field.
         """
-        end = len(self._found)
-        while not FIELD.match(self._found[end - 1]):
+        end = len(self._fragments)
+        while not FIELD.match(self._fragments[end - 1]):
             end -= 1  # text after the last separator of a log line, such as a bracket
-        found = self._found[:end]
+        fragments = self._fragments[:end]
         breaks = [(index, indent) for index, indent in self._breaks.items() if index < end]
         # If scores are equal, the first reading is kept: a line that begins with a tag is a new field.
         best, best_score = b"", -1
         for reading in _READINGS if breaks else _READINGS[:1]:
-            frame = self._read(found, breaks, reading)
+            frame = self._read(fragments, breaks, reading)
             score = _score(frame)
             if score > best_score:
                 best, best_score = frame, score
@@ -77,33 +77,37 @@ class Fragments:
                 return best
         return _unescape(best)
 
-    def _read(self, found: list[bytes], breaks: list[tuple[int, bytes]], reading: _Reading) -> bytes:
+    def _read(self, fragments: list[bytes], breaks: list[tuple[int, bytes]], reading: _Reading) -> bytes:
+        """Return the fields, with each line ending interpreted by `reading`. If BodyLength or CheckSum is
+        then wrong, a Text (58) may contain the separator, so fragments that do not begin like a field are
+        appended to the Text before them.
+        """
         # The parts are joined once at the end, because a value may consist of 250,000 fragments.
-        glued: dict[int, bytes] = {}
+        replacements: dict[int, bytes] = {}
         parts: list[bytes] = []
         begin = 0
         for index, indent in breaks:
-            glue = reading(found[index], indent)
-            if glue is not None:
-                glued[index] = glue
-                parts += (SOH.join(found[begin:index]), glue)
+            replacement = reading(fragments[index], indent)
+            if replacement is not None:
+                replacements[index] = replacement
+                parts += (SOH.join(fragments[begin:index]), replacement)
                 begin = index
-        frame = b"".join((*parts, SOH.join(found[begin:]), SOH))
+        frame = b"".join((*parts, SOH.join(fragments[begin:]), SOH))
         if self.separator == SOH or _TEXT_BEGINS not in frame or _score(frame) == _BEST_SCORE:
             return frame
         joined: list[list[bytes]] = []
-        for index, text in enumerate(found):
-            if index in glued:
-                joined[-1] += (glued[index], text)
+        for index, fragment in enumerate(fragments):
+            if index in replacements:
+                joined[-1] += (replacements[index], fragment)
             else:
-                joined.append([text])
+                joined.append([fragment])
         fields: list[list[bytes]] = []
-        for each in map(b"".join, joined):
+        for text in map(b"".join, joined):
             # A fragment that does not begin like a field belongs to a Text field that contains the separator.
-            if FIELD.match(each) or not fields[-1][0].startswith(_TEXT):
-                fields.append([each])
+            if FIELD.match(text) or not fields[-1][0].startswith(_TEXT):
+                fields.append([text])
             else:
-                fields[-1].append(each)
+                fields[-1].append(text)
         return SOH.join(map(self.separator.join, fields)) + SOH
 
 
@@ -135,13 +139,13 @@ def _unescape(frame: bytes) -> bytes:
     """Undo the escapes of a wire log if this corrects BodyLength, or BodyLength and CheckSum."""
     if b"\\x" not in frame:
         return frame
-    plain = _ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), frame)
+    plain = _ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), frame)
     return max(frame, plain, key=_score)
 
 
 def _score(frame: bytes) -> int:
     """Return 2 if BodyLength and CheckSum are correct, 1 if only BodyLength is correct, otherwise 0."""
-    found = _ENVELOPE.fullmatch(frame)
-    if found is None or int(found[1]) != len(found[2]):
+    match = _ENVELOPE.fullmatch(frame)
+    if match is None or int(match[1]) != len(match[2]):
         return 0
-    return _BEST_SCORE if byte_sum(frame[: found.end(2)]) & 0xFF == int(found[3]) else 1
+    return _BEST_SCORE if byte_sum(frame[: match.end(2)]) & 0xFF == int(match[3]) else 1

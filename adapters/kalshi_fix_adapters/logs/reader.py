@@ -334,7 +334,7 @@ class LogReader:
             return _Step.TRUNCATED
         if START.search(buffer, at, end):
             return _Step.DONE
-        if message.fragments.broken and message.fragments.separator in buffer[first:end]:
+        if message.fragments.has_open_line and message.fragments.separator in buffer[first:end]:
             return self._continue(message, first)
         message.unrelated_lines += 1
         if message.unrelated_lines > _MAX_UNRELATED_LINES:

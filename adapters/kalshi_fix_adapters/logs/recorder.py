@@ -103,9 +103,9 @@ class Recorder(Observer):
                 self._write(Kind.RECEIVED, data, now)
                 return
             self._framer.feed(data)
-            while (found := self._framer.next()) is not None:
-                if isinstance(found, Frame):
-                    self._write(Kind.SENT, without_secrets(found.data), now)
+            while (parsed := self._framer.next()) is not None:
+                if isinstance(parsed, Frame):
+                    self._write(Kind.SENT, without_secrets(parsed.data), now)
 
     def on_state(self, old: State, new: State, now: Instant) -> None:
         """Record the end of the connection when the new state is DISCONNECTED."""
@@ -133,7 +133,8 @@ class Recorder(Observer):
             if self._consecutive_lost:
                 detail = b"%d" % self._consecutive_lost
                 record = pack(now.utc, self._connection, Kind.LOST, detail) + record
-            # Written together with the first record; after a failed rotation, that is a later record.
+            # The first bytes of a file are written together with its first record. They cannot be written by
+            # `rotate`, because the new file may not exist until a later record is written.
             if self._file.is_empty():
                 record = MAGIC + record
             self._file.append(record)
@@ -144,6 +145,8 @@ class Recorder(Observer):
             self._consecutive_lost += 1
             return
         if self._consecutive_lost:
-            lost = "1 record is" if self._consecutive_lost == 1 else f"{self._consecutive_lost} records are"
-            _log.warning("the recording %s can be written again; %s missing from it", self.path, lost)
+            missing = (
+                "1 record is" if self._consecutive_lost == 1 else f"{self._consecutive_lost} records are"
+            )
+            _log.warning("the recording %s can be written again; %s missing from it", self.path, missing)
             self._consecutive_lost = 0

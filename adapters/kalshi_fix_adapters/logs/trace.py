@@ -36,9 +36,9 @@ MAX_STEP_BYTES: Final = 64 * 1024 * 1024
 """Maximum total size of the kept messages in bytes."""
 MAX_IDS: Final = 10_000
 """Maximum number of ClOrdIDs and OrderIDs of an order that are searched for."""
-MAX_MARKS: Final = 10_000
-"""Maximum number of kept Rejects, and of kept Logons that reset the sequence numbers. A Reject may refer to a
-message of the order by its MsgSeqNum, and a reset changes which message a MsgSeqNum identifies.
+MAX_REJECTS_OR_RESETS: Final = 10_000
+"""Maximum number of Rejects that are kept, and of Logons that reset the sequence numbers. A Reject may refer
+to a message of the order by its MsgSeqNum, and a reset changes which message a MsgSeqNum identifies.
 """
 MAX_PASSES: Final = 20
 """Maximum number of passes over the logs."""
@@ -65,8 +65,8 @@ _LOGON = b"A"
 
 def _has_fields(layout: MessageLayout, *names: str) -> bool:
     """Return whether a message has fields with all these names."""
-    found = {member.field.name for member in layout.body.members if isinstance(member, FieldMember)}
-    return found.issuperset(names)
+    field_names = {member.field.name for member in layout.body.members if isinstance(member, FieldMember)}
+    return field_names.issuperset(names)
 
 
 _REJECTS: Final = frozenset(
@@ -155,25 +155,25 @@ class _Block:
 
     def messages(self, positions: Iterable[int]) -> Iterator[tuple[int, LoggedMessage]]:
         """Yield the messages that contain one of these positions, each with its own position in the log."""
-        done = counted = 0
+        yielded_to = counted_to = 0
         line, before = self.line, self.before
         for at in sorted(positions):
             # Skip a position inside the message that was yielded last.
-            if at < done:
+            if at < yielded_to:
                 continue
             begin = last_start(self.data, 0, at)
             following = START.search(self.data, at)
-            done = len(self.data) if following is None else following.start()
+            yielded_to = len(self.data) if following is None else following.start()
             if begin < 0:
                 continue
-            line, before = position_after(line, before, self.data[counted:begin])
-            counted = begin
+            line, before = position_after(line, before, self.data[counted_to:begin])
+            counted_to = begin
             reader = LogReader(line=line, before=before)
             # The data includes the beginning of the next message, which ends this message.
             end = len(self.data) if following is None else following.end()
-            found = next(chain(reader.feed(self.data[begin:end]), reader.close()), None)
-            if found is not None:
-                yield self.position[1] + begin, found
+            logged = next(chain(reader.feed(self.data[begin:end]), reader.close()), None)
+            if logged is not None:
+                yield self.position[1] + begin, logged
 
 
 def last_start(data: bytes, first: int, end: int) -> int:
@@ -186,8 +186,9 @@ def last_start(data: bytes, first: int, end: int) -> int:
     return at
 
 
-def _blocks(number: int, chunks: Iterable[bytes]) -> Iterator[_Block]:
+def _blocks(log: int, chunks: Iterable[bytes]) -> Iterator[_Block]:
     """Split the log with this index into blocks."""
+    # Except at position 0, no message begins in `waiting` before `searched_to`.
     waiting, offset, line, before, searched_to = b"", 0, 1, b"", 0
     for chunk in chain(chunks, (None,)):
         end = len(waiting)
@@ -201,7 +202,7 @@ def _blocks(number: int, chunks: Iterable[bytes]) -> Iterator[_Block]:
             if end < 0:
                 continue
         data = waiting[:end]
-        yield _Block(data, (number, offset), line, before)
+        yield _Block(data, (log, offset), line, before)
         line, before = position_after(line, before, data)
         offset += end
         waiting = waiting[end:]
@@ -262,17 +263,17 @@ class _Search:
 
 
 def _positions_of_rejects_and_resets(data: bytes) -> Iterator[int]:
-    for sought in _REJECT_AND_RESET_FIELDS:
-        for at in _occurrences(data, sought):
+    for field in _REJECT_AND_RESET_FIELDS:
+        for at in _occurrences(data, field):
             if not data[at - 1 : at].isdigit():
                 yield at
 
 
-def _occurrences(data: bytes, sought: bytes) -> Iterator[int]:
-    at = data.find(sought)
+def _occurrences(data: bytes, pattern: bytes) -> Iterator[int]:
+    at = data.find(pattern)
     while at >= 0:
         yield at
-        at = data.find(sought, at + len(sought))
+        at = data.find(pattern, at + len(pattern))
 
 
 class _Tracer:
@@ -280,7 +281,7 @@ class _Tracer:
         self._known: set[_Identifier] = {(kind, value) for kind in _TAGS}
         self._new = _Search(sorted(self._known))
         """IDs found in this pass."""
-        self._all = _Search(())
+        self._recent = _Search(())
         """IDs found in this and the previous pass."""
         self._steps: dict[_Position, Step] = {}
         self._size = 0
@@ -294,10 +295,10 @@ class _Tracer:
         # Up to this position, the next pass must search for the IDs that the previous pass found.
         until: _Position = (0, 0)
         # The first pass searches all logs for the requested ID, so the second pass need not.
-        known_before = len(self._new.ids)
+        requested_count = len(self._new.ids)
         for number in range(MAX_PASSES):
             until = self._pass(logs, until, first=number == 0)
-            self._all = _Search(self._new.ids[0 if number else known_before :])
+            self._recent = _Search(self._new.ids[0 if number else requested_count :])
             self._new = _Search(())
             if until == (0, 0):
                 break
@@ -311,29 +312,29 @@ class _Tracer:
         last new ID was found; (0, 0) if there was none. The first pass also collects Rejects and Logons.
         """
         last: _Position = (0, 0)
-        for number, log in enumerate(logs):
-            for block in _blocks(number, log()):
+        for index, log in enumerate(logs):
+            for block in _blocks(index, log()):
                 if first:
-                    self._take_rejects_and_resets(block)
-                sought = self._all if block.position < until else self._new
-                if not sought.ids:
+                    self._collect_rejects_and_resets(block)
+                search = self._recent if block.position < until else self._new
+                if not search.ids:
                     return last
-                while sought.ids:
+                while search.ids:
                     count = len(self._new.ids)
-                    for offset, found in block.messages(sought.positions(block.data)):
-                        self._take(block.position[0], offset, found)
+                    for offset, logged in block.messages(search.positions(block.data)):
+                        self._add_if_related(block.position[0], offset, logged)
                     # This block may also contain the IDs that were just found.
-                    sought = _Search(self._new.ids[count:])
-                    if sought.ids:
+                    search = _Search(self._new.ids[count:])
+                    if search.ids:
                         last = block.position
         return last
 
-    def _take(self, log: int, offset: int, found: LoggedMessage) -> None:
+    def _add_if_related(self, log: int, offset: int, logged: LoggedMessage) -> None:
         """Add a message to the history if it contains a known ID; search for its other IDs from now on."""
-        ids = _IDS.findall(found.frame)
+        ids = _IDS.findall(logged.frame)
         if self._known.isdisjoint((_KINDS[tag], value) for tag, value in ids):
             return
-        step = _step(log, offset, found)
+        step = _step(log, offset, logged)
         self._add(step)
         for tag, value in ids:
             identifier = _KINDS[tag], value
@@ -346,7 +347,7 @@ class _Tracer:
                 continue
             self._known.add(identifier)
             self._new.add(identifier)
-            self._all.add(identifier)
+            self._recent.add(identifier)
 
     def _add(self, step: Step) -> None:
         position = step.log, step.offset
@@ -355,24 +356,24 @@ class _Tracer:
         if self._reserve(len(self._steps) < MAX_STEPS, step.logged):
             self._steps[position] = step
 
-    def _reserve(self, has_room: bool, found: LoggedMessage) -> bool:
+    def _reserve(self, has_room: bool, logged: LoggedMessage) -> bool:
         """Reserve room for a message. Return False if keeping it would exceed a limit."""
-        size = len(found.frame)
+        size = len(logged.frame)
         if not has_room or self._size + size > MAX_STEP_BYTES:
             self._complete = False
             return False
         self._size += size
         return True
 
-    def _take_rejects_and_resets(self, block: _Block) -> None:
-        for offset, found in block.messages(_positions_of_rejects_and_resets(block.data)):
-            step = _step(block.position[0], offset, found)
+    def _collect_rejects_and_resets(self, block: _Block) -> None:
+        for offset, logged in block.messages(_positions_of_rejects_and_resets(block.data)):
+            step = _step(block.position[0], offset, logged)
             msg_type = step.header.get(b"35")
-            if msg_type == _LOGON and self._reserve(self._reset_count < MAX_MARKS, found):
+            if msg_type == _LOGON and self._reserve(self._reset_count < MAX_REJECTS_OR_RESETS, logged):
                 self._reset_count += 1
                 self._resets.setdefault((step.log, _session(step)), []).append(offset)
-                self._logons[step.sender, step.target] = found
-            elif msg_type in _REJECTS and self._reserve(len(self._rejects) < MAX_MARKS, found):
+                self._logons[step.sender, step.target] = logged
+            elif msg_type in _REJECTS and self._reserve(len(self._rejects) < MAX_REJECTS_OR_RESETS, logged):
                 self._rejects.append(step)
 
     def _add_rejects(self) -> None:
@@ -416,14 +417,14 @@ class _Tracer:
         )
 
 
-def _step(log: int, offset: int, found: LoggedMessage) -> Step:
+def _step(log: int, offset: int, logged: LoggedMessage) -> Step:
     header: dict[bytes, bytes] = {}
-    for tag, value in _HEADER.findall(found.frame):
+    for tag, value in _HEADER.findall(logged.frame):
         header.setdefault(tag, value)
-    time, direction, connection = parse_origin(found.before)
+    time, direction, connection = parse_origin(logged.before)
     if time is None:
         time = parse_origin(header.get(b"52", b""))[0]
-    return Step(log, offset, found, time, direction, connection, header)
+    return Step(log, offset, logged, time, direction, connection, header)
 
 
 def _number(step: Step, sender: bytes, target: bytes, number: bytes) -> _Number:

@@ -109,10 +109,10 @@ class AsyncClient(ClientBase):
                         await stack.enter_async_context(self)
                         break
                     except StoreUnavailableError as error:
-                        takeover.wait(error)
+                        takeover.report_waiting(error)
                         await self._adapter.sleep(takeover.every)
                 stack.callback(takeover.check_store)
-                takeover.entered()
+                takeover.report_primary()
                 yield self
 
     async def __aenter__(self) -> Self:
@@ -337,10 +337,13 @@ class Stream(Generic[T]):
     """
 
     def __init__(
-        self, adapter: AsyncAdapter, look: Callable[[], T | ErrorToRaise | None], timeout: float | None
+        self,
+        adapter: AsyncAdapter,
+        next_item: Callable[[], T | ErrorToRaise | None],
+        timeout: float | None,
     ) -> None:
         self._adapter = adapter
-        self._look = look
+        self._next_item = next_item
         """Function that returns the next item, or None if there is none yet. At the end it raises
         IterationEnded.
         """
@@ -351,11 +354,11 @@ class Stream(Generic[T]):
 
     async def __anext__(self) -> T:
         try:
-            found = await self._adapter.wait(self._look, self._timeout)
+            item = await self._adapter.wait(self._next_item, self._timeout)
         except IterationEnded:
             raise StopAsyncIteration from None
-        if found is None:
+        if item is None:
             raise StopAsyncIteration
-        if isinstance(found, ErrorToRaise):
-            raise found.error
-        return found
+        if isinstance(item, ErrorToRaise):
+            raise item.error
+        return item

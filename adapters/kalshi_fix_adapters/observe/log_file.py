@@ -39,7 +39,7 @@ class LogFile:
         """
         self._max_bytes = max_bytes
         self._backups = backups
-        self._full_at = max_bytes
+        self._rotate_at = max_bytes
         """Size in bytes at which the file is rotated: `max_bytes`, or more after a rotation has failed."""
         self._file: int | None = None
         """File descriptor; None while the file is closed."""
@@ -58,7 +58,7 @@ class LogFile:
 
     def exceeds_limit(self, size: int) -> bool:
         """Return whether this many more bytes would exceed the limit."""
-        return self._full_at is not None and self._size > 0 and self._full_at < self._size + size
+        return self._rotate_at is not None and self._size > 0 and self._rotate_at < self._size + size
 
     def append(self, data: bytes) -> None:
         """Append the data.
@@ -89,7 +89,7 @@ class LogFile:
             OSError: the rotation failed; the old file may grow by another `max_bytes`.
         """
         # Set before a failure is possible; otherwise each further line would try to rename again.
-        self._full_at = None if self._max_bytes is None else self._size + self._max_bytes
+        self._rotate_at = None if self._max_bytes is None else self._size + self._max_bytes
         self.close()
         names = [self.path, *(Path(f"{self.path}.{number}") for number in range(1, self._backups + 1))]
         if self._backups == 0:
@@ -99,7 +99,7 @@ class LogFile:
             if newer.exists():
                 newer.replace(older)
         self._open()
-        self._full_at = self._max_bytes
+        self._rotate_at = self._max_bytes
 
     def close(self) -> None:
         """Close the file; `append` opens it again."""

@@ -62,9 +62,9 @@ class EventLog:
         if logger.isEnabledFor(level):
             self._write(logger, level, text, {"event": type(event).__name__, **_facts(event)})
 
-    def connected(self, where: str) -> None:
+    def connected(self, address: str) -> None:
         """Log that the transport is connected."""
-        self._write(CONNECTION, INFO, f"connected to {where}", {"address": where})
+        self._write(CONNECTION, INFO, f"connected to {address}", {"address": address})
 
     def disconnected(self) -> None:
         """Log that the transport is closed."""
@@ -95,7 +95,7 @@ class EventLog:
     ) -> None:
         if logger.isEnabledFor(level):
             # Text from the venue may contain line breaks, which could forge log lines.
-            text = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+            text = _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
             self._log(logger, level, text, facts)
 
     def _log(

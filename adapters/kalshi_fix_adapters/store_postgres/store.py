@@ -90,7 +90,7 @@ class PostgresStore(DurableStore):
             max_row_bytes=max_row_bytes,
         )
         self._max_ids = max_messages
-        self._lease = Lease(lease, self._renew, self._lose)
+        self._lease = Lease(lease, self._renew, self._handle_lease_loss)
         since = now()
         with converting_errors(place):
             self._database = Database(dsn, owner, failover, lease, place)
@@ -214,7 +214,7 @@ class PostgresStore(DurableStore):
         """Renew the lease with the next commit. So while a commit hangs, the lease is not renewed either."""
         self._commits.add_unless_failed(Pending())
 
-    def _lose(self) -> None:
+    def _handle_lease_loss(self) -> None:
         self._commits.fail(
             StoreError(f"{self._place} could not be written to in time, so another process may take it over")
         )

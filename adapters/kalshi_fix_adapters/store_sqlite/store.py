@@ -169,7 +169,7 @@ class SqliteStore(DurableStore):
         found twice; if the file were read first, they could be missed.
         """
         unwritten = Pending()
-        for pending in (*self._commits.waiting(), self._pending):
+        for pending in (*self._commits.pending(), self._pending):
             unwritten.merge(pending)
         return unwritten
 

@@ -57,7 +57,7 @@ class CommitThread(Generic[B]):
         """The error after which no further batches are written; None if there is none."""
         self.is_reported: bool = False
         """Whether a caller has seen the error."""
-        self.begun: int = 0
+        self.last_ticket: int = 0
         """The ticket of the last batch that was added."""
 
     @property
@@ -90,18 +90,18 @@ class CommitThread(Generic[B]):
             idle = self._writing is None and self._queued is None
             if idle and not self._may_wait():
                 self._write_now(batch)
-                return self.begun
+                return self.last_ticket
             if self._queued is None:
                 self._queued = batch
             else:
                 self._queued.merge(batch)
-            self.begun += 1
+            self.last_ticket += 1
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="kalshi-fix-store", daemon=True)
                 self._thread.start()
             else:
                 self._changed.notify_all()
-            return self.begun
+            return self.last_ticket
 
     def add_unless_failed(self, batch: B) -> None:
         """Write a batch as `add` does, but do nothing after a failure."""
@@ -111,7 +111,7 @@ class CommitThread(Generic[B]):
 
     def _write_now(self, batch: B) -> None:
         """Write a batch in the caller's thread."""
-        self.begun += 1
+        self.last_ticket += 1
         # This error stays set if the write raises an exception other than StoreError, such as an interrupt,
         # because it is then unknown whether the batch is durable.
         self.error = StoreError("the store was interrupted while it was being written")
@@ -120,9 +120,9 @@ class CommitThread(Generic[B]):
         except StoreError as error:
             self.error = error
             self.raise_error()
-        self._durable, self.error = self.begun, None
+        self._durable, self.error = self.last_ticket, None
 
-    def waiting(self) -> tuple[B, ...]:
+    def pending(self) -> tuple[B, ...]:
         """Return the batches that were not durable when this was called, oldest first."""
         with self._changed:
             return tuple(batch for batch in (self._writing, self._queued) if batch is not None)
@@ -158,13 +158,14 @@ class CommitThread(Generic[B]):
             )
 
     def _run(self) -> None:
+        """Write the queued batches until an error occurs, or until `close` was called and none is left."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._queued or self.error or self._closing)
                 batch = self._writing = None if self.error else self._queued
                 if batch is None:
                     return
-                ticket, self._queued = self.begun, None
+                ticket, self._queued = self.last_ticket, None
             error = None
             try:
                 self._write(batch)

@@ -42,7 +42,7 @@ class DurableStore(ABC):
     """
 
     _numbers: Numbers
-    """The numbers."""
+    """The sequence numbers."""
     _requests: dict[int, OpenRequest]
     """The open requests, by key."""
     _row_sizes: dict[str, int]
@@ -77,9 +77,9 @@ class DurableStore(ABC):
 
     @property
     def generation(self) -> int:
-        """A number that rises by 1 each time `reset`, or `renumber` with another outgoing number, restarts
-        the outgoing numbers. For a new store or a new API key, it begins with the time in microseconds since
-        1970.
+        """A number that increases by 1 each time the outgoing numbers are restarted, by `reset` or by
+        `renumber` with another outgoing number. For a new store or a new API key, it begins with the time in
+        microseconds since 1970.
         """
         return self._numbers.generation
 
@@ -210,7 +210,7 @@ class DurableStore(ABC):
         self._check_usable()
         pending = self._pending
         if pending.is_empty:
-            return self._commits.begun
+            return self._commits.last_ticket
         pending.numbers = self._snapshot()
         self._pending = Pending()
         return self._commits.add(pending)

@@ -35,16 +35,16 @@ def explain_missing(place: object, owner: StoreOwner, others: Sequence[str], mig
     return text, command
 
 
-def key_changed(owner: StoreOwner, found: StoreOwner) -> bool | None:
-    """Compare the owner of a store (`found`) with the expected owner. Return False if they are the same, True
-    if the store must first be moved to the key of `owner`, and None if the store belongs to another owner.
+def key_changed(owner: StoreOwner, actual: StoreOwner) -> bool | None:
+    """Compare the actual owner of a store with the expected one (`owner`). Return False if they are the same,
+    True if the store must first be moved to the key of `owner`, and None if it belongs to another owner.
 
     Only an owner with a named account can have a store with another key.
     """
-    own = attrs.evolve(owner, account=None)
-    if found == own:
+    expected = attrs.evolve(owner, account=None)
+    if actual == expected:
         return False
-    same_but_key = attrs.evolve(found, sender_comp_id=own.sender_comp_id) == own
+    same_but_key = attrs.evolve(actual, sender_comp_id=expected.sender_comp_id) == expected
     return True if owner.account is not None and same_but_key else None
 
 

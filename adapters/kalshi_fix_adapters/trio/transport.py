@@ -137,13 +137,13 @@ class TlsTransport(Transport):
             self._unwritten = encrypted[super().write(encrypted) :]
 
     async def _run_tls_exchange(self, step: Callable[[], bool]) -> None:
-        async def more() -> None:
+        async def wait_for_input() -> None:
             while self.full:
                 await self.writable()
             await self.readable()
             with contextlib.suppress(BlockingIOError):
                 self._tls.feed(self._raw.recv(CHUNK))
 
-        await self._tls.run_exchange(step, self._push, more)
+        await self._tls.run_exchange(step, self._push, wait_for_input)
         while self.full:
             await self.writable()

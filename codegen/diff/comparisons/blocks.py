@@ -99,11 +99,11 @@ class Block:
         word, value = when
         # Headings shorten names: `Action` is SecurityListRequestAction if no other member's name ends with
         # it.
-        named = [each.field for each in self.members if each.field.name.endswith(word)]
-        if len(named) != 1:
+        fields = [each.field for each in self.members if each.field.name.endswith(word)]
+        if len(fields) != 1:
             return None
-        code = named[0].code(value)
-        return named[0].name, value if code is None else code.value
+        code = fields[0].code(value)
+        return fields[0].name, value if code is None else code.value
 
     def heading(self) -> list[MessageFact]:
         """Return the heading of the block, as the location of absent elements; empty if there is none."""

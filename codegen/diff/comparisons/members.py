@@ -1,7 +1,7 @@
 """Compare the fields of each message, of the header and of the trailer.
 
 A row about a field that the spec has in the block is compared attribute by attribute; `groups` compares the
-positions of the rows. A member without a row is missing, a row without a member is new. Components
+positions of the rows. A member without a row is missing, and a row without a member is new. Components
 of a dictionary that no message uses are compared last.
 """
 
@@ -26,7 +26,7 @@ COMPONENT = "component "
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
-    """Yield all differences in the fields of the blocks that the evidence lays out."""
+    """Yield all differences in the fields of the blocks for which the evidence has tables."""
     rows = evidence.facts_by(MemberFact, lambda each: each.block)
     yield from _new_header_members(evidence)
     for key, block_rows in rows.items():
@@ -36,7 +36,7 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
             yield from _block(Block(evidence, key, block_rows))
     # A page may name a message without listing its fields; in a dictionary, such a message has no fields.
     if evidence.is_pages:
-        yield from _without_tables(evidence, set(rows))
+        yield from _messages_without_tables(evidence, set(rows))
         return
     for key in sorted({fact.msg_type for fact in evidence.facts(MessageFact)} - rows.keys()):
         if key in evidence.spec.messages:
@@ -68,7 +68,7 @@ class _Row:
     allowed: list[Place]
     """Places where the member is allowed, among those that the row covers."""
 
-    def differs(self, name: str, /, **values: Any) -> Finding:
+    def difference(self, name: str, /, **values: Any) -> Finding:
         return self.block.report(f"member {name}", self.placed, self.fact, **values)
 
     def findings(self) -> Iterator[Finding]:
@@ -76,33 +76,36 @@ class _Row:
         # The remaining columns cannot be compared with a member that is not allowed.
         if not self.allowed:
             products = " and ".join(self.block.evidence.products)
-            on = f" on {products}" if products else ""
-            yield self.differs("forbidden", side=side(self.fact.sender), on=on)
+            on_products = f" on {products}" if products else ""
+            yield self.difference("forbidden", side=side(self.fact.sender), on=on_products)
             return
-        yield from self.place()
-        yield from self.requirement() if self.fact.when is None else self.under_condition(self.fact.when)
-        yield from self.settings()
-        yield from self.ties()
+        yield from self.compare_group()
+        if self.fact.when is None:
+            yield from self.compare_requirement()
+        else:
+            yield from self.compare_conditional_requirement(self.fact.when)
+        yield from self.compare_settings()
+        yield from self.compare_ties()
 
-    def place(self) -> Iterator[Finding]:
+    def compare_group(self) -> Iterator[Finding]:
         """Compare the group that the field is in."""
         fact, placed, name_of = self.fact, self.placed, self.block.spec.field_name
         is_group = placed.member.group is not None
         if fact.is_counter is not None and fact.is_counter != is_group:
             theirs, ours = ("a group", "a plain field") if fact.is_counter else ("a plain field", "a group")
-            yield self.differs("group or field", theirs=theirs, ours=ours)
+            yield self.difference("group or field", theirs=theirs, ours=ours)
         # The group may enclose the field at any depth: a page writes `in NoPartyIDs` for fields of nested
         # groups too.
-        elsewhere = fact.inside is not None and fact.inside not in placed.path
+        is_elsewhere = fact.inside is not None and fact.inside not in placed.path
         where = f"in {name_of(fact.inside or 0)}"
         # If a source has a counter as a plain field, which is reported separately, its paths omit that group.
         if fact.path is not None:
-            elsewhere = fact.path != tuple(tag for tag in placed.path if tag not in self.block.plain_tags)
+            is_elsewhere = fact.path != tuple(tag for tag in placed.path if tag not in self.block.plain_tags)
             where = f"in {'/'.join(map(name_of, fact.path)) or 'the body'}"
-        if elsewhere:
-            yield self.differs("elsewhere", where=where)
+        if is_elsewhere:
+            yield self.difference("elsewhere", where=where)
 
-    def requirement(self) -> Iterator[Finding]:
+    def compare_requirement(self) -> Iterator[Finding]:
         """Compare where the field is required."""
         fact, member = self.fact, self.placed.member
         # `always`: required in its own block or group entry, as in a dictionary. `in_message`: the enclosing
@@ -112,28 +115,28 @@ class _Row:
         )
         is_page = self.block.evidence.is_pages
         conditional = any(place.within(each.scope) for each in member.required_when for place in self.allowed)
-        own = ""
+        spec_word = ""
         if fact.required == "Y" and not always:
-            own = "required under a condition" if conditional else "optional"
+            spec_word = "required under a condition" if conditional else "optional"
         # On a page, `optional` may describe the optional group that contains the field; in a dictionary, it
         # describes the field in an entry of the group.
         elif fact.required in ("N", "C", "O") and (in_message or (always and not is_page)):
-            own = "required"
+            spec_word = "required"
         # `N` together with `required when …` is consistent with a condition.
         elif fact.required == "N" and conditional and not fact.conditional and is_page:
-            own = "required under a condition"
-        if own:
+            spec_word = "required under a condition"
+        if spec_word:
             presence = "`required`" if fact.required == "Y" else "`optional`, perhaps with `required_when`"
             word = REQUIREMENTS[fact.required] + side(fact.sender)
-            yield self.differs("requirement", word=word, own=own, presence=presence)
+            yield self.difference("requirement", word=word, own=spec_word, presence=presence)
 
-    def under_condition(self, when: tuple[str, str]) -> Iterator[Finding]:
+    def compare_conditional_requirement(self, when: tuple[str, str]) -> Iterator[Finding]:
         """Compare a row of a table whose heading has a condition, such as `Create (Action=1)`."""
-        block, written = self.block, "=".join(when)
+        block, condition_text = self.block, "=".join(when)
         condition, required = block.condition(when), self.fact.required
         if condition is None:
             where = self.fact.location
-            what = f"the condition `{written}` in the heading names no field of {block.name}"
+            what = f"the condition `{condition_text}` in the heading names no field of {block.name}"
             yield block.evidence.report("source unread", self.fact, where, address=str(where), what=what)
             return
         name, value = condition
@@ -143,7 +146,7 @@ class _Row:
         is_required = matched or self._at_every_place(self.placed.required)
         if (required == "Y" and not is_required) or (required == "N" and is_required):
             word = "required" if required == "Y" else "optional"
-            yield self.differs(f"{word} when", when=written, name=name, value=value)
+            yield self.difference(f"{word} when", when=condition_text, name=name, value=value)
 
     def _at_every_place(self, predicate: Callable[[Place], bool]) -> bool:
         """Return whether a predicate is true at every place. If a page covers both senders in one row, all
@@ -154,28 +157,28 @@ class _Row:
             return any(all(map(predicate, places)) for places in by_sender.values())
         return all(map(predicate, self.allowed))
 
-    def settings(self) -> Iterator[Finding]:
+    def compare_settings(self) -> Iterator[Finding]:
         """Compare the default, session types, minimum and maximum, and maximum length."""
         fact, field = self.fact, self.placed.field
         own = self.placed.member.default or ""
         # Pages omit defaults, so a missing one is not a difference.
         value = first_word(fact.default).upper()
         if fact.default and value != first_word(own).upper():
-            yield self.differs("default", default=fact.default, own=own or "none", value=value)
+            yield self.difference("default", default=fact.default, own=own or "none", value=value)
         sessions = {place.session for place in self.allowed}
         if fact.sessions and set(fact.sessions) != sessions:
             listed = ", ".join(sorted(fact.sessions))
-            yield self.differs("sessions", sessions=listed, own=", ".join(sorted(sessions)))
+            yield self.difference("sessions", sessions=listed, own=", ".join(sorted(sessions)))
         low, high = fact.limits or (None, None)
         differ = (low is not None and low != field.minimum) or (high is not None and high != field.maximum)
         # If the spec has no range, a range in the text usually describes something else, such as a length.
         if differ and (field.minimum, field.maximum) != (None, None):
             span = f"from {low} to {high}" if low is not None else f"at most {high}"
-            yield self.differs("range", span=span, low=field.minimum if low is None else low, high=high)
+            yield self.difference("range", span=span, low=field.minimum if low is None else low, high=high)
         if fact.max_length is not None and fact.max_length != field.max_length:
-            yield self.differs("length", maximum=fact.max_length, own=field.max_length or "any number")
+            yield self.difference("length", maximum=fact.max_length, own=field.max_length or "any number")
 
-    def ties(self) -> Iterator[Finding]:
+    def compare_ties(self) -> Iterator[Finding]:
         """Yield fields that the text requires or forbids together with this one, if the spec has no condition
         on both.
         """
@@ -183,7 +186,7 @@ class _Row:
         for tag in map(self.block.spec.vocabulary.tag_of, self.fact.ties):
             other = next((each for each in self.block.members if each.field.tag == tag), None)
             if other is not None and not self._is_tied(other):
-                yield self.differs("tied", other=other.field.name)
+                yield self.difference("tied", other=other.field.name)
 
     def _is_tied(self, other: PlacedMember) -> bool:
         """Return whether a condition or rule refers to both fields, or their group always contains both."""
@@ -226,7 +229,9 @@ def _new_header_members(evidence: Evidence) -> Iterator[Finding]:
     spec = evidence.spec
     known = {placed.field.tag for placed in spec.members("header")}
     new = (fact for fact in evidence.facts(MemberFact) if fact.in_header and fact.tag not in known)
-    for tag, rows in grouped((fact for fact in new if fact.block in spec.messages), lambda e: e.tag).items():
+    for tag, rows in grouped(
+        (fact for fact in new if fact.block in spec.messages), lambda row: row.tag
+    ).items():
         name = spec.vocabulary.fields.get(tag, rows[0].name)
         names = list(dict.fromkeys(spec.messages[row.block].name for row in rows))
         messages = f"{', '.join(names)} {'has' if len(names) == 1 else 'have'}"
@@ -292,10 +297,10 @@ def _location(block: Block) -> Location:
 def _missing_members(block: Block, sender: str | None) -> Iterator[Finding]:
     """Yield members without a row; a group that is missing completely is reported once."""
     rows = (fact for fact in block.rows if sender is None or fact.sender in (None, sender))
-    seen = {placed.field.tag for fact in rows if (placed := block.member_of(fact)) is not None}
+    tags_with_row = {placed.field.tag for fact in rows if (placed := block.member_of(fact)) is not None}
     if block.message is None:
         # Pages list header fields that only one message has in that message's table.
-        seen |= {fact.tag for fact in block.evidence.facts(MemberFact)}
+        tags_with_row |= {fact.tag for fact in block.evidence.facts(MemberFact)}
     places = [place for place in block.places if sender in (None, place.sender)]
     reported: set[int] = set()
     for placed in block.members:
@@ -304,12 +309,12 @@ def _missing_members(block: Block, sender: str | None) -> Iterator[Finding]:
         is_unlisted = placed.implied and block.evidence.is_pages
         is_removed = placed.member.pedigree.is_removed or field.pedigree.is_removed
         # Removed fields need no row, nor do fields of a group that is already reported.
-        if field.tag in seen or is_unlisted or is_removed or reported & set(placed.path):
+        if field.tag in tags_with_row or is_unlisted or is_removed or reported & set(placed.path):
             continue
         if not placed.allowed(places) or not block.evidence.expects(placed.member.source):
             continue
         inner = {each.field.tag for each in block.members if field.tag in each.path}
-        is_whole_group = placed.member.group is not None and not inner & seen
+        is_whole_group = placed.member.group is not None and not inner & tags_with_row
         reported |= {field.tag} if is_whole_group else set()
         values = {
             "the": "the group " if is_whole_group else "",
@@ -334,7 +339,7 @@ def _conditions(block: Block) -> Iterator[Finding]:
                 yield block.report("missing member condition", placed, block.heading(), **values)
 
 
-def _without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]:
+def _messages_without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]:
     """Yield messages with a heading but no table of fields, although the spec has fields from these pages."""
     listed = {fact.tag for fact in evidence.facts(MemberFact)}
     headings = evidence.facts_by(MessageFact, lambda each: each.msg_type)
@@ -369,23 +374,23 @@ def _component(evidence: Evidence, facts: Sequence[MemberFact]) -> Iterator[Find
     name = facts[0].block.removeprefix(COMPONENT)
     known = {group.name: group for group in evidence.spec.dialect.groups}
     if name not in known.keys() | evidence.spec.source.sections["components"].keys():
-        yield _of_component(evidence, "unknown", facts[0], "")
+        yield _component_finding(evidence, "unknown", facts[0], "")
     # Tag of each group's counter, which the model stores only in the members that use the group.
-    used = (placed for key in evidence.spec.messages for placed in evidence.spec.members(key))
-    counters = {each.member.group.name: each.field.tag for each in used if each.member.group is not None}
+    members = (placed for key in evidence.spec.messages for placed in evidence.spec.members(key))
+    counters = {each.member.group.name: each.field.tag for each in members if each.member.group is not None}
     # Fields outside groups are not compared: the spec has them only as members of messages.
     for counter in (each for each in facts if each.path == () and each.is_counter):
         matching = [group for key, group in known.items() if counters.get(key) == counter.tag]
         # The group with the component's name is used, else the first one with that counter, because QuickFIX
         # names some components differently.
-        same = [group for group in matching if group.name == name] or matching
-        if not same:
-            yield _of_component(evidence, "unknown group", counter, counter.name)
+        candidates = [group for group in matching if group.name == name] or matching
+        if not candidates:
+            yield _component_finding(evidence, "unknown group", counter, counter.name)
             continue
         # Each message defines whether the group is required, so the component must not.
         if counter.required == "Y":
-            yield _of_component(evidence, "requires", counter, counter.name)
-        yield from _entries(evidence, counter, same[0], facts, (counter.tag,))
+            yield _component_finding(evidence, "requires", counter, counter.name)
+        yield from _entries(evidence, counter, candidates[0], facts, (counter.tag,))
 
 
 def _entries(
@@ -400,19 +405,19 @@ def _entries(
     for tag, row in rows.items():
         member = members.get(tag)
         if member is None:
-            yield _of_component(evidence, "new field", row, row.name, tag=tag, group_name=group.name)
+            yield _component_finding(evidence, "new field", row, row.name, tag=tag, group_name=group.name)
             continue
         if (row.required == "Y") != (member.presence == "required"):
             word = "required" if row.required == "Y" else "optional"
-            yield _of_component(evidence, "requirement", row, row.name, word=word, group_name=group.name)
+            yield _component_finding(evidence, "requirement", row, row.name, word=word, group_name=group.name)
         if member.group is not None:
             yield from _entries(evidence, row, member.group, facts, (*path, tag))
     for tag, member in members.items():
         if tag not in rows:
-            yield _of_component(evidence, "no field", counter, member.field.name, group_name=group.name)
+            yield _component_finding(evidence, "no field", counter, member.field.name, group_name=group.name)
 
 
-def _of_component(evidence: Evidence, what: str, fact: MemberFact, name: str, **values: Any) -> Finding:
+def _component_finding(evidence: Evidence, kind: str, fact: MemberFact, name: str, **values: Any) -> Finding:
     address = f"{fact.block}.{name}" if name else fact.block
     values = {"block": fact.block, "address": address, "name": name, **values}
-    return evidence.report(f"component {what}", fact, evidence.spec.end_of_file("components.yaml"), **values)
+    return evidence.report(f"component {kind}", fact, evidence.spec.end_of_file("components.yaml"), **values)

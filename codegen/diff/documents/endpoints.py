@@ -35,10 +35,10 @@ def session_names(text: str, vocabulary: Vocabulary) -> list[str]:
     prefix = commonprefix(vocabulary.sessions)  # noqa: RUF071 - of names, not of paths
     if len(vocabulary.sessions) < 2 or len(prefix) < _MIN_PREFIX:
         return [name for name in vocabulary.sessions if re.search(rf"\b{re.escape(name)}\b", text)]
-    found: list[str] = []
+    names: list[str] = []
     for match in re.finditer(rf"\b{re.escape(prefix)}([A-Z0-9]{{2,}}(?:/[A-Z]{{2,}}\b)*)", text):
-        found += [prefix + tail for tail in match[1].split("/")]
-    return list(dict.fromkeys(found))
+        names += [prefix + tail for tail in match[1].split("/")]
+    return list(dict.fromkeys(names))
 
 
 def only_sessions(text: str, vocabulary: Vocabulary) -> tuple[str, ...]:
@@ -54,10 +54,10 @@ def hosts_with_roles(text: str, location: Location, environment: str) -> Iterato
     end = 0
     for match in _HOST_AFTER_ROLE.finditer(text):
         # The role precedes the match. A pattern that began with the role would try every letter as a start.
-        before = _NO_ROLE.split(text[end : match.start()].rstrip())[-1]
+        role = _NO_ROLE.split(text[end : match.start()].rstrip())[-1]
         end = match.end()
-        if first := _LETTER.search(before):
-            yield HostFact(location, environment, before[first.start() :].strip(), match[1])
+        if first := _LETTER.search(role):
+            yield HostFact(location, environment, role[first.start() :].strip(), match[1])
 
 
 def hosts_of_text(text: str, location: Location) -> Iterator[HostFact]:
@@ -93,18 +93,20 @@ def flows(
     listed = session_names(sessions or "", vocabulary)
     if sessions and not listed and sessions.strip().lower() not in ("all", "any", "all sessions"):
         return UnreadableFact(location, f"`{sessions}` names no session type")
-    found: set[tuple[str, str]] = set()
-    named: set[str] = set()
+    session_senders: set[tuple[str, str]] = set()
+    direction_sessions: set[str] = set()
     for part in direction.split(";"):
         senders = _senders(part, vocabulary.venue)
         if senders is None:
             return UnreadableFact(location, f"`{part.strip()}` is not a direction")
-        own = session_names(part, vocabulary)
-        named.update(own)
-        found |= {(session, sender) for session in own or listed or [""] for sender in senders}
-    if named and listed and named != set(listed):
+        part_sessions = session_names(part, vocabulary)
+        direction_sessions.update(part_sessions)
+        session_senders |= {
+            (session, sender) for session in part_sessions or listed or [""] for sender in senders
+        }
+    if direction_sessions and listed and direction_sessions != set(listed):
         return UnreadableFact(location, f"`{sessions}` and `{direction}` name different session types")
-    return FlowsFact(location, msg_type, name, frozenset(found))
+    return FlowsFact(location, msg_type, name, frozenset(session_senders))
 
 
 def _senders(text: str, venue: str) -> tuple[str, ...] | None:

@@ -29,14 +29,14 @@ def read(
     # Values of Text are capitalized words, and belong to the message that contains them.
     if tag == TEXT:
         return [_text(item, location, message) for item, location in located] if certain else []
-    found = [(location, codelists.code_of_item(item.text, location)) for item, location in located]
-    codes = tuple(code for _, code in found if code is not None)
+    parsed = [(location, codelists.code_of_item(item.text, location)) for item, location in located]
+    codes = tuple(code for _, code in parsed if code is not None)
     # A list below a paragraph may be about anything, so one item without a value disqualifies it.
     if len(codes) < len(items) and not (certain and tag in vocabulary.codes):
         return []
     what = f"an item of a list of values of {tag} has no value"
-    unread = [UnreadableFact(location, what) for location, code in found if code is None]
-    return [*([CodesFact(codes[0].location, tag, codes, complete=True)] if codes else []), *unread]
+    unreadable = [UnreadableFact(location, what) for location, code in parsed if code is None]
+    return [*([CodesFact(codes[0].location, tag, codes, complete=True)] if codes else []), *unreadable]
 
 
 def _text(item: Item, location: Location, message: str | None) -> Fact:

@@ -54,7 +54,9 @@ class _Reader:
         self._root = root
         self._tags: dict[str, int] = {}
         self._types: dict[str, str] = {}
-        self._components = {each.name: each for part in root.of("components") for each in part.children}
+        self._components = {
+            each.name: each for part in root.descendants("components") for each in part.children
+        }
         self._used: set[str] = set()
         self._remaining = MAX_MEMBERS
 
@@ -64,7 +66,7 @@ class _Reader:
             if section.kind not in _SECTIONS:
                 yield UnreadableFact(section.location, f"<{section.kind}> is not part of a dictionary")
         names: dict[int, str] = {}
-        for field in (each for part in self._root.of("fields") for each in part.children):
+        for field in (each for part in self._root.descendants("fields") for each in part.children):
             number, name = field.get("number"), field.name
             if field.kind != "field" or not _TAG.fullmatch(number) or not name:
                 yield UnreadableFact(field.location, "a field without a number or a name")
@@ -79,7 +81,9 @@ class _Reader:
             self._types[name] = field.get("type")
             yield FieldFact(field.location, tag, name, field.get("type"))
             # Some dictionaries wrap the values in a <values> element.
-            children = [child.of("value") if child.kind == "values" else [child] for child in field.children]
+            children = [
+                child.descendants("value") if child.kind == "values" else [child] for child in field.children
+            ]
             codes: list[CodeFact] = []
             for value in (value for values in children for value in values):
                 if value.kind == "value" and value.get("enum"):
@@ -91,9 +95,9 @@ class _Reader:
 
     def blocks(self) -> Iterator[Fact]:
         """Yield the header, the trailer, the messages, and the components that none of them uses."""
-        for part in (*self._root.of("header"), *self._root.of("trailer")):
+        for part in (*self._root.descendants("header"), *self._root.descendants("trailer")):
             yield from self._members(part, part.kind)
-        for message in (each for part in self._root.of("messages") for each in part.children):
+        for message in (each for part in self._root.descendants("messages") for each in part.children):
             msg_type, name, category = message.get("msgtype"), message.name, message.get("msgcat")
             if message.kind != "message" or not msg_type or not name:
                 yield UnreadableFact(message.location, "a message without a msgtype or a name")
@@ -114,6 +118,11 @@ class _Reader:
         *,
         optional: bool = False,
     ) -> Iterator[Fact]:
+        """Yield the members of an element and of its groups and components.
+
+        `path` contains the tags of the enclosing groups, and `enclosing` the names of the enclosing
+        components. With `optional`, the element is a component that is optional in its message.
+        """
         for child in parent.children:
             # Counted, because nested components could contain any number of members: if each one contained
             # the next one twice, the members would double at every level.

@@ -60,7 +60,7 @@ def load(dialect: Dialect, folder: Path) -> dict[str, list[Example]]:
     """
     path = folder / FILE
     mistakes = Mistakes()
-    root = schema.checked(read_yaml(path), "examples", mistakes)
+    root = schema.validate(read_yaml(path), "examples", mistakes)
     if root is None:
         raise SpecError(mistakes.found)
     tags = {member.field.name: member.field.tag for member in dialect.header}

@@ -42,7 +42,7 @@ def members_by_value(codes: type[_C]) -> dict[Any, _C]:
 def to_code(codes: type[_C], value: _V, plain: Callable[[_V], _P]) -> _C | _P:
     """Return the member of `codes` with this value, or the unchanged value if there is none.
 
-    `plain` converts the value to that of a field without codes. Venues add code values without notice, so an
+    `plain` is the converter of a field without codes. Venues add code values without notice, so an
     unknown value remains usable as a plain string or number.
 
     Raises:
@@ -80,13 +80,13 @@ def to_entries(entry: type[_E], values: Iterable[_E]) -> list[_E]:
 
 
 def constructor_error(
-    block: Any, given: Mapping[str, Any], error: TypeError | ValueError
+    block: Any, arguments: Mapping[str, Any], error: TypeError | ValueError
 ) -> TypeError | ValueError:
     """Return an error of the same class as `error`, for a constructor argument that could not be converted.
 
     The text contains the class, the attribute, the field, the value (unless it is secret) and the accepted
     values. `block` is the incomplete instance; the first attribute that it lacks is the one that failed.
-    `given` contains the arguments.
+    `arguments` contains the constructor's arguments by name.
     """
     name, label, secret, codes = "unknown", "", False, None
     for member in block.LAYOUT.members:
@@ -96,7 +96,7 @@ def constructor_error(
             if field is not None:
                 secret, codes = field.secret, field.codes
             break
-    shown = "the given value" if secret else shown_value(given[name])
+    shown = "the given value" if secret else shown_value(arguments[name])
     text = f"{type(block).__name__}.{name}{label} cannot be {shown}: {error}"
     if codes is not None:
         text += f"; known values are {list_codes(codes)}"

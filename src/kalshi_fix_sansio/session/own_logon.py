@@ -190,10 +190,10 @@ class Resets:
         if not self._is_valid_reset(logon, 1, now):
             return
         offered = next_expected_of(logon, self._core.config)
-        awaited = None if offered is None else 2
+        next_expected = None if offered is None else 2
         # Encode the answer before any state is changed, because `sign_logon` may raise. The caller must then
         # `abort`, because the peer's Logon has been consumed.
-        frame = self._own.encode(1, now, reset=True, processed=1, next_expected=awaited)
+        frame = self._own.encode(1, now, reset=True, processed=1, next_expected=next_expected)
         self._recovery.report_lost()
         self._core.give_up_on_all(Uncertainty.RESET)
         self._restart(frame, now, unanswered=False)

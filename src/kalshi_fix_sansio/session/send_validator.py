@@ -72,7 +72,7 @@ class SendValidator:
         for layout in config.dialect.messages.values():
             allowed = layout.allowed(config.product, config.session_type.name, config.role.sender)
             if allowed and not layout.admin and (layout.cls, False) not in self._rules:
-                self._learn(layout.cls, allow_unknown_codes=False)
+                self._compile_rules(layout.cls, allow_unknown_codes=False)
                 self._core.codec.load_encoder(layout.cls)
                 return True
         return False
@@ -95,7 +95,7 @@ class SendValidator:
         cls = type(message)
         rules = self._rules.get((cls, allow_unknown_codes))
         if rules is None:
-            rules = self._learn(cls, allow_unknown_codes=allow_unknown_codes)
+            rules = self._compile_rules(cls, allow_unknown_codes=allow_unknown_codes)
         if len(core.outbound.buffer) >= self._max_unsent:
             raise LocalProtocolError(
                 f"{len(core.outbound.buffer)} bytes wait to be sent; write data_to_send() first"
@@ -120,13 +120,13 @@ class SendValidator:
             )
         if requests.size >= self._max_open_bytes or ledger.settling_bytes > self._max_open_bytes:
             raise LocalProtocolError(
-                f"too many open requests: {requests.size} bytes without an answer, and "
-                f"{ledger.settling_bytes} bytes with an answer that is not confirmed; "
+                f"the open requests are too large: {requests.size} bytes in requests without an answer, and "
+                f"{ledger.settling_bytes} bytes in requests with an answer that is not confirmed; "
                 "wait until there are fewer, or raise max_open_request_bytes"
             )
         return names_of(message, rules.layout)
 
-    def _learn(self, cls: type[Message], *, allow_unknown_codes: bool) -> _SendRules:
+    def _compile_rules(self, cls: type[Message], *, allow_unknown_codes: bool) -> _SendRules:
         config = self._core.config
         layout = config.dialect.layout_of(cls)
         if layout is None:

@@ -69,11 +69,13 @@ def conditions_of(member: Member, context: MessageContext) -> Conditions | None:
     if member.only_when and not only:
         return None
     # If one of these conditions always holds, or may hold (unknown Logon), the others have no effect.
-    unknown = any(condition.scope.covers(context) is None or not condition.terms for condition in only)
+    is_unrestricted = any(
+        condition.scope.covers(context) is None or not condition.terms for condition in only
+    )
     return Conditions(
         tuple(condition for condition in member.required_when if condition.scope.covers(context)),
         tuple(condition for condition in member.forbidden_when if condition.scope.covers(context)),
-        () if unknown else tuple(only),
+        () if is_unrestricted else tuple(only),
     )
 
 
@@ -196,15 +198,15 @@ class ValueCheck:
         expected = None if self.limit is None else self.limit(value, wire)
         if expected is not None:
             shown = None if field.secret else wire
-            found = "has an invalid value" if shown is None else f"is {shown!r}"
-            text = f"{field.label}{where} {found}: expected {expected}"
+            complaint = "has an invalid value" if shown is None else f"is {shown!r}"
+            text = f"{field.label}{where} {complaint}: expected {expected}"
             problems.append(Problem(Reason.VALUE_INCORRECT, text, field.tag, shown))
 
     def check_decimal(self, problems: list[Problem], value: Any, where: str) -> None:
         """Add the problems with a decimal, and cache it if it is valid."""
-        before = len(problems)
+        problem_count = len(problems)
         self(problems, value, where)
-        if len(problems) == before:
+        if len(problems) == problem_count:
             if len(self.valid_decimals) >= MAX_CACHED_DECIMALS:
                 self.valid_decimals.clear()
             self.valid_decimals.add(value)

@@ -90,7 +90,7 @@ async def test_a_client_is_closed_if_an_exception_follows_its_takeover(
     standby_client: NewClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = standby_client(reset_seq_num=True)
-    monkeypatch.setattr(Takeover, "entered", Mock(side_effect=ZeroDivisionError))
+    monkeypatch.setattr(Takeover, "report_primary", Mock(side_effect=ZeroDivisionError))
     with pytest.raises(ZeroDivisionError):
         await client.standby(every=POLL_INTERVAL).__aenter__()
     assert client.ended.clean

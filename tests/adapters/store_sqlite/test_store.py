@@ -119,7 +119,7 @@ def test_a_resend_continues_while_messages_are_recorded_and_committed(tmp_path: 
 def test_incoming_numbers_are_written_immediately_or_with_a_pending_commit(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         store.advance_incoming(5)
-        store._commits.wait(store._commits.begun)
+        store._commits.wait(store._commits.last_ticket)
         assert read_summary(store.path).next_incoming == 5
         send(store, 1)
         store.advance_incoming(6)
@@ -129,7 +129,7 @@ def test_incoming_numbers_are_written_immediately_or_with_a_pending_commit(tmp_p
         store.settle_requests([7])
         store.advance_incoming(6)
         store.advance_incoming(3)
-        store._commits.wait(store._commits.begun)
+        store._commits.wait(store._commits.last_ticket)
         assert (store.next_incoming, read_summary(store.path).next_incoming) == (6, 6)
 
 

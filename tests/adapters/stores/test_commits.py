@@ -63,7 +63,7 @@ def disk() -> Iterator[Disk]:
     yield found
     found.allow(100)
     with suppress(StoreError):
-        found.commits.wait(found.commits.begun, LONG_TIMEOUT)
+        found.commits.wait(found.commits.last_ticket, LONG_TIMEOUT)
     assert found.commits.close(LONG_TIMEOUT)
 
 
@@ -72,8 +72,8 @@ def test_batches_added_during_a_write_share_the_next_write(disk: Disk) -> None:
     first = commits.add(Numbers(1))
     disk.until_begun()
     others = [commits.add(Numbers(number)) for number in (2, 3, 4)]
-    assert [batch.numbers for batch in commits.waiting()] == [[1], [2, 3, 4]]
-    assert (commits.durable, commits.begun) == (0, others[-1])
+    assert [batch.numbers for batch in commits.pending()] == [[1], [2, 3, 4]]
+    assert (commits.durable, commits.last_ticket) == (0, others[-1])
     assert not commits.wait(first, timeout=0)
     disk.allow()
     assert commits.wait(first)
@@ -82,7 +82,7 @@ def test_batches_added_during_a_write_share_the_next_write(disk: Disk) -> None:
     assert commits.durable == first
     disk.allow()
     assert commits.wait(others[-1])
-    assert (disk.written, commits.waiting()) == ([[1], [2, 3, 4]], ())
+    assert (disk.written, commits.pending()) == ([[1], [2, 3, 4]], ())
     assert first < others[0] < others[1] < others[2] == commits.durable
 
 

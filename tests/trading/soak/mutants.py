@@ -121,7 +121,7 @@ MUTANTS = {
         replace(orders, "read_account", lambda _: PRIMARY), "orders", "an order after its report"
     ),
     "mass cancels that ignore answers": caught_by(
-        replace(MassCancels, "answer", lambda *_: True), "an answered mass cancel is open"
+        replace(MassCancels, "apply_report", lambda *_: True), "an answered mass cancel is open"
     ),
 }
 SEEDS = {

@@ -25,7 +25,7 @@ from kalshi_fix_venue.gateway.product import RECENT_TRADES
 from kalshi_fix_venue.operations import OPERATIONS, operation
 from kalshi_fix_venue.operations.faults import FAULTS
 from kalshi_fix_venue.parameters import display_name, parameters
-from kalshi_fix_venue.web.picture import MAX_LEVELS, MAX_ROWS
+from kalshi_fix_venue.web.page_content import MAX_LEVELS, MAX_ROWS
 from kalshi_fix_venue.web.server import MAX_VIEWERS, WebServer, _Stream
 from tests.adapters.cli.pipes import interrupt, lines_until, started
 from tests.venue.web.conftest import Page

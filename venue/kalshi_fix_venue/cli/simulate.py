@@ -66,16 +66,16 @@ def _parse_start(text: str) -> datetime:
     help="Write the input log to this new file; `kalshi-fix venue replay` replays it.",
 )
 def simulate(
-    start: datetime, seconds: float, input_log: Path | None, **requested: Unpack[ScenarioOptions]
+    start: datetime, seconds: float, input_log: Path | None, **options: Unpack[ScenarioOptions]
 ) -> None:
     """Run a scenario in virtual time without clients, and show the resulting state.
 
     The same scenario with the same seed produces the same state.
     """
     with converting_errors():
-        scenario = chosen_scenario(**requested)
-        with contextlib.nullcontext() if input_log is None else InputLog(input_log) as written:
-            make_venue = VenueModel if written is None else written.open_venue
+        scenario = chosen_scenario(**options)
+        with contextlib.nullcontext() if input_log is None else InputLog(input_log) as log:
+            make_venue = VenueModel if log is None else log.open_venue
             random = Random(scenario.seed)  # noqa: S311 - nothing secret is drawn from it
             venue = make_venue(scenario.config(scenario.make_keys()), random)
             now = Instant(0.0, start)

@@ -1,4 +1,4 @@
-"""Accounts: balances, positions and the reserves of open orders. All amounts in dollars."""
+"""Accounts: balances, positions and the reserves of open orders. All amounts are in dollars."""
 
 from __future__ import annotations
 
@@ -38,11 +38,13 @@ class WorkingSide:
     def reserve(self, collateral: Collateral, position: Position) -> Decimal:
         """Return the dollars to reserve. Contracts that close a position cost nothing."""
         reserve = self.value
-        for cost, quantity in self.closers(collateral, position):
+        for cost, quantity in self.closing_contracts(collateral, position):
             reserve -= quantity * cost
         return reserve
 
-    def closers(self, collateral: Collateral, position: Position) -> Iterator[tuple[Decimal, Decimal]]:
+    def closing_contracts(
+        self, collateral: Collateral, position: Position
+    ) -> Iterator[tuple[Decimal, Decimal]]:
         """Iterate over the contracts that close a position, as pairs of opening cost and quantity.
 
         The orders with the best prices close first, because they trade first.
@@ -51,9 +53,9 @@ class WorkingSide:
         if not closing:
             return
         for price in sorted(self.by_price, reverse=self.side is Side.BUY):
-            taken = min(closing, self.by_price[price])
-            yield collateral.opening(self.side, price), taken
-            closing -= taken
+            quantity = min(closing, self.by_price[price])
+            yield collateral.opening(self.side, price), quantity
+            closing -= quantity
             if not closing:
                 return
 
@@ -109,9 +111,9 @@ class Account:
     reserved: Decimal = ZERO
     holdings: dict[str, Holding] = attrs.field(factory=dict)
     results: Mapping[str, GroupResults] = attrs.field(factory=dict)
-    """The market group of each grouped market, by ticker."""
+    """By ticker, the results of the group to which a market belongs. Markets without a group are absent."""
     shares: dict[str, GroupShare] = attrs.field(factory=dict)
-    """Keyed by the group's name."""
+    """The advance and the reserve of this account in each market group, by the group's name."""
 
     @property
     def collateral_advance(self) -> Decimal:
@@ -193,8 +195,10 @@ class Account:
         The difference is negative if closing a position revokes a collateral return of its group. The caller
         changes the balance."""
         markets = share.results.group.markets
-        held = ((market, self.holdings.get(market)) for market in markets)
-        nets = {market: holding.position.net for market, holding in held if holding and holding.position.net}
+        holdings = ((market, self.holdings.get(market)) for market in markets)
+        nets = {
+            market: holding.position.net for market, holding in holdings if holding and holding.position.net
+        }
         guaranteed = share.results.guaranteed_payout(nets)
         change = guaranteed - share.collateral_advance
         share.collateral_advance = guaranteed
@@ -202,13 +206,13 @@ class Account:
         return change
 
     def _update_group_reserve(self, share: GroupShare) -> None:
-        reserved = share.reserve(self._closers(share)) if share.collateral_advance else ZERO
+        reserved = share.reserve(self._closing_contracts(share)) if share.collateral_advance else ZERO
         self.reserved += reserved - share.reserved
         share.reserved = reserved
 
-    def _closers(self, share: GroupShare) -> Iterator[tuple[Decimal, Decimal]]:
+    def _closing_contracts(self, share: GroupShare) -> Iterator[tuple[Decimal, Decimal]]:
         for market in share.results.group.markets:
             holding = self.holdings.get(market)
             if holding is not None:
-                yield from holding.buys.closers(self.collateral, holding.position)
-                yield from holding.sells.closers(self.collateral, holding.position)
+                yield from holding.buys.closing_contracts(self.collateral, holding.position)
+                yield from holding.sells.closing_contracts(self.collateral, holding.position)

@@ -55,7 +55,7 @@ def print_block_trade(state: ExchangeState, batch: Batch, command: PrintBlockTra
         aggressor=None,
     )
     for side, account in _sides(command):
-        agreed = PlaceOrder(
+        order_command = PlaceOrder(
             order_id=state.new_id(),
             cl_ord_id=state.new_id(),
             account=account,
@@ -66,7 +66,7 @@ def print_block_trade(state: ExchangeState, batch: Batch, command: PrintBlockTra
             quantity=command.quantity,
             time_in_force=TimeInForce.FILL_OR_KILL,
         )
-        order = create_order(agreed, None)
+        order = create_order(order_command, None)
         # Each side needs an order, because a Trade report is about an order, and `fill` reduces its open
         # quantity.
         state.orders.add(order)

@@ -101,7 +101,7 @@ class GroupShare:
     reserved: Decimal = ZERO
     """The reserve for open orders that close positions of the group."""
 
-    def reserve(self, closers: Iterable[tuple[Decimal, Decimal]]) -> Decimal:
+    def reserve(self, closing_contracts: Iterable[tuple[Decimal, Decimal]]) -> Decimal:
         """Return the reserve for closing orders, given as pairs of opening cost and quantity.
 
         Closing a contract returns 1 dollar minus its opening cost, and revokes up to 1 dollar of the advance.
@@ -110,7 +110,7 @@ class GroupShare:
         """
         left, reserve = self.collateral_advance, ZERO
         if left:
-            for cost, quantity in sorted(closers, reverse=True):
+            for cost, quantity in sorted(closing_contracts, reverse=True):
                 taken = min(left, quantity)
                 reserve += taken * cost
                 left -= taken

@@ -94,7 +94,7 @@ def set_market_state(state: ExchangeState, batch: Batch, command: SetMarketState
     page on the lifecycle of markets.
     """
     market = state.markets[command.market]
-    settling.decide(market, command)
+    settling.store_result(market, command)
     previous_state = market.state
     if command.state is previous_state:
         return

@@ -41,12 +41,12 @@ def check_result(state: ExchangeState, market: Market, command: SetMarketState) 
         raise ValueError(f"a market that is {command.state.value} has no result; leave the result out")
     if market.state is MarketState.SETTLED:
         raise ValueError(f"market {market.ticker} is settled; its result cannot change")
-    fixed = _PRICES.get(command.result)
+    fixed_price = _PRICES.get(command.result)
     if command.price is None:
-        if fixed is None:
+        if fixed_price is None:
             raise ValueError("a scalar result needs its price; specify dollars from 0 to 1")
-    elif fixed is not None and command.price != fixed:
-        raise ValueError(f"the result {command.result.value} pays {fixed} dollars; leave the price out")
+    elif fixed_price is not None and command.price != fixed_price:
+        raise ValueError(f"the result {command.result.value} pays {fixed_price} dollars; leave the price out")
     elif not (command.price.is_finite() and ZERO <= command.price <= ONE and command.price % PRICE_STEP == 0):
         raise ValueError(
             f"a settlement price must be from 0 to 1 dollar in steps of {PRICE_STEP}, not {command.price}"
@@ -61,9 +61,11 @@ def _check_group(state: ExchangeState, market: Market, result: MarketResult) -> 
     if results is None:
         return
     group = results.group
-    decided = {ticker: state.markets[ticker].result for ticker in group.markets} | {market.ticker: result}
-    yes = [ticker for ticker in group.markets if decided[ticker] is MarketResult.YES]
-    no = [ticker for ticker in group.markets if decided[ticker] is MarketResult.NO]
+    result_by_ticker = {ticker: state.markets[ticker].result for ticker in group.markets} | {
+        market.ticker: result
+    }
+    yes = [ticker for ticker in group.markets if result_by_ticker[ticker] is MarketResult.YES]
+    no = [ticker for ticker in group.markets if result_by_ticker[ticker] is MarketResult.NO]
     if group.kind is GroupKind.DIRECTIONAL:
         indexes = {ticker: index for index, ticker in enumerate(group.markets)}
         if yes and no and indexes[yes[-1]] > indexes[no[0]]:
@@ -76,7 +78,7 @@ def _check_group(state: ExchangeState, market: Market, result: MarketResult) -> 
         raise ValueError(f"not all markets of group {group.name} can be no: it is exhaustive")
 
 
-def decide(market: Market, command: SetMarketState) -> None:
+def store_result(market: Market, command: SetMarketState) -> None:
     """Store the checked result of a market, if the command has one."""
     if command.result is not None:
         market.result = command.result
@@ -108,11 +110,11 @@ def settle(state: ExchangeState, batch: Batch, market: Market) -> None:
 def _payouts(state: ExchangeState, ticker: str, price: Decimal) -> Iterator[PositionSettled]:
     """Settle the position of each account that has one, and yield the settlement."""
     for account in state.accounts.values():
-        settled = account.settle(ticker, price)
-        if settled is not None:
+        settlement = account.settle(ticker, price)
+        if settlement is not None:
             # The reported payout is the change in the balance after the fee; SettlementPrice (730) is not
             # reduced by the fee.
-            position, payout, fee = settled
+            position, payout, fee = settlement
             state.fees_kept += fee
             yield PositionSettled(
                 account=account.id,

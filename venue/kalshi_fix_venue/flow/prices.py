@@ -9,7 +9,7 @@ from kalshi_fix_sansio import Side
 from kalshi_fix_venue.exchange import MARGIN, PREDICTION, Exchange, MarketRules
 
 DEFAULT_PRICES = {PREDICTION: Decimal("0.5"), MARGIN: Decimal(20)}
-"""Dollars, by product: the price of a market about which nothing else is known."""
+"""The initial price of a market without orders and without a configured price, in dollars, by product."""
 _STEPS_FROM_EDGE = 2
 """Minimum distance between the fair price and the market's lowest and highest prices, in steps."""
 _STEPS_IN_PRICE = 400
@@ -49,8 +49,8 @@ class FairPrice:
         """Return the price that is `steps` steps from the fair price, or None if the market does not accept
         it. Positive steps lead away from the other side, as for a quote; negative ones toward it, as for a
         taker."""
-        signed = -steps if side is Side.BUY else steps
-        price = round_to_tick(Decimal(f"{self.value + signed * float(self.step):.8f}"), self.rules.tick)
+        signed_steps = -steps if side is Side.BUY else steps
+        price = round_to_tick(Decimal(f"{self.value + signed_steps * float(self.step):.8f}"), self.rules.tick)
         return price if self.rules.accepts_price(price) else None
 
 

@@ -24,10 +24,10 @@ OrderMessage = NewOrderSingle | ChangeMessage
 def account_of(message: OrderMessage, login: Login, shard: int, venue: Exchange) -> AccountId | RejectCause:
     """Return the account on a shard that a message names by its party or by AllocAccount (79). If the login
     may not trade for it, return the cause of the refusal."""
-    return account_named(message.party_ids, message.alloc_account, login, shard, venue)
+    return account_of_parties(message.party_ids, message.alloc_account, login, shard, venue)
 
 
-def account_named(
+def account_of_parties(
     parties: Sequence[Party], subaccount: int | None, login: Login, shard: int, venue: Exchange
 ) -> AccountId | RejectCause:
     """Return the account that the parties name on a shard or, without parties, that of the subaccount. If the

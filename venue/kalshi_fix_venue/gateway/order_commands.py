@@ -56,7 +56,7 @@ def shard_of(message: OrderMessage, venue: Exchange) -> int:
     return requested
 
 
-def place_order(
+def place_order_command(
     message: NewOrderSingle, login: Login, order_id: str, shard: int, venue: Exchange
 ) -> PlaceOrder | RejectCause:
     """Return the command for a new order on a shard, or the cause of its refusal.
@@ -74,7 +74,7 @@ def place_order(
         or message.exec_inst not in (None, ExecInst.POST_ONLY, ExecInst.REDUCE_ONLY)
     ):
         return RejectCause.INVALID_ORDER
-    dated = time_in_force is exchange.TimeInForce.GOOD_TILL_DATE
+    has_expiry = time_in_force is exchange.TimeInForce.GOOD_TILL_DATE
     return PlaceOrder(
         order_id=order_id,
         cl_ord_id=message.cl_ord_id,
@@ -85,7 +85,7 @@ def place_order(
         quantity=message.order_qty,
         price=order_price_from_wire(message.price, dollars=login.flags.use_dollars),
         time_in_force=time_in_force,
-        expire_time=message.expire_time if dated else None,
+        expire_time=message.expire_time if has_expiry else None,
         post_only=message.exec_inst == ExecInst.POST_ONLY,
         reduce_only=message.exec_inst == ExecInst.REDUCE_ONLY,
         self_trade_prevention=SELF_TRADE_PREVENTIONS[message.self_trade_prevention_type],
@@ -97,7 +97,7 @@ def place_order(
     )
 
 
-def change_order(
+def change_order_command(
     message: ChangeMessage, login: Login, shard: int, venue: Exchange
 ) -> CancelOrder | AmendOrder | RefusalCause:
     """Return the command for a cancel or an amend on a shard, or the cause of its refusal."""

@@ -39,7 +39,7 @@ from kalshi_fix_venue.exchange.outcomes import (
 from kalshi_fix_venue.gateway import reports
 from kalshi_fix_venue.gateway.clearing import ChangeMessage
 from kalshi_fix_venue.gateway.logins import Delivery, Handlers, Login, Logins, Result
-from kalshi_fix_venue.gateway.order_commands import change_order, place_order, shard_of
+from kalshi_fix_venue.gateway.order_commands import change_order_command, place_order_command, shard_of
 from kalshi_fix_venue.gateway.refusals import business_reject
 from kalshi_fix_venue.gateway.texts import CAUSES_WITHOUT_TEXT
 
@@ -102,7 +102,7 @@ class OrderEntry:
         # Generated for refused orders too, because each report has an OrderID (37).
         order_id = self._new_id()
         shard = shard_of(message, self._exchange)
-        command = place_order(message, login, order_id, shard, self._exchange)
+        command = place_order_command(message, login, order_id, shard, self._exchange)
         if isinstance(command, RejectCause):
             # It never reached the exchange, so no pending report is sent.
             exec_id = self._exchange.next_exec_id(shard)
@@ -139,7 +139,7 @@ class OrderEntry:
         ]
 
     def _change(self, message: ChangeMessage, login: Login, now: datetime) -> Result:
-        command = change_order(message, login, shard_of(message, self._exchange), self._exchange)
+        command = change_order_command(message, login, shard_of(message, self._exchange), self._exchange)
         if isinstance(command, RefusalCause):
             return [(login, self._change_refusal(message, command, None))], ()
         deliveries: list[Delivery] = []

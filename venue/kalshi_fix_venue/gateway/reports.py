@@ -127,7 +127,7 @@ def order_reject(
     price = message.price
     if origin_flags is not None and origin_flags.use_dollars is not flags.use_dollars:
         price = price_in_other_unit(message.price, dollars=flags.use_dollars)
-    ordered = message.order_qty if flags.preserve_original_order_qty else _ZERO
+    order_qty = message.order_qty if flags.preserve_original_order_qty else _ZERO
     return _message_report(
         message,
         order_id,
@@ -139,7 +139,7 @@ def order_reject(
         ord_status=OrdStatus.REJECTED,
         ord_rej_reason=ORD_REJ_REASONS[cause],
         text=REJECT_TEXTS[cause],
-        order_qty=contracts(ordered),
+        order_qty=contracts(order_qty),
         leaves_qty=_ZERO,
         price=price,
     )
@@ -190,9 +190,9 @@ def _trade_report(outcome: OrderTraded, flags: LogonFlags, *, ends_order: bool) 
     change = outcome.balance_change
     if not outcome.rebate_reported:
         change -= outcome.charge.rebate
-    split = outcome.collateral_return if flags.split_collateral_return else None
+    single_market = outcome.collateral_return if flags.split_collateral_return else None
     # Only positive returns are reported here; an amount revoked by the group is only in the balance change.
-    ranged = max(outcome.ranged_return, _ZERO) if flags.split_collateral_return else None
+    ranged_market = max(outcome.ranged_return, _ZERO) if flags.split_collateral_return else None
     report = _outcome_report(
         outcome,
         flags,
@@ -207,8 +207,8 @@ def _trade_report(outcome: OrderTraded, flags: LogonFlags, *, ends_order: bool) 
         short_qty=contracts(outcome.short_quantity),
         misc_fees=exchange_fees(outcome.fee),
         collateral_amount_changes=collateral_changes(change, CollateralAmountType.BALANCE),
-        single_market_collateral_return=money(split) if split else None,
-        ranged_market_collateral_return=money(ranged) if ranged else None,
+        single_market_collateral_return=money(single_market) if single_market else None,
+        ranged_market_collateral_return=money(ranged_market) if ranged_market else None,
     )
     # The following cancel has no separate report, so this report must end the order.
     if ends_order:
@@ -238,14 +238,14 @@ def _report(
 ) -> ExecutionReport:
     """Return a report about an order on the exchange, with the fields that all such reports have. `operator`
     is the person who sent the reported request, if it is not the order's operator."""
-    ordered = order.quantity if flags.preserve_original_order_qty else order.filled_qty + order.leaves
+    order_qty = order.quantity if flags.preserve_original_order_qty else order.filled_qty + order.leaves
     return ExecutionReport(
         **{
             "order_id": order.order_id,
             "cl_ord_id": order.cl_ord_id,
             "side": order.side,
             "symbol": order.market,
-            "order_qty": contracts(ordered),
+            "order_qty": contracts(order_qty),
             "leaves_qty": contracts(order.leaves),
             "cum_qty": contracts(order.filled_qty),
             "avg_px": price_to_wire(order.average_price, dollars=flags.use_dollars),
@@ -291,13 +291,13 @@ def _status(order: OrderSnapshot) -> OrdStatus:
 
 def _next_outcomes(outcomes: Sequence[OrderOutcome]) -> list[OrderOutcome | None]:
     """Return, for each outcome, the next outcome of the same order, or None."""
-    found: list[OrderOutcome | None] = []
-    seen: dict[str, OrderOutcome] = {}
+    following: list[OrderOutcome | None] = []
+    next_by_order: dict[str, OrderOutcome] = {}
     for outcome in reversed(outcomes):
-        found.append(seen.get(outcome.order.order_id))
-        seen[outcome.order.order_id] = outcome
-    found.reverse()
-    return found
+        following.append(next_by_order.get(outcome.order.order_id))
+        next_by_order[outcome.order.order_id] = outcome
+    following.reverse()
+    return following
 
 
 def _is_unreported(outcome: OrderOutcome | None, flags: LogonFlags) -> bool:

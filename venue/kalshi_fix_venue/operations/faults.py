@@ -60,8 +60,9 @@ class Cut(MessageFault):
     NAME: ClassVar[str] = "cut"
     at: str = parameter(
         choice("now", "frame", "request", "reply"),
-        "now: every connection concerned; frame: in the middle of a message to the client; request: before "
-        "the venue reads a message from the client; reply: after it has executed one, before it answers",
+        "now: all matching connections at once; frame: in the middle of a message to the client; request: "
+        "before the venue reads a message from the client; reply: after it has executed one, before it "
+        "answers",
         default="now",
     )
     how: str = parameter(
@@ -104,7 +105,7 @@ class Withhold(Fault):
     message: str | None = parameter(MESSAGE, "only this MsgType, such as 8 or ExecutionReport", optional=True)
 
 
-# Messages on their way
+# Messages to the client
 
 
 @attrs.frozen(kw_only=True)

@@ -79,8 +79,8 @@ class FaultInjection:
         self._send_withheld(now)
         return {"text": f"{len(ended)} {'fault' if len(ended) == 1 else 'faults'} released"}
 
-    def begin_and_end(self, now: Instant) -> None:
-        """Begin and end the faults that are due."""
+    def apply_due(self, now: Instant) -> None:
+        """End the faults whose end is due, and cut connections where a scheduled cut is due."""
         due = self._armed.due(now)
         for armed in due:
             fault = armed.fault
@@ -132,19 +132,19 @@ class FaultInjection:
         identity = ConnectionIdentity(login.product, login.session_type, login.key_id, login.owner)
         if self._armed.active(Withhold, identity, now, message.MSG_TYPE) is None:
             return False
-        kept = self._withheld.setdefault(login, [])
-        if len(kept) >= MAX_WITHHELD:
+        withheld = self._withheld.setdefault(login, [])
+        if len(withheld) >= MAX_WITHHELD:
             for armed in self._armed:
                 if isinstance(armed.fault, Withhold) and armed.fault.concerns(identity):
                     self._armed.disarm(armed)
             self._send_withheld(now)
             return False
-        kept.append(message)
+        withheld.append(message)
         return True
 
     def end_session(self, login: Login, now: Instant) -> None:
-        """Record that a session has ended. Messages to a disconnected login are not withheld: they are queued
-        or lost."""
+        """Record that a session has ended, and stop withholding its messages. They are queued or lost, as
+        messages to a disconnected login are."""
         self._deliver([(login, message) for message in self._withheld.pop(login, ())], now)
 
     def cut(self, connection: Connection, fault: Cut, now: Instant) -> None:
@@ -171,7 +171,7 @@ class FaultInjection:
         }
 
     def _send_withheld(self, now: Instant) -> None:
-        """Send the withheld messages that are no longer withheld by a fault."""
+        """Send the stored messages that no fault withholds any longer."""
         # The end of a fault may bring deadlines forward and release delayed messages.
         for connection in self._connections:
             if connection.faults is not None:

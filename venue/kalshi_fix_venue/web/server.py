@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kalshi_fix_venue.control import LOOPBACK, MAX_LINE, ControlServer
 from kalshi_fix_venue.server import VenueServer
-from kalshi_fix_venue.web.picture import operations, picture
+from kalshi_fix_venue.web.page_content import operations, page_content
 from kalshi_fix_venue.web.traffic import SessionId, Traffic
 
 MAX_VIEWERS: Final = 8
@@ -176,16 +176,16 @@ class WebServer:
 
     def _update(self, market: str | None, session: SessionId | None) -> dict[str, Any]:
         try:
-            drawn = self._venue.inspect(lambda venue: picture(venue, market))
+            content = self._venue.inspect(lambda venue: page_content(venue, market))
         except RuntimeError:
             return {"stopped": True}
         last = self._traffic.last_of_each()
-        known = {(each["product"], each["session"], each["key"]): each for each in drawn["sessions"]}
-        drawn["sessions"] = [
+        known = {(each["product"], each["session"], each["key"]): each for each in content["sessions"]}
+        content["sessions"] = [
             {"id": each, "status": known.get(each), "last": last.get(each, [])}
             for each in sorted({*last, *known})
         ]
-        return drawn | {"messages": self._traffic.last(session)}
+        return content | {"messages": self._traffic.last(session)}
 
     async def stream(self, send: Send, market: str | None, session: SessionId | None) -> None:
         """Send an update whenever the content has changed, until the browser fails to read in time."""

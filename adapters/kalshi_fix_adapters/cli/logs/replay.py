@@ -46,8 +46,8 @@ def replay(files: tuple[str, ...], product: str, everything: bool, as_of: AsOf) 
     """Replay recordings or wire logs through books, orders, positions and cash, and print the final state.
 
     The output shows the state before the end of the last session, because the end clears the books. Several
-    files are read in the given order, like one file. Exit status: 3 if the files contain no message of a
-    session.
+    files are read in the given order, like one file. Exit status: 3 if the files contain no session
+    messages.
     """
     state = _State(product)
     screen = Screen()
@@ -96,7 +96,7 @@ class _State:
             for name, service in sorted(_SERVICES.items())
             if service == "orders"
         }
-        self.copies = trading.DropCopy(product=product)
+        self.drop_copy = trading.DropCopy(product=product)
         self.positions, self.cash = trading.Positions(), trading.Cash(product=product)
         self.settlements = trading.Settlements()
         self.discrepancies: Counter[str] = Counter()
@@ -123,9 +123,9 @@ class _State:
             self._apply_updates(self.orders[session_type].apply(event))
         elif service == "drop_copy":
             if isinstance(event, MessageReceived):
-                for copied in self.copies.apply(event, Instant(time.timestamp(), time)):
+                for report in self.drop_copy.apply(event, Instant(time.timestamp(), time)):
                     for orders in self.orders.values():
-                        self._apply_updates(orders.apply(copied))
+                        self._apply_updates(orders.apply(report))
         elif service == "settlement":
             update = self.settlements.apply(event)
             self._apply_updates([] if update is None else [update])
@@ -137,7 +137,9 @@ class _State:
         self._count_discrepancies(updates)
 
     def _count_discrepancies(self, updates: Iterable[Any]) -> None:
-        self.discrepancies.update(each.kind.value for update in updates for each in update.discrepancies)
+        self.discrepancies.update(
+            discrepancy.kind.value for update in updates for discrepancy in update.discrepancies
+        )
 
     def lines(self, *, everything: bool) -> Iterator[Line]:
         """Yield the output."""

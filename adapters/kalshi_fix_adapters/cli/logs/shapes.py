@@ -39,6 +39,6 @@ def shapes(files: tuple[str, ...], session: str | None, out: Path) -> None:
             print_stderr("no shape occurred often enough to be learned")
             sys.exit(NOTHING_FOUND)
         # Frequent shapes are learned first.
-        found = codec.shapes[:MAX_SHAPES]
-        write_shapes(out, found)
-    Screen().lines([plain(f"{counted(len(found), 'shape')} written to {out}")])
+        learned = codec.shapes[:MAX_SHAPES]
+        write_shapes(out, learned)
+    Screen().lines([plain(f"{counted(len(learned), 'shape')} written to {out}")])

@@ -112,10 +112,10 @@ class DecoderCache:
         """
         # Without MsgSeqNum, `at` is 0, and no cached head and no shape matches.
         at = data.find(_MSG_SEQ_NUM) + 1
-        known = self._heads.get(data[:at])
+        entry = self._heads.get(data[:at])
         try:
-            if known is not None:
-                size, read, head = known
+            if entry is not None:
+                size, read, head = entry
                 # The head contains BodyLength, which is correct only if the message has the same size as the
                 # cached one.
                 if len(data) == size:
@@ -137,10 +137,10 @@ class DecoderCache:
         if shapes is None:
             shapes = self._shapes.get(_run_key(columns), ())
         for shape in shapes:
-            found = shape.match_head(data[:at].decode("latin-1"))
-            if found is None:
+            match = shape.match_head(data[:at].decode("latin-1"))
+            if match is None:
                 continue
-            digits, *others = found.groups()
+            digits, *others = match.groups()
             # All shapes capture the same BodyLength, so if it is wrong, no other shape accepts the message.
             length = int(digits)
             if length != len(data) - self._length_at - len(digits) - 1 - CHECK_SUM_SIZE:
@@ -189,10 +189,10 @@ class DecoderCache:
         """Compile the shape of a message without problems, unless it exists. The arguments are those of
         `learn`.
         """
-        found = self._known_shapes(columns, message)
-        if found is not None:
+        key_and_shapes = self._known_shapes(columns, message)
+        if key_and_shapes is not None:
             explained = Explainer(self._tables, text)
-            self._add(*found, DecoderWriter(explained, self._tables.data_tags, self._decimals))
+            self._add(*key_and_shapes, DecoderWriter(explained, self._tables.data_tags, self._decimals))
 
     def _known_shapes(self, columns: Columns, message: Message) -> tuple[int, tuple[Shape, ...]] | None:
         """Return the key for the shape of a message, and the compiled shapes with this key. Return None if

@@ -78,23 +78,25 @@ class MassCancels:
 
     open: list[MassCancel] = attrs.field(factory=list)
     """Mass cancels that are not complete, the oldest first."""
-    touched: dict[int, MassCancel] = attrs.field(factory=dict, metadata=NOT_DUMPED)
+    changed: dict[int, MassCancel] = attrs.field(factory=dict, metadata=NOT_DUMPED)
     """Changed mass cancels that have not been reported to the user yet, by number."""
 
-    def send(self, cl_ord_id: str, orders: set[int], newest: dict[int, ExecKey]) -> None:
+    def record_sent(self, cl_ord_id: str, orders: set[int], newest: dict[int, ExecKey]) -> None:
         """Record a mass cancel that is about to be sent for these orders."""
-        self._touch(MassCancel(self.open[-1].number + 1 if self.open else 1, cl_ord_id, orders, newest))
+        self._mark_changed(
+            MassCancel(self.open[-1].number + 1 if self.open else 1, cl_ord_id, orders, newest)
+        )
 
     def find(self, cl_ord_id: str | None) -> MassCancel | None:
         """Return the mass cancel that an answer with this ClOrdID belongs to. This is the oldest one that
         awaits its answer, or else the oldest one whose answer was no longer expected.
         """
-        found = [
+        candidates = [
             each
             for each in self.open
             if each.cl_ord_id == cl_ord_id and each.state is not MassCancelState.ACCEPTED
         ]
-        return min(found, key=lambda each: each.uncertain_since_epoch > 0, default=None)
+        return min(candidates, key=lambda each: each.uncertain_since_epoch > 0, default=None)
 
     def withdraw(self, cl_ord_id: str) -> None:
         """Remove the newest unanswered mass cancel with this ClOrdID, which was not sent after all."""
@@ -104,25 +106,28 @@ class MassCancels:
         if sent:
             self.open.remove(sent[-1])
 
-    def answer(self, report: Any) -> bool:
+    def apply_report(self, report: Any) -> bool:
         """Apply an OrderMassCancelReport; return whether it answers a mass cancel."""
-        found = self.find(report.cl_ord_id)
-        if found is None:
+        mass_cancel = self.find(report.cl_ord_id)
+        if mass_cancel is None:
             return False
-        self._touch(found)
+        self._mark_changed(mass_cancel)
         if report.mass_cancel_response == MassCancelResponse.ALL_ORDERS_CANCELLED:
-            found.state = MassCancelState.ACCEPTED
+            mass_cancel.state = MassCancelState.ACCEPTED
         else:
             reason = report.mass_cancel_reject_reason
-            found.state, found.reason = MassCancelState.REFUSED, "" if reason is None else str(reason)
+            mass_cancel.state, mass_cancel.reason = (
+                MassCancelState.REFUSED,
+                "" if reason is None else str(reason),
+            )
         return True
 
-    def refuse(self, cl_ord_id: str, reason: str) -> None:
+    def record_refusal(self, cl_ord_id: str, reason: str) -> None:
         """Apply a reject of a request."""
-        found = self.find(cl_ord_id)
-        if found is not None:
-            self._touch(found)
-            found.state, found.reason = MassCancelState.REFUSED, reason
+        mass_cancel = self.find(cl_ord_id)
+        if mass_cancel is not None:
+            self._mark_changed(mass_cancel)
+            mass_cancel.state, mass_cancel.reason = MassCancelState.REFUSED, reason
 
     def record_loss(self, epoch: int, since: datetime | None, cl_ord_id: str | None = None) -> None:
         """Record that the mass cancel with this ClOrdID will not be answered. Without a ClOrdID, record that
@@ -133,7 +138,7 @@ class MassCancels:
                 each.uncertain_since_epoch, each.since = epoch, since
                 if each.state is MassCancelState.SENT:
                     each.state = MassCancelState.UNKNOWN
-                    self._touch(each)
+                    self._mark_changed(each)
 
     def record_end(self, number: int) -> None:
         """Record that an order is done or has been removed."""
@@ -162,12 +167,12 @@ class MassCancels:
                 continue
             if len(each.missed) == len(each.waiting):
                 each.state = MassCancelState.MISSED if each.waiting else MassCancelState.DONE
-                self._touch(each)
-        updates, self.touched = list(self.touched.values()), {}
+                self._mark_changed(each)
+        updates, self.changed = list(self.changed.values()), {}
         self.open = [each for each in self.open if each.state not in ENDED_STATES]
         return updates
 
-    def _touch(self, mass_cancel: MassCancel) -> None:
+    def _mark_changed(self, mass_cancel: MassCancel) -> None:
         if mass_cancel not in self.open:
             self.open.append(mass_cancel)
-        self.touched[mass_cancel.number] = mass_cancel
+        self.changed[mass_cancel.number] = mass_cancel

@@ -71,8 +71,8 @@ class NewestReports:
     def newest_before(self, order: Order) -> ExecKey | None:
         """Return the newest key of the order's shard at the time when the order was sent."""
         shard = self.shard_of(order)
-        after = () if order.placed is None else order.placed.after
-        return next((key for key in after if key.shard == shard), None)
+        sent_after = () if order.placed is None else order.placed.after
+        return next((key for key in sent_after if key.shard == shard), None)
 
     def uncertain_from(self, order: Order) -> ExecKey | None:
         """Return the key at which drop copy for an uncertain order must begin."""

@@ -432,7 +432,7 @@ class Orders:
         if isinstance(message, NewOrderSingle):
             self._add(message, self._reports.newest())
         elif isinstance(message, OrderMassCancelRequest):
-            self._mass_cancels.send(message.cl_ord_id, set(self._kept.own), self._reports.newest())
+            self._mass_cancels.record_sent(message.cl_ord_id, set(self._kept.own), self._reports.newest())
         else:
             self._request_change(message)
 
@@ -729,7 +729,7 @@ class Orders:
         self._record_time(message)
         if not (
             self._answers.record_answer(message)
-            or self._mass_cancels.answer(message)
+            or self._mass_cancels.apply_report(message)
             or self.unattributed.answer(message.cl_ord_id, OrderMassCancelRequest)
         ):
             detail = f"OrderMassCancelReport for {clipped(message.cl_ord_id)}"
@@ -748,7 +748,7 @@ class Orders:
                 self._kept.answer(order, request)
         elif isinstance(sent, OrderMassCancelRequest):
             text: Any = getattr(event.reject, "text", None)
-            self._mass_cancels.refuse(sent.cl_ord_id, clipped(text or event.reject.NAME))
+            self._mass_cancels.record_refusal(sent.cl_ord_id, clipped(text or event.reject.NAME))
         elif sent is None and getattr(event.reject, "ref_msg_type", None) in _REQUESTS:
             detail = f"{event.reject.NAME} for MsgSeqNum {event.ref_seq_num}"
             self._kept.record_discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
@@ -797,7 +797,7 @@ class Orders:
             if not self._kept.own:
                 self.unattributed.keep(request)
                 return
-            self._mass_cancels.send(name, set(self._kept.own), dict(self._reports.loaded))
+            self._mass_cancels.record_sent(name, set(self._kept.own), dict(self._reports.loaded))
             since = request.sent_at
         self._mass_cancels.record_loss(self.epoch, since, name)
 

@@ -63,7 +63,7 @@ MAX_QUOTES: Final = 16
 _ACTIVE_STATES: Final = frozenset(
     (QuoteState.SENT, QuoteState.OPEN, QuoteState.CONFIRMING, QuoteState.CONFIRMED)
 )
-"""States in which the venue is expected to send further messages, which a connection loss may lose."""
+"""States in which the venue is expected to send further messages. They may be lost with the connection."""
 _ANSWERS: Final = frozenset(
     (QuoteStatusReport.MSG_TYPE, QuoteConfirmStatus.MSG_TYPE, QuoteCancelStatus.MSG_TYPE)
 )
@@ -183,14 +183,14 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         send, if any: a quote that replaces the open quote, or a cancel of the open quote. Return None if the
         request has ended or has an accepted quote.
         """
-        before = rfq.quote
-        if rfq.is_closed or rfq.rfq_id not in self._rfqs or (before is not None and before.may_trade):
+        current = rfq.quote
+        if rfq.is_closed or rfq.rfq_id not in self._rfqs or (current is not None and current.may_trade):
             return None
         terms = self._quote(rfq)
-        is_open = before is not None and not before.canceling
+        is_open = current is not None and not current.canceling
         if terms is None:
-            return self.cancel(before) if before is not None and is_open else None
-        if before is not None and is_open and before.terms == terms and before.uncertain_since is None:
+            return self.cancel(current) if current is not None and is_open else None
+        if current is not None and is_open and current.terms == terms and current.uncertain_since is None:
             return None
         return self._new_quote(rfq, terms)
 
@@ -631,8 +631,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
 
     def _record_lost_answers(self, quote_ids: list[str] | None = None, since: datetime | None = None) -> None:
         """Record that messages about these quotes, or about any quote, may have been lost."""
-        known = self._quotes.values() if quote_ids is None else map(self._quotes.get, quote_ids)
-        for quote in known:
+        quotes = self._quotes.values() if quote_ids is None else map(self._quotes.get, quote_ids)
+        for quote in quotes:
             if quote is not None and quote.state in _ACTIVE_STATES:
                 self._update_of(quote.rfq, quote)
                 quote.canceling = False
@@ -674,10 +674,10 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         """Return the update of a quote that is about to change."""
         # Must be called before the change, because the update contains the previous state.
         key = (rfq.rfq_id, "" if quote is None else quote.quote_id)
-        found = self._updates.get(key)
-        if found is None:
-            found = self._updates[key] = MakerUpdate(rfq, quote, None if quote is None else quote.state)
-        return found
+        update = self._updates.get(key)
+        if update is None:
+            update = self._updates[key] = MakerUpdate(rfq, quote, None if quote is None else quote.state)
+        return update
 
     # --- load -----------------------------------------------------------------------------------------
 

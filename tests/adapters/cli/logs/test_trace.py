@@ -178,7 +178,7 @@ def test_the_number_of_followed_ids_is_bounded(monkeypatch: pytest.MonkeyPatch) 
             found = trace_in_chunks("c29", log, size=1_000)
         assert not found.complete
         assert 0 < len(found.steps) <= max_steps
-    monkeypatch.setattr(tracing, "MAX_MARKS", 2)
+    monkeypatch.setattr(tracing, "MAX_REJECTS_OR_RESETS", 2)
     assert trace_in_chunks("c29", log + reject(900), size=1_000).complete
     assert not trace_in_chunks("c29", log + reject(900) * 3, size=1_000).complete
 

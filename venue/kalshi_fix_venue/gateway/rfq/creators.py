@@ -23,7 +23,7 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_venue.exchange import PauseState, RejectCause
 from kalshi_fix_venue.gateway import reports
-from kalshi_fix_venue.gateway.clearing import account_named, account_of
+from kalshi_fix_venue.gateway.clearing import account_of, account_of_parties
 from kalshi_fix_venue.gateway.logins import Delivery, Login, Result
 from kalshi_fix_venue.gateway.order_commands import known_side
 from kalshi_fix_venue.gateway.order_entry import OrderEntry
@@ -54,7 +54,7 @@ class Creators:
         """Accept a request and forward it to every maker that is logged on."""
         rfq = self._rfq(message, login, now)
         deliveries: list[Delivery] = []
-        # Others are replaced only now, because a refused request must not replace any.
+        # Earlier requests are replaced only now, because a refused request must not replace any.
         if message.related_sym[0].replace_existing is True:
             for old in self._rfqs_to_replace(rfq):
                 deliveries += self._lifecycle.expire(old)
@@ -73,13 +73,13 @@ class Creators:
         exchange = self._context.exchange
         self._context.check_pause(PauseState.OPEN)
         entry = message.related_sym[0]
-        named = entry.symbol is not None
-        if named == (message.multivariate_collection_ticker is not None):
+        has_symbol = entry.symbol is not None
+        if has_symbol == (message.multivariate_collection_ticker is not None):
             raise RefusalError(texts.MARKET_OR_COMBO)
         market, combo = self._market(message, entry, now)
         refuse_if(exchange.market_refusal(market))
         shard = exchange.shard_of(market)
-        account = account_named(entry.party_ids, message.alloc_account, login, shard, exchange)
+        account = account_of_parties(entry.party_ids, message.alloc_account, login, shard, exchange)
         if isinstance(account, RejectCause):
             raise RefusalError(account.value)
         if not exchange.has_account(account):
@@ -97,7 +97,7 @@ class Creators:
             rest_remainder=entry.rest_remainder is True,
             created=truncate_to_milliseconds(now),
             combo=combo,
-            by_legs=not named,
+            by_legs=not has_symbol,
         )
         self._check_request(rfq, replaces=entry.replace_existing is True)
         return rfq
@@ -121,7 +121,7 @@ class Creators:
         """Refuse a well-formed request if it is not acceptable."""
         rules, settings = self._context.rules(rfq.market), self._context.settings
         amount = rfq.cash if rfq.contracts is None else rfq.contracts
-        open_requests = self._open(rfq)
+        open_requests = self._withdrawable_requests(rfq)
         # The session has checked that one of the two fields is present and not negative.
         if not amount:
             raise RefusalError(texts.INVALID_PARAMETERS)
@@ -151,31 +151,33 @@ class Creators:
             return rfq.cash or Decimal(0)
         return rfq.contracts * self._context.rules(rfq.market).minimum_price
 
-    def _open(self, rfq: Rfq) -> list[Rfq]:
+    def _withdrawable_requests(self, rfq: Rfq) -> list[Rfq]:
         """Return the requester's requests that can still be withdrawn, oldest first."""
         requests = self._context.book.open_rfqs_of(rfq.requester)
         return [old for old in requests if old.state in _WITHDRAWABLE_STATES]
 
     def _rfqs_to_replace(self, rfq: Rfq) -> list[Rfq]:
         """Return the requests that ReplaceExisting closes: all but the newest ones within the limit."""
-        open_requests = self._open(rfq)
+        open_requests = self._withdrawable_requests(rfq)
         return open_requests[: max(0, len(open_requests) - (self._context.settings.max_replacing - 1))]
 
     # RFQCancel
 
     def cancel(self, message: RFQCancel, login: Login, now: datetime) -> Result:  # noqa: ARG002 like all handlers
         """Cancel a request for its creator, unless a maker has confirmed a quote on it."""
-        named = message.quote_req_id or message.rfq_id or ""
+        request_id = message.quote_req_id or message.rfq_id or ""
         found = self._find(message, login)
         try:
-            rfq = self._withdrawable(found)
+            rfq = self._require_withdrawable(found)
             self._check_customer(message.party_ids, rfq, login)
         except RefusalError as refusal:
             rfq_id = None if found is None else found.rfq_id
-            refused = messages.request_end_status(named, RFQCancelStatusCode.REJECTED, rfq_id, refusal.text)
-            return [(login, refused)], ()
-        done = messages.request_end_status(named, RFQCancelStatusCode.CANCELED, rfq.rfq_id)
-        return [(login, done), *self._lifecycle.close(rfq, texts.RFQ_CANCELED)], ()
+            status = messages.request_end_status(
+                request_id, RFQCancelStatusCode.REJECTED, rfq_id, refusal.text
+            )
+            return [(login, status)], ()
+        status = messages.request_end_status(request_id, RFQCancelStatusCode.CANCELED, rfq.rfq_id)
+        return [(login, status), *self._lifecycle.close(rfq, texts.RFQ_CANCELED)], ()
 
     def _find(self, message: RFQCancel, login: Login) -> Rfq | None:
         if message.rfq_id is None:
@@ -188,13 +190,13 @@ class Creators:
         customer is not refused."""
         if not parties:
             return
-        account = account_named(parties, None, login, rfq.account.shard, self._context.exchange)
+        account = account_of_parties(parties, None, login, rfq.account.shard, self._context.exchange)
         if isinstance(account, RejectCause):
             raise RefusalError(account.value)
         if account != rfq.account:
             raise RefusalError(texts.ACCOUNT_NOT_FOUND)
 
-    def _withdrawable(self, rfq: Rfq | None) -> Rfq:
+    def _require_withdrawable(self, rfq: Rfq | None) -> Rfq:
         """Return the request that a message withdraws, or refuse the message."""
         self._context.check_pause(PauseState.OPEN, PauseState.TRADING_PAUSED)
         if rfq is None:
@@ -210,10 +212,10 @@ class Creators:
     def accept(self, message: AcceptQuote, login: Login, now: datetime) -> Result:
         """Handle the acceptance of a quote."""
         side, better = known_side(message.side), message.prefer_better_quote is True
-        named = self._find_quote(login, message.quote_id, message.rfq_id)
-        if named is None:
+        named_quote = self._find_quote(login, message.quote_id, message.rfq_id)
+        if named_quote is None:
             raise RefusalError(texts.QUOTE_NOT_FOUND)
-        quote = _open_quote(named, side, better=better)
+        quote = _open_quote(named_quote, side, better=better)
         if side is None:
             raise RefusalError(texts.INVALID_PARAMETERS)
         self._check_customer(message.party_ids, quote.rfq, login)
@@ -230,20 +232,20 @@ class Creators:
             reason = BusinessRejectReason.CONDITIONALLY_REQUIRED_FIELD_MISSING
             return [(login, business_reject(message, reason, text))], ()
         side = known_side(message.side)
-        named = self._find_quote(login, quote_id, message.rfq_id)
-        if named is None:
+        named_quote = self._find_quote(login, quote_id, message.rfq_id)
+        if named_quote is None:
             unknown = business_reject(message, BusinessRejectReason.UNKNOWN_ID, "Unknown QuoteID")
             return [(login, unknown)], ()
         order_id = self._context.new_id()
         try:
-            quote = _open_quote(named, side)
+            quote = _open_quote(named_quote, side)
             if side is None or not self._is_valid_acceptance(message, quote, side, login):
                 raise RefusalError(RejectCause.INVALID_ORDER.value)
             accepted = self._acceptance(quote, side, message, login, order_id)
         except RefusalError as refusal:
             # The client sent an order, so the refusal is an execution report.
             cause = _as_cause(refusal.text)
-            exec_id = self._context.exchange.next_exec_id(named.rfq.account.shard)
+            exec_id = self._context.exchange.next_exec_id(named_quote.rfq.account.shard)
             return self._orders.report_refusal(message, order_id, exec_id, cause, login, now), ()
         deliveries: list[Delivery] = []
         if not login.flags.skip_pending_exec_reports:
@@ -323,10 +325,10 @@ def _best(quote: Quote, side: Side) -> Quote:
     best = quote
     requested = quote.price(side)
     for other in quote.rfq.open_quotes.values():
-        price, known = other.price(side), best.price(side)
-        if price is None or requested is None or known is None:
+        price, best_price = other.price(side), best.price(side)
+        if price is None or requested is None or best_price is None:
             continue
-        gain = known - price if side is Side.BUY else price - known
+        gain = best_price - price if side is Side.BUY else price - best_price
         if gain > 0 or (gain == 0 and best.state is not QuoteState.OPEN):
             best = other
     return best

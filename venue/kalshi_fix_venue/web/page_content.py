@@ -51,17 +51,17 @@ def operations() -> list[dict[str, Any]]:
     ]
 
 
-def picture(venue: VenueModel, market: str | None) -> dict[str, Any]:
+def page_content(venue: VenueModel, market: str | None) -> dict[str, Any]:
     """Return markets, the book of one of them, and the clients' orders, positions, cash, trades and
     sessions. The cost does not grow with the number of trades so far."""
     markets: list[dict[str, Any]] = []
-    found: dict[str, list[dict[str, Any]]] = {"orders": [], "positions": [], "accounts": [], "trades": []}
+    tables: dict[str, list[dict[str, Any]]] = {"orders": [], "positions": [], "accounts": [], "trades": []}
     book: dict[str, Any] | None = None
     for product in PRODUCTS:
         exchange = venue.exchange(product)
-        own = exchange.open_orders(lambda owner: not belongs_to_venue(owner))
+        client_orders = exchange.open_orders(lambda owner: not belongs_to_venue(owner))
         if market is not None and market in exchange.markets:
-            book = _book(exchange, market, own)
+            book = _book(exchange, market, client_orders)
         for ticker, each in islice(exchange.markets.items(), MAX_MARKETS - len(markets)):
             best = {side: exchange.levels(ticker, side)[:1] for side in Side}
             markets.append(
@@ -73,25 +73,25 @@ def picture(venue: VenueModel, market: str | None) -> dict[str, Any]:
                     "ask": str(best[Side.SELL][0][0]) if best[Side.SELL] else None,
                 }
             )
-        found["orders"] += [_order(exchange, order) for order in own[: -MAX_ROWS - 1 : -1]]
+        tables["orders"] += [_order(exchange, order) for order in client_orders[: -MAX_ROWS - 1 : -1]]
         for account in exchange.accounts():
             if belongs_to_venue(account.id.owner):
                 continue
             owner = _name(account.id.owner, account.id.subaccount)
             identity = {"owner": owner, "product": product, "shard": account.id.shard}
             amounts = {"balance": str(account.balance), "available": str(account.available)}
-            found["accounts"].append(identity | amounts)
+            tables["accounts"].append(identity | amounts)
             for ticker, holding in account.holdings.items():
                 if holding.position.net:
                     row = identity | {"market": ticker, "net": str(holding.position.net)}
-                    found["positions"].append(row)
-        found["trades"] += _trades(venue.recent_trades(product))
-    found["trades"].sort(key=lambda row: row["time"], reverse=True)
+                    tables["positions"].append(row)
+        tables["trades"] += _trades(venue.recent_trades(product))
+    tables["trades"].sort(key=lambda row: row["time"], reverse=True)
     return {
         "pauses": {product: venue.exchange(product).pause.value for product in PRODUCTS},
         "markets": markets,
         "book": book,
-        **{name: rows[:MAX_ROWS] for name, rows in found.items()},
+        **{name: rows[:MAX_ROWS] for name, rows in tables.items()},
         "sessions": venue.sessions(),
         "faults": venue.faults(),
         "failed_operations": venue.failed_operations,
