@@ -31,8 +31,8 @@ def order_writer() -> Callable[[NewOrderSingle], bytes]:
 
 def order_maker() -> Callable[[dict[str, Any]], bytes]:
     """Return a function that makes an order and its header from plain values, and encodes them."""
-    moments = samples.burst_times()
-    numbers = counting(1000)
+    times = samples.burst_times()
+    numbers = count(1000)
 
     def make(values: dict[str, Any]) -> bytes:
         number = next(numbers)

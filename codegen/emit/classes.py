@@ -274,7 +274,9 @@ class ClassWriter:
                 entry_expression = f"{positional.group.entry_class}({entry_arguments})"
             arguments.append(f"{positional.attribute}=[{entry_expression}]")
         elif positional is not None:
-            positional_parameters.append(f"{positional.attribute}: {kinds.argument_annotation_of(positional.field)}")
+            positional_parameters.append(
+                f"{positional.attribute}: {kinds.argument_annotation_of(positional.field)}"
+            )
             arguments.append(f"{positional.attribute}={positional.attribute}")
         others = [member for member in attributes_of(message.members) if member is not positional]
         for member in (*others, *(entry if len(entry) > 1 else ())):
