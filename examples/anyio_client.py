@@ -52,7 +52,7 @@ class AnyioAdapter(AsyncAdapter):
 
     notifier = AnyNotifier
     current_task = staticmethod(anyio.get_current_task)
-    broken = (anyio.EndOfStream, anyio.BrokenResourceError, OSError)
+    connection_errors = (anyio.EndOfStream, anyio.BrokenResourceError, OSError)
 
     async def before_call(self) -> None:
         """Raise a pending cancellation before a user's call."""
@@ -84,7 +84,7 @@ class AnyioAdapter(AsyncAdapter):
 
     async def start(self) -> None:
         """Start the task that makes the connections."""
-        self.enter_loop()
+        self.capture_loop()
         self._finished = anyio.Event()
         self._tasks.start_soon(self._run_shielded)
 
@@ -93,11 +93,11 @@ class AnyioAdapter(AsyncAdapter):
         with anyio.CancelScope(shield=True):
             await self._finished.wait()
 
-    def enter_loop(self) -> None:
+    def capture_loop(self) -> None:
         """Remember the running loop."""
         self._token = anyio.lowlevel.current_token()
 
-    def call_committed(self) -> None:
+    def schedule_committed(self) -> None:
         """Make the loop call `committed`; the store calls this in its own thread."""
         if self._token is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
@@ -117,9 +117,9 @@ class AnyioAdapter(AsyncAdapter):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self.read_with, stream.receive)
                 tasks.start_soon(self.write_with, stream.send)
-                await self.keep_time()
+                await self.run_timers()
                 tasks.cancel_scope.cancel()
-            with anyio.move_on_after(CLOSE_TIMEOUT), contextlib.suppress(*self.broken):
+            with anyio.move_on_after(CLOSE_TIMEOUT), contextlib.suppress(*self.connection_errors):
                 await stream.aclose()
         finally:
             await anyio.aclose_forcefully(stream)
@@ -154,7 +154,7 @@ class AnyioAdapter(AsyncAdapter):
             try:
                 stream = await TLSStream.wrap(tcp, hostname=dialer.server_name, ssl_context=dialer.context)
                 dialer.check_certificate(stream.extra_attributes[TLSAttribute.peer_certificate_binary]())
-            except self.broken as error:
+            except self.connection_errors as error:
                 await anyio.aclose_forcefully(tcp)
                 raise error if isinstance(error, KalshiFixError) else dialer.not_secured(error) from None
             except BaseException:

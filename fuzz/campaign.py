@@ -50,23 +50,23 @@ class Run:
     log: TextIO
     """The engine's output."""
     artifacts: Path
-    began: float = attrs.field(factory=time.monotonic)
+    started_at: float = attrs.field(factory=time.monotonic)
     executions: int = 0
     edges: int = 0
     corpus: int = 0
-    newest: float = attrs.field(factory=time.monotonic)
+    last_edge_at: float = attrs.field(factory=time.monotonic)
     """Time of the last new edge, on the monotonic clock."""
-    was_quiet: bool = False
-    """Whether the run was stopped because no new edge was found. The exit code of the process then depends on
-    the point at which the signal interrupted it."""
+    was_stopped: bool = False
+    """Whether the run was stopped because no new edge was found. The exit code of the process is then
+    meaningless, because it depends on the point at which the signal interrupted it."""
     _line: str = ""
 
     @property
     def row(self) -> str:
         """The run as a row of the table with the header `HEAD`."""
         now = time.monotonic()
-        edges = f"{self.edges} | {(now - self.newest) / 60:.1f} min ago" if self.edges else "- | -"
-        duration = f"{(now - self.began) / 60:.1f} min"
+        edges = f"{self.edges} | {(now - self.last_edge_at) / 60:.1f} min ago" if self.edges else "- | -"
+        duration = f"{(now - self.started_at) / 60:.1f} min"
         return (
             f"| {self.target.name} | {self.engine} | {self.executions:,} | {duration} | {edges} | "
             f"{self.corpus:,} | {len(self.reproducers) or '-'} |"
@@ -76,13 +76,13 @@ class Run:
         """Parse the engine's new output."""
         *lines, self._line = (self._line + self.log.read()).split("\n")
         for line in lines:
-            if found := _EXECUTION_COUNT.search(line):
-                self.executions = int(found[1])
-            elif found := _STATUS.match(line):
-                self.executions = max(self.executions, int(found[1]))
-                if found[2] and int(found[2]) > self.edges:
-                    self.edges, self.newest = int(found[2]), time.monotonic()
-                self.corpus = int(found[3] or self.corpus)
+            if match := _EXECUTION_COUNT.search(line):
+                self.executions = int(match[1])
+            elif match := _STATUS.match(line):
+                self.executions = max(self.executions, int(match[1]))
+                if match[2] and int(match[2]) > self.edges:
+                    self.edges, self.last_edge_at = int(match[2]), time.monotonic()
+                self.corpus = int(match[3] or self.corpus)
 
     @property
     def reproducers(self) -> list[Path]:
@@ -94,8 +94,8 @@ def start(target: Target, engine: str, seconds: float) -> Run:
     """Start an engine on a target, for the given number of seconds."""
     folder = WORK / target.name
     corpus, seeds, artifacts = folder / "corpus", folder / "seeds", folder / "found"
-    for each in (corpus, seeds, artifacts):
-        each.mkdir(parents=True, exist_ok=True)
+    for directory in (corpus, seeds, artifacts):
+        directory.mkdir(parents=True, exist_ok=True)
     for old in (*seeds.iterdir(), *artifacts.iterdir()):
         old.unlink()
     for name, data in target.seeds.items():
@@ -137,48 +137,48 @@ def search(
     Returns:
         The number of runs that violated an invariant or failed.
     """
-    waiting, running, broken, rows = list(targets), list[Run](), 0, [HEAD]
-    each = seconds * min(MAX_RUNNING, len(targets)) / len(targets)
+    waiting, running, failed_count, rows = list(targets), list[Run](), 0, [HEAD]
+    seconds_per_target = seconds * min(MAX_RUNNING, len(targets)) / len(targets)
     if until_quiet is not None:
-        each = max(seconds, MAX_SECONDS)
+        seconds_per_target = max(seconds, MAX_SECONDS)
     try:
         while waiting or running:
             while waiting and len(running) < MAX_RUNNING:
-                running.append(start(waiting.pop(0), engine, each))
+                running.append(start(waiting.pop(0), engine, seconds_per_target))
             time.sleep(0.2)
             for run in list(running):
                 has_ended = run.process.poll() is not None
                 run.read()
-                quiet = time.monotonic() - run.newest
-                done = until_quiet is not None and quiet > until_quiet and run.executions >= at_least
+                idle_seconds = time.monotonic() - run.last_edge_at
+                done = until_quiet is not None and idle_seconds > until_quiet and run.executions >= at_least
                 if has_ended:
                     running.remove(run)
-                    broken += _print_result(run)
+                    failed_count += _print_result(run)
                     rows.append(run.row)
                     if report is not None:
                         report.write_text("\n".join([*rows, ""]), "utf-8")
-                elif done and not run.was_quiet:
-                    run.was_quiet = True
+                elif done and not run.was_stopped:
+                    run.was_stopped = True
                     run.process.send_signal(signal.SIGINT)
     finally:
         for run in running:
             run.process.kill()
-    return broken
+    return failed_count
 
 
 def _print_result(run: Run) -> bool:
     """Print the result of a run; return whether it failed."""
     now = time.monotonic()
-    edges = f"{run.edges} edges, the last new one {now - run.newest:.0f} s ago, " if run.edges else ""
+    edges = f"{run.edges} edges, the last new one {now - run.last_edge_at:.0f} s ago, " if run.edges else ""
     line = (
-        f"{run.target.name:12} {run.executions:>9,} executions in {now - run.began:.0f} s by {run.engine}, "
-        f"{edges}{run.corpus} inputs kept"
+        f"{run.target.name:12} {run.executions:>9,} executions in {now - run.started_at:.0f} s by "
+        f"{run.engine}, {edges}{run.corpus} inputs kept"
     )
     print(line, flush=True)
     for path in run.reproducers:
-        shown = os.path.relpath(path, ROOT)
-        print(f"  BROKEN: python -m fuzz replay {run.target.name} {shown}", flush=True)
-    if not run.reproducers and run.process.returncode and not run.was_quiet:
+        relative_path = os.path.relpath(path, ROOT)
+        print(f"  BROKEN: python -m fuzz replay {run.target.name} {relative_path}", flush=True)
+    if not run.reproducers and run.process.returncode and not run.was_stopped:
         print(f"  FAILED: see {os.path.relpath(WORK / run.target.name / 'log', ROOT)}", flush=True)
         return True
     return bool(run.reproducers)

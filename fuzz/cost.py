@@ -286,7 +286,7 @@ def check() -> int:
     for case in cases:
         if found := broken(case):
             failed += 1
-            print(f"  TOO MUCH: {found}", flush=True)
+            print(f"  EXCESSIVE: {found}", flush=True)
     sizes = f"{SIZE // 1024}, {SIZE // 512} and {SIZE // 256} KB"
     print(f"cost         {len(cases)} constructions at {sizes}, {failed} excessive")
     return failed

@@ -1,4 +1,5 @@
-"""Memory of sessions: `python -m fuzz memory` passes messages of the maximum size to sessions in every state.
+"""Memory use of sessions: `python -m fuzz memory` passes messages of the maximum size to sessions in every
+state.
 
 Each case runs in a separate process, whose resident memory is compared before and after. `--sample` runs some
 of the cases, with just enough messages to exceed the budget if all were kept.
@@ -23,14 +24,15 @@ from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.session import Session
 
-LARGEST: Final = 256 * 1024
+MAX_MESSAGE_SIZE: Final = 256 * 1024
 """Maximum size of a message in bytes."""
 BUDGET_MB: Final = 96
-"""Maximum growth of a session with the default bounds, for any input. It includes events that wait for the
-user, bytes that wait for the peer, messages held in a gap or stored, and memory that the allocator keeps."""
+"""Maximum growth in megabytes of the memory of a session with the default bounds, for any input. It includes
+events that wait for the user, bytes that wait for the peer, messages held during a gap or stored, and memory
+that the allocator keeps."""
 MESSAGES: Final = 1000
 """Number of messages of each case, except in a sample."""
-SAMPLE_MESSAGES: Final = 5 * BUDGET_MB * 1024 * 1024 // LARGEST // 4
+SAMPLE_MESSAGES: Final = 5 * BUDGET_MB * 1024 * 1024 // MAX_MESSAGE_SIZE // 4
 """Number of messages in a sample: a quarter more than fit into the budget."""
 _PROCESSES = 2
 _ROOM = 400
@@ -54,7 +56,7 @@ _KINDS: Final[dict[str, tuple[bytes, bytes, bytes]]] = {
 def _message(kind: str, number: int) -> tuple[bytes, bytes, bytes]:
     """Return MsgType, header and body of one message of the maximum size."""
     msg_type, header, body = _KINDS[kind]
-    size = LARGEST - _ROOM
+    size = MAX_MESSAGE_SIZE - _ROOM
     if kind == MANY_FIELDS:
         field = b"9999=x\x01"
         return msg_type, b"", body % number + SOH + field * (size // len(field))
@@ -86,7 +88,7 @@ class Case:
         player = Player(Setting(self.role, "KalshiRT"))
         # The session has the default bounds, not the small ones of the fuzz target.
         settings: dict[str, Any] = {name: getattr(player.config, name) for name in _KEPT_SETTINGS}
-        player.config = SessionConfig(**settings, codec=Codec(DIALECT), max_message_size=LARGEST)
+        player.config = SessionConfig(**settings, codec=Codec(DIALECT), max_message_size=MAX_MESSAGE_SIZE)
         player.session = Session(player.config, player.store)
         sessions.reach(player, self.state)
         session = player.session
@@ -124,7 +126,7 @@ SAMPLE: Final = tuple(
 )
 
 
-def resident() -> int:
+def resident_memory() -> int:
     """Return the resident memory of this process, in bytes."""
     if platform.system() == "Linux":
         with open("/proc/self/statm") as file:  # noqa: PTH123 - read often
@@ -133,24 +135,24 @@ def resident() -> int:
     return peak if platform.system() == "Darwin" else peak * 1024
 
 
-def grown(send: Callable[[int], None], messages: int) -> int:
+def memory_growth(send: Callable[[int], None], messages: int) -> int:
     """Return the maximum growth of the process in bytes while messages are sent."""
-    before = peak = resident()
+    before = peak = resident_memory()
     for number in range(messages):
         send(number)
         if number % 16 == 0 or number == messages - 1:
-            peak = max(peak, resident())
+            peak = max(peak, resident_memory())
     return peak - before
 
 
-def too_much(name: str, size: int) -> str:
+def describe_excess(name: str, size: int) -> str:
     """Return a description of excessive growth, or an empty string if the growth is within the budget."""
     return f"{size >> 20} MB in {name}" if size > BUDGET_MB * 1024 * 1024 else ""
 
 
 def _measure_case(arguments: tuple[Case, int]) -> int:
     case, messages = arguments
-    return grown(case.begin(), case.count(messages))
+    return memory_growth(case.begin(), case.count(messages))
 
 
 def check(*, sample: bool = False) -> int:
@@ -160,11 +162,15 @@ def check(*, sample: bool = False) -> int:
     context = multiprocessing.get_context("fork" if platform.system() == "Linux" else "spawn")
     with context.Pool(_PROCESSES, maxtasksperchild=1) as pool:
         sizes = pool.map(_measure_case, [(case, messages) for case in cases], chunksize=1)
-    found = [excess for case, size in zip(cases, sizes, strict=True) if (excess := too_much(case.name, size))]
-    for excess in found:
-        print(f"  TOO MUCH: {excess}", flush=True)
+    excesses = [
+        excess
+        for case, size in zip(cases, sizes, strict=True)
+        if (excess := describe_excess(case.name, size))
+    ]
+    for excess in excesses:
+        print(f"  OVER BUDGET: {excess}", flush=True)
     print(
-        f"memory       {len(cases)} cases of {messages} messages of {LARGEST // 1024} KB, maximum "
-        f"{max(sizes) >> 20} MB of {BUDGET_MB}, {len(found)} excessive"
+        f"memory       {len(cases)} cases of {messages} messages of {MAX_MESSAGE_SIZE // 1024} KB, maximum "
+        f"{max(sizes) >> 20} MB of {BUDGET_MB}, {len(excesses)} excessive"
     )
-    return len(found)
+    return len(excesses)

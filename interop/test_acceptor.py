@@ -67,9 +67,9 @@ def test_an_order_is_reported_and_the_peer_logs_out(pair: Pair) -> None:
     assert received.message.problems == ()
 
     ours.send(scene.report("b-1"))
-    seen = peer.inbox.take("8")
-    assert seen[17] == "exec-b-1"
-    assert seen[38] == "10.00"
+    report = peer.inbox.take("8")
+    assert report[17] == "exec-b-1"
+    assert report[38] == "10.00"
 
     peer.close()
     ours.expect(LogoutReceived)

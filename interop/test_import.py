@@ -40,10 +40,10 @@ def codegen(*arguments: object) -> str:
 @pytest.fixture(scope="module")
 def dialect(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("imported")
-    left_out = codegen("import", *DICTIONARIES, "--out", folder / "spec", "--name", "standard").splitlines()
+    omissions = codegen("import", *DICTIONARIES, "--out", folder / "spec", "--name", "standard").splitlines()
     # Only groups whose entries begin with another group are left out.
-    assert all("left out: it has no field that opens an entry" in line for line in left_out)
-    assert len(left_out) < 12
+    assert all("left out: it has no field that opens an entry" in line for line in omissions)
+    assert len(omissions) < 12
     codegen("--spec", folder / "spec", "--out", folder / "standard", "--package", "standard")
     sys.path.insert(0, str(folder))
     try:
@@ -107,6 +107,6 @@ def test_sessions_trade_on_the_imported_dialect_and_the_other_engine_reads_their
     assert event.message == order
 
     dictionary = load_combined_data_dictionary(*map(str, DICTIONARIES))
-    read = FixcoreMessage.decode(Frame(data).data, dictionary)
-    dictionary.validate(read, check_field_values=True, check_has_values=True, check_user_defined=True)
-    assert read.encode() == data
+    decoded = FixcoreMessage.decode(Frame(data).data, dictionary)
+    dictionary.validate(decoded, check_field_values=True, check_has_values=True, check_user_defined=True)
+    assert decoded.encode() == data

@@ -63,8 +63,8 @@ def test_an_order_is_reported(peer: QuickfixPeer | FixcorePeer, signer: Signer) 
     with logged_on(peer, signer, MemoryStore()) as ours:
         ours.send(scene.order("a-1"))
 
-        seen = peer.inbox.take("D")
-        assert {tag: seen[tag] for tag in scene.order_fields("a-1")} == scene.order_fields("a-1")
+        order = peer.inbox.take("D")
+        assert {tag: order[tag] for tag in scene.order_fields("a-1")} == scene.order_fields("a-1")
         received = ours.expect(MessageReceived)
         assert received.message == scene.report("a-1")
         assert received.message.problems == ()

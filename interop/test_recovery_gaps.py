@@ -33,9 +33,9 @@ class OurSide:
         self.ours, _logged_on = meeting.connect(store, take=self._take)
 
     def _take(self, event: Event) -> bool:
-        # If both sides send ResendRequests, their order is unspecified, and so is whether QuickFIX sends two:
-        # it processes its queued messages before a gap fill. The gap fill is then below the expected number
-        # and ignored, so the next message reveals the same gap again.
+        # If both sides send ResendRequests, the order of the requests is unspecified. QuickFIX may also send
+        # two: it processes its queued messages before a gap fill, which is then below the expected number and
+        # ignored, so the next message reveals the same gap again.
         if isinstance(event, ResendServed):
             self._served.put(event)
             return True

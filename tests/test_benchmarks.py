@@ -216,7 +216,7 @@ def test_values_of_different_engines_are_compared_by_their_fix_text() -> None:
     ],
 )
 def test_each_update_of_the_book_is_answered_by_an_order(client: str, setting: ticks.Setting) -> None:
-    assert len(ticks.play(client, setting, 3)) == 3
+    assert len(ticks.measure_ticks(client, setting, 3)) == 3
 
 
 def test_first_ticks_are_reported_separately() -> None:

@@ -73,7 +73,7 @@ terms: dict[str, Term] = {}
 """The glossary terms that pages link."""
 
 
-CLASSES = ("session", "trading", "clients")
+CLASS_PAGES = ("session", "trading", "clients")
 """Pages of the API reference whose classes have separate pages."""
 
 
@@ -86,7 +86,7 @@ def on_config(config: Any, **_: object) -> None:
         path.relative_to(docs).as_posix() for path in (docs / "reference/messages").glob("*.md")
     )
     subpages: dict[str, list[Any]] = {"reference/index.md": messages}
-    for stem in CLASSES:
+    for stem in CLASS_PAGES:
         objects = api_objects((docs / "api" / f"{stem}.md").read_text("utf-8"))
         subpages[f"api/{stem}.md"] = [
             {section: [{each.name: f"api/{stem}/{each.name}.md"} for each in group]}
@@ -111,7 +111,7 @@ def with_subpages(nav: list[Any], subpages: dict[str, list[Any]]) -> list[Any]:
 
 def on_files(files: Any, config: Any, **_: object) -> None:
     """Add a page for each class."""
-    for stem in CLASSES:
+    for stem in CLASS_PAGES:
         for each in api_objects((Path(config.docs_dir) / "api" / f"{stem}.md").read_text("utf-8")):
             files.append(File.generated(config, f"api/{stem}/{each.name}.md", content=each.source))
 
@@ -155,10 +155,10 @@ def on_page_markdown(markdown: str, page: Any, **_: object) -> str:
     # The title of a page whose first line is a comment would be its file name.
     markdown = re.sub(r"\A<!--.*?-->\n", "", markdown)
     if page.file.src_uri == "changelog.md":
-        released = (ROOT / "CHANGELOG.md").read_text("utf-8")
-        return markdown + re.split("^(?=## )", released, maxsplit=1, flags=re.MULTILINE)[1]
+        changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+        return markdown + re.split("^(?=## )", changelog, maxsplit=1, flags=re.MULTILINE)[1]
     stem = page.file.src_uri.removeprefix("api/").removesuffix(".md")
-    if stem in CLASSES:
+    if stem in CLASS_PAGES:
         markdown = with_links(markdown, stem, summary)
     if page.file.src_uri.count("/") < 2:
         paragraph = re.search(r"^# .*\n\n(\w[^|\n]*(?:\n[^|\n]+)*)", markdown)
@@ -191,10 +191,10 @@ def draw(fence: re.Match[str]) -> str:
     return f'<figure class="diagram">{" ".join(WIDTH.sub(shrink, svg, count=1).split())}</figure>'
 
 
-def shrink(found: re.Match[str]) -> str:
+def shrink(match: re.Match[str]) -> str:
     """Return attributes that set the size of a picture."""
-    width = float(found[2])
-    return f'{found[1]}style="width: {width:.0f}px; min-width: {0.6 * width:.0f}px"'
+    width = float(match[2])
+    return f'{match[1]}style="width: {width:.0f}px; min-width: {0.6 * width:.0f}px"'
 
 
 def on_post_build(config: Any, **_: object) -> None:
@@ -203,26 +203,28 @@ def on_post_build(config: Any, **_: object) -> None:
     lines += [f"- [{title}]({url}): {text}" for title, url, text in pages]
     site = Path(config.site_dir)
     (site / "llms.txt").write_text("\n".join(lines) + "\n", "utf-8")
-    elsewhere = [path for path in site.rglob("*.html") if EXTERNAL_RESOURCE.search(path.read_text("utf-8"))]
-    if elsewhere:
-        raise PluginError(f"{elsewhere[0]} loads a resource from another host")
+    pages_with_external_resources = [
+        path for path in site.rglob("*.html") if EXTERNAL_RESOURCE.search(path.read_text("utf-8"))
+    ]
+    if pages_with_external_resources:
+        raise PluginError(f"{pages_with_external_resources[0]} loads a resource from another host")
     if broken := [*broken_links(site)]:
         raise PluginError("broken links:\n" + "\n".join(broken))
     for path in sorted((site / "api").rglob("*.html")):
         if missing := [*undocumented(path.read_text("utf-8"))]:
             raise PluginError(f"{path.name} has no docstring for {', '.join(missing)}")
-    search(site)
+    check_search(site)
 
 
-def search(site: Path) -> None:
+def check_search(site: Path) -> None:
     """Check the first results of the search with the browser's code, if node is installed."""
     if (node := shutil.which("node")) is None:
         print("node is not installed: the results of the search were not checked")
         return
     command = [node, str(ROOT / "tools" / "search.mjs"), str(site), *FIRST_RESULTS]
-    found = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\n")
-    for (words, address), first in zip(FIRST_RESULTS.items(), found, strict=False):
-        if first != address:
+    first_results = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\n")
+    for (words, address), result in zip(FIRST_RESULTS.items(), first_results, strict=False):
+        if result != address:
             raise PluginError(
-                f'the search for "{words}" must list {address} first, but lists {first or "no page"}'
+                f'the search for "{words}" must list {address} first, but lists {result or "no page"}'
             )

@@ -81,27 +81,29 @@ def with_terms(content: str, terms: dict[str, Term], glossary: str) -> str:
     if not terms:
         return content
     # Terms that are not names may begin a sentence, and may be plural.
-    spelt = {each: r"\s+".join(map(re.escape, each.split())) for each in terms}
-    spelt |= {each: f"(?i:{spelt[each]})s?" for each in terms if each.islower()}
-    longest_first = sorted(spelt, key=len, reverse=True)
-    pattern = re.compile(rf"(?<![\w.-])(?:{'|'.join(f'({spelt[each]})' for each in longest_first)})(?![\w-])")
-    left = set(terms)
+    patterns = {each: r"\s+".join(map(re.escape, each.split())) for each in terms}
+    patterns |= {each: f"(?i:{patterns[each]})s?" for each in terms if each.islower()}
+    longest_first = sorted(patterns, key=len, reverse=True)
+    pattern = re.compile(
+        rf"(?<![\w.-])(?:{'|'.join(f'({patterns[each]})' for each in longest_first)})(?![\w-])"
+    )
+    unlinked = set(terms)
 
-    def link(found: re.Match[str]) -> str:
-        name = longest_first[(found.lastindex or 1) - 1]
-        if name not in left:
-            return found[0]
+    def link(match: re.Match[str]) -> str:
+        name = longest_first[(match.lastindex or 1) - 1]
+        if name not in unlinked:
+            return match[0]
         # Each entry is linked once, by the first of its names.
-        left.difference_update(each for each, term in terms.items() if term.anchor == terms[name].anchor)
+        unlinked.difference_update(each for each, term in terms.items() if term.anchor == terms[name].anchor)
         title = html.escape(terms[name].meaning)
-        return f'<a class="term" href="{glossary}#{terms[name].anchor}" title="{title}">{found[0]}</a>'
+        return f'<a class="term" href="{glossary}#{terms[name].anchor}" title="{title}">{match[0]}</a>'
 
-    parts, inside = [], 0
+    parts, unlinked_depth = [], 0
     for part in TAG.split(content):
         tag = re.match(r"<(/?)(\w+)", part)
         if tag and tag[2] in UNLINKED_ELEMENTS and not part.endswith("/>"):
-            inside += -1 if tag[1] else 1
-        parts.append(pattern.sub(link, part) if not tag and not inside else part)
+            unlinked_depth += -1 if tag[1] else 1
+        parts.append(pattern.sub(link, part) if not tag and not unlinked_depth else part)
     return "".join(parts)
 
 
@@ -182,15 +184,15 @@ class ApiObject(NamedTuple):
 def api_objects(markdown: str) -> list[ApiObject]:
     """Return the objects of a page of the API reference that have separate pages: all outside of the sections
     called Functions. If several have the same name, their names include the package."""
-    found = []
+    objects = []
     for section in re.split(r"^## ", markdown, flags=re.MULTILINE)[1:]:
         heading = section.partition("\n")[0]
         if heading != "Functions":
-            found += [(heading, *each) for each in API.findall(section)]
-    names = Counter(path.rpartition(".")[2] for _, path, _ in found)
+            objects += [(heading, *each) for each in API.findall(section)]
+    names = Counter(path.rpartition(".")[2] for _, path, _ in objects)
     return [
         ApiObject(section, name if names[name] == 1 else f"{path.split('.')[1]}.{name}", path, options)
-        for section, path, options in found
+        for section, path, options in objects
         for name in [path.rpartition(".")[2]]
     ]
 

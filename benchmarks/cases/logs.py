@@ -84,7 +84,7 @@ def decode_log(path: Path, form: Form) -> None:
     """Decode a log as `kalshi-fix decode` does, but discard the lines, so that writing is not measured."""
     decoder, reader = Decoder(OutputOptions(form)), LogReader()
     for chunk in chunks_of(path):
-        "\n".join(decoder.batch(reader.feed(chunk)).text)
+        "\n".join(decoder.decode_batch(reader.feed(chunk)).text)
 
 
 def _replay_contenders(size: int) -> Iterable[Contender]:

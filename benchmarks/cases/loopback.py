@@ -32,7 +32,7 @@ def title(client: str) -> str:
     return client if client in (QUICKFIX, SDK) else f"kalshi-fix-sansio, {client}"
 
 
-def installed() -> tuple[list[str], list[str], list[str]]:
+def installed_clients() -> tuple[list[str], list[str], list[str]]:
     """Return the clients that can be measured: our own, kalshi-sdk, and QuickFIX."""
     absent = missing()
     return (
@@ -44,20 +44,20 @@ def installed() -> tuple[list[str], list[str], list[str]]:
 
 def round_trips(rounds: int = 9) -> list[Result]:
     """Measure every client once in each round; each has a fresh process and a fresh acceptor."""
-    own, sdk, quickfix = installed()
+    own, sdk, quickfix = installed_clients()
     if not quickfix:
         return []
     clients = [(name, "") for name in (*own, BARE, *LOWER_BOUNDS, QUICKFIX, *sdk)]
     clients += [(name, TLS) for name in (*own, BARE, *sdk)]
-    found = in_turn({client: partial(_figures, *client) for client in clients}, rounds)
+    measurements = in_turn({client: partial(_figures, *client) for client in clients}, rounds)
     results = []
-    for (name, tls), figures in found.items():
-        shown = title(name)
+    for (name, tls), figures in measurements.items():
+        label = title(name)
         medians, p99, rates = zip(*figures, strict=True)
         results += [
-            result(f"{MEDIAN}{tls}", shown, medians, by_round=True),
-            result(f"{MEDIAN}{tls}, p99", shown, p99),
-            result(f"{RATE}{tls}", shown, rates),
+            result(f"{MEDIAN}{tls}", label, medians, by_round=True),
+            result(f"{MEDIAN}{tls}, p99", label, p99),
+            result(f"{RATE}{tls}", label, rates),
         ]
     return results
 
@@ -68,13 +68,13 @@ def _figures(name: str, tls: str) -> tuple[float, float, float]:
     All times are in microseconds.
     """
     try:
-        measured = run_client(name, tls=bool(tls))
+        measurements = run_client(name, tls=bool(tls))
     except subprocess.SubprocessError as error:
         print(f"{name} failed and will be run once more: {error}", flush=True)
-        measured = run_client(name, tls=bool(tls))
-    seconds = sorted(measured["seconds"])
+        measurements = run_client(name, tls=bool(tls))
+    seconds = sorted(measurements["seconds"])
     p99 = seconds[len(seconds) * 99 // 100]
-    return statistics.median(seconds) * 1e6, p99 * 1e6, measured["each"] * 1e6
+    return statistics.median(seconds) * 1e6, p99 * 1e6, measurements["each"] * 1e6
 
 
 def run_client(name: str, *options: str, tls: bool = False) -> dict[str, Any]:
@@ -89,8 +89,8 @@ def run_client(name: str, *options: str, tls: bool = False) -> dict[str, Any]:
             stack.enter_context(serving("tls_front", port, acceptor_port, authority))
             options = (*options, "--authority", str(authority))
         client = ("-m", "benchmarks.clients", name, str(port), str(key))
-        found: dict[str, Any] = json.loads(python(*client, *options))
-    return found
+        measurements: dict[str, Any] = json.loads(python(*client, *options))
+    return measurements
 
 
 @contextmanager
@@ -124,6 +124,6 @@ def client_key() -> ClientKey:
 
 def free_port() -> int:
     """Return a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
     return port

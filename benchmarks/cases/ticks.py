@@ -16,7 +16,7 @@ from benchmarks.cases.loopback import (
     TLS,
     client_key,
     free_port,
-    installed,
+    installed_clients,
     running,
     serving,
     title,
@@ -68,22 +68,26 @@ def ticks(rounds: int = 5) -> list[Result]:
     """Measure each client in each setting, in turn; each run has a fresh process and a fresh market.
 
     Only the standard setting, which has targets, is repeated."""
-    own, sdk, quickfix = installed()
+    own, sdk, quickfix = installed_clients()
     results = []
     for setting in SETTINGS:
         clients = own if setting.sync else [*own, *sdk, *([] if setting.tls else quickfix)]
         if setting is STANDARD:
             clients = [*clients, POLLING]
-        found = in_turn(
-            {name: partial(play, name, setting) for name in clients}, rounds if setting is STANDARD else 1
+        measurements = in_turn(
+            {name: partial(measure_ticks, name, setting) for name in clients},
+            rounds if setting is STANDARD else 1,
         )
-        for name, runs in found.items():
-            by_run = [figures(run) for run in runs]
+        for name, runs in measurements.items():
+            figures_by_run = [figures(run) for run in runs]
             results += [
                 result(
-                    f"{setting.name}, {figure}", title(name), [each[figure] for each in by_run], by_round=True
+                    f"{setting.name}, {figure}",
+                    title(name),
+                    [run_figures[figure] for run_figures in figures_by_run],
+                    by_round=True,
                 )
-                for figure in by_run[0]
+                for figure in figures_by_run[0]
             ]
     return results
 
@@ -91,9 +95,9 @@ def ticks(rounds: int = 5) -> list[Result]:
 def figures(seconds: Sequence[float]) -> dict[str, float]:
     """Return percentiles and maximum of the later ticks, and p99 of the first ticks, in microseconds."""
     first, later = sorted(seconds[:FIRST_TICKS]), sorted(seconds[FIRST_TICKS:])
-    found = {name: _percentile(later, quantile) for name, quantile in PERCENTILES.items()}
-    found |= {"max": later[-1] * 1e6, "p99 of the first 1,000": _percentile(first, 0.99)}
-    return found
+    result = {name: _percentile(later, quantile) for name, quantile in PERCENTILES.items()}
+    result |= {"max": later[-1] * 1e6, "p99 of the first 1,000": _percentile(first, 0.99)}
+    return result
 
 
 def _percentile(ordered: Sequence[float], quantile: float) -> float:
@@ -102,8 +106,9 @@ def _percentile(ordered: Sequence[float], quantile: float) -> float:
     return ordered[min(int(len(ordered) * quantile), len(ordered) - 1)] * 1e6
 
 
-def play(name: str, setting: Setting, count: int | None = None) -> list[float]:
-    """Return the seconds of each tick, as the market measured them."""
+def measure_ticks(name: str, setting: Setting, count: int | None = None) -> list[float]:
+    """Run one client in one setting. Return the number of seconds from each tick to the order that answers
+    it, as measured by the market."""
     port = free_port()
     with TemporaryDirectory() as folder, ExitStack() as stack:
         key, authority = Path(folder, "key.pem"), Path(folder, "authority.pem")

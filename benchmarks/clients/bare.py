@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks import samples
-from benchmarks.clients.drive import Measurements, awaited, drive, finished
+from benchmarks.clients.drive import Measurements, as_coroutine_function, drive, run_to_end
 from kalshi_fix_sansio import NewOrderSingle
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived

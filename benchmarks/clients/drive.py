@@ -32,14 +32,14 @@ async def drive(
         assert name == values["cl_ord_id"]
         if number >= WARM_UP:
             times.append(end - begin)
-    waiting = iter(_orders(WARM_UP + TRIPS, PIPELINED))
+    unsent = iter(_orders(WARM_UP + TRIPS, PIPELINED))
     begin = clock()
-    for _, values in zip(range(WINDOW), waiting, strict=False):
+    for _, values in zip(range(WINDOW), unsent, strict=False):
         await send(values)
     for _ in range(PIPELINED):
         await take()
-        if (following := next(waiting, None)) is not None:
-            await send(following)
+        if (next_values := next(unsent, None)) is not None:
+            await send(next_values)
     return {"seconds": times, "each": (clock() - begin) / PIPELINED}
 
 
@@ -52,21 +52,21 @@ def _orders(begin: int, count: int) -> list[dict[str, Any]]:
     return [samples.order_values(begin + number) for number in range(count)]
 
 
-def awaited(act: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
+def as_coroutine_function(function: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
     """Wrap a blocking function in a coroutine function."""
 
     async def run(*values: Any) -> Any:
-        return act(*values)
+        return function(*values)
 
     return run
 
 
-def finished(coroutine: Coroutine[Any, Any, Measurements]) -> Measurements:
+def run_to_end(coroutine: Coroutine[Any, Any, Measurements]) -> Measurements:
     """Run a coroutine that only awaits wrapped blocking functions, so it never suspends; return its
     result."""
     try:
         coroutine.send(None)
     except StopIteration as end:
-        found: Measurements = end.value
-        return found
+        result: Measurements = end.value
+        return result
     raise AssertionError("the coroutine waits for an event loop")

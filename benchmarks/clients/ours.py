@@ -1,4 +1,4 @@
-"""Our clients."""
+"""The clients of this library."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import samples
-from benchmarks.clients.drive import TIMEOUT, Measurements, awaited, drive, finished, tick_orders
+from benchmarks.clients.drive import (
+    TIMEOUT,
+    Measurements,
+    as_coroutine_function,
+    drive,
+    run_to_end,
+    tick_orders,
+)
 from kalshi_fix_adapters.net.tls import Plaintext, Tls
 from kalshi_fix_sansio import MarketDataIncrementalRefresh, NewOrderSingle
 from kalshi_fix_sansio.trading import OrderBooks
@@ -32,25 +39,25 @@ def blocking(*options: Any) -> Measurements:
 
     with order_entry(**_options(*options)) as client:
         messages: Any = client.messages(timeout=TIMEOUT)
-        send = awaited(lambda values: client.send(NewOrderSingle(**values)))
-        return finished(drive(send, awaited(lambda: next(messages).cl_ord_id)))
+        send = as_coroutine_function(lambda values: client.send(NewOrderSingle(**values)))
+        return run_to_end(drive(send, as_coroutine_function(lambda: next(messages).cl_ord_id)))
 
 
-async def _driven(module: Any, *options: Any) -> Measurements:
+async def _drive_async(module: Any, *options: Any) -> Measurements:
     async with module.order_entry(**_options(*options)) as client:
-        following = client.messages(timeout=TIMEOUT).__anext__
+        next_message = client.messages(timeout=TIMEOUT).__anext__
 
         async def take() -> str | None:
-            name: str | None = (await following()).cl_ord_id
+            name: str | None = (await next_message()).cl_ord_id
             return name
 
         return await drive(lambda values: client.send(NewOrderSingle(**values)), take)
 
 
-def _reaction() -> Callable[[Any], NewOrderSingle | None]:
+def _make_reaction() -> Callable[[Any], NewOrderSingle | None]:
     """Return a function that applies a message to its books, and returns an order at the best bid after an
     update."""
-    books, prepared = OrderBooks(), tick_orders()
+    books, order_terms = OrderBooks(), tick_orders()
 
     def react(message: Any) -> NewOrderSingle | None:
         books.apply(message)
@@ -59,7 +66,7 @@ def _reaction() -> Callable[[Any], NewOrderSingle | None]:
         symbol = message.md_entries[0].symbol
         best = books[symbol].best_bid
         assert best is not None
-        return NewOrderSingle(**next(prepared) | {"symbol": symbol, "price": best.price})
+        return NewOrderSingle(**next(order_terms) | {"symbol": symbol, "price": best.price})
 
     return react
 
@@ -68,9 +75,9 @@ def _both_clients(
     module: Any, port: int, key: str, authority: str | None, store: str | None, sync: str
 ) -> Any:
     options = _options(port, key, authority)
-    stored = {} if store is None else {"store": Path(store), "sync": sync}
+    store_options = {} if store is None else {"store": Path(store), "sync": sync}
     return module.market_data(**options), module.order_entry(
-        **options, **stored, retransmission=store is not None
+        **options, **store_options, retransmission=store is not None
     )
 
 
@@ -79,7 +86,7 @@ def blocking_ticks(*options: Any, timeout: float | None = None) -> None:
     from kalshi_fix_adapters import blocking as module
 
     market, orders = _both_clients(module, *options)
-    react = _reaction()
+    react = _make_reaction()
     with market, orders:
         reports = orders.messages()
         while True:
@@ -91,7 +98,7 @@ def blocking_ticks(*options: Any, timeout: float | None = None) -> None:
 
 async def _ticks(module: Any, *options: Any) -> None:
     market, orders = _both_clients(module, *options)
-    react = _reaction()
+    react = _make_reaction()
     async with market, orders:
         reports = orders.messages()
         async for message in market.messages():
@@ -134,5 +141,5 @@ TICKS: dict[str, Callable[..., None]] = {
 }
 ENGINES: dict[str, Callable[..., Measurements]] = {
     "blocking": blocking,
-    **{loop: partial(_run, loop, _driven) for loop in _LOOPS},
+    **{loop: partial(_run, loop, _drive_async) for loop in _LOOPS},
 }

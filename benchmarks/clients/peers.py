@@ -11,7 +11,14 @@ from decimal import Decimal
 from typing import Any
 
 from benchmarks import samples
-from benchmarks.clients.drive import TIMEOUT, Measurements, awaited, drive, finished, tick_orders
+from benchmarks.clients.drive import (
+    TIMEOUT,
+    Measurements,
+    as_coroutine_function,
+    drive,
+    run_to_end,
+    tick_orders,
+)
 
 Receive = Callable[[Any], Awaitable[object]]
 
@@ -50,7 +57,7 @@ def sdk(*options: Any) -> Measurements:
             name: str | None = (await reports.get()).cl_ord_id
             return name
 
-        receive = awaited(lambda raw: reports.put_nowait(decode_app_message(raw)))
+        receive = as_coroutine_function(lambda raw: reports.put_nowait(decode_app_message(raw)))
         async with _sessions(*options)("ORDER_ENTRY_NR", receive) as session:
             return await drive(lambda values: session.send(kalshi_sdk.order(values)), take)
 
@@ -70,8 +77,8 @@ def quickfix_initiator(port: int, _: str, authority: str | None) -> Measurements
 
     with Peer("initiator", port, receive) as peer:
         assert peer.logged_on.wait(TIMEOUT)
-        send = awaited(lambda values: peer.send("D", samples.order_fields(values)))
-        return finished(drive(send, awaited(lambda: reports.get(timeout=TIMEOUT)[0])))
+        send = as_coroutine_function(lambda values: peer.send("D", samples.order_fields(values)))
+        return run_to_end(drive(send, as_coroutine_function(lambda: reports.get(timeout=TIMEOUT)[0])))
 
 
 def sdk_ticks(port: int, key: str, authority: str | None, store: str | None, _: str) -> None:
@@ -96,7 +103,7 @@ def sdk_ticks(port: int, key: str, authority: str | None, store: str | None, _: 
             await orders.send(kalshi_sdk.order(next(prepared) | values))
 
         async with (
-            session("ORDER_ENTRY_NR", awaited(decode_app_message)) as orders,
+            session("ORDER_ENTRY_NR", as_coroutine_function(decode_app_message)) as orders,
             session("MARKET_DATA", receive),
         ):
             await asyncio.Event().wait()

@@ -13,7 +13,7 @@ from codegen.errors import SpecError
 
 @click.command("diff")
 @click.argument(
-    "given", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
+    "paths", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
 )
 @click.option("--product", help="Product of the sources, if they do not name it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
@@ -34,7 +34,7 @@ from codegen.errors import SpecError
 @click.pass_context
 def diff(
     context: click.Context,
-    given: tuple[Path, ...],
+    paths: tuple[Path, ...],
     product: str | None,
     as_json: bool,
     only_facts: bool,
@@ -53,21 +53,21 @@ def diff(
         spec = SpecIndex(context.obj)
         if product is not None and product not in spec.products:
             raise click.BadParameter(f"choose one of {', '.join(spec.products)}", param_hint="--product")
-        gathered = sources.gather(given, spec, product)
+        given_sources = sources.gather(paths, spec, product)
         old = sources.gather(against, spec, product).readings if against else ()
-        evidence = findings.evidence_of(gathered, spec, product)
-        kept_on_purpose = differences.read(spec)
+        evidence = findings.evidence_of(given_sources, spec, product)
+        intended_differences = differences.read(spec)
     except (SpecError, sources.SourceError) as error:
         click.echo(str(error), err=True)
         context.exit(2)
     if only_facts:
-        for line in report.facts(gathered.readings):
+        for line in report.facts(given_sources.readings):
             click.echo(line)
         return
     # Text reviewed in this run is not reported in the same run, so the spec is read again.
     if reviewed:
-        file = passages.write(gathered.readings, spec)
-        click.echo(f"{file}: the text of {len(gathered.readings)} files", err=True)
+        file = passages.write(given_sources.readings, spec)
+        click.echo(f"{file}: recorded the text of {len(given_sources.readings)} files as reviewed", err=True)
         spec = SpecIndex(context.obj)
     # Facts first, then prose: `passages` leaves out the lines that already have a finding.
     left, kept = differences.settle(compare.compare(evidence), kept_on_purpose, evidence)
@@ -80,5 +80,5 @@ def diff(
             for edit in edits:
                 click.echo(f"{label}  {edit}", err=True)
     show = report.as_json if as_json else report.text
-    click.echo(show(reported, len(kept), gathered))
+    click.echo(show(reported, len(accepted), given_sources))
     context.exit(1 if reported else 0)

@@ -1,6 +1,6 @@
 """Apply the intended differences of `differences.yaml`, and report those that are outdated.
 
-A difference settles a finding, which is then not reported.
+A finding that is listed there as an intended difference is accepted, and not reported.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import attrs
 import yaml
 
-from codegen.diff.findings import KEEPABLE, STALE, Edit, Evidence, Finding, grouped
+from codegen.diff.findings import ACCEPTABLE, STALE, Edit, Evidence, Finding, group_by
 from codegen.diff.spec_index import DICTIONARY, PAGE, SpecIndex
 from codegen.errors import Mistakes
 from codegen.read.context import maps, text, words
@@ -75,20 +75,21 @@ def _entry(entry: Map, spec: SpecIndex, mistakes: Mistakes) -> list[Difference]:
     return found
 
 
-def settle(
+def accept(
     findings: Iterable[Finding], differences: Sequence[Difference], evidence: Iterable[Evidence]
 ) -> tuple[list[Finding], list[Finding]]:
-    """Return the unsettled findings together with outdated differences, and the settled findings.
+    """Return two lists: the findings that no difference covers, with a finding for each outdated difference,
+    and the accepted findings.
 
-    A difference settles a finding of its own source. If its source has no such finding, it settles one of
+    A difference covers a finding of its own source. If its source has no such finding, it covers one of
     another page about the same product, because sections move between pages. It is outdated if its source
-    was given and it settled no finding.
+    was given and it covered no finding.
     """
-    by_key = grouped(differences, lambda each: (each.evidence, each.element, each.address, each.in_source))
+    by_key = group_by(differences, lambda each: (each.evidence, each.element, each.address, each.in_source))
     used: set[Difference] = set()
-    left: list[Finding] = []
-    kept: list[Finding] = []
-    # Two passes: a difference that settles a finding of its own source settles no finding of another page.
+    unresolved: list[Finding] = []
+    accepted: list[Finding] = []
+    # Two passes: a difference that covers a finding of its own source covers no finding of another page.
     elsewhere: list[tuple[Finding, list[Difference]]] = []
     for finding in findings:
         matching = by_key.get((finding.evidence, finding.element, finding.address, finding.in_source), [])
@@ -96,18 +97,18 @@ def settle(
         own = [each for each in matching if each.source in finding.sources]
         if own:
             used.update(own)
-            kept.append(finding)
+            accepted.append(finding)
         else:
             elsewhere.append((finding, matching))
     moved: set[Difference] = set()
     for finding, matching in elsewhere:
         free = [each for each in matching if each not in used]
         moved.update(free)
-        (kept if free else left).append(finding)
+        (accepted if free else unresolved).append(finding)
     # A difference cannot be outdated if its source was not given.
     covered = {name for each in evidence for name in each.covered}
     out_of_date = [each for each in differences if each not in used | moved and each.source in covered]
-    return left + [_outdated_finding(each) for each in out_of_date], kept
+    return unresolved + [_outdated_finding(each) for each in out_of_date], accepted
 
 
 def text_of(findings: Iterable[Finding], source: str, why: str) -> str:
@@ -116,7 +117,7 @@ def text_of(findings: Iterable[Finding], source: str, why: str) -> str:
     """
     kept: dict[tuple[str, str], dict[str, None]] = {}
     for each in findings:
-        if each.kind in KEEPABLE and each.element in ELEMENTS:
+        if each.kind in ACCEPTABLE and each.element in ELEMENTS:
             kept.setdefault((each.element, each.in_source), {})[each.address] = None
     entries = [
         {"source": source, element: list(addresses), "in_source": in_source, "why": why}

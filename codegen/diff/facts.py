@@ -32,8 +32,8 @@ class FieldFact(Fact):
     """MsgType of a message that the headings mention, although the table does not list its fields."""
 
     def __str__(self) -> str:
-        about = f" mentioned with {self.message}" if self.message else ""
-        return f"field {self.tag} {self.name}{f' {self.type}' if self.type else ''}{about}"
+        mention = f" mentioned with {self.message}" if self.message else ""
+        return f"field {self.tag} {self.name}{f' {self.type}' if self.type else ''}{mention}"
 
 
 @attrs.frozen
@@ -54,7 +54,7 @@ class MemberFact(Fact):
     """Counters of the enclosing groups, outermost first; None if the source does not show groups."""
     is_counter: bool | None = None
     """Whether it is the counter of a group; None if the source does not show groups."""
-    inside: int | None = None
+    enclosing_group: int | None = None
     """Counter of one enclosing group, if the source names only one."""
     sender: str | None = None
     """`client` or `venue`, if the table applies to only one of them."""
@@ -73,7 +73,7 @@ class MemberFact(Fact):
     """Counter of the group that a heading above the table names."""
     max_entries: int | None = None
     """Maximum number of entries, for the counter of a group."""
-    ties: tuple[str, ...] = ()
+    tied_fields: tuple[str, ...] = ()
     """Names of the fields that the row's text requires or forbids together with this one."""
     yes_no: bool = False
     """Whether the text lists Y and N as the values."""
@@ -84,7 +84,7 @@ class MemberFact(Fact):
         # Attributes that the source does not state are left out.
         parts = [f"member {self.block} {self.tag} {self.name}", self.type, self.required]
         parts.append(f"in {'/'.join(map(str, self.path))}" if self.path else "")
-        parts.append(f"inside {self.inside}" if self.inside is not None else "")
+        parts.append(f"inside {self.enclosing_group}" if self.enclosing_group is not None else "")
         parts.append(f"from the {self.sender}" if self.sender else "")
         parts.append(f"when {'='.join(self.when)}" if self.when else "")
         parts.append(f"default {self.default}" if self.default else "")
@@ -92,7 +92,7 @@ class MemberFact(Fact):
         parts.append(f"limits {self.limits[0]}..{self.limits[1]}" if self.limits else "")
         parts.append(f"at most {self.max_length} characters" if self.max_length else "")
         parts.append(f"at most {self.max_entries} entries" if self.max_entries else "")
-        parts.append(f"tied to {', '.join(self.ties)}" if self.ties else "")
+        parts.append(f"tied to {', '.join(self.tied_fields)}" if self.tied_fields else "")
         return " ".join(filter(None, parts))
 
 
@@ -116,9 +116,9 @@ class CodesFact(Fact):
     """Block whose table contains the list: a MsgType, `header` or `trailer`; empty for any other list."""
 
     def __str__(self) -> str:
-        listed = ", ".join(f"{code.value}={code.label}" for code in self.codes)
+        codes = ", ".join(f"{code.value}={code.label}" for code in self.codes)
         where = f" in {self.message}" if self.message else ""
-        return f"{'codes' if self.complete else 'a code'} of {self.tag}{where}: {listed}"
+        return f"{'codes' if self.complete else 'a code'} of {self.tag}{where}: {codes}"
 
 
 @attrs.frozen
@@ -190,29 +190,29 @@ class VersionFact(Fact):
 
 @attrs.frozen
 class EntryFact(Fact):
-    """An entry of a changelog of all APIs of a venue."""
+    """An entry of a changelog that covers all of a venue's APIs."""
 
     date: str
     """ISO format."""
     title: str
     tags: tuple[str, ...]
-    title_print: str
+    title_fingerprint: str
     """Fingerprint of the title; together with the date it identifies the entry."""
-    text_print: str
+    text_fingerprint: str
     """Fingerprint of the whole entry, except for its date."""
-    about: bool
-    """Whether it is tagged FIX, or mentions FIX or a name of the dialect."""
+    is_relevant: bool
+    """Whether it is about the dialect: tagged FIX, or mentioning FIX or a name of the dialect."""
     text: str
     """The text of the entry, for display."""
 
     @property
     def key(self) -> tuple[str, str, str]:
         """Date and fingerprints, as in `changelog.yaml`."""
-        return self.date, self.title_print, self.text_print
+        return self.date, self.title_fingerprint, self.text_fingerprint
 
     def __str__(self) -> str:
-        about = "entry" if self.about else "entry on other APIs"
-        return f"{about} of {self.date} [{', '.join(self.tags)}] {self.title}"
+        label = "entry" if self.is_relevant else "entry on other APIs"
+        return f"{label} of {self.date} [{', '.join(self.tags)}] {self.title}"
 
 
 @attrs.frozen
@@ -244,7 +244,7 @@ class ExampleFact(Fact):
 
     pairs: tuple[Pair, ...]
     shortened: bool
-    """Whether it contains a mark of omission."""
+    """Whether the example is abbreviated with an ellipsis."""
 
     def __str__(self) -> str:
         return f"example {'|'.join(f'{pair.tag}={pair.value}' for pair in self.pairs)}"
@@ -333,13 +333,15 @@ class Vocabulary:
     @cached_property
     def names(self) -> re.Pattern[str]:
         """Pattern of any message, session type or port; message names with or without spaces."""
-        spaced = (re.sub(r"(?<=[a-z])(?=[A-Z])", " ?", name) for name in self.messages.values())
-        return re.compile(rf"\b(?:35\s?=|(?:{'|'.join([*spaced, *self.sessions, *map(str, self.ports)])})\b)")
+        message_names = (re.sub(r"(?<=[a-z])(?=[A-Z])", " ?", name) for name in self.messages.values())
+        return re.compile(
+            rf"\b(?:35\s?=|(?:{'|'.join([*message_names, *self.sessions, *map(str, self.ports)])})\b)"
+        )
 
     def has_limit(self, text: str) -> bool:
         """Return whether a text contains all words of the name of one of the `limits`."""
-        found = {word.removesuffix("s") for word in re.findall(r"\w+", text.lower())}
-        return any({word.removesuffix("s") for word in name.split("_")} <= found for name in self.limits)
+        words = {word.removesuffix("s") for word in re.findall(r"\w+", text.lower())}
+        return any({word.removesuffix("s") for word in name.split("_")} <= words for name in self.limits)
 
     def tag_of(self, name: str) -> int | None:
         """Return the tag of a field by its name in any spelling."""

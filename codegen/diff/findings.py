@@ -18,8 +18,8 @@ from kalshi_fix_adapters.documents.mistakes import Location
 
 NEW, GONE, DIFFERENT = "new", "gone", "different"
 UNREAD, STALE, UNREVIEWED = "unread", "stale", "unreviewed"
-KEEPABLE = (NEW, DIFFERENT, GONE)
-"""Kinds of findings that an entry of `differences.yaml` may settle, and whose edits can be written."""
+ACCEPTABLE = (NEW, DIFFERENT, GONE)
+"""Kinds of findings that an entry of `differences.yaml` may accept, and whose edits can be written."""
 
 # Written by `advice.text` if a page gives the code that accompanies a text.
 _MEANS_SETTING = re.compile(r"means: \{[^}]*\}, ")
@@ -35,15 +35,17 @@ class Edit:
 
     location: Location
     text: str
-    scoped: str = ""
+    scoped_text: str = ""
     """The text if the edit is for some products only; their names replace PRODUCTS."""
     sources: tuple[str, ...] = ()
     """Manifest names of the sources; they replace SOURCES in the text."""
 
-    def on(self, products: tuple[str, ...]) -> Edit:
+    def for_products(self, products: tuple[str, ...]) -> Edit:
         """Return the edit for these products (all if empty), with its sources inserted."""
         text = (
-            self.scoped.replace("PRODUCTS", yaml_words(products)) if products and self.scoped else self.text
+            self.scoped_text.replace("PRODUCTS", yaml_words(products))
+            if products and self.scoped_text
+            else self.text
         )
         return Edit(self.location, text.replace("SOURCES", yaml_words(self.sources)))
 
@@ -80,7 +82,7 @@ class Finding:
     """Manifest names of the sources that state it, or should state it."""
     group: str = ""
     """Findings with the same group are reported together; empty if reported separately."""
-    shown: tuple[str, ...] = ()
+    passages: tuple[str, ...] = ()
     """The source's text at the locations, one passage each."""
 
 
@@ -90,14 +92,14 @@ def _catalogue() -> dict[str, tuple[Finding, str]]:
     Templates have placeholders in braces.
     """
     text = Path(__file__).with_name("findings.yaml").read_text(encoding="utf-8")
-    found = {}
-    for about, subject in yaml.safe_load(text).items():
+    templates = {}
+    for subject_name, subject in yaml.safe_load(text).items():
         element, address = subject["element"], subject["address"]
         for name, (kind, in_source, what, *write) in subject["findings"].items():
             template = Finding(kind, element, address, in_source, subject.get("label", "") + what, ())
             edit = subject.get("advice", "") + write[0] if write else ""
-            found[f"{about} {name}"] = template, edit
-    return found
+            templates[f"{subject_name} {name}"] = template, edit
+    return templates
 
 
 _TEMPLATES = _catalogue()
@@ -117,7 +119,7 @@ class Evidence:
 
     @cached_property
     def _by_kind(self) -> dict[type[Fact], list[Fact]]:
-        return grouped((fact for reading in self.readings for fact in reading.facts), type)
+        return group_by((fact for reading in self.readings for fact in reading.facts), type)
 
     @property
     def name(self) -> str:
@@ -140,7 +142,7 @@ class Evidence:
 
     def facts_by(self, kind: type[_FactT], key: Callable[[_FactT], _Key]) -> dict[_Key, list[_FactT]]:
         """Return all facts of a kind, grouped by a key in order of first occurrence."""
-        return grouped(self.facts(kind), key)
+        return group_by(self.facts(kind), key)
 
     def mentions(self, kind: str, known: Container[str]) -> dict[str, list[MentionFact]]:
         """Return the unknown values mentioned in running text, with their mentions."""
@@ -206,61 +208,81 @@ class Evidence:
             yield self.report("source unread", fact, where, address=str(where), what=fact.what)
 
 
-def grouped(items: Iterable[_ItemT], key: Callable[[_ItemT], _Key]) -> dict[_Key, list[_ItemT]]:
+def group_by(items: Iterable[_ItemT], key: Callable[[_ItemT], _Key]) -> dict[_Key, list[_ItemT]]:
     """Group items by a key, in order of first occurrence."""
-    found: dict[_Key, list[_ItemT]] = {}
+    groups: dict[_Key, list[_ItemT]] = {}
     for item in items:
-        found.setdefault(key(item), []).append(item)
-    return found
+        groups.setdefault(key(item), []).append(item)
+    return groups
 
 
 def evidence_of(given: GivenSources, spec: SpecIndex, product: str | None) -> list[Evidence]:
     """Return the evidence of each product's pages, of the dictionary, of the changelog, and of the guides."""
     covered = given.covered_sources(spec)
-    found = []
-    for each in spec.products:
-        readings = tuple(r for r in given.readings if r.kind == PAGE and r.product == each)
+    evidence = []
+    for page_product in spec.products:
+        readings = tuple(
+            reading for reading in given.readings if reading.kind == PAGE and reading.product == page_product
+        )
         if readings:
-            found.append(Evidence(PAGE, each, readings, covered, spec))
-    for kind, about in ((DICTIONARY, product), (CHANGELOG, None), (GUIDE, None)):
-        if readings := tuple(r for r in given.readings if r.kind == kind):
-            found.append(Evidence(kind, about, readings, covered, spec))
-    return found
+            evidence.append(Evidence(PAGE, page_product, readings, covered, spec))
+    for kind, evidence_product in ((DICTIONARY, product), (CHANGELOG, None), (GUIDE, None)):
+        if readings := tuple(reading for reading in given.readings if reading.kind == kind):
+            evidence.append(Evidence(kind, evidence_product, readings, covered, spec))
+    return evidence
 
 
-def merged(findings: Iterable[Finding], products: tuple[str, ...]) -> list[Finding]:
+def merge_products(findings: Iterable[Finding], products: tuple[str, ...]) -> list[Finding]:
     """Merge equal findings on several products into one."""
     # Findings about pages and about the dictionary are not merged, because each is resolved separately.
-    found = joined(findings, lambda e: (e.kind, e.element, e.address, e.in_source, e.evidence == DICTIONARY))
+    merged = merge_by(
+        findings,
+        lambda finding: (
+            finding.kind,
+            finding.element,
+            finding.address,
+            finding.in_source,
+            finding.evidence == DICTIONARY,
+        ),
+    )
     # A finding on every product needs no restriction to products.
-    scopes = ((each, () if len(each.products) == len(products) else each.products) for each in found)
-    return [attrs.evolve(each, edits=tuple(edit.on(scope) for edit in each.edits)) for each, scope in scopes]
+    scopes = (
+        (finding, () if len(finding.products) == len(products) else finding.products) for finding in merged
+    )
+    return [
+        attrs.evolve(finding, edits=tuple(edit.for_products(scope) for edit in finding.edits))
+        for finding, scope in scopes
+    ]
 
 
-def joined(findings: Iterable[Finding], key: Callable[[Finding], Hashable]) -> list[Finding]:
+def merge_by(findings: Iterable[Finding], key: Callable[[Finding], Hashable]) -> list[Finding]:
     """Merge findings with the same key, combining their locations, products, sources and edits."""
-    found: list[Finding] = []
-    for same in grouped(findings, key).values():
+    merged: list[Finding] = []
+    for group in group_by(findings, key).values():
         lists: dict[str, Any] = {
-            name: tuple(dict.fromkeys(item for each in same for item in getattr(each, name)))
-            for name in ("locations", "products", "sources", "shown")
+            name: tuple(dict.fromkeys(item for finding in group for item in getattr(finding, name)))
+            for name in ("locations", "products", "sources", "passages")
         }
-        edits = _joined(edit for each in same for edit in each.edits)
-        found.append(attrs.evolve(same[0], edits=edits, **lists) if len(same) > 1 else same[0])
-    return found
+        edits = _merge_edits(edit for finding in group for edit in finding.edits)
+        merged.append(attrs.evolve(group[0], edits=edits, **lists) if len(group) > 1 else group[0])
+    return merged
 
 
-def _joined(edits: Iterable[Edit]) -> tuple[Edit, ...]:
+def _merge_edits(edits: Iterable[Edit]) -> tuple[Edit, ...]:
     """Merge edits that write the same text into the same file, combining their sources.
 
     If two differ only in `means`, the one that has it is used.
     """
-    found: dict[tuple[str, str, str], Edit] = {}
-    for each in edits:
-        key = (each.location.file, _MEANS_SETTING.sub("", each.text), _MEANS_SETTING.sub("", each.scoped))
-        earlier = found.get(key, each)
+    merged: dict[tuple[str, str, str], Edit] = {}
+    for edit in edits:
+        key = (
+            edit.location.file,
+            _MEANS_SETTING.sub("", edit.text),
+            _MEANS_SETTING.sub("", edit.scoped_text),
+        )
+        earlier = merged.get(key, edit)
         # Texts with equal keys differ only in `means`, so the longer one has it.
-        chosen = max(earlier, each, key=lambda edit: len(edit.text))
-        sources = dict.fromkeys((*earlier.sources, *each.sources))
-        found[key] = attrs.evolve(chosen, sources=tuple(sources))
-    return tuple(found.values())
+        longest = max(earlier, edit, key=lambda item: len(item.text))
+        sources = dict.fromkeys((*earlier.sources, *edit.sources))
+        merged[key] = attrs.evolve(longest, sources=tuple(sources))
+    return tuple(merged.values())

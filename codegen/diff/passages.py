@@ -20,7 +20,7 @@ from codegen.diff.documents import changelog, markdown
 from codegen.diff.documents.headings import NAMED_MSG_TYPE, NUMBER, date_in
 from codegen.diff.documents.inline import fingerprint, plain
 from codegen.diff.facts import Fact
-from codegen.diff.findings import Evidence, Finding, grouped
+from codegen.diff.findings import Evidence, Finding, group_by
 from codegen.diff.sources import Reading
 from codegen.diff.spec_index import CHANGELOG, DICTIONARY, GUIDE, PAGE, SpecIndex
 from codegen.read import bounded_xml
@@ -62,19 +62,19 @@ class Passage:
     text: str = attrs.field(repr=False)
 
 
-def of_reading(reading: Reading, spec: SpecIndex) -> list[Passage]:
+def passages_of(reading: Reading, spec: SpecIndex) -> list[Passage]:
     """Return the passages of a file in order."""
     if reading.kind != DICTIONARY:
         # The entries of a changelog have separate fingerprints, in `changelog.yaml`.
         text = reading.text
         if reading.kind == CHANGELOG:
             text = changelog.without_entries(text, spec.vocabulary.entry)
-        return [_passage(*each) for each in _of_page(text)]
+        return [_passage(*each) for each in _passages_of_page(text)]
     document = bounded_xml.parse(reading.text.encode(), reading.file)
     return [_passage(line, line, text) for line, text in document.comments]
 
 
-def _of_page(text: str) -> Iterator[tuple[int, int, str] | tuple[int, int, str, str]]:
+def _passages_of_page(text: str) -> Iterator[tuple[int, int, str] | tuple[int, int, str, str]]:
     """Yield first line, last line and text, and the displayed text if it differs.
 
     The text of prose begins with the heading above it, so the same sentence under another message differs.
@@ -107,13 +107,13 @@ def _of_page(text: str) -> Iterator[tuple[int, int, str] | tuple[int, int, str, 
 def _headings_above(above: Sequence[tuple[int, str]]) -> str:
     """Return the headings above a passage, joined innermost first, up to the one that names a message; only
     the innermost heading if none names a message."""
-    found: list[str] = []
+    headings: list[str] = []
     for _, heading in reversed(above):
         messages = NAMED_MSG_TYPE.findall(heading)
-        found.append(",".join(messages) or heading)
+        headings.append(",".join(messages) or heading)
         if messages:
-            return "/".join(found)
-    return found[0] if found else ""
+            return "/".join(headings)
+    return headings[0] if headings else ""
 
 
 def _passage(line: int, last: int, text: str, shown: str = "") -> Passage:
@@ -129,12 +129,12 @@ def key_of(reading: Reading) -> str:
 
 def reviewed(spec: SpecIndex) -> dict[str, list[str]]:
     """Return the fingerprints of each page in the spec folder's `reviewed.yaml`."""
-    found: dict[str, list[str]] = {}
+    fingerprints_by_key: dict[str, list[str]] = {}
     for note in spec.source.notes["reviewed"]:
         for key, node in note.mapping("reviewed").entries.items():
             if isinstance(node, Scalar):
-                found[key] = node.text.split()
-    return found
+                fingerprints_by_key[key] = node.text.split()
+    return fingerprints_by_key
 
 
 def compare(
@@ -143,40 +143,46 @@ def compare(
     spec: SpecIndex,
     against: Iterable[Reading] = (),
 ) -> Iterator[Finding]:
-    """Yield passages not reviewed in this form, except on lines that already have a finding.
+    """Yield findings about passages that were not reviewed in their current form, and about reviewed passages
+    that are gone. Lines that already have a finding are left out.
 
     A passage that moved to another page is unchanged, and one that is new on several pages is reported once.
     Yields nothing without a `reviewed.yaml` in the spec. `against` contains the previous versions of the
     pages, which are used to show the words that differ.
     """
-    known = reviewed(spec)
+    all_recorded = reviewed(spec)
     reported = {location for finding in findings for location in finding.locations}
     changes: list[_Change] = []
-    for each in evidence if known else ():
-        passages = [of_reading(reading, spec) for reading in each.readings]
+    for each in evidence if all_recorded else ():
+        passages = [passages_of(reading, spec) for reading in each.readings]
         given = dict(zip(map(key_of, each.readings), passages, strict=True))
-        before = {key: prints for key, prints in known.items() if _is_about(each, key)}
+        recorded = {key: fingerprints for key, fingerprints in all_recorded.items() if _belongs_to(each, key)}
         # `covered`: the given pages, and the pages missing from a folder that was given completely. Passages
         # of all other pages count as present, so none of them is reported as gone.
         covered = {*given, *(each.spec.origins[name].id for name in each.covered)}
         # A dictionary under a new file name replaces the old one.
-        if not each.is_pages and not given.keys() & before.keys():
-            covered |= before.keys()
-        kept = (item for key, prints in before.items() if key not in covered for item in prints)
-        now = Counter(passage.fingerprint for listed in given.values() for passage in listed) + Counter(kept)
+        if not each.is_pages and not given.keys() & recorded.keys():
+            covered |= recorded.keys()
         # Passages are counted over all pages, so one that moves to another page is unchanged.
-        then = Counter(item for prints in before.values() for item in prints)
-        balance = (now - then, then - now)
+        recorded_counts: Counter[str] = Counter()
+        current_counts: Counter[str] = Counter()
+        for key, fingerprints in recorded.items():
+            recorded_counts.update(fingerprints)
+            if key not in covered:
+                current_counts.update(fingerprints)
+        for given_passages in given.values():
+            current_counts.update(passage.fingerprint for passage in given_passages)
+        balance = (current_counts - recorded_counts, recorded_counts - current_counts)
         for reading, listed in zip(each.readings, passages, strict=True):
-            changes += _changes(each, reading, listed, before.get(key_of(reading), []), balance, reported)
-    old = {key_of(reading): of_reading(reading, spec) for reading in against}
+            changes += _changes(each, reading, listed, recorded.get(key_of(reading), []), balance, reported)
+    old = {key_of(reading): passages_of(reading, spec) for reading in against}
     yield from _repeated_passages(changes)
     for change in changes:
         yield from change.findings(old.get(key_of(change.reading), []))
 
 
-def _is_about(evidence: Evidence, key: str) -> bool:
-    """Return whether a reviewed file is of the same kind and product."""
+def _belongs_to(evidence: Evidence, key: str) -> bool:
+    """Return whether a reviewed file has the kind and product of this evidence."""
     kind = DICTIONARY if key.startswith(DICTIONARY) else evidence.spec.kinds.get(key, PAGE)
     if kind == PAGE == evidence.kind:
         return (evidence.spec.product_of_page(key) or "") == evidence.product
@@ -217,20 +223,20 @@ class _Change:
         at = Location(f"{self.evidence.spec.folder.as_posix()}/{FILE}", 1)
         fact = Fact(Location(self.reading.file, line))
         values = {"key": key_of(self.reading), "line": line, **values}
-        found = self.evidence.report(f"passages {name}", fact, at, group="unreviewed", **values)
-        return attrs.evolve(found, shown=shown)
+        finding = self.evidence.report(f"passages {name}", fact, at, group="unreviewed", **values)
+        return attrs.evolve(finding, passages=shown)
 
 
 def _repeated_passages(changes: Sequence[_Change]) -> Iterator[Finding]:
     """Yield passages that are new on several pages, and remove them from each page's changes."""
     fresh = ((change, passage) for change in changes for passage in change.fresh)
-    for text, found in grouped(fresh, lambda each: each[1].text).items():
-        if len({key_of(change.reading) for change, _ in found}) < _MIN_PAGES:
+    for text, occurrences in group_by(fresh, lambda each: each[1].text).items():
+        if len({key_of(change.reading) for change, _ in occurrences}) < _MIN_PAGES:
             continue
-        for change, passage in found:
+        for change, passage in occurrences:
             change.fresh.remove(passage)
-        locations = tuple(Location(change.reading.file, passage.line) for change, passage in found)
-        first, passage = found[0]
+        locations = tuple(Location(change.reading.file, passage.line) for change, passage in occurrences)
+        first, passage = occurrences[0]
         key, shown = f"text {fingerprint(text)}", (_shortened(text),)
         finding = first.finding("repeated", passage.line, shown, key=key, count=len(locations))
         yield attrs.evolve(finding, locations=locations)
@@ -264,34 +270,36 @@ def _changes(
         yield _Change(evidence, reading, unreported, gone, passages[j1 - 1].line if j1 else 1, len(fresh))
 
 
-def _decrement(counted: Counter[str], item: str) -> bool:
+def _decrement(counts: Counter[str], item: str) -> bool:
     """Decrement the count of an item; return whether it was above 0."""
-    counted[item] -= 1
-    return counted[item] >= 0
+    counts[item] -= 1
+    return counts[item] >= 0
 
 
 def _word_difference(passage: Passage, old: Sequence[Passage]) -> str:
     """Return a new passage, marking the words that differ from the passage it replaces, if that is known."""
     words = passage.text.split()
-    near, best = [], _MIN_SIMILARITY
+    closest_words, best_ratio = [], _MIN_SIMILARITY
     for each in old if len(words) <= _MAX_WORDS else ():
         matcher = difflib.SequenceMatcher(None, each.text.split(), words, autojunk=False)
         # The two quick ratios are cheap upper bounds.
         bounds = (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)
         # Each bound must exceed the best ratio so far before the next, more expensive one is computed.
-        if each.fingerprint != passage.fingerprint and all(ratio() > best for ratio in bounds):
-            near, best = each.text.split(), matcher.ratio()
-    if not near:
+        if each.fingerprint != passage.fingerprint and all(ratio() > best_ratio for ratio in bounds):
+            closest_words, best_ratio = each.text.split(), matcher.ratio()
+    if not closest_words:
         return _shortened(passage.text)
     shown: list[str] = []
-    for operation, i1, i2, j1, j2 in difflib.SequenceMatcher(None, near, words, autojunk=False).get_opcodes():
+    for operation, i1, i2, j1, j2 in difflib.SequenceMatcher(
+        None, closest_words, words, autojunk=False
+    ).get_opcodes():
         if operation == "equal":
-            kept = words[j1:j2]
-            if len(kept) > 2 * _CONTEXT_WORDS:
-                kept = [*kept[:_CONTEXT_WORDS], "…", *kept[-_CONTEXT_WORDS:]]
-            shown += kept
+            context = words[j1:j2]
+            if len(context) > 2 * _CONTEXT_WORDS:
+                context = [*context[:_CONTEXT_WORDS], "…", *context[-_CONTEXT_WORDS:]]
+            shown += context
             continue
-        shown += [f"[-{' '.join(near[i1:i2])}-]"] if i1 < i2 else []
+        shown += [f"[-{' '.join(closest_words[i1:i2])}-]"] if i1 < i2 else []
         shown += [f"{{+{' '.join(words[j1:j2])}+}}"] if j1 < j2 else []
     return " ".join(shown)
 
@@ -309,18 +317,20 @@ def write(readings: Sequence[Reading], spec: SpecIndex) -> Path:
         known = {key: prints for key, prints in known.items() if not key.startswith(DICTIONARY)}
     # Pages removed from the manifest are removed too.
     known = {key: prints for key, prints in known.items() if key in spec.kinds or key.startswith(DICTIONARY)}
-    known.update({key_of(each): " ".join(p.fingerprint for p in of_reading(each, spec)) for each in readings})
+    known.update(
+        {key_of(each): " ".join(p.fingerprint for p in passages_of(each, spec)) for each in readings}
+    )
     path = spec.folder / FILE
     # ISO dates sort as text; a page without a date has an empty one.
     date = max(spec.dialect.newest_page_date, *(_date(each) for each in readings))
-    filled = textwrap.TextWrapper(_WIDTH, initial_indent="    ", subsequent_indent="    ").fill
-    listed = "".join(f"  {key}: >-\n{filled(known[key])}\n" for key in sorted(known) if known[key])
+    fill_lines = textwrap.TextWrapper(_WIDTH, initial_indent="    ", subsequent_indent="    ").fill
+    entries = "".join(f"  {key}: >-\n{fill_lines(known[key])}\n" for key in sorted(known) if known[key])
     head = f"{_HEAD}pages_of: {date}\n" if date else _HEAD
-    path.write_text(f"{head}reviewed:\n{listed}", encoding="utf-8")
+    path.write_text(f"{head}reviewed:\n{entries}", encoding="utf-8")
     return path
 
 
 def _date(reading: Reading) -> str:
     """Return the date of a page's last change in ISO format, or an empty string."""
     settings = markdown.front_matter(reading.text)[0] if reading.kind in (PAGE, GUIDE) else {}
-    return next((found for key in _DATE_KEYS if (found := date_in(settings.get(key, "")[:10]))), "")
+    return next((date for key in _DATE_KEYS if (date := date_in(settings.get(key, "")[:10]))), "")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from codegen.diff.findings import KEEPABLE, Edit, Finding
+from codegen.diff.findings import ACCEPTABLE, Edit, Finding
 
 _SETTING = re.compile(r"`(\w+)`: `(limits: .*)`")
 _QUOTED_LINE = re.compile(r"`([^`]*:[^`]*)`")
@@ -23,7 +23,7 @@ def write(findings: Iterable[Finding]) -> tuple[list[Edit], list[Edit]]:
     """Write the proposals that add lines; return the proposals that were written, and those that were not."""
     edits: dict[tuple[str, ...], Edit] = {}
     for each in findings:
-        for edit in each.edits if each.kind in KEEPABLE else ():
+        for edit in each.edits if each.kind in ACCEPTABLE else ():
             # Pages and the dictionary may propose the same element in different forms: the first is written.
             edits.setdefault(_element(edit), edit)
     written: list[Edit] = []

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from codegen.diff.differences import ELEMENTS
 from codegen.diff.findings import (
+    ACCEPTABLE,
     DIFFERENT,
     GONE,
-    KEEPABLE,
     NEW,
     STALE,
     UNREAD,
@@ -33,7 +33,7 @@ _HEADINGS = {
 }
 _MAX_LOCATIONS = 6
 """Maximum number of locations shown per finding; the JSON contains all of them."""
-_JSON_ATTRIBUTES = ("kind", "element", "address", "in_source", "what", "products", "sources", "shown")
+_JSON_ATTRIBUTES = ("kind", "element", "address", "in_source", "what", "products", "sources", "passages")
 """Attributes of a finding that JSON contains under the same names."""
 # Two findings are easier to read separately.
 _MIN_GROUP = 3
@@ -83,7 +83,7 @@ def _group(findings: list[Finding]) -> Iterator[str]:
             yield f"    found at  {shown}{f' and {more} more' if more > 0 else ''}"
         elif finding.sources:
             yield f"    expected  in {', '.join(finding.sources)}"
-        yield from (f"    the text  {passage}" for passage in finding.shown)
+        yield from (f"    the text  {passage}" for passage in finding.passages)
         for edit in finding.edits:
             # Several findings of a group often have the same edit.
             if edit not in written:
@@ -98,7 +98,7 @@ def _difference_entry(findings: list[Finding]) -> str:
     """Return the entry of `differences.yaml` that declares the findings as intended, or an empty string."""
     first = findings[0]
     sources = list(dict.fromkeys(source for each in findings for source in each.sources))
-    can_be_kept = first.kind in KEEPABLE and first.element in ELEMENTS and first.sources
+    can_be_kept = first.kind in ACCEPTABLE and first.element in ELEMENTS and first.sources
     # An entry needs sources from the manifest, and has one statement about one kind of element. The source
     # of a page that is not in the manifest is a path.
     statements = {(each.element, each.in_source) for each in findings}
@@ -117,7 +117,7 @@ def as_json(findings: Iterable[Finding], kept: int, given: GivenSources) -> str:
         "findings": [
             {
                 **{name: getattr(finding, name) for name in _JSON_ATTRIBUTES},
-                "places": [{"file": each.file, "line": each.line} for each in finding.locations],
+                "locations": [{"file": each.file, "line": each.line} for each in finding.locations],
                 "edits": [
                     {"file": edit.location.file, "line": edit.location.line, "write": edit.text}
                     for edit in finding.edits

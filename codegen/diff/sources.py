@@ -30,7 +30,8 @@ class SkippedFile(Exception):  # noqa: N818 - part of the report
     file: str
     why: str
     folder: str = ""
-    """Its folder, if the name looks like that of a product's folder but belongs to no product of the spec."""
+    """Its folder, if the folder's name looks like that of a product's folder, but no product of the spec has
+    such a folder."""
 
     def __str__(self) -> str:
         return f"{self.file}: {self.why}"
@@ -38,7 +39,7 @@ class SkippedFile(Exception):  # noqa: N818 - part of the report
 
 @attrs.frozen
 class Reading:
-    """One file and its facts."""
+    """One file that was read, and the facts parsed from it."""
 
     file: str
     """Path as given, for display."""
@@ -61,8 +62,8 @@ class GivenSources:
     """The venue's folders of pages, such as fix-margin, that were given completely."""
     skipped: tuple[SkippedFile, ...] = ()
     unknown: tuple[tuple[str, str], ...] = ()
-    """(folder, file) for each file in a folder whose name looks like that of a product's folder but belongs
-    to no product of the spec."""
+    """Pairs of a folder and a file. The name of each folder looks like that of a product's folder, but no
+    product of the spec has such a folder."""
 
     def covered_sources(self, spec: SpecIndex) -> frozenset[str]:
         """Return the manifest's sources that were given: pages, pages missing from a complete folder,
@@ -89,7 +90,7 @@ def gather(paths: Iterable[Path], spec: SpecIndex, product: str | None) -> Given
         SourceError: a file cannot be read or is of an unknown type, or no file is about the dialect.
     """
     readings: list[Reading] = []
-    whole: set[str] = set()
+    complete_folders: set[str] = set()
     skipped: list[SkippedFile] = []
     unknown: list[tuple[str, str]] = []
     for path in paths:
@@ -97,29 +98,29 @@ def gather(paths: Iterable[Path], spec: SpecIndex, product: str | None) -> Given
             folder = spec.unknown_folder(f"{file.parent.name}/{file.stem}") if file.parent != path else ""
             try:
                 reading = _read(file, spec, product)
-            except SkippedFile as other:
-                skipped.append(other)
-                folder = other.folder or folder
+            except SkippedFile as skip:
+                skipped.append(skip)
+                folder = skip.folder or folder
             else:
                 readings.append(reading)
                 # The folder of a dictionary does not determine its product.
                 folder = "" if reading.kind == DICTIONARY else folder
                 if path.is_dir() and reading.kind == PAGE:
-                    whole.add(_folder(reading.page))
+                    complete_folders.add(_folder(reading.page))
             unknown += [(folder, file.as_posix())] if folder else []
     if not readings and not unknown:
         raise SourceError("\n".join(map(str, skipped)))
-    return GivenSources(tuple(readings), frozenset(whole), tuple(skipped), tuple(unknown))
+    return GivenSources(tuple(readings), frozenset(complete_folders), tuple(skipped), tuple(unknown))
 
 
 def _files(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
-    found = sorted(each for each in path.rglob("*") if each.suffix.lower() in (*_PAGE_SUFFIXES, ".xml"))
-    if not found:
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in (*_PAGE_SUFFIXES, ".xml"))
+    if not files:
         raise SourceError(f"{path} contains no page (.md, .mdx) or dictionary (.xml)")
-    yield from found
+    yield from files
 
 
 def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
@@ -148,15 +149,17 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
         raise SourceError(f"{file} is not UTF-8") from None
     addresses = _addresses(text)
     names = [*addresses, *_possible_names(path)]
-    own = next((each for each in names if spec.product_of_page(each)), None)
+    page_name = next((each for each in names if spec.product_of_page(each)), None)
     # The changelog's address has no folder, so the file name alone may identify it.
-    others = names if addresses or own else [*names, path.stem]
-    named = next((each for each in others if spec.kinds.get(each) in (CHANGELOG, GUIDE)), None)
+    candidates = names if addresses or page_name else [*names, path.stem]
+    known_name = next((each for each in candidates if spec.kinds.get(each) in (CHANGELOG, GUIDE)), None)
     # Recognized by its content as well: an address changes more often than the form of the entries.
-    if changelog.is_changelog(text, spec.vocabulary.entry) or (named and spec.kinds[named] == CHANGELOG):
+    if changelog.is_changelog(text, spec.vocabulary.entry) or (
+        known_name and spec.kinds[known_name] == CHANGELOG
+    ):
         facts = changelog.read(text, file, spec.vocabulary)
-        return Reading(file, CHANGELOG, named or names[0], None, text, tuple(facts))
-    if named:
+        return Reading(file, CHANGELOG, known_name or names[0], None, text, tuple(facts))
+    if known_name:
         unread = (each for each in markdown.blocks(text) if isinstance(each, markdown.UnparsableMarkup))
         facts = [UnreadableFact(Location(file, each.line), each.problem) for each in unread]
         return Reading(file, GUIDE, named, None, text, tuple(facts))
@@ -175,10 +178,12 @@ def _page(path: Path, text: str, names: list[str], spec: SpecIndex, product: str
     unknown = "" if product and not addresses else spec.unknown_folder((*addresses, names[-1])[0])
     if unknown:
         raise SkippedFile(file, f"no product of the spec has the folder {unknown}", unknown)
-    about = path.parent.name if path.parent.name in spec.products else product
-    folder = next((folder for folder, name in spec.page_folders.items() if name == about), about)
-    if folder and about:
-        return f"{folder}/{path.stem}", about
+    page_product = path.parent.name if path.parent.name in spec.products else product
+    folder = next(
+        (folder for folder, name in spec.page_folders.items() if name == page_product), page_product
+    )
+    if folder and page_product:
+        return f"{folder}/{path.stem}", page_product
     if addresses:
         raise SkippedFile(file, f"{addresses[0]} is not a page about the dialect")
     raise SkippedFile(file, f"unknown product: add --product {' or '.join(spec.products)}")
@@ -188,8 +193,8 @@ def _addresses(text: str) -> list[str]:
     """Return the page names from the addresses in its front matter."""
     settings = markdown.front_matter(text)[0]
     keys = [key for key in ("url", "canonical", "slug") if key in settings]
-    found = [urlsplit(settings[key]).path.strip("/") for key in keys]
-    return [str(PurePosixPath(each).with_suffix("")) for each in found if each]
+    paths = [urlsplit(settings[key]).path.strip("/") for key in keys]
+    return [str(PurePosixPath(path).with_suffix("")) for path in paths if path]
 
 
 def _possible_names(path: Path) -> list[str]:

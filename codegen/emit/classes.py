@@ -249,7 +249,7 @@ class ClassWriter:
         """Return the view of a class method; its arguments follow from the message's rules and from the
         values that the method sets.
         """
-        self.imports.on_one_line("typing", "Self")
+        self.imports.import_on_one_line("typing", "Self")
         sets = {member.field.name: value for member, value in constructor.sets}
         positional = constructor.takes
         positional_parameters, keyword_parameters = [], []
@@ -341,7 +341,7 @@ class ClassWriter:
         kind = field.datatype.python
         # Other specs may import other names from datetime.
         if kind.module == "datetime":
-            self.imports.one_per_line(kind.module, kind.type)
+            self.imports.import_one_per_line(kind.module, kind.type)
         elif kind.module:
             self.imports.on_one_line(kind.module, kind.type)
         name, annotation, accepts = (
@@ -386,28 +386,30 @@ class ClassWriter:
         steps = [change for change in pedigree.changes if change.kind in ("deprecated", "removed")]
         if not steps:
             return None
-        self.imports.on_one_line("kalshi_fix_sansio.dialect.support", "warn_deprecated")
+        self.imports.import_on_one_line("kalshi_fix_sansio.dialect.support", "warn_deprecated")
         return repr(f"{what}: {prose.pedigree_text(Pedigree((steps[-1],)))}")
 
     def _use(self, members: tuple[Member, ...]) -> None:
         """Add the imports that the attributes of these members need."""
-        self.imports.on_one_line("attrs")
-        self.imports.on_one_line("collections.abc", "Iterable")
-        self.imports.on_one_line("kalshi_fix_sansio.dialect.base", "UnknownField")
-        self.imports.on_one_line("kalshi_fix_sansio.dialect.support", "EMPTY", "constructor_error")
+        self.imports.import_on_one_line("attrs")
+        self.imports.import_on_one_line("collections.abc", "Iterable")
+        self.imports.import_on_one_line("kalshi_fix_sansio.dialect.base", "UnknownField")
+        self.imports.import_on_one_line("kalshi_fix_sansio.dialect.support", "EMPTY", "constructor_error")
         for member in attributes_of(members):
             if member.group:
                 if not self.in_groups:
-                    self.imports.one_per_line(
+                    self.imports.import_one_per_line(
                         f"{self.package}.groups", member.group.entry_class, list_converter(member.group)
                     )
             elif member.field.codeset:
                 codeset = member.field.codeset
-                self.imports.one_per_line(
+                self.imports.import_one_per_line(
                     f"{self.package}.codesets", codeset.name, kinds.codeset_converter(codeset)
                 )
             else:
-                self.imports.one_per_line("kalshi_fix_sansio.scalars", member.field.datatype.python.converter)
+                self.imports.import_one_per_line(
+                    "kalshi_fix_sansio.scalars", member.field.datatype.python.converter
+                )
 
 
 def _is_argument(member: Member, constructor: Constructor, sets: Mapping[str, str]) -> bool:

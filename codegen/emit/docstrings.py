@@ -19,14 +19,14 @@ def docstring(paragraphs: list[str], indent: int, attributes: Iterable[tuple[str
     """
     texts = [_escape(" ".join(text.split())) for text in paragraphs if text.strip()]
     margin = " " * indent
-    whole = " ".join(texts)
-    listed = [_entry(name, _escape(" ".join(text.split())), indent + 4) for name, text in attributes]
+    one_line = " ".join(texts)
+    attribute_lines = [_entry(name, _escape(" ".join(text.split())), indent + 4) for name, text in attributes]
     # Six columns for the quotes.
-    if not listed and len(margin) + len(whole) + 6 <= WIDTH:
-        return f'"""{whole}"""'
+    if not attribute_lines and len(margin) + len(one_line) + 6 <= WIDTH:
+        return f'"""{one_line}"""'
     wrapped = [_wrap(text, indent, first=index == 0) for index, text in enumerate(texts)]
-    if listed:
-        wrapped.append("\n".join([f"{margin}Attributes:", *listed]))
+    if attribute_lines:
+        wrapped.append("\n".join([f"{margin}Attributes:", *attribute_lines]))
     body = "\n\n".join(wrapped)
     return f'"""{body}\n{margin}"""'
 

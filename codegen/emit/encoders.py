@@ -22,7 +22,7 @@ from codegen.emit.imports import Imports
 from codegen.model import CodeSet, Field, Group, Member
 from codegen.naming import snake_case, upper_snake
 
-_OWN_NAMES = frozenset(
+_RESERVED_NAMES = frozenset(
     {"begin", "checked", "data", "end", "entry", "len", "message", "names", "str", "text", "type"}
 )
 """Names used in the functions: a variable for an attribute with one of these names gets a trailing
@@ -63,10 +63,10 @@ def encoder_view(
     messages.
     """
     imports = writer.imports
-    imports.on_one_line("kalshi_fix_sansio.dialect.support", "format_unknown")
+    imports.import_on_one_line("kalshi_fix_sansio.dialect.support", "format_unknown")
     body = _Body(parameter, imports, writer.package, writer.in_groups)
     if writer.in_groups:
-        imports.on_one_line("kalshi_fix_sansio.dialect.support", "require_entry")
+        imports.import_on_one_line("kalshi_fix_sansio.dialect.support", "require_entry")
         body.lines += [f"if type({parameter}) is not {cls}:", f"    require_entry({parameter}, {cls})"]
     # Fields written by the codec precede or follow the text of this function.
     written = [member for member in attributes_of(members) if member.field.tag not in CODEC_TAGS]
@@ -77,8 +77,8 @@ def encoder_view(
     )
     body.write(leading, written[len(leading) :])
     # Names assigned in a function are local unless declared global.
-    kept = sorted({name for name, _ in body.tables} & {_NAMES, _SECOND})
-    lines = [f"global {', '.join(kept)}"] if kept else []
+    global_names = sorted({name for name, _ in body.tables} & {_NAMES, _SECOND})
+    lines = [f"global {', '.join(global_names)}"] if global_names else []
     return EncoderView(encoder_name(cls), parameter, title, (*lines, *body.lines), tuple(body.tables))
 
 
@@ -127,14 +127,16 @@ class _Body:
         # The single string extends to the last mandatory member, and includes the fields with a string
         # codeset that directly follow it. These need no check for None, because their lookup tables map None
         # to an empty string.
-        first = mandatory[-1] + 1 if mandatory else 0
-        while first and first < len(members) and _text_codes(members[first]):
-            first += 1
+        string_count = mandatory[-1] + 1 if mandatory else 0
+        while string_count and string_count < len(members) and _text_codes(members[string_count]):
+            string_count += 1
         parts = [self._cached_fields(leading)] if leading else []
-        parts += [_with_comment(f'f"{self._part(member)}"', member.field.name) for member in members[:first]]
+        parts += [
+            _with_comment(f'f"{self._part(member)}"', member.field.name) for member in members[:string_count]
+        ]
         if parts:
             self.lines += ["text = (", '    f"{text}"', *(f"    {part}" for part in parts), ")"]
-        for member in members[first:]:
+        for member in members[string_count:]:
             self.lines += self._optional(member, "text", f"{self.parameter}.{member.attribute}")
         rest = "unknown" if has_group else f"format_unknown({unknown}, checked)"
         self.lines += [f"if {'unknown' if has_group else unknown}:", f"    text += {rest}", "return text"]
@@ -145,8 +147,8 @@ class _Body:
         Without the cache, checking and formatting these fields takes a twentieth of the time needed to encode
         an order.
         """
-        self.imports.one_per_line("kalshi_fix_sansio.scalars", "format_string")
-        self.imports.on_one_line("kalshi_fix_sansio.dialect.support", "MAX_CACHED_COMP_ID_CHARS")
+        self.imports.import_one_per_line("kalshi_fix_sansio.scalars", "format_string")
+        self.imports.import_on_one_line("kalshi_fix_sansio.dialect.support", "MAX_CACHED_COMP_ID_CHARS")
         # A new object is not identical to the value of any attribute, so at first no header matches the
         # cache.
         self.tables.append((_NAMES, f'({"object(), " * len(leading)}"")'))
@@ -183,8 +185,8 @@ class _Body:
 
     def _variable(self, member: Member) -> tuple[str, str]:
         """Return the variable for a member, and the expression of its value."""
-        taken = member.attribute in _OWN_NAMES or member.attribute == self.parameter
-        name = f"{member.attribute}_" if taken else member.attribute
+        is_reserved = member.attribute in _RESERVED_NAMES or member.attribute == self.parameter
+        name = f"{member.attribute}_" if is_reserved else member.attribute
         return name, f"{self.parameter}.{member.attribute}"
 
     def _required(self, member: Member, name: str, value: str) -> str:
@@ -206,7 +208,7 @@ class _Body:
                 f"    {name} = {self._formatted(member, value)}",
             ]
         elif kind == "DECIMAL":
-            self.imports.one_per_line("kalshi_fix_sansio.scalars", "MAX_DECIMAL_DIGITS")
+            self.imports.import_one_per_line("kalshi_fix_sansio.scalars", "MAX_DECIMAL_DIGITS")
             self.lines += [
                 # A value that is not a finite decimal is formatted like a value with an exponent.
                 f'{name} = str({value}) if type({value}) is Decimal and {value}.is_finite() else "E"',
@@ -225,8 +227,8 @@ class _Body:
         A busy session writes many messages in the same second, so the text of that second is cached. Without
         the cache, encoding an order takes a seventh longer.
         """
-        self.imports.one_per_line("datetime", "UTC")
-        self.imports.one_per_line(
+        self.imports.import_one_per_line("datetime", "UTC")
+        self.imports.import_one_per_line(
             "kalshi_fix_sansio.scalars", "NO_SECOND", "THREE_DIGITS", "second_of", "to_datetime"
         )
         self.tables.append((_SECOND, "NO_SECOND"))
@@ -278,14 +280,14 @@ class _Body:
         """
         encode = encoder_name(group.entry_class)
         if not self.in_groups:
-            self.imports.one_per_line(f"{self.package}.groups", encode)
+            self.imports.import_one_per_line(f"{self.package}.groups", encode)
         each = f"{snake_case(group.entry_class)}_entry"
         indent, count = "    ", "len"
         if always_required(member):
             # `entry_count` raises if the value is not a list or is empty: unknown fields after an empty group
             # could be parsed as its first entry.
             indent, count = "", "entry_count"
-            self.imports.on_one_line("kalshi_fix_sansio.dialect.support", count)
+            self.imports.import_on_one_line("kalshi_fix_sansio.dialect.support", count)
         else:
             yield f"if {value}:"
         yield f'{indent}{text} += f"{{unknown}}{member.field.tag}={{{count}({value})}}\\x01"'
@@ -298,8 +300,8 @@ class _Body:
         string.
         """
         field, formatter = member.field, kinds.formatter_of(member.field)
-        self.imports.one_per_line("kalshi_fix_sansio.scalars", formatter)
-        self.imports.on_one_line("kalshi_fix_sansio.dialect.support", "code_fields")
+        self.imports.import_one_per_line("kalshi_fix_sansio.scalars", formatter)
+        self.imports.import_on_one_line("kalshi_fix_sansio.dialect.support", "code_fields")
         name, arguments = f"_{upper_snake(field.name)}", f"{field.tag}, {codeset.name}, {formatter}"
         if or_none:
             name, arguments = f"{name}_IF_ANY", f"{arguments}, optional=True"
@@ -308,5 +310,5 @@ class _Body:
 
     def _formatted(self, member: Member, value: str) -> str:
         formatter = kinds.formatter_of(member.field)
-        self.imports.one_per_line("kalshi_fix_sansio.scalars", formatter)
+        self.imports.import_one_per_line("kalshi_fix_sansio.scalars", formatter)
         return f"{formatter}({value})"

@@ -32,7 +32,7 @@ def certain_from(dialect: Dialect) -> date | None:
 
 def date_expression(day: date, imports: Imports) -> str:
     """Return a date as an expression."""
-    imports.on_one_line("datetime", "date")
+    imports.import_on_one_line("datetime", "date")
     return call("date", str(day.year), str(day.month), str(day.day))
 
 

@@ -25,14 +25,14 @@ class Imports:
         self._names: dict[str, set[str]] = {}
         self._one_per_line: set[str] = set()
         for module, *names in statements:
-            self.on_one_line(module, *names)
+            self.import_on_one_line(module, *names)
 
-    def one_per_line(self, module: str, *names: str) -> None:
+    def import_one_per_line(self, module: str, *names: str) -> None:
         """Import names that differ between specs, each on its own line."""
         self._one_per_line.add(module)
-        self.on_one_line(module, *names)
+        self.import_on_one_line(module, *names)
 
-    def on_one_line(self, module: str, *names: str) -> None:
+    def import_on_one_line(self, module: str, *names: str) -> None:
         """Import names that every spec needs, on one line; without names, import the whole module."""
         self._names.setdefault(module, set()).update(names)
 

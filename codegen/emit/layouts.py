@@ -77,9 +77,9 @@ class LayoutWriter:
 
     def field(self, field: Field) -> tuple[str, str]:
         """Return the constant of a field's layout, and its expression."""
-        self.imports.one_per_line(LAYOUT, "Kind")
+        self.imports.import_one_per_line(LAYOUT, "Kind")
         if field.codeset:
-            self.imports.one_per_line(f"{self.package}.codesets", field.codeset.name)
+            self.imports.import_one_per_line(f"{self.package}.codesets", field.codeset.name)
         expression = self._call(
             "FieldLayout",
             tag=str(field.tag),
@@ -119,7 +119,7 @@ class LayoutWriter:
         """Return the constant of the layout of the Logon fields that the session does not write, and its
         expression.
         """
-        self.imports.on_one_line("kalshi_fix_sansio.dialect.support", "refuse_to_encode")
+        self.imports.import_on_one_line("kalshi_fix_sansio.dialect.support", "refuse_to_encode")
         # Attributes of the class; all others of the Logon's layout are omitted.
         included = {member.attribute for member in logon_fields(message)}
         omitted = [
@@ -136,7 +136,7 @@ class LayoutWriter:
 
     def message(self, message: Message) -> MessageView:
         """Return the layout of a message."""
-        self.imports.one_per_line(LAYOUT, "MessageLayout")
+        self.imports.import_one_per_line(LAYOUT, "MessageLayout")
         module = f"messages.{message.family}"
         body = self.block(message.name, message.members, message.one_of, module)
         return MessageView(
@@ -182,12 +182,12 @@ class LayoutWriter:
             # In the module of group layouts, a nested layout is a local name.
             prefix = ""
             if not self.in_groups_module:
-                self.imports.one_per_line(f"{self.package}.layouts", "groups")
+                self.imports.import_one_per_line(f"{self.package}.layouts", "groups")
                 prefix = "groups."
             arguments["attribute"] = repr(member.attribute)
             arguments["entry"] = f"{prefix}{upper_snake(group.entry_class)}"
             arguments["delimiters"] = sequence(str(field.tag) for field in group.delimiters)
-        self.imports.one_per_line(f"{self.package}.layouts", "fields")
+        self.imports.import_one_per_line(f"{self.package}.layouts", "fields")
         # For validation, a constant is a required field with a default.
         presence = "required" if member.presence == "constant" else member.presence
         return self._call(
@@ -207,11 +207,11 @@ class LayoutWriter:
 
     def _call(self, cls: str, /, *positional: str | None, **named: str | None) -> str:
         """Import a class of the layout module, and return the code of a call to it."""
-        self.imports.one_per_line(LAYOUT, cls)
+        self.imports.import_one_per_line(LAYOUT, cls)
         return call(cls, *positional, **named)
 
     def _presence(self, presence: str) -> str:
-        self.imports.one_per_line(LAYOUT, "Presence")
+        self.imports.import_one_per_line(LAYOUT, "Presence")
         return f"Presence.{presence.upper()}"
 
     def _rule(self, rule: PresenceRule) -> str:
@@ -243,7 +243,7 @@ class LayoutWriter:
         # Each number of a limit has its own type: whole numbers stay int.
         if number is None or "." not in number:
             return number
-        self.imports.one_per_line("decimal", "Decimal")
+        self.imports.import_one_per_line("decimal", "Decimal")
         return f"Decimal({number!r})"
 
     def _scope_or_none(self, scope: Scope) -> str | None:
@@ -252,7 +252,7 @@ class LayoutWriter:
 
     def _scope(self, scope: Scope) -> str:
         if scope.sender:
-            self.imports.one_per_line(LAYOUT, "Sender")
+            self.imports.import_one_per_line(LAYOUT, "Sender")
         return self._call(
             "Scope",
             products=_words(scope.products),

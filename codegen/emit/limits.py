@@ -41,7 +41,7 @@ def limit_view(limit: VenueLimit, imports: Imports) -> LimitView:
     numbers = {key: number if is_integer else f'Decimal("{number}")' for key, number in limit.values}
     if "" in numbers:
         return LimitView(limit.constant, "", numbers[""], doc)
-    imports.on_one_line("collections.abc", "Mapping")
-    imports.on_one_line("types", "MappingProxyType")
+    imports.import_on_one_line("collections.abc", "Mapping")
+    imports.import_on_one_line("types", "MappingProxyType")
     listed = ", ".join(f"{key!r}: {number}" for key, number in numbers.items())
     return LimitView(limit.constant, f"[{annotation}]", f"MappingProxyType({{{listed}}})", doc)

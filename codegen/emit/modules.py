@@ -100,7 +100,7 @@ class _Modules:
         logon_fields = None
         # The class of Logon fields is in the module of the Logon.
         if logon is not None and logon in messages:
-            imports.on_one_line("kalshi_fix_sansio.dialect.base", "Block")
+            imports.import_on_one_line("kalshi_fix_sansio.dialect.base", "Block")
             logon_fields = writer.logon_fields_view(logon)
         doc = f"Messages of the family {family.replace('_', ' ')}, and their encoders."
         context = {**_classes_context(views), "logon_fields": logon_fields}
@@ -134,15 +134,21 @@ class _Modules:
                 "SESSION_TYPES",
             ),
         )
-        imports.one_per_line(
+        imports.import_one_per_line(
             f"{self.package}.texts", "TEXTS", *(texts_class(each.message.name) for each in self.dialect.texts)
         )
-        imports.one_per_line(f"{self.package}.codesets", *(codeset.name for codeset in self.dialect.codesets))
-        imports.one_per_line(f"{self.package}.groups", *(group.entry_class for group in self.dialect.groups))
+        imports.import_one_per_line(
+            f"{self.package}.codesets", *(codeset.name for codeset in self.dialect.codesets)
+        )
+        imports.import_one_per_line(
+            f"{self.package}.groups", *(group.entry_class for group in self.dialect.groups)
+        )
         for message in self.dialect.messages:
-            imports.one_per_line(f"{self.package}.messages.{message.family}", message.name)
+            imports.import_one_per_line(f"{self.package}.messages.{message.family}", message.name)
         if self.dialect.logon is not None:
-            imports.one_per_line(f"{self.package}.messages.{self.dialect.logon.family}", classes.LOGON_FIELDS)
+            imports.import_one_per_line(
+                f"{self.package}.messages.{self.dialect.logon.family}", classes.LOGON_FIELDS
+            )
         # All imports are exported: the template repeats them.
         exported = [line for section in imports.sections() for line in section]
         names = [name for line in exported for name in line.names]
@@ -157,10 +163,10 @@ class _Modules:
         imports = Imports()
         views = classes.codeset_views(self.dialect)
         for view in views:
-            imports.on_one_line("enum", view.base)
-            imports.one_per_line("kalshi_fix_sansio.scalars", view.plain_converter)
-            imports.on_one_line("kalshi_fix_sansio.dialect.support", "members_by_value", "to_code")
-            imports.on_one_line("typing", "Final")
+            imports.import_on_one_line("enum", view.base)
+            imports.import_one_per_line("kalshi_fix_sansio.scalars", view.plain_converter)
+            imports.import_on_one_line("kalshi_fix_sansio.dialect.support", "members_by_value", "to_code")
+            imports.import_on_one_line("typing", "Final")
         doc = f"The code values of the {self.dialect.title} dialect. Other values remain `str` or `int`."
         sources = _files(self.dialect.codesets)
         return ModuleView("codesets.py", "codesets.py.j2", doc, imports, sources, {"codesets": views})
@@ -168,7 +174,7 @@ class _Modules:
     def _texts(self) -> ModuleView:
         imports = Imports(*_MAPPINGS, (LAYOUT, "TextMeaning"))
         if self.dialect.texts:
-            imports.on_one_line("enum", "StrEnum")
+            imports.import_on_one_line("enum", "StrEnum")
         views = texts.text_views(self.dialect, imports, self.package)
         doc = f"Known values of Text (58) in messages of the {self.dialect.title} dialect."
         sources = _files(self.dialect.texts)
@@ -185,7 +191,7 @@ class _Modules:
         imports = Imports(*_MAPPINGS, (LAYOUT, "Refusal", "SessionType"))
         dialect = self.dialect
         if dialect.products or dialect.environments:
-            imports.on_one_line("typing", "Literal")
+            imports.import_on_one_line("typing", "Literal")
         context = {
             "products": [(repr(product.name), repr(product.env_prefix)) for product in dialect.products],
             "environments": [repr(environment) for environment in dialect.environments],
@@ -209,7 +215,7 @@ class _Modules:
             (f"{self.package}.layouts.fields", "FIELDS"),
             (f"{self.package}.sessions", "SESSION_TYPES"),
         )
-        imports.one_per_line(f"{self.package}.layouts", "blocks", *families(self.dialect))
+        imports.import_one_per_line(f"{self.package}.layouts", "blocks", *families(self.dialect))
         dialect, logon = self.dialect, self.dialect.logon
         since = history.certain_from(dialect)
         context = {
@@ -232,7 +238,7 @@ class _Modules:
 
     def _history(self) -> ModuleView:
         imports = Imports()
-        imports.one_per_line(history.HISTORY, "Change", "History")
+        imports.import_one_per_line(history.HISTORY, "Change", "History")
         changes = history.changes(self.dialect, imports, self.package)
         since = history.date_expression(history.first_day(self.dialect), imports)
         context = {"since": since, "changes": changes}
@@ -241,7 +247,7 @@ class _Modules:
 
     def _fields(self) -> ModuleView:
         imports = Imports(*_MAPPINGS)
-        imports.one_per_line(LAYOUT, "FieldLayout")
+        imports.import_one_per_line(LAYOUT, "FieldLayout")
         writer = layouts.LayoutWriter(imports, self.package)
         views = [writer.field(field) for field in self.dialect.fields]
         sources = _files(self.dialect.fields)
@@ -252,8 +258,8 @@ class _Modules:
         blocks = (("Header", self.dialect.header), ("Trailer", self.dialect.trailer))
         sources = _files(member for _, members in blocks for member in members)
         class_imports, layout_imports = Imports(), Imports()
-        class_imports.on_one_line("kalshi_fix_sansio.dialect.base", "Block", "Message")
-        class_imports.on_one_line(f"{self.package}.layouts", "blocks")
+        class_imports.import_on_one_line("kalshi_fix_sansio.dialect.base", "Block", "Message")
+        class_imports.import_on_one_line(f"{self.package}.layouts", "blocks")
         class_writer = self._class_writer(class_imports)
         layout_writer = layouts.LayoutWriter(layout_imports, self.package)
         class_views, layout_views = [], []
@@ -279,9 +285,9 @@ class _Modules:
         class_imports, layout_imports = Imports(), Imports()
         # A dialect without groups has the same two modules, both empty.
         if groups:
-            class_imports.on_one_line("kalshi_fix_sansio.dialect.base", "Block")
-            class_imports.on_one_line(f"{self.package}.layouts", "groups")
-            class_imports.on_one_line("kalshi_fix_sansio.dialect.support", "to_entries")
+            class_imports.import_on_one_line("kalshi_fix_sansio.dialect.base", "Block")
+            class_imports.import_on_one_line(f"{self.package}.layouts", "groups")
+            class_imports.import_on_one_line("kalshi_fix_sansio.dialect.support", "to_entries")
         class_writer = self._class_writer(class_imports, in_groups=True)
         layout_writer = layouts.LayoutWriter(layout_imports, self.package, in_groups_module=True)
         class_views, layout_views = [], []

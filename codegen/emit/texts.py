@@ -42,7 +42,7 @@ def _texts_view(texts: list[KnownText], imports: Imports, package: str) -> Texts
             code_note = f"Sent with {each.field.name} {each.code.constant}."
             # The code's enum has to be imported: `OrdRejReason.OTHER`.
             code = kinds.literal(each.field, each.code.value)
-            imports.one_per_line(f"{package}.codesets", code.partition(".")[0])
+            imports.import_one_per_line(f"{package}.codesets", code.partition(".")[0])
             arguments += [f"attribute={each.field.attribute!r}", f"code={code}"]
         facts = f"{prose.sentence(each.doc)} {code_note} {prose.pedigree_text(each.pedigree)}"
         codes.append(CodeView(each.constant, repr(each.value), facts))

@@ -28,7 +28,7 @@ _REQUIRED_ATTRIBUTES = {
 
 @attrs.frozen
 class DataDictionary:
-    """One file."""
+    """The parsed content of one file."""
 
     path: Path
     root: Element
@@ -99,22 +99,22 @@ def read(path: Path) -> DataDictionary:
     if document.root is None:
         line, why = document.problem or (1, "is empty")
         mistakes.fail(Location(file, line), why, "correct the file")
-    found = DataDictionary(path, document.root, edition(document)[1])
-    if found.root.kind != "fix":
-        what = f"the outermost element is <{found.root.kind}>, so this is not a QuickFIX data dictionary"
-        mistakes.fail(found.root.location, what, "give a file that begins with <fix ...>")
+    dictionary = DataDictionary(path, document.root, edition(document)[1])
+    if dictionary.root.kind != "fix":
+        what = f"the outermost element is <{dictionary.root.kind}>, so this is not a QuickFIX data dictionary"
+        mistakes.fail(dictionary.root.location, what, "give a file that begins with <fix ...>")
     # The whole file is checked first, so that later code can rely on these attributes.
-    waiting = [found.root]
-    while waiting:
-        element = waiting.pop()
-        waiting += element.children
+    pending = [dictionary.root]
+    while pending:
+        element = pending.pop()
+        pending += element.children
         for attribute in _REQUIRED_ATTRIBUTES.get(element.kind, ()):
             if attribute not in element.attributes:
                 mistakes.fail(element.location, f"<{element.kind}> has no {attribute}", "add the attribute")
     for field in found.root.descendants("fields", "field"):
         number = field.get("number")
         if not (number.isascii() and number.isdigit() and len(number) <= MAX_TAG_DIGITS):
-            shown = number if len(number) <= 20 else f"{number[:20]}..."
-            what = f"the tag `{shown}` is not a number of at most {MAX_TAG_DIGITS} digits"
+            number_text = number if len(number) <= 20 else f"{number[:20]}..."
+            what = f"the tag `{number_text}` is not a number of at most {MAX_TAG_DIGITS} digits"
             mistakes.fail(field.location, what, "write the tag in digits")
-    return found
+    return dictionary

@@ -31,8 +31,10 @@ class Places:
         """Resolve a scope; record undefined names, and a scope that covers no place."""
         products = words(node.get("products"))
         sessions = words(node.get("sessions"))
-        known = [context.require(name, context.products, "product", where) for name, where in products]
-        known += [context.require(name, context.sessions, "session type", where) for name, where in sessions]
+        known = [context.require(name, context.products, "product", location) for name, location in products]
+        known += [
+            context.require(name, context.sessions, "session type", location) for name, location in sessions
+        ]
         scope = model.Scope(
             products=tuple(name for name, _ in products),
             sessions=tuple(name for name, _ in sessions),
@@ -53,13 +55,13 @@ class Places:
         sessions = tuple(
             dict.fromkeys(place.session for place in self.all if place.session not in ("", *scope.sessions))
         )
-        found = []
+        scopes = []
         if scope.products and products:
-            found.append(model.Scope(products=products))
+            scopes.append(model.Scope(products=products))
         if scope.sessions and sessions:
-            found.append(model.Scope(sessions=sessions))
+            scopes.append(model.Scope(sessions=sessions))
         if scope.sender is not None:
             (other,) = (sender for sender in SENDERS if sender != scope.sender)
             if any(place.sender == other for place in self.all):
-                found.append(model.Scope(sender=other))
-        return found
+                scopes.append(model.Scope(sender=other))
+        return scopes

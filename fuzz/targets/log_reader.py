@@ -84,7 +84,7 @@ def check_invariant(log: bytes, sizes: Sequence[int], max_message: int = MAX_MES
         explain(logged, DatedDecoder())
     for form in (Form.BRIEF, Form.JSON):
         fast, careful = Decoder(OutputOptions(form)), CarefulDecoder(OutputOptions(form))
-        assert fast.batch(expected) == careful.batch(expected), "fast and careful output differ"
+        assert fast.decode_batch(expected) == careful.decode_batch(expected), "fast and careful output differ"
     return expected
 
 

@@ -73,5 +73,7 @@ def check_invariant(frame: bytes, sizes: Sequence[int] = ()) -> None:
 
 
 def _explanations(logged: LoggedMessage) -> list[str]:
-    batches = [Decoder(OutputOptions(form)).batch([logged]) for form in (Form.BRIEF, Form.FULL, Form.JSON)]
+    batches = [
+        Decoder(OutputOptions(form)).decode_batch([logged]) for form in (Form.BRIEF, Form.FULL, Form.JSON)
+    ]
     return [str((batch.text, batch.lines)) for batch in batches]

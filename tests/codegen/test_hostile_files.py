@@ -405,7 +405,7 @@ def test_a_tag_at_any_indentation_ends_text() -> None:
 def test_unclosed_markup_is_read_in_linear_time(fragment: str) -> None:
     """Searching for the end of every opening mark would take minutes in a text of this size."""
     text = fragment * 20_000
-    assert inline.marked(text)
+    assert inline.mark_code_spans(text)
 
 
 @pytest.mark.parametrize(

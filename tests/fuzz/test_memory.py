@@ -23,26 +23,26 @@ def test_growing_memory_is_reported(
     kept: list[int] = []
 
     def toy(number: int) -> None:
-        kept.append(memory.LARGEST)
+        kept.append(memory.MAX_MESSAGE_SIZE)
         del kept[: max(len(kept) - kept_count, 0)]
 
     monkeypatch.setattr(memory, "resident", lambda: sum(kept))
-    size = memory.grown(toy, memory.SAMPLE_MESSAGES)
-    assert size == kept_count * memory.LARGEST
-    assert bool(memory.too_much("toy", size)) is is_too_much
+    size = memory.memory_growth(toy, memory.SAMPLE_MESSAGES)
+    assert size == kept_count * memory.MAX_MESSAGE_SIZE
+    assert bool(memory.describe_excess("toy", size)) is is_too_much
 
 
 def test_peak_memory_is_measured_rather_than_final_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = [10, 10, 50, 10]
     monkeypatch.setattr(memory, "resident", lambda: sizes.pop(0))
-    assert memory.grown(lambda _: None, 18) == 40
+    assert memory.memory_growth(lambda _: None, 18) == 40
 
 
 @pytest.mark.skipif(platform.system() != "Linux", reason="other systems report only the peak memory")
 def test_the_memory_of_this_process_is_measured() -> None:
-    before = memory.resident()
+    before = memory.resident_memory()
     held = b"x" * (100 << 20)
-    assert memory.resident() - before > 90 << 20
+    assert memory.resident_memory() - before > 90 << 20
     del held
 
 
@@ -68,4 +68,4 @@ def test_messages_of_the_largest_size_are_sent(
     monkeypatch.setattr(session.Player, "feed", counted)
     send(0)
     send(1)
-    assert [memory.LARGEST - 512 < size <= memory.LARGEST for size in fed] == [True, True]
+    assert [memory.MAX_MESSAGE_SIZE - 512 < size <= memory.MAX_MESSAGE_SIZE for size in fed] == [True, True]

@@ -149,7 +149,7 @@ class TradingVenue:
         )
         with recording(self.record) as make:
             ports = {(PREDICTION, "KalshiRT"): 0}
-            self.server = VenueServer(config, authority.issue(), ports=ports, make=make)
+            self.server = VenueServer(config, authority.issue(), ports=ports, make_venue=make)
         self._random = random
         self._orders = 0
 

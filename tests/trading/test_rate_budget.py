@@ -299,14 +299,14 @@ def test_reserved_logons_that_are_sent_late_never_exceed_the_limit(clock: Clock)
             if not budget.reserve_logon(owner, 1e9, clock.now):
                 connecting.append(owner)
             else:
-                budget.settle_logon(owner, clock.now, sent=False)
+                budget.end_logon_reservation(owner, clock.now, sent=False)
         passed = draw.choice((0.0, 0.3, 1.0, 30.0))
         clock.advance(passed)
         venue = min(float(LOGON_BURST), venue + passed / LOGON_INTERVAL)
         for done in draw.sample(connecting, draw.randint(0, len(connecting))):
             connecting.remove(done)
             sent = draw.random() < 0.8
-            budget.settle_logon(done, clock.now, sent=sent)
+            budget.end_logon_reservation(done, clock.now, sent=sent)
             venue -= sent
             assert venue > -1e-3
 
@@ -315,13 +315,13 @@ def test_waiting_logons_are_served_in_order(clock: Clock) -> None:
     budget = exact()
     assert [budget.reserve_logon(owner, 10, clock.now) for owner in range(LOGON_BURST)] == [0] * LOGON_BURST
     for owner in range(LOGON_BURST):
-        budget.settle_logon(owner, clock.now, sent=True)
+        budget.end_logon_reservation(owner, clock.now, sent=True)
     assert [budget.reserve_logon(owner, 10, clock.now) for owner in "abc"] == pytest.approx([1, 2, 3])
     clock.advance(1)
     assert budget.reserve_logon("c", 10, clock.now) == pytest.approx(2)
     assert budget.reserve_logon("late", 10, clock.now) == pytest.approx(3)
     assert budget.reserve_logon("a", 10, clock.now) == 0
-    budget.settle_logon("b", clock.now, sent=False)
+    budget.end_logon_reservation("b", clock.now, sent=False)
     clock.advance(1)
     assert budget.reserve_logon("c", 10, clock.now) == 0
 
@@ -331,7 +331,7 @@ def test_a_second_reservation_by_one_owner_extends_the_first(clock: Clock) -> No
     for wait in (0, 9, 9):
         clock.advance(wait)
         assert budget.reserve_logon("a", 10, clock.now) == 0
-    budget.settle_logon("a", clock.now, sent=False)
+    budget.end_logon_reservation("a", clock.now, sent=False)
     assert count_without_waiting(budget, Logon, clock) == LOGON_BURST
 
 
@@ -354,7 +354,7 @@ def test_an_unsettled_reservation_holds_its_token_until_it_expires(clock: Clock)
     assert budget.reserve_logon("b", 60, clock.now) > 0
     clock.advance(1)
     assert budget.reserve_logon("b", 60, clock.now) > 0  # Until now the reserved Logons count as sent.
-    budget.settle_logon(0, clock.now, sent=False)
+    budget.end_logon_reservation(0, clock.now, sent=False)
     assert budget.wait(Logon, clock.now) == pytest.approx(1)
     clock.advance(1)
     assert budget.reserve_logon("b", 60, clock.now) == 0

@@ -54,7 +54,7 @@ def with_bad_group(*markets: str, kind: GroupKind = GroupKind.MUTUALLY_EXCLUSIVE
 
 def with_initial_position(product: str, owner: str, ticker: str) -> dict[str, Any]:
     entry = InitialPosition(product=product, owner=owner, ticker=ticker, quantity=d(5), price=d("0.4"))
-    return {"schedule": Schedule(held=(entry,))}
+    return {"schedule": Schedule(positions=(entry,))}
 
 
 RESTING_ORDERS = InitialOrders(product="margin", ticker=PERP, middle=d(20), spacing=d(1), levels=1, largest=9)
@@ -125,7 +125,7 @@ RESTING_ORDERS = InitialOrders(product="margin", ticker=PERP, middle=d(20), spac
             with_initial_position("margin", "perp", "NO"),
             r"InitialPosition\('NO'\) names an unknown margin market; add it to `markets`",
         ),
-        ({"schedule": Schedule(resting=(RESTING_ORDERS,))}, "needs a margin account of 'liquidity'"),
+        ({"schedule": Schedule(orders=(RESTING_ORDERS,))}, "needs a margin account of 'liquidity'"),
     ],
 )
 def test_invalid_settings_are_refused(settings: dict[str, Any], problem: str) -> None:

@@ -292,8 +292,8 @@ class VenueConfig:
     def _check_schedule(self) -> None:
         accounts = {(account.owner, account.product) for account in self.accounts}
         needed: list[tuple[InitialPosition | InitialOrders, tuple[str, ...]]]
-        needed = [(each, (each.owner, LIQUIDITY)) for each in self.schedule.held]
-        needed += [(each, (LIQUIDITY,)) for each in self.schedule.resting]
+        needed = [(each, (each.owner, LIQUIDITY)) for each in self.schedule.positions]
+        needed += [(each, (LIQUIDITY,)) for each in self.schedule.orders]
         for each, owners in needed:
             subject = f"the schedule's {type(each).__name__}({each.ticker!r})"
             if all(rules.ticker != each.ticker for rules in self.markets.get(each.product, ())):

@@ -21,7 +21,7 @@ _TRUE, _FALSE = ("yes", "true", "y", "on", "1"), ("no", "false", "n", "off", "0"
 class Kind:
     """The type of a parameter's values."""
 
-    word: str
+    placeholder: str
     """Placeholder in a line of help, such as `SECONDS`."""
     read: Callable[[object], Any]
     """Convert a given value, which may be text. Raises ValueError with the accepted values."""
@@ -58,32 +58,34 @@ def parameters(cls: type) -> tuple[Parameter, ...]:
     """Return the parameters of an attrs class: inherited positional ones, its own, and the other inherited
     ones."""
     fields = [field for field in attrs.fields(cls) if _KEY in field.metadata]
-    # `attrs.fields` begins with all inherited ones.
+    # `attrs.fields` lists inherited attributes first.
     fields.sort(key=lambda field: field.inherited and not field.metadata[_KEY].positional)
     return tuple(attrs.evolve(field.metadata[_KEY], name=field.name) for field in fields)
 
 
-def build(cls: type[Any], what: str, values: Mapping[str, object]) -> Any:
+def build(cls: type[Any], subject: str, values: Mapping[str, object]) -> Any:
     """Build an object from values by name; hyphens and underscores are equivalent.
 
     Raises:
         ConfigurationError: a name is unknown, a value is missing or has the wrong type; the text begins with
-            `what`.
+            `subject`.
     """
-    known = {each.name: each for each in parameters(cls)}
+    known = {parameter.name: parameter for parameter in parameters(cls)}
     given: dict[str, Any] = {}
     for name, value in values.items():
-        found = known.get(name.replace("-", "_"))
-        if found is None:
+        parameter = known.get(name.replace("-", "_"))
+        if parameter is None:
             advice = did_you_mean(display_name(name), map(display_name, known))
-            raise ConfigurationError(f"{what} has no parameter {name!r}; {advice}")
+            raise ConfigurationError(f"{subject} has no parameter {name!r}; {advice}")
         try:
-            given[found.name] = None if value is None and not found.required else found.kind.read(value)
+            given[parameter.name] = (
+                None if value is None and not parameter.required else parameter.kind.read(value)
+            )
         except ValueError as error:
-            raise ConfigurationError(f"{what}: {display_name(found.name)}: {error}") from None
-    for each in known.values():
-        if each.required and each.name not in given:
-            raise ConfigurationError(f"{what} needs {display_name(each.name)}: {each.doc}")
+            raise ConfigurationError(f"{subject}: {display_name(parameter.name)}: {error}") from None
+    for parameter in known.values():
+        if parameter.required and parameter.name not in given:
+            raise ConfigurationError(f"{subject} needs {display_name(parameter.name)}: {parameter.doc}")
     return cls(**{name: value for name, value in given.items() if value is not None})
 
 

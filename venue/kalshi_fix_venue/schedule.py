@@ -54,9 +54,9 @@ class Step:
 class Schedule:
     """The activity of a venue that no client requests."""
 
-    held: tuple[InitialPosition, ...] = ()
+    positions: tuple[InitialPosition, ...] = ()
     """Positions that accounts have at the start."""
-    resting: tuple[InitialOrders, ...] = ()
+    orders: tuple[InitialOrders, ...] = ()
     """Orders that rest in the books at the start."""
     steps: tuple[Step, ...] = ()
     """Operations with their times, in any order; those with the same time run in the order given."""
@@ -80,7 +80,7 @@ class Agenda:
             return None
         return self._start + self._steps[0].after
 
-    def due(self, now: Instant) -> Iterator[Operation]:
+    def pop_due(self, now: Instant) -> Iterator[Operation]:
         """Yield the operations that are due, in order, each once."""
         while (deadline := self.next_deadline()) is not None and deadline <= now.monotonic:
             yield self._steps.popleft().operation

@@ -63,7 +63,7 @@ class VenueServer:
         host: str = "127.0.0.1",
         ports: Mapping[Port, int] | None = None,
         random: Random | None = None,
-        make: Callable[[VenueConfig, Random], VenueModel] = VenueModel,
+        make_venue: Callable[[VenueConfig, Random], VenueModel] = VenueModel,
     ) -> None:
         """Prepare a server; it does not listen yet.
 
@@ -81,8 +81,8 @@ class VenueServer:
         self._requested_ports = dict.fromkeys(all_ports(), ANY_PORT) if ports is None else dict(ports)
         self._context = identity.ssl_context() if isinstance(identity, ServerIdentity) else identity
         self._config = config
-        self._make = make
-        self._venue = make(config, SystemRandom() if random is None else random)
+        self._make_venue = make_venue
+        self._venue = make_venue(config, SystemRandom() if random is None else random)
         self._on_bytes: OnBytes | None = None
         self._driver: Driver | None = None
         self._clock_offset = 0.0
@@ -174,14 +174,14 @@ class VenueServer:
             raise
 
     async def stop(self) -> None:
-        """Stop listening and cut every connection."""
+        """Stop listening, and drop every connection without a Logout."""
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
         self._bound_ports.clear()
         # Cleared first, so new connections from this process are refused.
         driver, self._driver = self._driver, None
-        # Connections in progress are completed; the driver then cuts them like all others.
+        # Connections that are being made are completed first; the driver then drops them like all others.
         if self._attach_tasks:
             await asyncio.wait(self._attach_tasks)
         if driver is not None:
@@ -209,7 +209,7 @@ class VenueServer:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        loop = self._running().loop
+        loop = self._running_driver().loop
         try:
             self._call(loop, self.stop)
         finally:
@@ -264,15 +264,16 @@ class VenueServer:
 
     def reset(self, random: Random) -> None:
         """Replace the venue with a new one that has the same configuration, no trades and no sessions. Every
-        connection is cut; ports, keys and the thread are kept. Callable from the same threads as `execute`.
+        connection is dropped; ports, keys and the thread are kept. Callable from the same threads as
+        `execute`.
 
         Raises:
             RuntimeError: the server is not running.
         """
-        driver = self._running()
+        driver = self._running_driver()
 
         def replace() -> None:
-            self._venue = self._make(self._config, random)
+            self._venue = self._make_venue(self._config, random)
             self._venue.begin(driver.now())
             driver.replace(self._venue)
 
@@ -296,17 +297,17 @@ class VenueServer:
         Raises:
             RuntimeError: the server is not running.
         """
-        driver = self._running()
+        driver = self._running_driver()
         self._run_and_flush(lambda: driver.skip(seconds))
 
-    def inspect(self, look: Callable[[VenueModel], T]) -> T:
+    def inspect(self, read: Callable[[VenueModel], T]) -> T:
         """Return the result of a function that reads from the venue; callable from the same threads as
         `execute`.
 
         Raises:
             RuntimeError: the server is not running.
         """
-        return self.run(lambda venue, _: look(venue))
+        return self.run(lambda venue, _: read(venue))
 
     def run(self, act: Callable[[VenueModel, Instant], T]) -> T:
         """Run a function that may change the venue in several steps, during which its clocks do not advance.
@@ -317,11 +318,11 @@ class VenueServer:
         Raises:
             RuntimeError: the server is not running.
         """
-        driver = self._running()
+        driver = self._running_driver()
         return self._run_and_flush(lambda: act(self._venue, driver.now()))
 
     def _run_and_flush(self, step: Callable[[], T]) -> T:
-        driver = self._running()
+        driver = self._running_driver()
 
         def step_and_flush() -> T:
             try:
@@ -337,7 +338,7 @@ class VenueServer:
             return step_and_flush()
         return self._call(driver.loop, perform)
 
-    def _running(self) -> Driver:
+    def _running_driver(self) -> Driver:
         if self._driver is None:
             raise RuntimeError("the venue server is not running; start it first")
         return self._driver
@@ -346,11 +347,11 @@ class VenueServer:
 async def _catch_up(driver: Driver) -> None:
     """Read the bytes that clients have already written, so the caller sees their effect."""
     for _ in range(MAX_CATCH_UP_ROUNDS):
-        seen = driver.input_count
+        previous_count = driver.input_count
         # Twice: the first iteration of the loop may have polled the sockets before the clients wrote.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        if driver.input_count == seen:
+        if driver.input_count == previous_count:
             return
 
 

@@ -284,7 +284,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         self._users.notify()
 
     def _fail(self, error: Exception) -> None:
-        self._core.failure(error)
+        self._core.record_failure(error)
         self.finished.set()
         self._users.notify()
 

@@ -13,7 +13,7 @@ from kalshi_fix_adapters.blocking.io_thread import IoThread
 from kalshi_fix_adapters.blocking.shared_core import SharedCore
 from kalshi_fix_adapters.config.factories import ClientFactory, Factories, OrderEntryFactory
 from kalshi_fix_adapters.config.plan import ConnectionPlan
-from kalshi_fix_adapters.engine.client_core import Sent, already_open
+from kalshi_fix_adapters.engine.client_core import SendResult, already_open
 from kalshi_fix_adapters.engine.standby import POLL_INTERVAL, Takeover
 from kalshi_fix_adapters.engine.user import (
     ClientBase,
@@ -218,14 +218,14 @@ class Client(ClientBase):
         header_fields: Mapping[str, Any] | None,
         allow_unknown_codes: bool,
         timeout: float | None,
-    ) -> Sent:
+    ) -> SendResult:
         """Assign a MsgSeqNum to a message as soon as there is room to send and the budget has tokens. The
         message is written when it is durable.
         """
         shared, core = self._shared, self._core
         turn = core.turn(message)
 
-        def send_in_turn() -> Sent | None:
+        def send_in_turn() -> SendResult | None:
             # `change` numbers and writes the message. An interrupt in between ends the client, so a numbered
             # message never stays unwritten.
             return shared.change(
@@ -233,7 +233,7 @@ class Client(ClientBase):
             )
 
         # The `with` statement frees the place in the queue (`pacing.Turn`) after an interrupt at any point.
-        with turn.held:
+        with turn.lock:
             try:
                 sent = shared.wait(send_in_turn, timeout, NotConnectedError)
             finally:
@@ -395,7 +395,7 @@ class Client(ClientBase):
             clean = clean and not core.changing
         try:
             with shared.lock:
-                core.settle(clean=clean)
+                core.confirm_handled(clean=clean)
         finally:
             # Called without the lock, because this waits for the store's thread. That thread needs the lock
             # to report a commit before it writes the next one.

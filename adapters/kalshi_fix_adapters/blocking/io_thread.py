@@ -66,7 +66,7 @@ class IoThread:
                 self._connect(attempt)
         except BaseException as error:  # noqa: BLE001 - it is raised again in the user's calls
             with shared.lock:
-                shared.core.failure(error)
+                shared.core.record_failure(error)
         finally:
             with shared.lock:
                 shared.close()
@@ -80,7 +80,7 @@ class IoThread:
                 # `changing` means that an interrupt has left the core inconsistent, with uncertain numbers,
                 # so make no further connection.
                 if core.changing:
-                    core.failure(SessionClosedError("interrupted"))
+                    core.record_failure(SessionClosedError("interrupted"))
                 if core.over:
                     return None
                 attempt = core.next_attempt()
@@ -136,8 +136,8 @@ class IoThread:
                 shared.detach()
             transport.close()
         with shared.lock:
-            # After `failure` the core has no connection. If `changing` is set, an interrupt has left the core
-            # inconsistent, so it must not be used.
+            # After `record_failure` the core has no connection. If `changing` is set, an interrupt has left
+            # the core inconsistent, so it must not be used.
             if not core.changing and not core.over:
                 core.disconnected()
 

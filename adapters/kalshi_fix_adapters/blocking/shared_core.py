@@ -182,7 +182,7 @@ class SharedCore:
                 except BaseException as error:  # noqa: BLE001 - it is raised again in the user's calls
                     # Signal handlers run only in the main thread, so this is an internal error rather than an
                     # interrupt.
-                    core.failure(error)
+                    core.record_failure(error)
                     core.changing = False
                     self.wake()
                 self.notify()
@@ -293,7 +293,7 @@ class SharedCore:
                 self._move_bytes(transport, ready=ready)
             except BaseException as error:  # noqa: BLE001 - it is raised again in the user's calls
                 # As in `committed`: an internal error, not an interrupt.
-                core.failure(error)
+                core.record_failure(error)
                 core.changing = False
         return not (core.changing or core.finished)
 

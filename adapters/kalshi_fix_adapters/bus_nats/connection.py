@@ -48,8 +48,8 @@ async def connect(servers: str | list[str], *, within: float = 10.0, **options: 
         ConfigurationError: one of the options is reserved for the bus.
         ConnectionFailedError: no server has accepted the connection within `within` seconds.
     """
-    if wrong := sorted(options.keys() & set(_RESERVED_OPTIONS)):
-        raise ConfigurationError(f"only the bus may set {', '.join(wrong)}")
+    if reserved := sorted(options.keys() & set(_RESERVED_OPTIONS)):
+        raise ConfigurationError(f"only the bus may set {', '.join(reserved)}")
 
     errors = ["no server answered"]
 
@@ -177,20 +177,20 @@ class Bus:
             machine: the machine; `OrderBooks()` by default.
             every: number of seconds between two snapshots. No snapshot is written if there are no new events.
         """
-        name, kept = _channel(channel), OrderBooks() if machine is None else machine
-        events = self.events(name, machine=kept)
-        due, written = time.monotonic(), -1
+        parsed_channel, tracked_machine = _channel(channel), OrderBooks() if machine is None else machine
+        events = self.events(parsed_channel, machine=tracked_machine)
+        due_at, written_sequence = time.monotonic(), -1
         while True:
             if await events.wait(1.0):
                 events.take()
-            if time.monotonic() < due or events.mark.sequence == written:
+            if time.monotonic() < due_at or events.mark.sequence == written_sequence:
                 continue
             try:
-                await write_snapshot(self._link, name, kept, events.mark)
-                written = events.mark.sequence
+                await write_snapshot(self._link, parsed_channel, tracked_machine, events.mark)
+                written_sequence = events.mark.sequence
             except NATS_ERRORS as error:
-                LOGGER.warning("no snapshot of %s: %s", name, error)
-            due = time.monotonic() + every
+                LOGGER.warning("no snapshot of %s: %s", parsed_channel, error)
+            due_at = time.monotonic() + every
 
     async def serve(
         self, client: Client, *, check: Check | None = None, clock_difference: float = 0.5
@@ -223,8 +223,8 @@ class Bus:
     @property
     def server_version(self) -> tuple[int, int, int]:
         """The version of the server."""
-        found = self._link.client.connected_server_version
-        return found.major, found.minor, found.patch
+        version = self._link.client.connected_server_version
+        return version.major, version.minor, version.patch
 
     async def stream(self) -> operators.StreamState:
         """Return the state of the stream of events.

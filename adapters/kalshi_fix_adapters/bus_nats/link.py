@@ -32,14 +32,14 @@ NATS_ERRORS: Final = (Error, OSError, TimeoutError)
 """Errors that methods of the NATS client raise, for example while the server cannot be reached."""
 INACTIVE_SECONDS: Final = 60.0
 """Number of seconds without a request after which the server drops the state of a consumer."""
-_Found = TypeVar("_Found")
+_Result = TypeVar("_Result")
 
 
-async def cancellable(call: Awaitable[_Found]) -> _Found:
+async def cancellable(call: Awaitable[_Result]) -> _Result:
     """Await a call to the NATS client. Raise CancelledError if the task was cancelled in the meantime.
 
     The NATS client uses `asyncio.wait_for`. On Python 3.11, if a result and a cancellation arrive in the same
-    iteration of the event loop, `wait_for` returns the result and loses the cancellation. A loop in the
+    iteration of the event loop, `wait_for` returns the result and swallows the cancellation. A loop in the
     calling task would then continue, and its TaskGroup would never end.
     """
     task: Any = asyncio.current_task()
@@ -148,8 +148,8 @@ class Link:
         Raises:
             KeyNotFoundError: there has been no process with this role.
         """
-        found = await (await self.store()).get(f"{channel}.{role}")
-        return found.revision or 0
+        entry = await (await self.store()).get(f"{channel}.{role}")
+        return entry.revision or 0
 
 
 def command_subject(channel: Channel, fence: int, msg_type: str) -> str:

@@ -38,8 +38,8 @@ async def write_snapshot(link: Link, channel: Channel, machine: Machine, mark: M
     parts = [data[at : at + size] for at in range(0, len(data), size)]
     for index, part in enumerate(parts):
         await store.put(f"{key}.{slot}.{index}", snapshot_id + part)
-    plain = {"place": slot, "parts": len(parts), "id": snapshot_id.hex(), "sequence": mark.sequence}
-    await store.put(key, json.dumps(plain).encode())
+    new_head = {"place": slot, "parts": len(parts), "id": snapshot_id.hex(), "sequence": mark.sequence}
+    await store.put(key, json.dumps(new_head).encode())
 
 
 async def read_snapshot(link: Link, channel: Channel, machine: Machine) -> Mark | None:
@@ -51,15 +51,15 @@ async def read_snapshot(link: Link, channel: Channel, machine: Machine) -> Mark 
             return None
         snapshot_id = bytes.fromhex(head["id"])
         try:
-            found = [
+            parts = [
                 (await store.get(f"{key}.{head['place']}.{index}")).value or b""
                 for index in range(head["parts"])
             ]
         except KeyNotFoundError:
             continue
-        if all(each.startswith(snapshot_id) for each in found):
+        if all(part.startswith(snapshot_id) for part in parts):
             try:
-                return load_snapshot(b"".join(each[_ID_SIZE:] for each in found), machine)
+                return load_snapshot(b"".join(part[_ID_SIZE:] for part in parts), machine)
             except ValueError as error:
                 LOGGER.warning("the snapshot %s is not used: %s", key, error)
                 return None
@@ -69,10 +69,10 @@ async def read_snapshot(link: Link, channel: Channel, machine: Machine) -> Mark 
 
 async def _read_head(link: Link, key: str) -> dict[str, Any] | None:
     try:
-        found = json.loads((await (await link.store()).get(key)).value or b"null")
+        head = json.loads((await (await link.store()).get(key)).value or b"null")
     except (KeyNotFoundError, ValueError):
         return None
-    match found:
+    match head:
         case {"place": 0 | 1, "parts": int(), "id": str()}:
-            return dict(found)
+            return dict(head)
     return None

@@ -14,7 +14,7 @@ import click
 from kalshi_fix_adapters.cli.kit.bus_server import Server, server_options
 from kalshi_fix_adapters.cli.kit.failures import CommandError, converting_errors
 from kalshi_fix_adapters.cli.kit.steps import print_step, step
-from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, print_stderr, printable
+from kalshi_fix_adapters.cli.kit.terminal import Screen, pluralize, print_stderr, printable
 from kalshi_fix_adapters.cli.kit.values import choice_option
 from kalshi_fix_adapters.cli.logs import filters
 from kalshi_fix_adapters.cli.logs.decode import Output, form_options
@@ -124,7 +124,7 @@ class _Printer:
             origin = b"" if message_id.part > 1 else f"{time_text(message.time)} received ".encode()
             lines = message.data.replace(b"\x018=FIXT", b"\x01\n" + origin + b"8=FIXT")
             end = b"\n" if message_id.part == message_id.parts else b""
-            self._output.add(self._decoder.batch(self._reader.feed(origin + lines + end)))
+            self._output.add(self._decoder.decode_batch(self._reader.feed(origin + lines + end)))
 
     def _print_event(self, message: BusMessage) -> None:
         if self._options.filters.any:
@@ -132,9 +132,11 @@ class _Printer:
         self._events += 1
         name, text = message.subject.rpartition(".")[2], message.data.decode("utf-8", "backslashreplace")
         if self._options.form is Form.JSON:
-            self._screen.text([json.dumps({"time": message.time.isoformat(), "event": name, "fields": text})])
+            self._screen.print_text(
+                [json.dumps({"time": message.time.isoformat(), "event": name, "fields": text})]
+            )
         else:
-            self._screen.lines(
+            self._screen.print_lines(
                 [(("dim", f"{time_text(message.time)} - "), ("bold", name), ("", f" {printable(text)}"))]
             )
         self._screen.flush()
@@ -168,12 +170,12 @@ def lag(server: Server, timeout: float) -> None:
             )
             for each in publishers
         ]
-        screen.table("Publishers", ("Channel", "Last message, s ago", "Delay, s"), rows)
+        screen.print_table("Publishers", ("Channel", "Last message, s ago", "Delay, s"), rows)
         consumer_rows = [
             (each.name, each.subject, str(each.pending), "yes" if each.is_waiting else "no")
             for each in consumers
         ]
-        screen.table("Consumers", ("Process", "Subject", "Behind", "Waiting"), consumer_rows)
+        screen.print_table("Consumers", ("Process", "Subject", "Behind", "Waiting"), consumer_rows)
         screen.flush()
 
     with converting_errors():
@@ -212,7 +214,7 @@ async def _check(server: Server, role: str, channel: str | None, seconds: float)
         print_step("server", "ok", f"version {version} at {server}")
         with step("stream"):
             stream = await connected.stream()
-        size = f"{counted(stream.messages, 'message')}, {_gib(stream.size)}"
+        size = f"{pluralize(stream.messages, 'message')}, {_gib(stream.size)}"
         print_step("stream", "ok", f"JetStream has the stream KALSHI and its key-value store; {size}")
         publishers = await connected.publishers()
         names = [channel] if channel is not None else [str(each.channel) for each in publishers]
@@ -254,7 +256,7 @@ async def _check_permissions(connected: Bus, role: str, channel: str) -> bool:
 def _check_retention(stream: StreamState) -> None:
     age = f" for {stream.max_age / 3600:g} hours" if stream.max_age else ""
     size = f" up to {_gib(stream.max_bytes)}" if stream.max_bytes >= 0 else ""
-    text = f"events are kept{age}{size}, on {counted(stream.replicas, 'server')}"
+    text = f"events are kept{age}{size}, on {pluralize(stream.replicas, 'server')}"
     advice = ""
     if not stream.drops_oldest:
         advice = "; publishing fails at the limit; set the stream to discard its oldest messages"

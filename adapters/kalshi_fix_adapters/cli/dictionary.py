@@ -25,16 +25,16 @@ def dictionary(selection: str, out: Path) -> None:
     """Write QuickFIX data dictionaries for a product (FIXT11.xml and FIX50SP2.xml), or the whole dialect as a
     FIX Orchestra repository (orchestra.xml)."""
     shipped = files("kalshi_fix_sansio") / "dictionaries"
-    found = (
+    sources = (
         [shipped / "orchestra.xml"]
         if selection == ORCHESTRA
-        else sorted((shipped / selection).iterdir(), key=lambda each: each.name)
+        else sorted((shipped / selection).iterdir(), key=lambda source: source.name)
     )
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for each in found:
-            path = out / each.name
-            path.write_bytes(each.read_bytes())
+        for source in sources:
+            path = out / source.name
+            path.write_bytes(source.read_bytes())
             click.echo(path)
     except OSError as error:
         raise CommandError(f"{out} cannot be written ({error.strerror}); choose another folder") from None

@@ -51,17 +51,17 @@ def keygen(file: Path, kind: str, passphrase: bool) -> None:
             file.unlink()
             raise
     screen = Screen()
-    screen.lines([plain(f"private key: {file} (keep it secret; only you can read it)")])
-    screen.lines([plain(f"public key:  {public_file}"), ()])
-    screen.text([*public.decode().splitlines(), ""])
+    screen.print_lines([plain(f"private key: {file} (keep it secret; only you can read it)")])
+    screen.print_lines([plain(f"public key:  {public_file}"), ()])
+    screen.print_text([*public.decode().splitlines(), ""])
     next_steps = (
         "Paste the public key on Kalshi's website, under Account > API keys. Then set these variables, with "
         "the id shown there:"
     )
-    screen.lines([plain(next_steps), ()])
-    screen.text(["export KALSHI_KEY_ID=...", f"export KALSHI_PRIVATE_KEY_PATH={file.absolute()}"])
+    screen.print_lines([plain(next_steps), ()])
+    screen.print_text(["export KALSHI_KEY_ID=...", f"export KALSHI_PRIVATE_KEY_PATH={file.absolute()}"])
     if passphrase:
-        screen.text(["export KALSHI_PRIVATE_KEY_PASSPHRASE=..."])
+        screen.print_text(["export KALSHI_PRIVATE_KEY_PASSPHRASE=..."])
 
 
 def _write(path: Path, data: bytes, *, mode: int) -> None:

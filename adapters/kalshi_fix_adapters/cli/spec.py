@@ -12,7 +12,7 @@ import attrs
 import click
 
 from kalshi_fix_adapters.cli.kit.failures import CommandError
-from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, counted, plain
+from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, plain, pluralize
 
 MAX_LISTED = 20
 """Maximum number of descriptions that a search prints. The remaining descriptions are only counted."""
@@ -62,16 +62,18 @@ def spec(word: tuple[str, ...]) -> None:
         hint = f"; similar: {', '.join(similar)}" if similar else ""
         raise CommandError(f"the dialect does not define {' '.join(word)!r}{hint}")
     for number, entry in enumerate(found):
-        screen.lines([*([()] if number else []), *_entry_lines(entry, screen.text_width)])
+        screen.print_lines([*([()] if number else []), *_entry_lines(entry, screen.text_width)])
 
 
 def _print_matching(screen: Screen, query: str, entries: list[Entry]) -> None:
     """Print the titles and descriptions of matching entries, without their parts."""
-    screen.lines([plain(f"{counted(len(entries), 'description')} with {query!r}")])
+    screen.print_lines([plain(f"{pluralize(len(entries), 'description')} with {query!r}")])
     for entry in entries[:MAX_LISTED]:
-        screen.lines([(), *_entry_lines(attrs.evolve(entry, rows=()), screen.text_width)])
+        screen.print_lines([(), *_entry_lines(attrs.evolve(entry, rows=()), screen.text_width)])
     if len(entries) > MAX_LISTED:
-        screen.lines([(), plain(f"and {len(entries) - MAX_LISTED} more; add a word to narrow the search")])
+        screen.print_lines(
+            [(), plain(f"and {len(entries) - MAX_LISTED} more; add a word to narrow the search")]
+        )
 
 
 def _entry_lines(entry: Entry, width: int) -> Iterator[Line]:

@@ -23,8 +23,8 @@ from kalshi_fix_adapters.cli.kit.terminal import (
     Line,
     Screen,
     StatusLine,
-    counted,
     plain,
+    pluralize,
     print_stderr,
     printable,
 )
@@ -49,10 +49,10 @@ _SECRET_IN_FRAME: Final = re.compile(
 )
 
 # The account is part of a store's name, but not of its content. Frames contain signatures.
-_SHOWN_IN_JSON: Final = attrs.filters.exclude("account", "frame", "key")
+_JSON_FILTER: Final = attrs.filters.exclude("account", "frame", "key")
 
 
-class _ShowByDefault(click.Group):
+class _StoreGroup(click.Group):
     """A group with `show` as its default subcommand."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -61,7 +61,7 @@ class _ShowByDefault(click.Group):
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=_ShowByDefault, subcommand_metavar="[show] PATH|URL | migrate FILE|URL [OPTIONS]...")
+@click.group(cls=_StoreGroup, subcommand_metavar="[show] PATH|URL | migrate FILE|URL [OPTIONS]...")
 def store() -> None:
     """Show message stores, or move one to another API key.
 
@@ -94,7 +94,7 @@ def show(location: str, as_object: bool, rows: int) -> None:
     """
     with converting_errors():
         if not is_url(location) and not Path(location).is_dir():
-            summary = _with_status(partial(read_summary, location, rows=rows))
+            summary = _read_with_status(partial(read_summary, location, rows=rows))
             if as_object:
                 _print_object(_as_json(summary))
             else:
@@ -108,7 +108,7 @@ def show(location: str, as_object: bool, rows: int) -> None:
     failed = False
     for name in names:
         try:
-            summaries[name] = _with_status(partial(stores.summary, name, rows=rows))
+            summaries[name] = _read_with_status(partial(stores.summary, name, rows=rows))
         except StoreError as error:
             failed = True
             print_stderr(str(error))
@@ -146,13 +146,16 @@ def migrate(location: str, name: str | None, key_id: str | None, account: str | 
             stores = stores_at(location)
             new = stores.migrate(name, key_id=key_id, account=account)
             summary = stores.summary(new)
-    rows, requests = counted(summary.rows, "user row"), counted(len(summary.open_requests), "open request")
+    rows, requests = (
+        pluralize(summary.rows, "user row"),
+        pluralize(len(summary.open_requests), "open request"),
+    )
     screen = Screen()
-    screen.lines([plain(f"{new} contains {rows} and {requests}, and belongs to {summary.owner}")])
+    screen.print_lines([plain(f"{new} contains {rows} and {requests}, and belongs to {summary.owner}")])
     screen.flush()
 
 
-def _with_status(read: Callable[..., StoreSummary]) -> StoreSummary:
+def _read_with_status(read: Callable[..., StoreSummary]) -> StoreSummary:
     """Read and check a store; meanwhile show the elapsed time on a terminal."""
     started = time.monotonic()
     with StatusLine() as line:
@@ -165,12 +168,12 @@ def _with_status(read: Callable[..., StoreSummary]) -> StoreSummary:
 
 
 def _print_object(value: dict[str, Any]) -> None:
-    Screen().text([json.dumps(value)])
+    Screen().print_text([json.dumps(value)])
 
 
 def _print_tables(summary: StoreSummary, *heading: Line) -> None:
     screen = Screen()
-    screen.lines([*heading, *_lines(summary)])
+    screen.print_lines([*heading, *_lines(summary)])
     if summary.open_requests:
         requests = [
             (
@@ -182,21 +185,21 @@ def _print_tables(summary: StoreSummary, *heading: Line) -> None:
             )
             for request in summary.open_requests
         ]
-        screen.table(
+        screen.print_table(
             "Open requests (outcome unknown), oldest first",
             ("Request", "Message", "MsgSeqNum", "Sent at (UTC)", "Answer"),
             requests,
         )
 
     if summary.last_rows:
-        screen.lines([(("bold", "User rows, last key first"),)])
-        screen.lines([row for key, text in summary.last_rows for row in _row_lines(key, text)])
+        screen.print_lines([(("bold", "User rows, last key first"),)])
+        screen.print_lines([row for key, text in summary.last_rows for row in _row_lines(key, text)])
 
 
 def _row_lines(key: str, text: str) -> Iterator[Line]:
-    shown = json.dumps(_value(key, text), ensure_ascii=False)
-    more = f"... ({len(shown):,} characters)" if len(shown) > MAX_VALUE else ""
-    yield ("", "  "), ("cyan", printable(key)), ("", f"  {printable(shown[:MAX_VALUE])}{more}")
+    value_text = json.dumps(_value(key, text), ensure_ascii=False)
+    ellipsis = f"... ({len(value_text):,} characters)" if len(value_text) > MAX_VALUE else ""
+    yield ("", "  "), ("cyan", printable(key)), ("", f"  {printable(value_text[:MAX_VALUE])}{ellipsis}")
 
 
 def _value(key: str, text: str) -> Any:
@@ -210,13 +213,13 @@ def _value(key: str, text: str) -> Any:
 
 def _without_secrets(value: Any, name: str = "") -> Any:
     """Return a row's value with its secrets hidden. A secret is recognized by its name or by its format."""
-    plain = name.lower()
-    if plain in _SECRET_NAMES or any(word in plain.replace("_", "") for word in _SECRET_WORDS):
+    lower_name = name.lower()
+    if lower_name in _SECRET_NAMES or any(word in lower_name.replace("_", "") for word in _SECRET_WORDS):
         return HIDDEN
     if isinstance(value, dict):
-        return {key: _without_secrets(each, key) for key, each in value.items()}
+        return {key: _without_secrets(item, key) for key, item in value.items()}
     if isinstance(value, list):
-        return [_without_secrets(each) for each in value]
+        return [_without_secrets(item) for item in value]
     if isinstance(value, str):
         return HIDDEN if "-----BEGIN" in value else _SECRET_IN_FRAME.sub(rf"\1{HIDDEN}", value)
     return value
@@ -250,17 +253,17 @@ def _message_text(message: StoredMessage) -> str:
 
 
 def _message_name(request: OpenRequest) -> str:
-    known = DIALECT.messages.get(request.msg_type)
-    return request.msg_type if known is None else f"{known.name} ({request.msg_type})"
+    layout = DIALECT.messages.get(request.msg_type)
+    return request.msg_type if layout is None else f"{layout.name} ({request.msg_type})"
 
 
-def _format_time(at: datetime) -> str:
-    return at.strftime("%Y-%m-%d %H:%M:%S")
+def _format_time(time_utc: datetime) -> str:
+    return time_utc.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _as_json(summary: StoreSummary) -> dict[str, Any]:
-    found = attrs.asdict(summary, filter=_SHOWN_IN_JSON, value_serializer=_json_value)
-    return found | {"last_rows": {key: _value(key, text) for key, text in summary.last_rows}}
+    data = attrs.asdict(summary, filter=_JSON_FILTER, value_serializer=_json_value)
+    return data | {"last_rows": {key: _value(key, text) for key, text in summary.last_rows}}
 
 
 def _json_value(_instance: Any, _field: Any, value: Any) -> Any:

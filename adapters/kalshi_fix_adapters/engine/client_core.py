@@ -24,7 +24,7 @@ An adapter has one task or thread that moves the bytes:
 
 After every call, by the task or by the user, the adapter must wake the task. It must also wake the callers
 that wait for an event (`take`), for room to send (`congested`), for the logon (`is_logged_on`) or for the end
-(`over`), which then check again. Exceptions other than KalshiFixError must be passed to `failure`.
+(`over`), which then check again. Exceptions other than KalshiFixError must be passed to `record_failure`.
 
 A store that commits in a separate thread calls `on_commit` in that thread. The adapter must then call
 `store_changed`, which releases the messages that have become durable. Apart from calls that require a closed
@@ -85,7 +85,7 @@ the rate limit.
 """
 MAX_RENEWALS_PER_BATCH = MARKET_DATA.requests_per_second
 """Maximum number of renewals in a batch. The venue accepts this number per second; None for no limit."""
-Sent = tuple[int, int]
+SendResult = tuple[int, int]
 """The MsgSeqNum (34) of a message, and the ticket of its commit."""
 
 
@@ -132,7 +132,7 @@ class ClientCore:
         self._open = False
         """Whether `begin` was called, without a later `close`."""
         self._failure: BaseException | None = None
-        """The exception passed to `failure`: a bug in the adapter or in this class."""
+        """The exception passed to `record_failure`: a bug in the adapter or in this class."""
         self._unconfirmed: deque[ClientEvent] = deque()
         """The session events that were taken but not confirmed. Without `explicit_confirm` there is at most
         one, and the next `take` or `close` confirms it. With `explicit_confirm`, `confirm` confirms them.
@@ -288,15 +288,15 @@ class ClientCore:
         self._attempts.phase = Phase.WAITING
 
     def close(self, *, clean: bool) -> None:
-        """Close the store and the wire log, because the user has left the client. This calls `settle` and
-        `release`.
+        """Close the store and the wire log, because the user has left the client. This calls
+        `confirm_handled` and `release`.
         """
         try:
-            self.settle(clean=clean)
+            self.confirm_handled(clean=clean)
         finally:
             self.release(clean=clean)
 
-    def settle(self, *, clean: bool) -> None:
+    def confirm_handled(self, *, clean: bool) -> None:
         """Confirm the events that the user has handled, and stop using the store; `release` must follow.
 
         If `clean` is set, confirm the last event taken, and the queued events before the first message. But
@@ -311,11 +311,13 @@ class ClientCore:
             # With `explicit_confirm`, events that the user has not confirmed, and all later events, stay
             # unconfirmed.
             may_confirm = clean and not (self.plan.explicit_confirm and self._unconfirmed)
-            taken = self._unconfirmed[-1] if self._unconfirmed else None
+            last_taken_event = self._unconfirmed[-1] if self._unconfirmed else None
             if may_confirm and (
-                taken is None or self._current_task() == self._taken_by or self._is_done_with(taken)
+                last_taken_event is None
+                or self._current_task() == self._taken_by
+                or self._may_confirm(last_taken_event)
             ):
-                if taken is not None:
+                if last_taken_event is not None:
                     self._confirm()
                 # A user that only sends takes no events. Events that `messages` would skip (Logons,
                 # Heartbeats) are confirmed for such a user; otherwise the next process would request these
@@ -379,28 +381,28 @@ class ClientCore:
     def _leave(self) -> Connection | None:
         self._attempts.begin_logout()
         if self.over:
-            self._settle_logon(sent=False)
+            self._end_logon_reservation(sent=False)
         return self._connection
 
-    def _settle_logon(self, *, sent: bool) -> None:
+    def _end_logon_reservation(self, *, sent: bool) -> None:
         """End the reservation of a Logon, or the wait for one; `sent` is whether the Logon was sent."""
         if self.pacing is not None:
-            self.pacing.settle_logon(self._clocks(), sent=sent)
+            self.pacing.end_logon_reservation(self._clocks(), sent=sent)
 
     def stop_reconnecting(self) -> None:
         """Keep the current connection, but make no other. A pending attempt is cancelled."""
         self._attempts.stop()
         if self.over:
-            self._settle_logon(sent=False)
+            self._end_logon_reservation(sent=False)
         self._wake()
 
-    def failure(self, error: BaseException) -> None:
+    def record_failure(self, error: BaseException) -> None:
         """Record an internal failure of the adapter: the client ends, and `take` and `send` raise an error
         whose cause is `error`.
         """
         self._failure = error
         self._attempts.phase = Phase.OVER
-        self._settle_logon(sent=False)
+        self._end_logon_reservation(sent=False)
         # Without a connection `finished` is True and `wants_read` False, so the adapter's task ends.
         self._connection, self.output, self.wants_read = None, bytearray(), False
         self._observers.disconnected(self._clocks())
@@ -459,9 +461,9 @@ class ClientCore:
             # Not raised, because the adapter must close its transport first. Without a connection, `finished`
             # is True, and `disconnected` then reports this error as a failed attempt.
             self._begin_error = error
-            self._settle_logon(sent=False)
+            self._end_logon_reservation(sent=False)
             return
-        self._settle_logon(sent=True)
+        self._end_logon_reservation(sent=True)
         self._connection, self.output = connection, connection.output
         self._may_have_checks = True
         self._deliver(connection, now)
@@ -523,7 +525,7 @@ class ClientCore:
                 session.abort(str(error), now)
             self._deliver(connection, now)
             if self._quiet.codec.deferred or self._quiet.freeze:
-                self._quiet_at = self._quiet.moment(now.monotonic)
+                self._quiet_at = self._quiet.next_quiet_moment(now.monotonic)
 
     def store_changed(self) -> None:
         """Release the messages whose commit is durable. If the store has failed, end the session or, without
@@ -634,7 +636,7 @@ class ClientCore:
         *,
         allow_unknown_codes: bool = False,
         turn: Turn | None = None,
-    ) -> Sent | None:
+    ) -> SendResult | None:
         """Send a message; return its MsgSeqNum (34) and the ticket of its commit. Return None if it must wait
         for the venue or the budget.
 
@@ -642,7 +644,7 @@ class ClientCore:
         Otherwise it is released when its commit is durable: see `is_committed`.
 
         A caller that can wait passes a `turn`, its place in the queue for the budget. If the result is None,
-        the caller keeps `turn.held` locked, and calls again whenever waiting callers are woken.
+        the caller keeps `turn.lock` locked, and calls again whenever waiting callers are woken.
 
         Raises:
             NotConnectedError: the client is not logged on.
@@ -650,9 +652,9 @@ class ClientCore:
             LocalProtocolError: (or a subclass) raised by `Session.send`.
         """
         connection, pacing = self._connection, self.pacing
-        # While the sender waited, this connection may have replaced the one of its turn.
-        is_late = turn is not None and turn.connection is not connection
-        if connection is None or not connection.can_send or is_late:
+        # While the sender waited, this connection may have replaced the one for which its turn is valid.
+        is_outdated = turn is not None and turn.connection is not connection
+        if connection is None or not connection.can_send or is_outdated:
             self.changing = False
             raise self.closed_error(NotConnectedError)
         if connection.congested:
@@ -806,7 +808,7 @@ class ClientCore:
                 count = "1 event is" if len(unconfirmed) == 1 else f"{len(unconfirmed)} events are"
                 raise LocalProtocolError(f"{count} not confirmed; confirm some first")
         elif unconfirmed:
-            if task != self._taken_by and not self._is_done_with(unconfirmed[0]):
+            if task != self._taken_by and not self._may_confirm(unconfirmed[0]):
                 raise LocalProtocolError(
                     "another thread or task has taken an event and may still be processing it, so taking the "
                     "next one would confirm it too early; take events in one thread or task, and pass them on"
@@ -837,14 +839,14 @@ class ClientCore:
         self.changing = False
         return event
 
-    def put_back(self, before: ClientEvent | None) -> None:
+    def put_back(self, previous: ClientEvent | None) -> None:
         """Put back the event that a call has taken, because an exception prevented it from being returned.
 
-        `before` is the value of `last_taken` at the start of the call.
+        `previous` is the value of `last_taken` at the start of the call.
         """
         event = self.last_taken
         # Another thread or task may have taken the event.
-        if event is None or event is before or self._current_task() != self._taken_by:
+        if event is None or event is previous or self._current_task() != self._taken_by:
             return
         self.last_taken = None
         if self._unconfirmed and self._unconfirmed[-1] is event:
@@ -861,11 +863,11 @@ class ClientCore:
                 self._confirm(count)
                 return
 
-    def _is_done_with(self, taken: ClientEvent) -> bool:
+    def _may_confirm(self, event: ClientEvent) -> bool:
         """Return whether an event that another thread or task has taken can be confirmed: it contains no
         message or uncertainty, or that thread or task has ended.
         """
-        return message_or_error(taken) is None or self._has_ended(self._taken_by)
+        return message_or_error(event) is None or self._has_ended(self._taken_by)
 
     def rows(self) -> RowBuffer:
         """Return the user's rows.
@@ -921,13 +923,13 @@ class ClientCore:
         if rows is not None:
             self._change_rows(rows.write)
 
-    def _change_rows(self, act: Callable[[], None]) -> None:
+    def _change_rows(self, change: Callable[[], None]) -> None:
         """Change the user's rows, perhaps within another change. Only the store changes, so an exception
         leaves all other state consistent.
         """
-        within, self.changing = self.changing, False
-        act()
-        self.changing = within
+        was_changing, self.changing = self.changing, False
+        change()
+        self.changing = was_changing
 
     def _deliver_and_wake(self, connection: Connection) -> None:
         """Deliver the last events of a session that a store failure has ended during a call by the user."""

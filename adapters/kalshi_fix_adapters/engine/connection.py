@@ -69,9 +69,9 @@ class Connection:
     def test_request(self, now: Instant) -> str:
         """Send a TestRequest; return its TestReqID, which the answering Heartbeat repeats."""
         test_req_id = self.session.test_request(now)
-        for known in (self._tests, self._answers):
-            if len(known) >= MAX_TESTS:
-                del known[next(iter(known))]
+        for times in (self._tests, self._answers):
+            if len(times) >= MAX_TESTS:
+                del times[next(iter(times))]
         self._tests[test_req_id] = now.monotonic
         self.collect()
         return test_req_id

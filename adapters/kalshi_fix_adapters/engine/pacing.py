@@ -24,18 +24,18 @@ _lock = Lock()
 class Turn:
     """A sender's place in the queue.
 
-    The place is valid while `held` is locked. The sender locks it in a `with` statement, so an interrupt at
+    The place is valid while `lock` is locked. The sender locks it in a `with` statement, so an interrupt at
     any point also gives up the place.
     """
 
-    __slots__ = ("connection", "held", "is_waiting", "queue")
+    __slots__ = ("connection", "is_waiting", "lock", "queue")
 
     def __init__(self, queue: str = "") -> None:
         self.queue: str = queue
         """The name of the queue; messages in different queues do not block each other."""
         self.connection: object = None
         """The only connection on which the message may be sent."""
-        self.held: Lock = Lock()
+        self.lock: Lock = Lock()
         self.is_waiting: bool = False
         """Whether the sender is in the queue."""
 
@@ -62,7 +62,7 @@ class Pacing:
         """
         if turn is None:
             turn = self.turn(message)
-            with turn.held:
+            with turn.lock:
                 try:
                     return self.try_spend(message, turn, now)
                 finally:
@@ -72,7 +72,7 @@ class Pacing:
             turn.is_waiting = True
             queue.append(turn)
         # Drop the places of senders that were interrupted before they could leave the queue.
-        while not queue[0].held.locked():
+        while not queue[0].lock.locked():
             queue.popleft()
         if queue[0] is not turn:
             return False
@@ -132,11 +132,11 @@ class Pacing:
         self.logon_due = now.monotonic + wait
         return not wait
 
-    def settle_logon(self, now: Instant, *, sent: bool) -> None:
+    def end_logon_reservation(self, now: Instant, *, sent: bool) -> None:
         """End the reservation of a Logon, or the wait for one."""
         self.logon_due = -inf
         with _lock:
-            self._budget.settle_logon(self, now, sent=sent)
+            self._budget.end_logon_reservation(self, now, sent=sent)
 
     def record_spending(self, tokens: float, bucket: Bucket, shard: int | None, now: Instant) -> None:
         """Record tokens spent outside this client."""

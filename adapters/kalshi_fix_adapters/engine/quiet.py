@@ -96,7 +96,7 @@ class QuietWork:
                 gc.set_threshold(*_thresholds.pop())
                 gc.unfreeze()
 
-    def moment(self, now: float) -> float:
+    def next_quiet_moment(self, now: float) -> float:
         """Return the monotonic time at which the next quiet moment begins if no more bytes are received."""
         if self._due_since is None:
             self._due_since = now

@@ -44,11 +44,11 @@ def to_parquet(source: Source | Iterable[Source], path: str | Path) -> int:
     except ModuleNotFoundError:
         raise ConfigurationError("Parquet needs pyarrow: pip install 'kalshi-fix-sansio[parquet]'") from None
     timestamp, decimal = pa.timestamp("us", tz="UTC"), pa.decimal128(DIGITS, SCALE)
-    kinds = (timestamp, timestamp, pa.int64(), pa.bool_(), *[pa.dictionary(pa.int32(), pa.string())] * 3)
-    schema = pa.schema(list(zip(COLUMNS, (*kinds, decimal, decimal), strict=True)))
-    count, remaining = 0, _rows(source)
+    types = (timestamp, timestamp, pa.int64(), pa.bool_(), *[pa.dictionary(pa.int32(), pa.string())] * 3)
+    schema = pa.schema(list(zip(COLUMNS, (*types, decimal, decimal), strict=True)))
+    count, all_rows = 0, _rows(source)
     with parquet.ParquetWriter(str(path), schema) as writer:
-        while rows := list(islice(remaining, MAX_ROWS)):
+        while rows := list(islice(all_rows, MAX_ROWS)):
             columns = [
                 pa.array(values, field.type)
                 for values, field in zip(zip(*rows, strict=True), schema, strict=True)
@@ -63,16 +63,16 @@ def _rows(source: Source | Iterable[Source]) -> Iterator[_Row]:
         if not isinstance(event.event, MessageReceived):
             continue
         message: Any = event.event.message
-        snapshot = isinstance(message, MarketDataSnapshotFullRefresh)
-        if not snapshot and not isinstance(message, MarketDataIncrementalRefresh):
+        is_snapshot = isinstance(message, MarketDataSnapshotFullRefresh)
+        if not is_snapshot and not isinstance(message, MarketDataIncrementalRefresh):
             continue
         header = message.header
-        first = (event.time, header.sending_time, header.msg_seq_num, snapshot)
+        leading_values = (event.time, header.sending_time, header.msg_seq_num, is_snapshot)
         for entry in message.md_entries:
-            symbol = message.symbol if snapshot else entry.symbol
-            action = None if snapshot else _name(entry.md_update_action)
+            symbol = message.symbol if is_snapshot else entry.symbol
+            action = None if is_snapshot else _name(entry.md_update_action)
             yield (
-                *first,
+                *leading_values,
                 symbol,
                 _name(entry.md_entry_type),
                 action,
@@ -80,7 +80,7 @@ def _rows(source: Source | Iterable[Source]) -> Iterator[_Row]:
                 entry.md_entry_size,
             )
         if not message.md_entries:
-            yield (*first, message.symbol if snapshot else None, None, None, None, None)
+            yield (*leading_values, message.symbol if is_snapshot else None, None, None, None, None)
 
 
 def _name(code: Any) -> str | None:

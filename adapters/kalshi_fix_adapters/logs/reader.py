@@ -21,7 +21,7 @@ from kalshi_fix_sansio.framing import CHECK_SUM_SIZE, is_frame
 MAX_MESSAGE = 2 * 1024 * 1024
 """Maximum size of a message in bytes; longer messages are truncated."""
 
-MAX_BEFORE = 256
+MAX_PREFIX = 256
 """Maximum number of bytes before a message, on the same line, that are returned with the message."""
 _BEGIN_STRING = b"8=FIXT.1.1"
 # The lookbehind is placed after the first byte, so that the search can skip to occurrences of this byte.
@@ -62,14 +62,14 @@ class LoggedMessage:
         frame: The fields, beginning with BeginString, with SOH after each.
         line: Number of the line on which the message begins, counted from 1.
         truncated: Whether the message was truncated because it was too long.
-        before: The text before the message on the same line, such as a time and a direction. At most the
-            first `MAX_BEFORE` bytes of the line are kept.
+        prefix: The text before the message on the same line, such as a time and a direction. At most the
+            first `MAX_PREFIX` bytes of the line are kept.
     """
 
     frame: bytes
     line: int
     truncated: bool = False
-    before: bytes = b""
+    prefix: bytes = b""
 
 
 @attrs.define
@@ -77,7 +77,7 @@ class _PartialMessage:
     """The message being read."""
 
     line: int
-    before: bytes
+    prefix: bytes
     fragments: Fragments
     room: int
     """Number of bytes that the message may still contain."""
@@ -95,26 +95,26 @@ class _Step(Enum):
     TRUNCATED = auto()
 
 
-def position_after(line: int, before: bytes, data: bytes) -> tuple[int, bytes]:
-    """Return the line number and the beginning of the line after some bytes of a log, of which at most
-    `MAX_BEFORE` bytes are kept. `line` and `before` are the values before these bytes.
+def position_after(line: int, prefix: bytes, data: bytes) -> tuple[int, bytes]:
+    """Return the line number at the end of some bytes of a log, and the first bytes of that line, at most
+    `MAX_PREFIX`. `line` and `prefix` are the corresponding values at the beginning of the bytes.
     """
     newline = data.rfind(b"\n")
     if newline >= 0:
-        line, before = line + data.count(b"\n"), b""
-    return line, (before + data[newline + 1 :][:MAX_BEFORE])[:MAX_BEFORE]
+        line, prefix = line + data.count(b"\n"), b""
+    return line, (prefix + data[newline + 1 :][:MAX_PREFIX])[:MAX_PREFIX]
 
 
 class LogReader:
     """Extracts messages from a log, which is passed in chunks of any size."""
 
-    def __init__(self, max_message: int = MAX_MESSAGE, *, line: int = 1, before: bytes = b"") -> None:
+    def __init__(self, max_message: int = MAX_MESSAGE, *, line: int = 1, prefix: bytes = b"") -> None:
         """Create a reader that is not inside a message.
 
         Args:
             max_message: maximum size of a message in bytes; longer messages are truncated.
             line: number of the line on which the log begins.
-            before: the beginning of this line, if the log begins within a line.
+            prefix: the beginning of this line, if the log begins within a line.
         """
         self._max_message = max_message
         self._buffer = bytearray()
@@ -124,8 +124,8 @@ class LogReader:
         `_blank_to`, and no end of a field was found up to `_searched_to`.
         """
         self._line = line
-        self._before = before
-        """The beginning of the current line up to the current position, at most `MAX_BEFORE` bytes."""
+        self._prefix = prefix
+        """The beginning of the current line up to the current position, at most `MAX_PREFIX` bytes."""
         self._final = False
         self._message: _PartialMessage | None = None
 
@@ -140,12 +140,12 @@ class LogReader:
         """Add the next bytes of the log; yield the messages that are complete."""
         # Some bytes before the position are kept, because they decide whether `8=FIXT.1.1` begins a message:
         # it does not after a digit, unless the digit belongs to a separator.
-        kept = max(self._at - _MAX_SEPARATOR_SIZE, 0)
-        del self._buffer[:kept]
+        consumed = max(self._at - _MAX_SEPARATOR_SIZE, 0)
+        del self._buffer[:consumed]
         self._buffer += data
-        self._at -= kept
-        self._blank_to -= kept
-        self._searched_to -= kept
+        self._at -= consumed
+        self._blank_to -= consumed
+        self._searched_to -= consumed
         yield from self._scan()
 
     def close(self) -> Iterator[LoggedMessage]:
@@ -157,14 +157,14 @@ class LogReader:
         while True:
             message = self._message
             if message is None:
-                found = self._seek()
-                if found is None:
+                start = self._seek()
+                if start is None:
                     return
-                complete = self._take_complete(found)
+                complete = self._take_complete(start)
                 if complete is not None:
                     yield complete
                     continue
-                step = self._begin(found)
+                step = self._begin(start)
             elif message.at_line_start:
                 step = self._begin_line(message)
             else:
@@ -176,7 +176,7 @@ class LogReader:
                 self._message = None
                 if len(message.fragments) > 1:
                     frame = message.fragments.frame()
-                    yield LoggedMessage(frame, message.line, step is _Step.TRUNCATED, message.before)
+                    yield LoggedMessage(frame, message.line, step is _Step.TRUNCATED, message.prefix)
 
     def _advance(self, position: int) -> None:
         """Consume the bytes up to a position; update the line number and the text before a message."""
@@ -185,9 +185,9 @@ class LogReader:
         begin = self._at
         if newlines:
             begin = self._buffer.rfind(b"\n", begin, position) + 1
-            self._before = b""
-        if len(self._before) < MAX_BEFORE:
-            self._before += self._buffer[begin : min(position, begin + MAX_BEFORE - len(self._before))]
+            self._prefix = b""
+        if len(self._prefix) < MAX_PREFIX:
+            self._prefix += self._buffer[begin : min(position, begin + MAX_PREFIX - len(self._prefix))]
         if self._message is not None:
             self._message.room -= position - self._at
         self._at = self._blank_to = self._searched_to = position
@@ -205,34 +205,34 @@ class LogReader:
         """Advance to the start of the next message and return its match; return None if more data is
         needed.
         """
-        found = START.search(self._buffer, self._at)
-        if found is None:
+        match = START.search(self._buffer, self._at)
+        if match is None:
             end = len(self._buffer) if self._final else len(self._buffer) - MAX_START_SIZE
             self._advance(max(self._at, end))
             return None
-        self._advance(found.start())
-        return found
+        self._advance(match.start())
+        return match
 
-    def _take_complete(self, found: re.Match[bytes]) -> LoggedMessage | None:
+    def _take_complete(self, start: re.Match[bytes]) -> LoggedMessage | None:
         """Return the message if it is valid and complete on one line. Otherwise return None; the slower steps
         must then process the message.
 
         The slower steps alone would return the same messages, but decoding a log would take twice as long.
         """
-        buffer, separator = self._buffer, found[1]
+        buffer, separator = self._buffer, start[1]
         if separator is None:
             return None
-        body = found.end()
-        following = buffer.find(_BEGIN_STRING, body)
+        body = start.end()
+        next_start = buffer.find(_BEGIN_STRING, body)
         check_sum = buffer.find(
-            separator + _CHECKSUM_BEGINS, body, len(buffer) if following < 0 else following
+            separator + _CHECKSUM_BEGINS, body, len(buffer) if next_start < 0 else next_start
         )
         if check_sum < 0:
             return None
         end = check_sum + len(separator) + CHECK_SUM_SIZE - 1
         text = bytes(buffer[self._at : end + len(separator)])
         frame = text.replace(separator, SOH)
-        # If another separator is used, SOH does not end a field.
+        # If another separator is used, an SOH would be part of a value, not the end of a field.
         if (
             end - self._at > self._max_message
             or b"\n" in text
@@ -240,16 +240,16 @@ class LogReader:
             or not is_frame(frame)
         ):
             return None
-        message = LoggedMessage(frame, self._line, before=self._before)
+        message = LoggedMessage(frame, self._line, prefix=self._prefix)
         self._advance(end)
         return message
 
-    def _begin(self, found: re.Match[bytes]) -> _Step:
+    def _begin(self, start: re.Match[bytes]) -> _Step:
         """Begin a message at a match of `START`."""
-        message = _PartialMessage(self._line, self._before, Fragments(found[1] or b"\n"), self._max_message)
+        message = _PartialMessage(self._line, self._prefix, Fragments(start[1] or b"\n"), self._max_message)
         self._message = message
-        self._advance(found.end())
-        message.at_line_start = found[1] is None
+        self._advance(start.end())
+        message.at_line_start = start[1] is None
         return _Step.CONTINUE
 
     def _take_fields(self, message: _PartialMessage) -> _Step:
@@ -263,15 +263,15 @@ class LogReader:
         separator = fragments.separator
         # If a start or separator was incomplete at the last search, it begins before `_searched_to`.
         searched_to = max(at, self._searched_to - MAX_START_SIZE)
-        found = _STOPS[separator].search(buffer, searched_to, max(room_end, at) + MAX_START_SIZE)
-        if found is not None and found.start() <= room_end:
-            end = found.start()
-            if found[0] == _CHECKSUM_BEGINS:
+        match = _STOPS[separator].search(buffer, searched_to, max(room_end, at) + MAX_START_SIZE)
+        if match is not None and match.start() <= room_end:
+            end = match.start()
+            if match[0] == _CHECKSUM_BEGINS:
                 fragments.add(bytes(buffer[at : end - len(separator)]).split(separator))
                 self._advance(end)
                 return _Step.CONTINUE
             fragments.end_line(bytes(buffer[at:end]))
-            if found[0] != b"\n":
+            if match[0] != b"\n":
                 self._advance(end)
                 return _Step.DONE
             message.at_line_start = True
@@ -296,10 +296,10 @@ class LogReader:
         separator = message.fragments.separator
         # The separator may have been incomplete at the last search.
         searched_to = max(at, self._searched_to - len(separator) + 1)
-        found = _ENDS[separator].search(buffer, searched_to)
-        if found is None and not self._final:
+        match = _ENDS[separator].search(buffer, searched_to)
+        if match is None and not self._final:
             return self._wait(message)
-        begin, end = (len(buffer), len(buffer)) if found is None else found.span()
+        begin, end = (len(buffer), len(buffer)) if match is None else match.span()
         if begin - at > message.room:
             return _Step.TRUNCATED
         if next_start := START.search(buffer, at, end):
@@ -317,16 +317,16 @@ class LogReader:
         if message.fragments.separator == b"\n" and self._take_lines(message):
             return _Step.CONTINUE
         blanks = _BLANKS.match(buffer, self._blank_to)
-        first = self._blank_to if blanks is None else blanks.end()
-        self._blank_to = first
-        head = bytes(buffer[first : first + MAX_START_SIZE])
+        text_start = self._blank_to if blanks is None else blanks.end()
+        self._blank_to = text_start
+        head = bytes(buffer[text_start : text_start + MAX_START_SIZE])
         if FIELD.match(head) and not _BEGIN_STRING.startswith(head[: len(_BEGIN_STRING)]):
-            return self._continue(message, first)
+            return self._continue(message, text_start)
         if not self._final and len(head) < MAX_START_SIZE and b"\n" not in head:
             return self._wait(message)
         if not head.strip(b"\r\n") or head.lstrip(b"\r").startswith(b"\n"):
             return _Step.DONE
-        newline = buffer.find(b"\n", max(first, self._searched_to))
+        newline = buffer.find(b"\n", max(text_start, self._searched_to))
         if newline < 0 and not self._final:
             return self._wait(message)
         end = len(buffer) if newline < 0 else newline + 1
@@ -347,20 +347,22 @@ class LogReader:
         must then read the next line.
         """
         buffer, at = self._buffer, self._at
-        found = _LINES.match(buffer, at, max(at, min(len(buffer), at + message.room)))
-        if found is None:
+        match = _LINES.match(buffer, at, max(at, min(len(buffer), at + message.room)))
+        if match is None:
             return False
-        end = found.end()
+        end = match.end()
         lines = bytes(buffer[at : end - 1]).split(b"\n")
         message.fragments.add([line.lstrip(b" \t").rstrip(b" \t\r") for line in lines])
         message.unrelated_lines = 0
         self._advance(end)
         return True
 
-    def _continue(self, message: _PartialMessage, first: int) -> _Step:
-        """Continue the message with the line at this position; `first` is the position after its indent."""
-        message.fragments.indent = bytes(self._buffer[self._at : first])
+    def _continue(self, message: _PartialMessage, text_start: int) -> _Step:
+        """Continue the message with the line at this position. `text_start` is the position after the indent
+        of the line.
+        """
+        message.fragments.indent = bytes(self._buffer[self._at : text_start])
         message.unrelated_lines = 0
         message.at_line_start = False
-        self._advance(first)
+        self._advance(text_start)
         return _Step.CONTINUE

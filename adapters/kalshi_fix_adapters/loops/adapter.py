@@ -55,7 +55,7 @@ class AsyncAdapter(ABC):
         self.core: ClientCore = ClientCore(
             plan,
             wake=self.wake,
-            on_commit=self.call_committed,
+            on_commit=self.schedule_committed,
             current_task=self.current_task,
             has_ended=self.has_ended,
         )
@@ -74,11 +74,11 @@ class AsyncAdapter(ABC):
         self.has_after_call: bool = type(self).after_call is not AsyncAdapter.after_call
         """Whether the adapter overrides `after_call`. If not, calls skip it, because it would do nothing."""
         self._timer_at: float | None = None
-        """Monotonic time until which `keep_time` waits; None for no limit."""
+        """Monotonic time until which `run_timers` waits; None for no limit."""
 
     # Implemented for each loop
 
-    broken: tuple[type[Exception], ...] = ()
+    connection_errors: tuple[type[Exception], ...] = ()
     """Exceptions that the loop's streams raise when the connection is lost."""
     notifier: type[Notifier]
     """The class that wakes waiting tasks in this loop."""
@@ -103,11 +103,11 @@ class AsyncAdapter(ABC):
         return inspect.getcoroutinestate(task.coro) == inspect.CORO_CLOSED
 
     @abstractmethod
-    def enter_loop(self) -> None:
-        """Store the running loop for `call_committed`."""
+    def capture_loop(self) -> None:
+        """Store the running loop for `schedule_committed`."""
 
     @abstractmethod
-    def call_committed(self) -> None:
+    def schedule_committed(self) -> None:
         """Schedule a call to `committed` in the loop. May be called in any thread, and has no effect if the
         loop is not running.
         """
@@ -124,7 +124,7 @@ class AsyncAdapter(ABC):
 
     @abstractmethod
     async def start(self) -> None:
-        """Call `enter_loop`, and start a task that executes `run`."""
+        """Call `capture_loop`, and start a task that executes `run`."""
 
     @abstractmethod
     async def finish(self) -> None:
@@ -157,7 +157,7 @@ class AsyncAdapter(ABC):
         try:
             self.core.store_changed()
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
-            self.core.failure(error)
+            self.core.record_failure(error)
         self.flush()
         self.notify_tasks()
         self.users.notify()
@@ -185,14 +185,14 @@ class AsyncAdapter(ABC):
         ):
             self.changes.notify()
 
-    async def call_waiting(self, act: Callable[[], object]) -> None:
+    async def call_blocking(self, function: Callable[[], object]) -> None:
         """Call a method of the core. If it may wait for a disk or a database, call it in a thread, and let a
         cancellation take effect afterwards.
         """
         if not self.core.may_wait:
-            act()
+            function()
             return
-        errors = self._call_in_thread(act)
+        errors = self._call_in_thread(function)
         await self.wait_shielded(lambda: errors or None)
         if errors[0] is not None:
             raise errors[0]
@@ -203,21 +203,21 @@ class AsyncAdapter(ABC):
         errors = self._call_in_thread(partial(time.sleep, seconds))
         await self.wait(lambda: errors or None, None)
 
-    def _call_in_thread(self, act: Callable[[], object]) -> list[BaseException | None]:
+    def _call_in_thread(self, function: Callable[[], object]) -> list[BaseException | None]:
         """Call a function in a thread, and wake the users afterwards. The returned list then contains the
         function's exception, or None.
         """
-        self.enter_loop()
+        self.capture_loop()
         errors: list[BaseException | None] = []
 
         def call() -> None:
             try:
-                act()
+                function()
             except BaseException as error:  # noqa: BLE001 - the caller raises it again
                 errors.append(error)
             else:
                 errors.append(None)
-            self.call_committed()
+            self.schedule_committed()
 
         threading.Thread(target=call, name="kalshi-fix-store", daemon=True).start()
         return errors
@@ -239,12 +239,12 @@ class AsyncAdapter(ABC):
                     core.connect_failed(error)
                 self.users.notify()
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
-            core.failure(_unwrap(error))
-        # This is a cancellation from outside. If the client has not ended, a failure is recorded; otherwise
-        # waiting calls would never return.
+            core.record_failure(_unwrap(error))
+        # The task was cancelled from outside. If the client has not ended, record a failure, because waiting
+        # calls would otherwise never return.
         except BaseException as error:
             if not core.over:
-                core.failure(error)
+                core.record_failure(error)
             raise
         finally:
             self.users.notify()
@@ -259,7 +259,7 @@ class AsyncAdapter(ABC):
                 continue
             try:
                 data = await receive(CHUNK)
-            except self.broken:
+            except self.connection_errors:
                 data = b""
             # For the core, too, b"" means the end of the stream.
             self.core.receive(bytes(data))
@@ -279,7 +279,7 @@ class AsyncAdapter(ABC):
             chunk = bytes(self.core.output[:CHUNK])
             try:
                 await send(chunk)
-            except self.broken:
+            except self.connection_errors:
                 # The task continues: `output` stays empty from now on, and `read_with` detects the end.
                 self.core.write_failed()
             else:
@@ -287,7 +287,7 @@ class AsyncAdapter(ABC):
             self.users.notify()
             self.notify_tasks()
 
-    async def keep_time(self) -> None:
+    async def run_timers(self) -> None:
         """Run the core's timers until the transport must be closed."""
         core = self.core
         while not core.finished:
@@ -311,22 +311,22 @@ class AsyncAdapter(ABC):
             await self.before_call()
         # Between a successful `ready` and the return there must be no `await` that can be cancelled, because
         # a taken event would be lost.
-        found = ready()
-        if found is not None:
+        result = ready()
+        if result is not None:
             if self.has_after_call:
                 await self.after_call()
-            return found
-        left = timeout
+            return result
+        remaining = timeout
         end = None if timeout is None else now + timeout
-        while await self.users.wait(left):
-            found = ready()
+        while await self.users.wait(remaining):
+            result = ready()
             # `after_call` need not be called, because other tasks have run during the wait.
-            if found is not None:
-                return found
+            if result is not None:
+                return result
             # Usually the wake-up was for another task.
             if end is not None:
-                left = end - time.monotonic()
-                if left <= 0:
+                remaining = end - time.monotonic()
+                if remaining <= 0:
                     return None
         # At the deadline, a result that arrived at the same time still counts.
         return ready()

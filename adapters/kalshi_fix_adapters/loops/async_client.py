@@ -13,7 +13,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from kalshi_fix_adapters.engine.client_core import Sent, already_open
+from kalshi_fix_adapters.engine.client_core import SendResult, already_open
 from kalshi_fix_adapters.engine.standby import POLL_INTERVAL, Takeover
 from kalshi_fix_adapters.engine.user import (
     ClientBase,
@@ -64,7 +64,7 @@ class AsyncClient(ClientBase):
         self._require_closed()
         self._is_opening = True
         try:
-            await self._adapter.call_waiting(self._core.begin)
+            await self._adapter.call_blocking(self._core.begin)
         finally:
             self._is_opening = False
         try:
@@ -201,18 +201,18 @@ class AsyncClient(ClientBase):
         header_fields: Mapping[str, Any] | None,
         allow_unknown_codes: bool,
         timeout: float | None,  # noqa: ASYNC109 - the caller's parameter
-    ) -> Sent:
+    ) -> SendResult:
         """Send a message when it is first in its queue and there is room in the output."""
         adapter, core = self._adapter, self._core
         turn = core.turn(message)
 
-        def send_in_turn() -> Sent | None:
+        def send_in_turn() -> SendResult | None:
             sent = core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes, turn=turn)
             # Write the message. If it must still wait, update the timer that wakes this task.
             adapter.flush()
             return sent
 
-        with turn.held:
+        with turn.lock:
             try:
                 sent = await adapter.wait(send_in_turn, timeout)
             finally:
@@ -325,9 +325,9 @@ class AsyncClient(ClientBase):
             await self._adapter.finish()
         finally:
             try:
-                self._core.settle(clean=clean)
+                self._core.confirm_handled(clean=clean)
             finally:
-                await self._adapter.call_waiting(partial(self._core.release, clean=clean))
+                await self._adapter.call_blocking(partial(self._core.release, clean=clean))
 
 
 class Stream(Generic[T]):

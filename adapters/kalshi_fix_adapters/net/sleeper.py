@@ -42,27 +42,27 @@ class Sleeper:
         selector.register(self._receiver, READ)
         return selector
 
-    def watch(self, number: int, interest: int) -> None:
+    def watch(self, fd: int, interest: int) -> None:
         """Watch the socket with this file descriptor for `READ`, `WRITE`, both, or not at all (0)."""
         if interest == self.interest:
             return
         if not self.interest:
-            self._selector.register(number, self._events[interest])
+            self._selector.register(fd, self._events[interest])
         elif interest:
-            self._selector.modify(number, self._events[interest])
+            self._selector.modify(fd, self._events[interest])
         else:
             # A socket that is registered without events would still report a hangup repeatedly.
-            self._selector.unregister(number)
+            self._selector.unregister(fd)
         self.interest = interest
 
     def sleep(self, seconds: float | None) -> int:
-        """Sleep for `seconds`, or without limit if None. Return the flags `READY` and `WOKEN`, or 0 if there
-        was neither. The sleep may end early, so check the clock.
+        """Sleep for `seconds`, or without limit if None. Return `READY`, `WOKEN`, both flags
+        combined, or 0 for neither. The sleep may end early, so check the clock.
         """
-        found = 0
+        flags = 0
         for key, _ in self._selector.select(None if seconds is None else min(seconds, MAX_SLEEP)):
-            found |= self._read_wakes() if key.fileobj is self._receiver else READY
-        return found
+            flags |= self._read_wakes() if key.fileobj is self._receiver else READY
+        return flags
 
     def _read_wakes(self) -> int:
         # Read the bytes of all calls to `wake`, because several calls have the effect of one.
@@ -93,17 +93,17 @@ class EpollSleeper(Sleeper):
     _events = (0, 1, 4, 5)  # EPOLLIN is 1, EPOLLOUT is 4
 
     def _open(self) -> Any:
-        self._wakes = self._receiver.fileno()
+        self._receiver_fd = self._receiver.fileno()
         poller = select.epoll()
-        poller.register(self._wakes, select.EPOLLIN)
+        poller.register(self._receiver_fd, select.EPOLLIN)
         return poller
 
     def sleep(self, seconds: float | None) -> int:
         """Sleep as `Sleeper.sleep` does."""
-        found = 0
-        for number, _ in self._selector.poll(None if seconds is None else min(seconds, MAX_SLEEP)):
-            found |= self._read_wakes() if number == self._wakes else READY
-        return found
+        flags = 0
+        for fd, _ in self._selector.poll(None if seconds is None else min(seconds, MAX_SLEEP)):
+            flags |= self._read_wakes() if fd == self._receiver_fd else READY
+        return flags
 
 
 def make_sleeper() -> Sleeper:

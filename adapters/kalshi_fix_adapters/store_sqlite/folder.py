@@ -70,6 +70,6 @@ class SqliteFolder:
         return migrate_store(self.folder / name, key_id=key_id, account=account).name
 
 
-def stores_at(place: str, *, sync: Sync) -> SqliteFolder:
+def stores_at(location: str, *, sync: Sync) -> SqliteFolder:
     """Return the stores in a folder, which may be given as `sqlite://FOLDER`."""
-    return SqliteFolder(place.removeprefix("sqlite://"), sync)
+    return SqliteFolder(location.removeprefix("sqlite://"), sync)

@@ -103,11 +103,11 @@ def create(path: Path, owner: StoreOwner) -> None:
         )
     # The mark of a file that was moved away does not apply to the new file.
     mark_path(path).unlink(missing_ok=True)
-    new = path.with_name(path.name + ".new")
+    new_path = path.with_name(path.name + ".new")
     for suffix in ("", "-wal", "-shm"):
-        new.with_name(new.name + suffix).unlink(missing_ok=True)
-    os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as database:
+        new_path.with_name(new_path.name + suffix).unlink(missing_ok=True)
+    os.close(os.open(new_path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    with contextlib.closing(sqlite3.connect(new_path, isolation_level=None)) as database:
         # SQLite need not wait for the disk: no other process uses the file before `replace`, and `sync` below
         # waits.
         database.execute("PRAGMA synchronous = OFF")
@@ -116,8 +116,8 @@ def create(path: Path, owner: StoreOwner) -> None:
         database.execute(_INSERT_SESSION, (*rows.owner_row(owner), *rows.numbers_row(owner, rows.Numbers())))
         database.execute("COMMIT")
     # A closed database has no log, so the file is complete without the files next to it.
-    sync(new)
-    new.replace(path)
+    sync(new_path)
+    new_path.replace(path)
     sync(path.parent)
 
 
@@ -221,13 +221,13 @@ def make_folder(path: Path) -> None:
     disk, so the folders survive a loss of power.
     """
     missing = [path, *path.parents]
-    for each in reversed(missing[: next(n for n, each in enumerate(missing) if each.is_dir())]):
-        each.mkdir(mode=0o700, exist_ok=True)
-        sync(each.parent)
+    for folder in reversed(missing[: next(n for n, folder in enumerate(missing) if folder.is_dir())]):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        sync(folder.parent)
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or the list of names in a folder, is on the disk."""
+    """Wait until a file, or a folder's list of entries, is on the disk."""
     if path.is_dir() and os.name == "nt":
         return  # Windows writes new names to the disk at once, and does not allow a program to open a folder.
     descriptor = os.open(path, os.O_RDONLY)

@@ -8,7 +8,7 @@ from typing import Any
 from codegen import model
 from codegen.diff.documents import columns
 from codegen.diff.facts import Fact, FieldFact, MemberFact, folded
-from codegen.diff.findings import Evidence, Finding, joined
+from codegen.diff.findings import Evidence, Finding, merge_by
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:

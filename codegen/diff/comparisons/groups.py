@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from codegen.diff.comparisons.blocks import Block
 from codegen.diff.facts import MemberFact
-from codegen.diff.findings import Finding, grouped
+from codegen.diff.findings import Finding, group_by
 from codegen.diff.spec_index import PlacedMember
 
 Row = tuple[MemberFact, PlacedMember]
@@ -22,7 +22,7 @@ def compare(block: Block) -> Iterator[Finding]:
     if any(fact.path is not None for fact, _ in rows):
         return  # A dictionary states the group of each row.
     # Order is meaningful only within one table.
-    tables = grouped(rows, lambda row: (row[0].location.file, row[0].table))
+    tables = group_by(rows, lambda row: (row[0].location.file, row[0].table))
     for counter in (placed for placed in block.members if placed.member.group is not None):
         tag = counter.field.tag
         # Tables whose heading names this group.

@@ -16,7 +16,7 @@ from codegen import model
 from codegen.diff.comparisons import advice, groups
 from codegen.diff.comparisons.blocks import REQUIREMENTS, Block, first_word, side
 from codegen.diff.facts import MemberFact, MessageFact
-from codegen.diff.findings import Evidence, Finding, grouped
+from codegen.diff.findings import Evidence, Finding, group_by
 from codegen.diff.spec_index import PlacedMember
 from codegen.presence import SENDERS, Place
 from kalshi_fix_adapters.documents.mistakes import Location
@@ -152,7 +152,7 @@ class _Row:
         """Return whether a predicate is true at every place. If a page covers both senders in one row, all
         places of one sender are enough.
         """
-        by_sender = grouped(self.allowed, lambda place: place.sender)
+        by_sender = group_by(self.allowed, lambda place: place.sender)
         if self.fact.sender is None and len(by_sender) > 1 and self.block.evidence.is_pages:
             return any(all(map(predicate, places)) for places in by_sender.values())
         return all(map(predicate, self.allowed))
@@ -183,7 +183,7 @@ class _Row:
         on both.
         """
         # The wording varies too much to parse the kind of tie: any condition on both fields is accepted.
-        for tag in map(self.block.spec.vocabulary.tag_of, self.fact.ties):
+        for tag in map(self.block.spec.vocabulary.tag_of, self.fact.tied_fields):
             other = next((each for each in self.block.members if each.field.tag == tag), None)
             if other is not None and not self._is_tied(other):
                 yield self.difference("tied", other=other.field.name)
@@ -245,9 +245,9 @@ def _new_member(block: Block, fact: MemberFact) -> Finding:
     names = block.spec.vocabulary.fields
     details = ", ".join(part for part in (fact.type, REQUIREMENTS.get(fact.required, "")) if part)
     where = ""
-    if fact.path or fact.inside is not None:
+    if fact.path or fact.enclosing_group is not None:
         # A dictionary states the whole path, a page the nearest counter.
-        where = " in " + "/".join(map(block.spec.field_name, fact.path or (fact.inside or 0,)))
+        where = " in " + "/".join(map(block.spec.field_name, fact.path or (fact.enclosing_group or 0,)))
     edits = advice.member(block, fact)
     return block.evidence.report(
         "new member row",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from codegen.diff.facts import Fact, HostFact, SessionFact
-from codegen.diff.findings import Edit, Evidence, Finding, grouped
+from codegen.diff.findings import Edit, Evidence, Finding, group_by
 
 _COMMON_WORDS = frozenset({"entry", "fix", "gateway", "server", "session", "sessions", "the"})
 """Words in the label of a host that do not distinguish its role from others."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from codegen.diff.documents.inline import CLOSE, OPEN, marked, plain
+from codegen.diff.documents.inline import CLOSE, OPEN, mark_code_spans, plain
 from codegen.diff.facts import MSG_TYPE, CodeFact, Vocabulary, folded
 from codegen.model import CODED_KINDS
 from kalshi_fix_adapters.documents.mistakes import Location
@@ -72,7 +72,7 @@ def codes_in_text(text: str, tag: int, vocabulary: Vocabulary, location: Locatio
     """Return the codes that a description of a field lists; none if the field's type has no codes."""
     if vocabulary.kinds.get(tag, "STRING") not in CODED_KINDS:
         return ()
-    text = marked(text)
+    text = mark_code_spans(text)
     found: dict[str, tuple[int, str]] = {}
     for pattern in _TEXT_FORMS:
         for match in pattern.finditer(text):
@@ -95,7 +95,7 @@ def codes_in_text(text: str, tag: int, vocabulary: Vocabulary, location: Locatio
 
 def code_of_item(text: str, location: Location) -> CodeFact | None:
     """Return the code that an item of a list of codes describes, or None."""
-    text = marked(text)
+    text = mark_code_spans(text)
     for pattern in _ITEM_FORMS:
         if match := pattern.match(text):
             return CodeFact(location, match["value"], match["label"].strip())

@@ -14,14 +14,14 @@ def of_lines(location: Location, lines: Sequence[str]) -> Iterator[ExampleFact]:
     pairs: list[Pair] = []
     for number, line in enumerate(lines, location.line + 1):
         # Pages separate fields with |, SOH itself, or one of two symbols for it.
-        for part in re.split(r"\||\x01|\^A|␁", line):
-            found = re.match(r"\s*(\d{1,6})=(.*)", part)
+        for field in re.split(r"\||\x01|\^A|␁", line):
+            match = re.match(r"\s*(\d{1,6})=(.*)", field)
             # A message begins with 8=, or with 35= if it is shortened to its body.
-            if found and (found[1] == "8" or (found[1] == "35" and all(pair.tag != 8 for pair in pairs))):
+            if match and (match[1] == "8" or (match[1] == "35" and all(pair.tag != 8 for pair in pairs))):
                 yield from _example(pairs, lines)
                 pairs = []
-            if found and (pairs or found[1] in ("8", "35")):
-                pairs.append(Pair(Location(location.file, number), int(found[1]), found[2].strip()))
+            if match and (pairs or match[1] in ("8", "35")):
+                pairs.append(Pair(Location(location.file, number), int(match[1]), match[2].strip()))
     yield from _example(pairs, lines)
 
 

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 OPEN, CLOSE = "\x01", "\x02"
-"""Characters around the content of a code span in `marked` text."""
+"""Characters that `mark_code_spans` puts around the content of a code span."""
 # The parser searches for emphasis and links from every delimiter, so the time is quadratic in a text full
 # of delimiters.
 MAX_TEXT = 16 * 1024
@@ -31,50 +31,50 @@ _HTML = re.compile(
 
 
 @lru_cache(maxsize=100_000)
-def marked(text: str) -> str:
-    """Return the text without markup, code spans between OPEN and CLOSE."""
+def mark_code_spans(text: str) -> str:
+    """Return the text without markup, but with OPEN and CLOSE around the content of each code span."""
     # MDX has its own comments, and with HTML disabled the parser outputs HTML comments as text.
     for opening, closing in _COMMENTS:
         text = _without_spans(text, opening, closing)
     if len(text) <= MAX_TEXT:
         tokens: list[Token] = []
         _PARSER.inline.parse(text, _PARSER, {}, tokens)
-        # Each token with the preceding one: the text of an autolink repeats its address.
+        # Each token is passed with the preceding one, because the text of an autolink repeats its address.
         text = "".join(
-            _token_text(before, token) for before, token in zip([None, *tokens], tokens, strict=False)
+            _token_text(previous, token) for previous, token in zip([None, *tokens], tokens, strict=False)
         )
     return re.sub(r"\s+", " ", text.replace("\xa0", " ")).strip()
 
 
-def _token_text(before: Token | None, token: Token) -> str:
+def _token_text(previous: Token | None, token: Token) -> str:
     if token.type == "code_inline":
         # Markdown has no entities in code, but pages use them there too.
-        return f"{OPEN}{_ENTITY.sub(lambda found: html.unescape(found[0]), token.content.strip())}{CLOSE}"
+        return f"{OPEN}{_ENTITY.sub(lambda match: html.unescape(match[0]), token.content.strip())}{CLOSE}"
     if token.type in ("softbreak", "hardbreak"):
         return " "
     if token.type != "text":
         return token.content
-    if before is not None and before.type == "link_open" and before.markup == "autolink":
+    if previous is not None and previous.type == "link_open" and previous.markup == "autolink":
         return ""
     return _HTML.sub("", _BREAK.sub(" ", token.content))
 
 
 def _without_spans(text: str, opening: str, closing: str) -> str:
     """Return the text without the spans between these delimiters; an unclosed opening delimiter is kept."""
-    kept: list[str] = []
-    at = 0
-    while (start := text.find(opening, at)) >= 0:
+    parts: list[str] = []
+    position = 0
+    while (start := text.find(opening, position)) >= 0:
         end = text.find(closing, start + len(opening))
         if end < 0:
             break
-        kept.append(text[at:start])
-        at = end + len(closing)
-    return "".join(kept) + text[at:]
+        parts.append(text[position:start])
+        position = end + len(closing)
+    return "".join(parts) + text[position:]
 
 
 def plain(text: str) -> str:
     """Return the text without any markup."""
-    return re.sub(f"[{OPEN}{CLOSE}]", "", marked(text))
+    return re.sub(f"[{OPEN}{CLOSE}]", "", mark_code_spans(text))
 
 
 def fingerprint(text: str) -> str:

@@ -230,7 +230,7 @@ class _FieldRow:
             type=type_text,
             required=required,
             conditional=_REQUIRED_WHEN.search(text) is not None,
-            inside=inside,
+            enclosing_group=inside,
             sender=context.sender,
             when=context.when,
             default=self.row.plain("default"),
@@ -240,7 +240,7 @@ class _FieldRow:
             table=context.line,
             heading_counter=heading_counter,
             max_entries=_max_entries(text) if is_counter else None,
-            ties=tuple(dict.fromkeys(word for word in words if tag_of(word) not in (None, tag))),
+            tied_fields=tuple(dict.fromkeys(word for word in words if tag_of(word) not in (None, tag))),
             yes_no=_YES_NO.search(text) is not None,
             in_header=_HEADER_FIELD.search(text) is not None,
         )

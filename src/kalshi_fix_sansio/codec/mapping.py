@@ -99,26 +99,26 @@ def _msg_type_key(dialect: Dialect, by: By) -> str:
 
 
 def _dict_of(
-    dialect: Dialect, block: Block, by: By, plain: _Value, raw: Callable[[bytes], Any]
+    dialect: Dialect, block: Block, by: By, convert: _Value, convert_unknown: Callable[[bytes], Any]
 ) -> dict[str, Any]:
     if by not in ("name", "tag"):
         raise ValueError(f"by must be 'name' or 'tag', not {shown_value(by)}")
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for member in () if isinstance(block, UnknownMessage) else block.LAYOUT.members:
         value = getattr(block, member.attribute)
         if value is None or value == []:
             continue
         key = str(member.tag) if by == "tag" else member.name
         if isinstance(member, GroupMember):
-            found[key] = [_dict_of(dialect, entry, by, plain, raw) for entry in value]
+            result[key] = [_dict_of(dialect, entry, by, convert, convert_unknown) for entry in value]
         else:
-            found[key] = HIDDEN if member.field.secret else plain(member.field, value)
+            result[key] = HIDDEN if member.field.secret else convert(member.field, value)
     if block.unknown:
-        found[UNKNOWN] = [
-            [tag, HIDDEN if tag in dialect.fields and dialect.fields[tag].secret else raw(value)]
+        result[UNKNOWN] = [
+            [tag, HIDDEN if tag in dialect.fields and dialect.fields[tag].secret else convert_unknown(value)]
             for tag, value in block.unknown
         ]
-    return found
+    return result
 
 
 def _wire_text(field: FieldLayout, value: Any) -> str:
@@ -162,24 +162,24 @@ def _read_member(layout: BlockLayout, member: FieldMember | GroupMember, value: 
     try:
         return PARSERS[field.kind](value)
     except ValueError as error:
-        shown = "the given value" if field.secret else shown_value(value)
-        raise DecodeError(f"{layout.name}.{member.attribute} cannot be {shown}: {error}") from None
+        value_text = "the given value" if field.secret else shown_value(value)
+        raise DecodeError(f"{layout.name}.{member.attribute} cannot be {value_text}: {error}") from None
 
 
 def _read_unknown(pairs: Any) -> tuple[UnknownField, ...]:
-    found = []
+    fields = []
     for pair in pairs if isinstance(pairs, list | tuple) else [None]:
         tag, value = pair if isinstance(pair, list | tuple) and len(pair) == 2 else (None, None)
         if isinstance(value, str) and value != HIDDEN:
             value = value.encode("latin-1")
         if type(tag) is not int or not 0 < tag <= MAX_TAG or not isinstance(value, bytes):
             raise DecodeError("unknown fields must be a list of [tag, value] pairs, without hidden values")
-        found.append((tag, value))
-    return tuple(found)
+        fields.append((tag, value))
+    return tuple(fields)
 
 
 def _dict_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    result = dict(pairs)
+    if len(result) != len(pairs):
         raise DecodeError("each key must occur only once in an object")
-    return found
+    return result

@@ -122,10 +122,10 @@ class Scope(Value):
             return False
         if not self.logon:
             return True
-        return None if context.logon is None else _satisfy(dict(context.logon), self.logon)
+        return None if context.logon is None else _satisfies(dict(context.logon), self.logon)
 
 
-def _satisfy(facts: Mapping[str, str], terms: Terms) -> bool:
+def _satisfies(facts: Mapping[str, str], terms: Terms) -> bool:
     # `facts` contains only fields that are set; an absent field is compared as the empty value.
     return all(
         name not in facts if values is None else facts.get(name, "") in values if values else name in facts
@@ -333,8 +333,8 @@ class BlockLayout(Value):
     @cached_property
     def cls(self) -> type[Any]:
         """The class whose attributes are the members."""
-        found: type[Any] = import_object(self._cls) if isinstance(self._cls, str) else self._cls
-        return found
+        loaded: type[Any] = import_object(self._cls) if isinstance(self._cls, str) else self._cls
+        return loaded
 
     @cached_property
     def encode(self) -> Callable[..., str]:
@@ -347,10 +347,10 @@ class BlockLayout(Value):
         are checked only for SOH; the codec checks the text of the whole message for NUL and for characters
         beyond latin-1.
         """
-        found: Callable[..., str] = (
+        encoder: Callable[..., str] = (
             import_object(self._encode) if isinstance(self._encode, str) else self._encode
         )
-        return found
+        return encoder
 
     @by_tag.default
     def _index(self) -> Mapping[int, Member]:
@@ -607,8 +607,8 @@ class Dialect(Value):
         return () if history is None else tuple(history.unknown_on(day))
 
     def _load_history(self) -> History | None:
-        found: History | None = None if self._history is None else import_object(self._history)
-        return found
+        history: History | None = None if self._history is None else import_object(self._history)
+        return history
 
 
 def _conditions(block: BlockLayout) -> Iterator[Condition]:

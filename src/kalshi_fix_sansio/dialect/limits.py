@@ -29,6 +29,7 @@ MULTIPLE_CODE_TYPES: Final = frozenset(("MULTIPLECHARVALUE", "MULTIPLESTRINGVALU
 """Datatypes whose values are several codes separated by spaces."""
 NO_SIBLINGS: Final[Mapping[str, Member]] = MappingProxyType({})
 _Check = tuple[Callable[[Any, str], bool], str]
+"""A function that returns whether a value and its wire text are invalid, and the expected value in words."""
 
 
 def limit_check(
@@ -50,8 +51,8 @@ def limit_check(
         return None
 
     def check(value: Any, wire: str) -> str | None:
-        for broken, expected in checks:
-            if broken(value, wire):
+        for is_invalid, expected in checks:
+            if is_invalid(value, wire):
                 return expected
         return None
 
@@ -62,8 +63,8 @@ def _common_checks(limits: FieldLayout | Limit) -> list[_Check]:
     """Return the checks of the limits that a field and a `Limit` have in common."""
     checks: list[_Check] = []
     if limits.pattern is not None:
-        form = re.compile(limits.pattern)
-        checks.append((lambda _, wire: form.fullmatch(wire) is None, f"the form {limits.pattern}"))
+        pattern = re.compile(limits.pattern)
+        checks.append((lambda _, wire: pattern.fullmatch(wire) is None, f"the form {limits.pattern}"))
     if limits.minimum is not None:
         minimum = limits.minimum
         checks.append((lambda value, _: value < minimum, f"{minimum} or more"))
@@ -87,31 +88,32 @@ def _code_check(field: FieldLayout) -> _Check:
 
 
 def _single_limit_check(field: FieldLayout, limit: Limit, siblings: Mapping[str, Member]) -> _Check:
-    tests = [broken for broken, _ in _common_checks(limit)]
+    predicates = [is_invalid for is_invalid, _ in _common_checks(limit)]
     step, values, is_multiple = limit.step, frozenset(limit.values), field.fix_type in MULTIPLE_CODE_TYPES
     if step is not None:
-        tests.append(lambda value, _: _REMAINDER(Decimal(value), Decimal(step)) != 0)
+        predicates.append(lambda value, _: _REMAINDER(Decimal(value), Decimal(step)) != 0)
     if values:
-        tests.append(lambda _, wire: not values.issuperset(wire.split(" ") if is_multiple else (wire,)))
-    return (lambda value, wire: any(test(value, wire) for test in tests)), limit_words(limit, field, siblings)
+        predicates.append(lambda _, wire: not values.issuperset(wire.split(" ") if is_multiple else (wire,)))
+    expected = limit_words(limit, field, siblings)
+    return (lambda value, wire: any(is_invalid(value, wire) for is_invalid in predicates)), expected
 
 
 def limit_words(
     limit: Limit, field: FieldLayout | None = None, siblings: Mapping[str, Member] = NO_SIBLINGS
 ) -> str:
     """Return a description of a limit and of its condition."""
-    span = []
+    range_words = []
     if limit.minimum is not None and limit.maximum is not None:
-        span.append(f"{limit.minimum} to {limit.maximum}")
+        range_words.append(f"{limit.minimum} to {limit.maximum}")
     elif limit.minimum is not None:
-        span.append(f"{limit.minimum} or more")
+        range_words.append(f"{limit.minimum} or more")
     elif limit.maximum is not None:
-        span.append(f"{limit.maximum} or less")
+        range_words.append(f"{limit.maximum} or less")
     if limit.unit is not None:
-        span.append(limit.unit)
+        range_words.append(limit.unit)
     if limit.step is not None:
-        span.append(f"in steps of {limit.step}")
-    words = [" ".join(span)] if span else []
+        range_words.append(f"in steps of {limit.step}")
+    words = [" ".join(range_words)] if range_words else []
     if limit.max_length is not None:
         words.append(f"at most {limit.max_length} characters")
     if limit.pattern is not None:
@@ -119,8 +121,8 @@ def limit_words(
     if limit.values:
         codes = () if field is None or field.codes is None else field.codes
         names = {str(code.value): f"{code.value} ({code.name})" for code in codes}
-        shown = [names.get(value, value) for value in limit.values]
-        words.append(" or ".join(shown))
+        code_texts = [names.get(value, value) for value in limit.values]
+        words.append(" or ".join(code_texts))
     return " ".join(filter(None, (", ".join(words), where_words(limit.when, siblings))))
 
 

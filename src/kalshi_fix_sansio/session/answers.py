@@ -37,7 +37,7 @@ class _Rule:
     """The attribute of the message that contains the id of the object that the request created, such as the
     OrderID of an order.
     """
-    other_requests: Collection[str]
+    non_creating_requests: Collection[str]
     """The MsgTypes in `requests` that create no object, such as a cancel or a replace."""
     open_when: Terms
 
@@ -80,7 +80,7 @@ class RequestMatcher:
     def match(self, message: Message) -> Sequence[OpenRequest] | None:
         """Find the requests that the message answers, and settle them when the next event is confirmed. The
         caller must therefore emit the event of this message next. Return the requests whose outcome the peer
-        reports as unknown.
+        reports as unknown; None if messages of this class answer no requests.
         """
         lookups = self._lookups[message.__class__]
         if not lookups:
@@ -93,8 +93,8 @@ class RequestMatcher:
         for lookup in lookups:
             attribute = lookup.attribute
             name = lookup.value if attribute is None else getattr(message, attribute)
-            found = lookup.index.get(name)
-            if found is None:  # most reports are about orders that were already answered
+            candidate = lookup.index.get(name)
+            if candidate is None:  # most reports are about orders that were already answered
                 continue
             for rule in lookup.rules.select(message):
                 # One message answers at most one request of each type.
@@ -103,12 +103,14 @@ class RequestMatcher:
                 created_id = rule.created_id
                 # A report about an order that was already answered may still answer a cancel or a replace of
                 # this order.
-                answered_before = created_id is not None and (name, getattr(message, created_id)) in known
-                msg_types = rule.other_requests if answered_before else rule.requests
-                if isinstance(found, SharedName):
-                    request = found.oldest(msg_types)
+                was_answered = (
+                    created_id is not None and (name, getattr(message, created_id)) in recorded_answers
+                )
+                msg_types = rule.non_creating_requests if was_answered else rule.requests
+                if isinstance(candidate, SharedName):
+                    request = candidate.oldest(msg_types)
                 else:
-                    request = found if found.msg_type in msg_types else None
+                    request = candidate if candidate.msg_type in msg_types else None
                 if request is None:
                     continue
                 answered.append(request)
@@ -121,8 +123,8 @@ class RequestMatcher:
                     # If the rule has no `created_id`, such as for a refusal, record only the name. The
                     # OrderID of the refusal may belong to a conflicting order, whose own answer is still
                     # pending.
-                    known.add(name, getattr(message, created_id) if created_id else None)
-                if found is request:
+                    recorded_answers.add(name, getattr(message, created_id) if created_id else None)
+                if candidate is request:
                     break  # no other request has this name
         # The caller settles the requests in `uncertain_requests` with OutcomesUnknown, which it emits after
         # this message.

@@ -101,8 +101,8 @@ class Core:
         received.
         """
         self.send_rules: dict[tuple[type[Message], bool], Any] = {}
-        """The rules that SendValidator has compiled. They depend on `client_logon`, so `learn_logon` discards
-        them.
+        """The rules that SendValidator has compiled. They depend on `client_logon`, so `record_logon`
+        discards them.
         """
         self.peer_rules: PeerRules = peer_rules(config, None)
         self.ending: tuple[CloseReason, str] = (CloseReason.LOGGED_OUT, "")
@@ -158,7 +158,7 @@ class Core:
         self.ledger.marks.append(self.ledger.mark)
         self.events.append(event)
 
-    def give_up_on(self, requests: Sequence[OpenRequest], why: Uncertainty) -> None:
+    def emit_outcomes_unknown(self, requests: Sequence[OpenRequest], why: Uncertainty) -> None:
         """Emit OutcomesUnknown for these requests, if there are any.
 
         On a session type with resend, the store first records that the requests are uncertain; otherwise,
@@ -173,7 +173,7 @@ class Core:
             self.ledger.settle_with_next_event(requests)
             self.emit(OutcomesUnknown(tuple(requests), why))
 
-    def give_up_on_all(self, why: Uncertainty) -> None:
+    def emit_all_outcomes_unknown(self, why: Uncertainty) -> None:
         """Emit OutcomesUnknown for all open requests."""
         self.give_up_on(tuple(self.ledger.open_requests.by_key.values()), why)
 
@@ -194,7 +194,7 @@ class Core:
         name = config.session_type.name
         return MessageContext(config.product, name, sender, msg_type, self.client_logon, allow_unknown_codes)
 
-    def learn_logon(self, logon: Message) -> None:
+    def record_logon(self, logon: Message) -> None:
         """Record the settings of the initiator's Logon."""
         facts = logon_facts(self.config.dialect, logon)
         # Compiled rules depend on these settings (for example, prices in dollars or cents), so discard the
@@ -211,7 +211,7 @@ class Core:
         and `requested` that this side requested the reset.
         """
         if self.config.role is Role.ACCEPTOR:
-            self.learn_logon(logon)
+            self.record_logon(logon)
         self.timers.logon_at = None
         self.timers.start(heart_bt_int, now.monotonic)
         self.times.record_read(logon.header.sending_time)
@@ -229,7 +229,7 @@ class Core:
         self.emit(LoggedOn(logon, heart_bt_int, restarted, self.flags, missing, was_requested, generation))
         self.ledger.restart_unreported = False
 
-    def learn_peer(self, peer_comp_id: str) -> None:
+    def record_peer(self, peer_comp_id: str) -> None:
         """Record the SenderCompID of the peer's Logon."""
         self.peer_comp_id = peer_comp_id
         self.peer_names = self.peer_names or frozenset((peer_comp_id,))
@@ -251,9 +251,9 @@ class Core:
         self.move(cause)
         # With resend, requests stay open, because the peer resends their answers after the next logon.
         if reason is CloseReason.STORE_FAILED:
-            self.give_up_on_all(Uncertainty.STORE_FAILED)
+            self.emit_all_outcomes_unknown(Uncertainty.STORE_FAILED)
         elif not self.config.session_type.resend:
-            self.give_up_on_all(Uncertainty.CONNECTION_ENDED)
+            self.emit_all_outcomes_unknown(Uncertainty.CONNECTION_ENDED)
         unverified = None if logged_out else self.resting.take_unverified(self.codec)
         if unverified is not None:
             self.emit(unverified)
@@ -263,9 +263,9 @@ class Core:
     def record_fatal_message(self, seq_num: int, why: Hashable, advice: str) -> None:
         """Record which message ends the session, and why.
 
-        The message is not counted, so the peer resends it after the next logon. If the same message ended the
-        previous session for the same reason, it will end the next one too. Only then does SessionEnded
-        contain `advice`.
+        The expected number does not advance past this message, so the peer resends it after the next logon.
+        If the same message ended the previous session for the same reason, it will end the next one too. Only
+        then does SessionEnded contain `advice`.
         """
         self._ended_by = (seq_num, why)
         self._advice = advice if self._ended_by == self.ledger.ended_by else ""
@@ -341,7 +341,9 @@ class Core:
         self.outbound.post(reply, now, header_fields=reply_route(header), keep=False)
 
     def reject_unsupported(self, message: Message, problem: Problem, now: Instant) -> None:
-        """Send a BusinessMessageReject (j) with 380=3 for a message that this session type does not serve."""
+        """Send a BusinessMessageReject (j) with 380=3 for a message that this session type does not
+        support.
+        """
         if BUSINESS_REJECT not in self.config.dialect.messages:
             self.reject(message, (problem,), now)
             return

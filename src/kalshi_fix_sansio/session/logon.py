@@ -78,8 +78,8 @@ class Handshake:
 
         OutcomesUnknown reports open requests from earlier processes. On session types with resend, answers
         are resent, so only requests that the store marks as uncertain are reported. If an earlier process
-        reset the numbers and crashed before its user confirmed it, all requests are reported, because that
-        process may have lost their answers.
+        reset the numbers and crashed before its user confirmed the LoggedOn event of the reset, all requests
+        are reported, because that process may have lost their answers.
         """
         core, config = self._core, self._core.config
         core.require(Input.CONNECT)
@@ -97,12 +97,12 @@ class Handshake:
             processed=expected - 1,
             next_expected=expected if with_next_expected else None,
         )
-        found = core.ledger.load_requests(core.names_of)
+        requests = core.ledger.load_requests(core.names_of)
         if config.session_type.resend and not reset and not core.ledger.restart_unreported:
-            found = [request for request in found if request.uncertain]
-        core.give_up_on(found, Uncertainty.RESTARTED)
+            requests = [request for request in requests if request.uncertain]
+        core.emit_outcomes_unknown(requests, Uncertainty.RESTARTED)
         if reset:
-            core.give_up_on_all(Uncertainty.RESET)
+            core.emit_all_outcomes_unknown(Uncertainty.RESET)
             core.outbound.restart(unanswered=True)
             # On a new connection, no message with an old number can arrive, unlike after a reset within a
             # connection.
@@ -140,7 +140,7 @@ class Handshake:
             with_logout = options.explain_violation if is_invalid else options.explain_refusal
             core.fail(reason, text, now, with_logout=with_logout)
             return
-        core.learn_peer(header.sender_comp_id)
+        core.record_peer(header.sender_comp_id)
         self._request = message
         core.move(Input.PEER_LOGON)
         signed = LogonToSign(
@@ -192,39 +192,39 @@ class Handshake:
         expected = 1 if reset else self._expected_in(peer_store)
         number = logon.header.msg_seq_num
         verdict = classify(number, expected, poss_dup=False)
-        impossible: Failure | None = None
+        failure: Failure | None = None
         if verdict is Verdict.TOO_LOW:
-            impossible = CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected)
+            failure = CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected)
         elif verdict is Verdict.TOO_HIGH and not core.config.session_type.resend:
-            impossible = CloseReason.SEQUENCE_GAP, too_high_text(number, expected)
+            failure = CloseReason.SEQUENCE_GAP, too_high_text(number, expected)
         elif number == LAST_NUMBER:  # there is no next number to expect
-            impossible = CloseReason.SEQUENCE_TOO_LOW, used_up_text()
+            failure = CloseReason.SEQUENCE_TOO_LOW, used_up_text()
         seq_num = 1 if reset else checked_number(peer_store.next_outgoing)
         offered = next_expected_of(logon, core.config)
         if offered is not None and offered > seq_num:
-            impossible = CloseReason.PROTOCOL_ERROR, next_expected_text(offered, seq_num)
-        if impossible is not None:
+            failure = CloseReason.PROTOCOL_ERROR, next_expected_text(offered, seq_num)
+        if failure is not None:
             core.ledger.use_store(peer_store)  # the Logout uses a number from this peer's store
-            core.fail(*impossible, now)
+            core.fail(*failure, now)
             return
-        awaited = number + 1 if verdict is Verdict.EXPECTED else expected
-        own = self._own.answer_settings(logon.heart_bt_int, fields)
-        frame = own.encode(
+        next_expected = number + 1 if verdict is Verdict.EXPECTED else expected
+        settings = self._own.answer_settings(logon.heart_bt_int, fields)
+        frame = settings.encode(
             seq_num,
             now,
             reset=reset,
-            processed=awaited - 1,
-            next_expected=None if offered is None else awaited,
+            processed=next_expected - 1,
+            next_expected=None if offered is None else next_expected,
         )
         core.ledger.use_store(peer_store)
         if reset:
             core.outbound.restart(unanswered=False)
         core.outbound.commit(seq_num, frame, now)
         core.move(Input.ACCEPT)
-        self._own.adopt(own)
-        # Called before `begin`, which counts the Logon or emits GapDetected. LoggedOn is therefore the first
-        # event, and the store advances past the Logon only when LoggedOn is confirmed.
-        core.logged_on(logon, own.heart_bt_int, now, reset=reset)
+        self._own.adopt(settings)
+        # Called before `begin`, which advances past the Logon or emits GapDetected. LoggedOn is therefore the
+        # first event, and the store advances past the Logon only when LoggedOn is confirmed.
+        core.logged_on(logon, settings.heart_bt_int, now, reset=reset)
         self._recovery.begin(number, now, unrequested=offered is not None)
         if offered is not None:
             self._resender.resend_unrequested(offered, seq_num - 1, now)
@@ -263,7 +263,7 @@ class Handshake:
         if failure is not None:
             core.fail(*failure, now, with_logout=core.config.protocol_options.explain_violation)
             return
-        core.learn_peer(logon.header.sender_comp_id)
+        core.record_peer(logon.header.sender_comp_id)
         if logon.reset_seq_num_flag is True and not self._is_reset_requested:
             self.resets.apply(logon, now)
             return
@@ -301,7 +301,7 @@ class Handshake:
             return CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected)
         offered = next_expected_of(logon, config)
         # If the peer requests a reset, this side's next number is 1. If the peer answers this side's reset,
-        # it may or may not have counted this side's Logon, so it may expect 1 or 2.
+        # it may or may not have advanced past this side's Logon, so it may expect 1 or 2.
         maximum = 1 if resets and not self._is_reset_requested else core.store.next_outgoing
         if offered is not None and offered > maximum:
             return CloseReason.PROTOCOL_ERROR, next_expected_text(offered, maximum)
@@ -333,22 +333,26 @@ class Handshake:
             rules = core.peer_rules
             if config.role is Role.ACCEPTOR:
                 rules = peer_rules(config, logon_facts(config.dialect, logon))
-            found = problems or rule_problems(logon, config, rules)
-            problem = next(iter(found), None) or version_problem(logon, config)
+            all_problems = problems or rule_problems(logon, config, rules)
+            problem = next(iter(all_problems), None) or version_problem(logon, config)
         return problem
 
     def handle_timeout(self, now: Instant) -> None:
         """End a handshake that took too long."""
         core = self._core
-        waited = f"within {core.config.logon_timeout:g} seconds"
+        within_timeout = f"within {core.config.logon_timeout:g} seconds"
         if core.state in {State.LOGON_RECEIVED, State.RESETTING}:
-            text = f"the Logon was not answered {waited}"
+            text = f"the Logon was not answered {within_timeout}"
             core.fail(CloseReason.LOGON_TIMEOUT, text, now, cause=Input.LOGON_OVERDUE)
         elif self.refusal is not None:
             core.end(Input.LOGON_OVERDUE, CloseReason.LOGON_REFUSED, self.refusal)
         else:
-            awaited = "Logon" if core.state is State.AWAITING_LOGON else "answer to the Logon"
-            core.end(Input.LOGON_OVERDUE, CloseReason.LOGON_TIMEOUT, f"no {awaited} was received {waited}")
+            missing_message = "Logon" if core.state is State.AWAITING_LOGON else "answer to the Logon"
+            core.end(
+                Input.LOGON_OVERDUE,
+                CloseReason.LOGON_TIMEOUT,
+                f"no {missing_message} was received {within_timeout}",
+            )
 
 
 def _is_printable(text: str) -> bool:

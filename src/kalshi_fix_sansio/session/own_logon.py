@@ -96,7 +96,7 @@ class OwnLogon:
         # Record the settings of the Logon before the check, which uses them (`core.message_context`). An
         # acceptor uses the settings of the peer's Logon instead.
         if config.role is Role.INITIATOR:
-            core.learn_logon(logon)
+            core.record_logon(logon)
         problems = checker(layout, core.message_context(config.role.sender, LOGON))(logon)
         if problems:
             raise InvalidMessageError("Logon", problems)
@@ -179,7 +179,7 @@ class Resets:
         # Report lost messages before `reset_answered` sets the expected number to 1, because they have the
         # old numbers.
         self._recovery.report_lost()
-        self._core.give_up_on_all(Uncertainty.RESET)
+        self._core.emit_all_outcomes_unknown(Uncertainty.RESET)
         self._core.ledger.reset_answered()
         self._complete(logon, now, requested=True)
 
@@ -195,7 +195,7 @@ class Resets:
         # `abort`, because the peer's Logon has been consumed.
         frame = self._own.encode(1, now, reset=True, processed=1, next_expected=next_expected)
         self._recovery.report_lost()
-        self._core.give_up_on_all(Uncertainty.RESET)
+        self._core.emit_all_outcomes_unknown(Uncertainty.RESET)
         self._restart(frame, now, unanswered=False)
         self._complete(logon, now, requested=False)
 

@@ -209,7 +209,7 @@ class Receiver:
             if message.__class__ in resting.rules:
                 resting.update(message, data)
             if uncertain_requests:
-                core.give_up_on(uncertain_requests, Uncertainty.PEER_UNSURE)
+                core.emit_outcomes_unknown(uncertain_requests, Uncertainty.PEER_UNSURE)
 
     def _end_on_garbage(self, now: Instant) -> None:
         """End the session because of garbled bytes if a Logon is awaited and `end_on_garbage_before_logon` is
@@ -491,7 +491,7 @@ class Receiver:
                 # when the message is confirmed but OutcomesUnknown is not, the message need not be resent:
                 # the store marks these requests as uncertain, and the next process reports them.
                 core.ledger.expected = header.msg_seq_num + 1
-                core.give_up_on(uncertain_requests, Uncertainty.PEER_UNSURE)
+                core.emit_outcomes_unknown(uncertain_requests, Uncertainty.PEER_UNSURE)
 
     def send_heartbeat(self, now: Instant) -> None:
         """Send a Heartbeat, because no message was sent for HeartBtInt seconds."""

@@ -139,7 +139,7 @@ class Recovery:
         core = self._core
         if number == core.ledger.expected:
             core.ledger.expected = number + 1
-            core.give_up_on(core.ledger.take_suspects(), Uncertainty.ANSWERS_LOST)
+            core.emit_outcomes_unknown(core.ledger.take_suspects(), Uncertainty.ANSWERS_LOST)
         else:
             self.handle_too_high(number, None, now, unrequested=unrequested)
 
@@ -249,7 +249,7 @@ class Recovery:
         """Check whether the gap is closed; otherwise wait for the missing messages, or request them."""
         if self._core.state is not State.RECOVERING:
             if self._highest < expected:  # otherwise the next logon requests the rest
-                self._core.give_up_on(self._core.ledger.take_suspects(), Uncertainty.ANSWERS_LOST)
+                self._core.emit_outcomes_unknown(self._core.ledger.take_suspects(), Uncertainty.ANSWERS_LOST)
             return
         if self._search is not None and expected == self._search_begin:
             return  # no message arrived in sequence, so the search continues
@@ -264,7 +264,7 @@ class Recovery:
         else:
             unanswered = self._core.ledger.take_suspects()
             self._core.emit(GapClosed(expected))
-            self._core.give_up_on(unanswered, Uncertainty.ANSWERS_LOST)
+            self._core.emit_outcomes_unknown(unanswered, Uncertainty.ANSWERS_LOST)
             self._core.move(Input.PEER_CAUGHT_UP)
             self.forget()
 

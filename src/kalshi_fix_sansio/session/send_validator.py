@@ -58,7 +58,7 @@ class SendValidator:
         self._max_open_bytes = core.config.max_open_request_bytes
         self._rules: dict[tuple[type[Message], bool], _SendRules] = core.send_rules
         """The rules by message class and by whether unknown codes are allowed. They are compiled by `prepare`
-        or for the first message. `Core.learn_logon` empties this dict when a Logon changes settings on which
+        or for the first message. `Core.record_logon` empties this dict when a Logon changes settings on which
         rules depend.
         """
 

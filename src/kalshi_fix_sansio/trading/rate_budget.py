@@ -142,8 +142,8 @@ class TokenBucket:
 
     def missing(self, tokens: float) -> float:
         """Return the number of tokens still needed to cover `tokens`; 0 if the level suffices."""
-        missing = tokens - self.level
-        return missing if missing > _ROUNDING else 0.0
+        shortfall = tokens - self.level
+        return shortfall if shortfall > _ROUNDING else 0.0
 
     def spend(self, tokens: float) -> None:
         """Remove tokens, overdrawing the bucket by at most its capacity; a negative number returns tokens."""
@@ -256,8 +256,8 @@ class RateBudget:
         `Logon` may be passed instead.
         """
         seconds = 0.0
-        for bucket, tokens, kept in self._charged_buckets(message, now):
-            seconds = max(seconds, bucket.missing(kept + tokens) / bucket.rate)
+        for bucket, tokens, reserve in self._charged_buckets(message, now):
+            seconds = max(seconds, bucket.missing(reserve + tokens) / bucket.rate)
         return seconds
 
     def sent(self, message: Message | type[Logon], now: Instant) -> None:
@@ -280,22 +280,22 @@ class RateBudget:
 
         Args:
             owner: identifies the reservation.
-            seconds: time after which the reservation expires, unless `settle_logon` ends it earlier. Pass the
-                longest time that connecting may take.
+            seconds: time after which the reservation expires, unless `end_logon_reservation` ends it earlier.
+                Pass the longest time that connecting may take.
             now: the current time.
         """
         time = now.monotonic
         # Refill before expired reservations are removed, because they limited the refill until now.
         bucket = self._bucket(_LOGON, now)
-        for ends in (self._waiting, self._reserved):
-            for each in [each for each, end in ends.items() if end <= time]:
-                del ends[each]
+        for expiries in (self._waiting, self._reserved):
+            for expired in [expired for expired, end in expiries.items() if end <= time]:
+                del expiries[expired]
         if owner in self._reserved:
             self._reserved[owner] = time + seconds
             return 0.0
         waiting = list(self._waiting)
-        ahead = waiting.index(owner) if owner in self._waiting else len(waiting)
-        missing = bucket.missing(ahead + 1)
+        position = waiting.index(owner) if owner in self._waiting else len(waiting)
+        missing = bucket.missing(position + 1)
         if missing:
             wait = missing / bucket.rate
             self._waiting[owner] = time + wait + _MAX_LATENESS
@@ -305,7 +305,7 @@ class RateBudget:
         self._reserved[owner] = time + seconds
         return 0.0
 
-    def settle_logon(self, owner: Hashable, now: Instant, *, sent: bool) -> None:
+    def end_logon_reservation(self, owner: Hashable, now: Instant, *, sent: bool) -> None:
         """End the reservation of a Logon, or the wait for one, because the Logon was sent or abandoned."""
         bucket = self._bucket(_LOGON, now)
         self._waiting.pop(owner, None)
@@ -351,14 +351,14 @@ class RateBudget:
         ):
             return False
         if sent is not None:
-            found = [bucket for bucket, _, _ in self._charged_buckets(sent, now)]
+            buckets = [bucket for bucket, _, _ in self._charged_buckets(sent, now)]
         else:
             kind = _WRITE if reject.ref_msg_type in _WRITES else _READ
             names = [name for name in self._buckets if name.startswith(kind)]
             if reject.ref_msg_type == OrderMassCancelRequest.MSG_TYPE:
                 names.append(_MASS_CANCEL)
-            found = [self._bucket(name, now) for name in {kind, *names}]
-        for bucket in found:
+            buckets = [self._bucket(name, now) for name in {kind, *names}]
+        for bucket in buckets:
             bucket.level = min(bucket.level, 0.0)
         return True
 
@@ -389,14 +389,14 @@ class RateBudget:
         cost = self._costs.get(msg_type, self._default_cost)
         if cost:
             bucket = self._bucket(name, now)
-            kept = 0.0 if name == _READ or _cancels(message) else self._cancel_reserve * bucket.capacity
-            charges.append((bucket, cost, kept))
+            reserve = 0.0 if name == _READ or _cancels(message) else self._cancel_reserve * bucket.capacity
+            charges.append((bucket, cost, reserve))
             if accepts_quote(message):
                 # The venue's pages disagree on which shard is charged: that of RFQs, or the one that the
                 # order names. Charge both.
-                named = self._name(_WRITE, message.ex_destination)
-                if named not in (name, _WRITE):
-                    charges.append((self._bucket(named, now), cost, kept))
+                order_bucket = self._name(_WRITE, message.ex_destination)
+                if order_bucket not in (name, _WRITE):
+                    charges.append((self._bucket(order_bucket, now), cost, reserve))
         if msg_type == OrderMassCancelRequest.MSG_TYPE:
             charges.append((self._bucket(_MASS_CANCEL, now), 1, 0))
         return charges
@@ -448,13 +448,13 @@ class RateBudget:
         """
         buckets = {}
         with loading(dumped, _State, "RateBudget") as state:
-            passed = max(0.0, (now.utc - state.at).total_seconds())
+            elapsed = max(0.0, (now.utc - state.at).total_seconds())
             for name, level in state.levels.items():
                 rate, capacity = self._rate_and_capacity(name)
                 shard = name.removeprefix(_SHARD)
                 if not isfinite(level) or not (name in _NAMES or (shard != name and shard.isdecimal())):
                     raise ValueError(f"bucket {name!r} is unknown, or its level {level!r} is not finite")
-                bucket = buckets[name] = TokenBucket(rate, capacity, level, now.monotonic - passed)
+                bucket = buckets[name] = TokenBucket(rate, capacity, level, now.monotonic - elapsed)
                 bucket.refill(now.monotonic)
                 bucket.spend(0)  # limits how far the bucket is overdrawn
             if _shard_count(buckets) > MAX_SHARDS:

@@ -53,7 +53,7 @@ class Core:
         self.failed_writes += 1
         self.output.clear()
 
-    def failure(self, error: BaseException) -> None:
+    def record_failure(self, error: BaseException) -> None:
         raise error
 
     def due(self) -> None:

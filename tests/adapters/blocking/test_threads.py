@@ -292,7 +292,7 @@ def test_a_failed_core_is_not_disconnected_again(sandbox: Sandbox, monkeypatch: 
     with trading(sandbox) as (client, _):
         monkeypatch.setattr(ClientCore, "disconnected", Mock(side_effect=AssertionError))
         with client._shared.lock:
-            client._core.failure(ZeroDivisionError())
+            client._core.record_failure(ZeroDivisionError())
             client._shared.wake()
         with pytest.raises(SessionClosedError, match="ZeroDivisionError"):
             list(client.events(LONG))

@@ -142,9 +142,9 @@ async def test_a_failed_commit_after_send_nowait_is_reported_by_events(
 async def test_a_commit_that_ends_while_the_client_is_closed_does_not_delay_the_last_commit(
     stored_client: NewClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = ClientCore.settle
+    original = ClientCore.confirm_handled
 
-    def settle(core: ClientCore, **arguments: Any) -> None:
+    def confirm_handled(core: ClientCore, **arguments: Any) -> None:
         original(core, **arguments)
         store = core.sequence._opened_store
         if isinstance(store, SqliteStore):
@@ -153,7 +153,7 @@ async def test_a_commit_that_ends_while_the_client_is_closed_does_not_delay_the_
             store.commit()
             store.settle_requests([2])
 
-    monkeypatch.setattr(ClientCore, "settle", settle)
+    monkeypatch.setattr(ClientCore, "confirm_handled", confirm_handled)
     for _ in range(2):
         # The second client finds the first one's file closed.
         async with stored_client(reset_seq_num=True) as client:

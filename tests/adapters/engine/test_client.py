@@ -168,7 +168,7 @@ def test_without_a_policy_there_is_one_connection() -> None:
 
 def test_a_failure_in_the_adapter_is_raised_after_all_events(stage: Stage) -> None:
     stage.venue_sends(report("a"))
-    stage.core.failure(OSError(9, "bad"))
+    stage.core.record_failure(OSError(9, "bad"))
     assert stage.core.over
     assert stage.ids() == ["a"]
     with pytest.raises(SessionClosedError, match=r"failed internally \(OSError\)") as caught:

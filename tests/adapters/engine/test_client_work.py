@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters.engine.client_core import ClientCore, Sent
+from kalshi_fix_adapters.engine.client_core import ClientCore, SendResult
 from kalshi_fix_adapters.engine.quiet import QUIET_SECONDS
 from kalshi_fix_adapters.observe.dispatch import Dispatcher
 from kalshi_fix_adapters.observe.observer import Observer, OrderTiming
@@ -317,7 +317,7 @@ def is_congested(core: ClientCore) -> bool:
     return core.congested
 
 
-def send(core: ClientCore, message: Message) -> Sent:
+def send(core: ClientCore, message: Message) -> SendResult:
     sent = core.send(message)
     assert sent is not None
     return sent

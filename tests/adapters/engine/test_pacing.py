@@ -64,7 +64,7 @@ class Senders:
     def send(self, *messages: Message) -> None:
         for message in messages:
             turn = self.stage.core.turn(message)
-            assert turn.held.acquire(blocking=False)
+            assert turn.lock.acquire(blocking=False)
             self.waiting[turn] = message
         self.check()
 
@@ -77,14 +77,14 @@ class Senders:
             for turn, message in reversed(tuple(self.waiting.items())):
                 if self.stage.core.send(message, turn=turn) is not None:
                     del self.waiting[turn]
-                    turn.held.release()
+                    turn.lock.release()
                     self.sent.append((round(self.stage.clock.monotonic - self.begin, 6), message.cl_ord_id))
                     has_sent = True
 
     def give_up(self, turn: Turn) -> None:
         del self.waiting[turn]
         self.stage.core.leave_queue(turn)
-        turn.held.release()
+        turn.lock.release()
 
     def wait(self, seconds: float) -> None:
         end = self.stage.clock.monotonic + seconds
@@ -156,7 +156,7 @@ def test_an_abandoned_wait_delays_no_other_message() -> None:
         line.send(order(f"a{number}"))
     abandoned = next(iter(line.waiting))
     del line.waiting[abandoned]
-    abandoned.held.release()
+    abandoned.lock.release()
     line.wait(3)
     assert [name for _, name in line.sent] == ["a1", "a2", "a4"]
 
@@ -340,7 +340,7 @@ NOT_SENT: dict[str, Callable[[RateBudget], object]] = {
     "no signature": lambda rates: connecting_stage(
         rates, session={"sign_logon": fail_to_sign}
     ).core.connected(),
-    "an internal error": lambda rates: connecting_stage(rates).core.failure(OSError()),
+    "an internal error": lambda rates: connecting_stage(rates).core.record_failure(OSError()),
     "logout while waiting": lambda rates: end_while_waiting(rates, "logout"),
     "stop_reconnecting while waiting": lambda rates: end_while_waiting(rates, "stop_reconnecting"),
     "failure while waiting": lambda rates: end_while_waiting(rates, "failure", OSError()),

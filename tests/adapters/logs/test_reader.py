@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fuzz.targets.log_reader import CarefulLogReader
 from kalshi_fix_adapters.logs import reader as log_reader
 from kalshi_fix_adapters.logs.fields import SEPARATORS
-from kalshi_fix_adapters.logs.reader import MAX_BEFORE, LoggedMessage, LogReader
+from kalshi_fix_adapters.logs.reader import MAX_PREFIX, LoggedMessage, LogReader
 
 BODY = b"35=D|34=5|49=me|56=KalshiNR|11=a1|38=10|40=2|54=1|55=HIGHNY-23DEC31|44=75|"
 ORDER = b"8=FIXT.1.1|9=%d|%s10=123|" % (len(BODY), BODY)
@@ -357,9 +357,9 @@ def test_the_fast_path_agrees_with_the_full_reader(log: bytes, chunk_size: int) 
 def test_a_message_has_the_text_before_it_on_its_line() -> None:
     stamp = b"2026-11-21 12:00:00.123456Z 1 sent     "
     log = b"begin\n" + stamp + VALID + b" and " + VALID + b"\n" + VALID + b"\n" + b"x" * 1000 + VALID
-    expected = [stamp, (stamp + VALID + b" and ")[:MAX_BEFORE], b"", b"x" * MAX_BEFORE]
+    expected = [stamp, (stamp + VALID + b" and ")[:MAX_PREFIX], b"", b"x" * MAX_PREFIX]
     for chunk_size in (len(log), 1):
-        assert [message.before for message in read(log, chunk_size=chunk_size)] == expected
+        assert [message.prefix for message in read(log, chunk_size=chunk_size)] == expected
 
 
 def test_a_valid_message_with_a_malformed_field_is_read_identically_in_chunks_of_any_size() -> None:

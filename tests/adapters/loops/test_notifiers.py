@@ -34,7 +34,7 @@ def run(loop: Loop, use: Callable[[Notifier, Callable[[], Awaitable[None]]], Awa
             await used()
             return
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(notifier.keep_time)
+            nursery.start_soon(notifier.run_timers)
             await used()
             nursery.cancel_scope.cancel()
 

@@ -63,9 +63,9 @@ class Scratch(SpecCopy):
         index = self.index
         given = sources.gather(paths, index, product)
         evidence = findings.evidence_of(given, index, product)
-        left, _ = differences.settle(compare.compare(evidence), differences.read(index), evidence)
+        left, _ = differences.accept(compare.compare(evidence), differences.read(index), evidence)
         left += passages.compare(evidence, left, index)
-        return findings.merged(left, index.products)
+        return findings.merge_products(left, index.products)
 
     def diff_pages(self) -> list[Finding]:
         """Return the open findings of the pages."""

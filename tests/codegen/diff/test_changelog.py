@@ -162,7 +162,7 @@ def test_an_entry_whose_date_changed_has_moved(scratch: Scratch) -> None:
     entries = [entry("May 3, 2024", "Longer pier"), entry("May 1, 2024", "Deeper water")]
     keep(scratch, *proposed(scratch, write(scratch, *entries)))
     (found,) = scratch.diff(write(scratch, entry("May 5, 2024", "Longer pier"), entries[1]))
-    assert (found.kind, found.in_source, found.shown) == (
+    assert (found.kind, found.in_source, found.passages) == (
         "different",
         "moved from 2024-05-03",
         ("The pier is longer.",),
@@ -247,7 +247,7 @@ def test_the_manifest_names_the_component_and_its_attributes() -> None:
     vocabulary = attrs.evolve(original().vocabulary, entry=form)
     [fact] = changelog.read(other, "news.md", vocabulary)
     assert isinstance(fact, EntryFact)
-    assert (fact.date, fact.title, fact.about) == ("2024-05-03", "Longer pier", True)
+    assert (fact.date, fact.title, fact.is_relevant) == ("2024-05-03", "Longer pier", True)
     assert changelog.is_changelog(other, form)
     assert not changelog.is_changelog(usual, form)
     assert not changelog.is_changelog(usual, EntryForm())

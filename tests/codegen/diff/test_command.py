@@ -50,8 +50,8 @@ def test_remaining_work_is_reported_with_its_locations_as_text_or_json(scratch: 
         "what": what,
         "products": ["freight"],
         "sources": ["bookings"],
-        "shown": [],
-        "places": [{"file": page.as_posix(), "line": row}],
+        "passages": [],
+        "locations": [{"file": page.as_posix(), "line": row}],
         "edits": [{"file": members.as_posix(), "line": member, "write": write}],
         "keep": keep,
     }

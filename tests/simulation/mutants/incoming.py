@@ -67,8 +67,8 @@ def _check_the_time(receiver: Receiver, header: Any, now: Any) -> Any:
     return sending_time_problem(header, receiver._core.config, now)
 
 
-def _accept_one_name(learn_peer: Any, core: Core, name: str) -> None:
-    learn_peer(core, name)
+def _accept_one_name(record_peer: Any, core: Core, name: str) -> None:
+    record_peer(core, name)
     core.peer_names = frozenset((name,))
 
 
@@ -103,7 +103,7 @@ MUTANTS = {
         replace(SendingTimes, "may_have_waited", lambda *_: False), "unexplained"
     ),
     "a session that accepts only one name of its peer": caught_by(
-        wrap(Core, "learn_peer", _accept_one_name), "unexplained"
+        wrap(Core, "record_peer", _accept_one_name), "unexplained"
     ),
     "a gap that is not requested": caught_by(replace(Recovery, "_request", do_nothing), "unsettled"),
 }

@@ -56,7 +56,7 @@ MUTANTS = {
         replace(RecentAnswers, "add", do_nothing), "unsettled", "forgotten"
     ),
     "unknown outcomes that are not reported": caught_by(
-        replace(Core, "give_up_on", do_nothing), "unsettled", "forgotten"
+        replace(Core, "emit_outcomes_unknown", do_nothing), "unsettled", "forgotten"
     ),
     "unknown outcomes that are reported again": caught_by(
         wrap(Ledger, "settle_with_next_event", _keep_open), "listed twice"

@@ -30,7 +30,7 @@ class SlowFees:
     yes: dict[str, Fraction] = attrs.field(factory=dict)
     no: dict[str, Fraction] = attrs.field(factory=dict)
     overpaid: dict[str, Fraction] = attrs.field(factory=dict)
-    fees_kept: Fraction = Fraction(0)
+    fees_collected: Fraction = Fraction(0)
 
     def fill(
         self, owner: str, order: str, *, buys: bool, price: Fraction, quantity: Fraction, taker: bool
@@ -55,5 +55,5 @@ class SlowFees:
             rebate = min(expected, affordable) * CENT
         self.overpaid[order] = total - rebate
         self.balances[owner] += rebate
-        self.fees_kept += trade_fee + rounding_fee - rebate
+        self.fees_collected += trade_fee + rounding_fee - rebate
         return trade_fee, rounding_fee, rebate

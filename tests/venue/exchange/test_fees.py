@@ -83,7 +83,7 @@ def test_a_fill_rounds_the_balance_to_the_precision_of_its_owner() -> None:
     assert (taker.charge.net, taker.balance_change) == ds("0.010097", "-0.02")
     assert maker.charge == Charge(trade_fee=d(0), rounding_fee=d("0.000003"))
     assert (harness.balance("ann"), harness.balance("bob")) == ds("9999.9799", "9999.98")
-    assert harness.exchange.fees_kept == d("0.0101")
+    assert harness.exchange.fees_collected == d("0.0101")
 
 
 def test_fees_of_perpetuals_are_rounded_in_the_same_way() -> None:
@@ -160,10 +160,10 @@ def check_fees(sequence: list[Place | Cancel | Amend], *, step: Decimal = CENT) 
             assert charge.net >= 0
             assert charge.rebate % CENT == 0
         assert {owner: harness.balance(owner) for owner in OWNERS} == slow.balances
-        assert harness.exchange.fees_kept == slow.fees_kept
+        assert harness.exchange.fees_collected == slow.fees_collected
         held = sum((max(harness.net(owner), Decimal(0)) for owner in OWNERS), Decimal(0))
         balances = sum((harness.balance(owner) for owner in OWNERS), Decimal(0))
-        assert balances + held + harness.exchange.fees_kept == 1000 * len(OWNERS)
+        assert balances + held + harness.exchange.fees_collected == 1000 * len(OWNERS)
         assert all(harness.balance(owner) % PRECISIONS[owner] == 0 for owner in OWNERS)
     return fills
 

@@ -383,7 +383,7 @@ class History:
             if holding.position.net
         }
         assert held == {key: net for key, net in self.nets.items() if net}
-        assert exchange.fees_kept == self.fees
+        assert exchange.fees_collected == self.fees
         assert self.total() == sum(self.funded.values())
         self.check_orders()
 
@@ -417,7 +417,7 @@ class History:
     def total(self) -> Decimal:
         """Return the total value of all accounts and of the fees kept by the exchange."""
         accounts = self.exchange.accounts()
-        total = sum((account.balance for account in accounts), Decimal(0)) + self.exchange.fees_kept
+        total = sum((account.balance for account in accounts), Decimal(0)) + self.exchange.fees_collected
         for account in accounts:
             total -= account.collateral_advance
             for holding in account.holdings.values():
@@ -461,7 +461,7 @@ def test_value_is_conserved_on_prediction(seed: int) -> None:
         )
         assert not any(account.reserved or account.collateral_advance for account in accounts)
         balances = sum(account.balance for account in accounts)
-        assert balances + history.exchange.fees_kept == FUNDS * len(accounts)
+        assert balances + history.exchange.fees_collected == FUNDS * len(accounts)
         assert history.seen["OrderTraded"] > 50
         assert history.seen["MarketSettled"] == len(PREDICTIONS)
         seen.update(history.seen)

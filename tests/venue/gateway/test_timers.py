@@ -34,7 +34,7 @@ def recorder(log: list[str], name: str) -> Action:
 
 def test_an_action_is_due_at_its_time_and_not_just_before() -> None:
     timers, log = Timers(), list[str]()
-    timers.at(START + SECOND, recorder(log, "a"))
+    timers.schedule(START + SECOND, recorder(log, "a"))
     drain(timers, START + SECOND - INSTANT)
     assert (log, timers.next_deadline()) == ([], START + SECOND)
     drain(timers, START + SECOND)
@@ -45,15 +45,15 @@ def test_an_action_is_due_at_its_time_and_not_just_before() -> None:
 def test_actions_are_ordered_by_time_and_then_by_creation() -> None:
     timers, log = Timers(), list[str]()
     for name, seconds in (("c", 3), ("a", 1), ("b", 1)):
-        timers.at(START + seconds * SECOND, recorder(log, name))
+        timers.schedule(START + seconds * SECOND, recorder(log, name))
     drain(timers, START + 9 * SECOND)
     assert log == ["a 9", "b 9", "c 9"]
 
 
 def test_a_cancelled_action_is_not_performed_and_sets_no_deadline() -> None:
     timers, log = Timers(), list[str]()
-    first = timers.at(START + SECOND, recorder(log, "a"))
-    timers.at(START + 2 * SECOND, recorder(log, "b"))
+    first = timers.schedule(START + SECOND, recorder(log, "a"))
+    timers.schedule(START + 2 * SECOND, recorder(log, "b"))
     timers.cancel(first)
     timers.cancel(first)
     timers.cancel(None)
@@ -69,10 +69,10 @@ def test_an_action_may_schedule_another_one() -> None:
     def repeat(now: datetime) -> Result:
         log.append("repeat")
         if len(log) < 3:
-            timers.at(now, repeat)
+            timers.schedule(now, repeat)
         return [], ()
 
-    timers.at(START, repeat)
+    timers.schedule(START, repeat)
     drain(timers, START)
     assert log == ["repeat"] * 3
 
@@ -90,14 +90,14 @@ def received_ids(deliveries: list[Delivery]) -> list[str | None]:
 def test_the_gateway_performs_due_actions_before_it_processes_a_message(
     harness: GatewayHarness, ann: Login
 ) -> None:
-    harness.gateway.timers.at(harness.now + SECOND, send_report(ann, "due"))
+    harness.gateway.timers.schedule(harness.now + SECOND, send_report(ann, "due"))
     assert harness.gateway.next_deadline() == harness.now + SECOND
     harness.wait(seconds=1)
     assert received_ids(harness.send(ann, harness.order("a1", Side.BUY, 1, "0.40"))) == ["due", "a1"]
 
 
 def test_the_gateway_does_not_perform_actions_early(harness: GatewayHarness, ann: Login) -> None:
-    harness.gateway.timers.at(harness.now + SECOND, send_report(ann, "due"))
+    harness.gateway.timers.schedule(harness.now + SECOND, send_report(ann, "due"))
     assert harness.gateway.handle_timer(harness.now + SECOND - INSTANT) == []
     assert received_ids(harness.gateway.handle_timer(harness.now + SECOND)) == ["due"]
     assert harness.gateway.next_deadline() is None
@@ -107,7 +107,7 @@ def test_timers_and_order_expiries_are_processed_in_time_order(harness: GatewayH
     for cl_ord_id, seconds in (("first", 1), ("third", 3)):
         at = {"time_in_force": TimeInForce.GOOD_TILL_DATE, "expire_time": harness.now + seconds * SECOND}
         harness.send(ann, harness.order(cl_ord_id, Side.BUY, 1, "0.40", **at))
-    harness.gateway.timers.at(harness.now + 2 * SECOND, send_report(ann, "second"))
-    harness.gateway.timers.at(harness.now + 3 * SECOND, send_report(ann, "last"))
+    harness.gateway.timers.schedule(harness.now + 2 * SECOND, send_report(ann, "second"))
+    harness.gateway.timers.schedule(harness.now + 3 * SECOND, send_report(ann, "last"))
     assert received_ids(harness.gateway.handle_timer(harness.now + 2 * SECOND)) == ["first", "second"]
     assert received_ids(harness.gateway.handle_timer(harness.now + 3 * SECOND)) == ["third", "last"]

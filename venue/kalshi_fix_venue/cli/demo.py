@@ -86,7 +86,7 @@ class _Story:
         self._chapters = 0
         self._reports: list[tuple[Participant, ExecutionReport]] = []
         port = sandbox.server.port(PREDICTION, "KalshiNR")
-        self._screen.lines(
+        self._screen.print_lines(
             [
                 (("bold", "A first order, end to end"),),
                 plain(f"A simulated Kalshi listens on {sandbox.server.host} (KalshiNR on port {port})."),
@@ -181,12 +181,12 @@ class _Story:
         order_columns = ["product", "who", "order", "side", "qty", "price", "filled", "left", "status"]
         fill_columns = ["product", "who", "order", "side", "qty", "price", "fee", "trade id"]
         for title, columns, rows in (("Orders", order_columns, orders), ("Fills", fill_columns, fills)):
-            self._screen.lines([()])
-            self._screen.table(f"{title} (contracts, dollars)", columns, rows)
+            self._screen.print_lines([()])
+            self._screen.print_table(f"{title} (contracts, dollars)", columns, rows)
 
     def _chapter(self, heading: str, explanation: str) -> None:
         self._chapters += 1
-        self._screen.lines(
+        self._screen.print_lines(
             [(), (("bold", f"{self._chapters}. {heading}"),), (("italic", f"   {explanation}"),)]
         )
 
@@ -321,7 +321,7 @@ class Participant:
             ("", f" ({message.msg_type})"),
         )
         line = plain("      " + brief(message, partial(_value_text, message)))
-        self._screen.lines([heading, *folded(line, min(self._screen.width, WIDTH), indent=6)])
+        self._screen.print_lines([heading, *folded(line, min(self._screen.width, WIDTH), indent=6)])
         self._screen.flush()
 
 

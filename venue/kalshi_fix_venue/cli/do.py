@@ -10,7 +10,7 @@ import click
 
 from kalshi_fix_adapters.cli.kit.failures import converting_errors
 from kalshi_fix_adapters.cli.kit.terminal import Screen, plain, printable
-from kalshi_fix_adapters.cli.kit.values import Value
+from kalshi_fix_adapters.cli.kit.values import ParsedParam
 from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_venue.cli.status import print_status
 from kalshi_fix_venue.control import FOLDER_VARIABLE, running_venue, send_operation
@@ -35,8 +35,8 @@ _COMMON_OPTIONS = (
     click.Option(
         ["--folder"],
         type=click.Path(path_type=Path, file_okay=False),
-        help=f"Folder of the venue. By default ${FOLDER_VARIABLE}, which env.sh sets. Without that variable, "
-        "that of the only venue running in a temporary folder.",
+        help=f"Folder of the venue. By default ${FOLDER_VARIABLE}, which env.sh sets. If that variable is "
+        "not set, the folder of the only venue that is running in a temporary folder.",
     ),
     click.Option(["--json", "as_object"], is_flag=True, help="Print the whole answer as one JSON object."),
 )
@@ -59,12 +59,12 @@ def _perform(requested: Operation, folder: Path | None, *, as_object: bool) -> N
         answer = send_operation(running_venue(folder), requested)
     screen = Screen()
     if as_object:
-        screen.text([json.dumps(answer)])
+        screen.print_text([json.dumps(answer)])
         return
     text = answer.pop("text", None)
     if text is not None:
-        screen.lines([plain(printable(str(text)))])
-    if isinstance(requested, Status):
+        screen.print_lines([plain(printable(str(text)))])
+    if isinstance(request, Status):
         print_status(screen, answer)
     else:
         _print_tables(screen, answer)
@@ -75,7 +75,7 @@ def _print_tables(screen: Screen, answer: dict[str, Any]) -> None:
     for name, value in answer.items():
         if _is_rows(value):
             columns = list(value[0])
-            screen.table(
+            screen.print_table(
                 display_name(name), columns, [[str(row[column]) for column in columns] for row in value]
             )
 
@@ -101,20 +101,28 @@ def _command(name: str, cls: type[Operation]) -> click.Command:
     return click.Command(name, callback=call, params=params, help=doc)
 
 
-def _click(each: Parameter) -> click.Parameter:
-    value = Value(each.kind.word, each.kind.read)  # checked before anything is sent
-    if each.positional:
-        metavar = each.name.upper() if each.required else f"[{each.name.upper()}]"
-        return click.Argument([each.name], type=value, required=each.required, metavar=metavar)
-    names, metavar = [f"--{display_name(each.name)}", each.name], each.kind.word
-    return click.Option(names, type=value, required=each.required, metavar=metavar, help=_doc(each))
+def _click(parameter: Parameter) -> click.Parameter:
+    value = ParsedParam(parameter.kind.placeholder, parameter.kind.read)  # checked before anything is sent
+    if parameter.positional:
+        metavar = parameter.name.upper() if parameter.required else f"[{parameter.name.upper()}]"
+        return click.Argument([parameter.name], type=value, required=parameter.required, metavar=metavar)
+    names, metavar = [f"--{display_name(parameter.name)}", parameter.name], parameter.kind.placeholder
+    return click.Option(names, type=value, required=parameter.required, metavar=metavar, help=_doc(parameter))
 
 
-def _doc(each: Parameter) -> str:
-    text = each.doc if not each.positional or not each.kind.choices else f"{each.doc} ({each.kind.word})"
-    if each.required or each.default is None:
+def _doc(parameter: Parameter) -> str:
+    text = (
+        parameter.doc
+        if not parameter.positional or not parameter.kind.choices
+        else f"{parameter.doc} ({parameter.kind.placeholder})"
+    )
+    if parameter.required or parameter.default is None:
         return text
-    default = {True: "yes", False: "no"}[each.default] if isinstance(each.default, bool) else each.default
+    default = (
+        {True: "yes", False: "no"}[parameter.default]
+        if isinstance(parameter.default, bool)
+        else parameter.default
+    )
     return (
         f"{text}; by default {default:g}" if isinstance(default, float) else f"{text}; by default {default}"
     )

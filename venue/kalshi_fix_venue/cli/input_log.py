@@ -25,7 +25,7 @@ def replay_input_log(file: Path) -> None:
     if not found.entries and found.venue is None and found.difference is None:
         raise CommandError(f"{file} is not a venue's input log, or contains no complete entry")
     screen = Screen()
-    screen.lines([plain(line) for line in _lines(found)])
+    screen.print_lines([plain(line) for line in _lines(found)])
     screen.flush()
     if found.difference is not None:
         raise CommandError(found.difference)
@@ -33,8 +33,8 @@ def replay_input_log(file: Path) -> None:
 
 def _lines(found: ReplayResult) -> list[str]:
     lines = [
-        f"{counted(found.entries, 'call')}, {counted(found.sent, 'byte')} sent and "
-        f"{counted(found.states, 'state')} "
+        f"{pluralize(found.entries, 'call')}, {pluralize(found.sent, 'byte')} sent and "
+        f"{pluralize(found.states, 'state')} "
         + ("were reproduced" if found.is_same else "were reproduced before the first difference")
     ]
     if found.venue is not None:

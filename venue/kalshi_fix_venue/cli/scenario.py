@@ -14,7 +14,7 @@ import click
 from kalshi_fix_adapters.cli.kit.failures import converting_errors
 from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, plain
 from kalshi_fix_venue.flow import FlowConfig
-from kalshi_fix_venue.scenario import KEYS_EACH, MAX_KEYS_EACH, OWNER, Scenario
+from kalshi_fix_venue.scenario import KEYS_PER_OWNER, MAX_KEYS_PER_OWNER, OWNER, Scenario
 from kalshi_fix_venue.scenario.file import load_scenario
 
 MAX_OWNERS = 1000
@@ -53,9 +53,9 @@ def scenario_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--keys",
-            type=click.IntRange(1, MAX_KEYS_EACH),
+            type=click.IntRange(1, MAX_KEYS_PER_OWNER),
             help="Number of API keys of each owner on each product, overriding the scenario; "
-            f"{KEYS_EACH} by default.",
+            f"{KEYS_PER_OWNER} by default.",
         ),
         click.option(
             "--key-type",

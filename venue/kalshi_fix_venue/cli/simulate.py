@@ -48,14 +48,14 @@ def _parse_start(text: str) -> datetime:
 @scenario_options
 @click.option(
     "--start",
-    type=Value("time", _parse_start),
+    type=ParsedParam("time", _parse_start),
     default=START,
     help="Start of the simulated time, by default 2026-01-05T14:30:00Z.",
 )
 @click.option(
     "--for",
     "seconds",
-    type=Value("duration", _duration),
+    type=ParsedParam("duration", _duration),
     default="1h",
     show_default=True,
     help="Length of the simulated time.",
@@ -91,13 +91,13 @@ def _print_summary(venue: VenueModel, begin: Instant, end: Instant) -> None:
         for product in PRODUCTS
         for ticker, market in venue.exchange(product).markets.items()
     ]
-    screen.table(
+    screen.print_table(
         f"From {begin.utc:%Y-%m-%d %H:%M:%S} to {end.utc:%Y-%m-%d %H:%M:%S} UTC",
         ["market", "state", "best bid", "best ask"],
         rows,
     )
     lines = [
-        f"{product}: {counted(len(venue.exchange(product).open_orders()), 'open order')}, "
+        f"{product}: {pluralize(len(venue.exchange(product).open_orders()), 'open order')}, "
         f"{sum((account.balance for account in venue.exchange(product).accounts()), Decimal(0))} dollars"
         for product in PRODUCTS
     ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, plain
+from kalshi_fix_adapters.cli.kit.terminal import Screen, plain, pluralize
 from kalshi_fix_venue.operations.status import belongs_to_venue
 
 WIDTH = 60
@@ -20,7 +20,7 @@ def print_status(screen: Screen, status: dict[str, Any]) -> None:
 
     def table(title: str, columns: str, rows: Sequence[Sequence[str]]) -> None:
         if rows:
-            screen.table(title, columns.split(), rows, width=WIDTH)
+            screen.print_table(title, columns.split(), rows, width=WIDTH)
 
     hidden = 0
     for product, state in status["products"].items():
@@ -69,9 +69,9 @@ def print_status(screen: Screen, status: dict[str, Any]) -> None:
         "operation",
         [[each["scheduled_step"]] for each in status["failed_operations"]],
     )
-    screen.lines(
+    screen.print_lines(
         [
-            plain(f"Not shown: {counted(hidden, 'order')}, mostly from simulated traders."),
+            plain(f"Not shown: {pluralize(hidden, 'order')}, mostly from simulated traders."),
             plain("--json prints everything, with all ids."),
         ]
     )

@@ -36,11 +36,11 @@ def tools(workspace: Workspace) -> Iterable[Tool]:
         It never reaches Kalshi. `status` shows markets, orders, positions and sessions, and changes
         nothing."""
         try:
-            requested = operation(name, values)
+            request = operation(name, values)
         except ConfigurationError as error:
             raise ToolFailure(ErrorType.INVALID_ARGUMENT, str(error)) from None
         try:
-            return bounded(json.dumps(send_operation(running_venue(), requested)))
+            return bounded(json.dumps(send_operation(running_venue(), request)))
         except ControlError as error:
             raise ToolFailure(ErrorType.FAILED, str(error)) from None
 

@@ -274,7 +274,7 @@ def _exports(
 def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]], page: str | None) -> None:
     screen = Screen()
     listening = {key: str(sandbox.server.port(*key)) for key in all_ports()}
-    screen.table(
+    screen.print_table(
         f"The simulated Kalshi listens on {sandbox.server.host} until Ctrl-C",
         ["session type", *(f"{product} port" for product in PRODUCTS)],
         [
@@ -287,11 +287,11 @@ def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]], page
         for product, markets in sandbox.scenario.markets.items()
         for market in markets
     ]
-    screen.table("Markets", ["market", "product", "tick"], markets[:MAX_LISTED])
+    screen.print_table("Markets", ["market", "product", "tick"], markets[:MAX_LISTED])
     if len(markets) > MAX_LISTED:
-        screen.lines([plain(f"and {len(markets) - MAX_LISTED} more")])
+        screen.print_lines([plain(f"and {len(markets) - MAX_LISTED} more")])
     if page is not None:
-        screen.text(["", "In a browser, open this address, whose last part is a secret:", "", page])
+        screen.print_text(["", "In a browser, open this address, whose last part is a secret:", "", page])
     (first, exports), *others = environments
     command = _source(first)
     if screen.is_terminal:
@@ -309,7 +309,7 @@ def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]], page
         files = [path for path, _ in others]
         hint += ["", "The other owners:", "", *map(_source, files[:MAX_LISTED])]
         hint += [f"# and {len(files) - MAX_LISTED} more"] if len(files) > MAX_LISTED else []
-    screen.text(hint)
+    screen.print_text(hint)
     screen.flush()
 
 
@@ -352,7 +352,7 @@ def env(folder: Path | None) -> None:
         # The folder named by the environment is ignored: it may belong to an earlier venue.
         path = running_venue(folder, {}).parent / ENVIRONMENT_FILE
     screen = Screen()
-    screen.text([str(path.absolute())])
+    screen.print_text([str(path.absolute())])
     screen.flush()
 
 

@@ -43,7 +43,7 @@ class LevelChange:
 
 
 @attrs.define(eq=False)
-class _Touch:
+class _PendingChange:
     """The changes to a level since the last call of `drain_changes`."""
 
     previous_size: Decimal
@@ -104,11 +104,11 @@ class BookSide:
 
 @attrs.define(eq=False)
 class Book:
-    """Bids and asks of one market, and a record of the levels touched since the last drain."""
+    """Bids and asks of one market, and a record of the changes since the last call of `drain_changes`."""
 
     bids: BookSide = attrs.field(factory=lambda: BookSide(Side.BUY))
     asks: BookSide = attrs.field(factory=lambda: BookSide(Side.SELL))
-    _touched: dict[tuple[Side, Decimal], _Touch] = attrs.field(factory=dict)
+    _pending: dict[tuple[Side, Decimal], _PendingChange] = attrs.field(factory=dict)
 
     def side(self, side: Side) -> BookSide:
         """Return the bids or the asks."""
@@ -121,7 +121,7 @@ class Book:
 
     def add(self, order: Order) -> None:
         """Add an order."""
-        self._touch(order)
+        self._record_change(order)
         self.side(order.side).add(order)
 
     def reduce(self, order: Order, quantity: Decimal, taker: Order | None = None) -> None:
@@ -129,29 +129,29 @@ class Book:
 
         In a trade both orders contribute to the change: `taker` is the incoming order.
         """
-        self._touch(order)
+        self._record_change(order)
         if taker is not None:
-            self._touched[order.side, order.price].causes[taker.account.owner] = (taker, taker.cl_ord_id)
+            self._pending[order.side, order.price].causes[taker.account.owner] = (taker, taker.cl_ord_id)
         self.side(order.side).levels[order.price].size -= quantity
 
     def remove(self, order: Order) -> None:
         """Remove a resting order."""
-        self._touch(order)
+        self._record_change(order)
         self.side(order.side).remove(order)
 
     def drain_changes(self) -> tuple[LevelChange, ...]:
         """Return the levels whose size has changed since the last call."""
         changes = tuple(
-            LevelChange(side, price, touch.previous_size, size, touch.names())
-            for (side, price), touch in self._touched.items()
-            if (size := self.size(side, price)) != touch.previous_size
+            LevelChange(side, price, pending.previous_size, size, pending.names())
+            for (side, price), pending in self._pending.items()
+            if (size := self.size(side, price)) != pending.previous_size
         )
-        self._touched.clear()
+        self._pending.clear()
         return changes
 
-    def _touch(self, order: Order) -> None:
+    def _record_change(self, order: Order) -> None:
         key = (order.side, order.price)
-        touch = self._touched.get(key)
-        if touch is None:
-            touch = self._touched[key] = _Touch(self.size(*key))
-        touch.causes[order.account.owner] = (order, order.cl_ord_id)
+        pending = self._pending.get(key)
+        if pending is None:
+            pending = self._pending[key] = _PendingChange(self.size(*key))
+        pending.causes[order.account.owner] = (order, order.cl_ord_id)

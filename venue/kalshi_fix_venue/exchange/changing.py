@@ -104,7 +104,7 @@ def _requeue(state: ExchangeState, batch: Batch, order: Order, command: AmendOrd
     state.remove_from_book(batch, order)
     order.price, order.leaves = price, leaves
     _record_replace(state, batch, order, command)
-    if not market.within_bounds(price):
+    if not market.is_within_bounds(price):
         state.cancel(batch, order, CancelCause.SETTLEMENT_BOUNDS)
         return
     if order.post_only and crosses(market.book, order):

@@ -241,9 +241,9 @@ class Exchange:
         return None if order is None else order.snapshot()
 
     @property
-    def fees_kept(self) -> Decimal:
+    def fees_collected(self) -> Decimal:
         """Fees in dollars charged to all accounts, less rebates."""
-        return self._state.fees_kept
+        return self._state.fees_collected
 
     def next_expiry(self) -> datetime | None:
         """Return the next time at which an order expires or the orders of a closed market are cancelled."""

@@ -126,7 +126,7 @@ class Market:
     def _state(self) -> MarketState:
         return MarketState.ACTIVE if self.rules.opened else MarketState.INITIALIZED
 
-    def within_bounds(self, price: Decimal) -> bool:
+    def is_within_bounds(self, price: Decimal) -> bool:
         """Return whether a price is within the settlement bounds, if there are any."""
         return self.bounds is None or self.bounds[0] <= price <= self.bounds[1]
 

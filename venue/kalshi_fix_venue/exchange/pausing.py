@@ -68,7 +68,7 @@ def set_settlement_bounds(state: ExchangeState, batch: Batch, command: SetSettle
     market = state.markets[command.market]
     market.bounds = (command.lowest, command.highest)
     for order in state.orders:
-        if order.market == market.ticker and not market.within_bounds(order.price):
+        if order.market == market.ticker and not market.is_within_bounds(order.price):
             state.cancel(batch, order, CancelCause.SETTLEMENT_BOUNDS)
 
 

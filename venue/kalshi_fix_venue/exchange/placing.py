@@ -273,7 +273,7 @@ def _cancel_cause_before_trading(
     # Causes in the order itself come before causes that depend on the book.
     market = state.markets[order.market]
     book = market.book
-    if not market.within_bounds(order.price):
+    if not market.is_within_bounds(order.price):
         return CancelCause.SETTLEMENT_BOUNDS
     fill_or_kill = order.time_in_force is TimeInForce.FILL_OR_KILL
     if reducible is not None and (not reducible or (fill_or_kill and reducible < order.leaves)):

@@ -46,7 +46,7 @@ class Batch:
     """The number of events of the command on each shard."""
 
     def exec_id(self, shard: int) -> ExecId:
-        """Draw the ExecID of the next event on a shard."""
+        """Return the ExecID of the next event on a shard, and count that event."""
         # A request refused because its shard does not exist gets an ExecID of shard 0.
         shard = shard if shard in self.clocks else 0
         event = self.events[shard] = self.events.get(shard, 0) + 1
@@ -73,7 +73,7 @@ class ExchangeState:
     """The market group of each grouped market, by ticker."""
     caps: dict[str, DailyCap]
     """The daily caps, by customer account."""
-    fees_kept: Decimal = ZERO
+    fees_collected: Decimal = ZERO
     """Fees in dollars charged to all accounts, less rebates."""
     pause: PauseState = PauseState.OPEN
     cancel_times: dict[str, datetime] = attrs.field(factory=dict)
@@ -181,7 +181,7 @@ class ExchangeState:
             rebate_waits=self.assumptions.rebate_waits_for_a_fee,
         )
         account.balance -= charge.net
-        self.fees_kept += charge.net
+        self.fees_collected += charge.net
         # Done before the outcome is created, because the outcome contains a snapshot of the order.
         order.fill(price, quantity)
         position = account.holding(market.ticker).position

@@ -46,7 +46,7 @@ class Rebalancing:
         """Start the checks, if they have not been started yet and an owner has an allocation."""
         if self._allocations and not self._has_begun:
             self._has_begun = True
-            self._timers.at(now + INTERVAL, self._check)
+            self._timers.schedule(now + INTERVAL, self._check)
 
     def _check(self, now: datetime) -> Result:
         deliveries: list[Delivery] = []
@@ -54,7 +54,7 @@ class Rebalancing:
             for command in self._transfers(owner, allocation):
                 deliveries += self._execute(command, now)[0]
         # Relative to now rather than to the planned time: a venue that was not called for a day checks once.
-        self._timers.at(now + INTERVAL, self._check)
+        self._timers.schedule(now + INTERVAL, self._check)
         return deliveries, ()
 
     def _transfers(self, owner: str, allocation: Mapping[int, Decimal]) -> list[MoveCash]:

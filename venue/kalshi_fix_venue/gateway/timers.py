@@ -24,7 +24,7 @@ class Timers:
     _deadlines: Deadlines[int, datetime] = attrs.field(factory=Deadlines)
     _numbers: count[int] = attrs.field(factory=count)
 
-    def at(self, when: datetime, action: Action) -> int:
+    def schedule(self, when: datetime, action: Action) -> int:
         """Schedule an action; if its time has passed, the next call to `pop_due` returns it. Return the
         number of the timer."""
         number = next(self._numbers)

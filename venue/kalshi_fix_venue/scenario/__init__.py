@@ -2,9 +2,9 @@
 
 from kalshi_fix_venue.scenario.scenario import (
     BALANCE,
-    KEYS_EACH,
+    KEYS_PER_OWNER,
     MARKETS,
-    MAX_KEYS_EACH,
+    MAX_KEYS_PER_OWNER,
     OWNER,
     RESTING_LEVELS,
     Keys,
@@ -14,9 +14,9 @@ from kalshi_fix_venue.scenario.scenario import (
 
 __all__ = [
     "BALANCE",
-    "KEYS_EACH",
+    "KEYS_PER_OWNER",
     "MARKETS",
-    "MAX_KEYS_EACH",
+    "MAX_KEYS_PER_OWNER",
     "OWNER",
     "RESTING_LEVELS",
     "Keys",

@@ -62,7 +62,7 @@ def build_scenario(file: ScenarioFile) -> Scenario:
         accounts=tuple(_accounts(file)),
         keys=tuple(_keys(file)),
         settings=_settings(file),
-        held=tuple(_initial_positions(file, markets)),
+        positions=tuple(_initial_positions(file, markets)),
         steps=(*_steps_to_states(file), *file.schedule),
         flow=None if flow is None else attrs.evolve(flow, seed=file.seed or 0),
         seed=file.seed,

@@ -30,13 +30,13 @@ BALANCE: Final = Decimal(10_000)
 """Default balance of an account in dollars."""
 LIQUIDITY_BALANCE: Final = Decimal(10_000_000)
 """Balance in dollars, on each shard, of the account to which resting orders belong."""
-KEYS_EACH: Final = 4
-"""Default number of API keys of an owner on each product.
+KEYS_PER_OWNER: Final = 4
+"""Default number of API keys of each owner on each product.
 
 The venue allows one connection per key, so using orders, drop copy, market data and RFQs at the same time
 requires four."""
-MAX_KEYS_EACH: Final = 1000
-"""Maximum number of API keys of an owner on a product."""
+MAX_KEYS_PER_OWNER: Final = 1000
+"""Maximum number of API keys of each owner on each product."""
 RESTING_LEVELS: Final = 2
 """Default number of price levels on each side of a market."""
 
@@ -77,7 +77,7 @@ MARKETS: Final[Mapping[str, tuple[Market, ...]]] = {
 class Keys(KeyTerms):
     """API keys of one owner on one product."""
 
-    count: int = KEYS_EACH
+    count: int = KEYS_PER_OWNER
     rsa: bool = False
     """Whether the keys are RSA with 2048 bits rather than Ed25519."""
 
@@ -92,7 +92,7 @@ class Scenario:
     keys: tuple[Keys, ...] = ()
     settings: Mapping[str, Any] = attrs.field(factory=dict)
     """Further arguments of `VenueConfig`."""
-    held: tuple[InitialPosition, ...] = ()
+    positions: tuple[InitialPosition, ...] = ()
     """Initial positions."""
     steps: tuple[Step, ...] = ()
     """Scheduled operations, such as a market halt at the start and a pause after an hour."""
@@ -130,13 +130,13 @@ class Scenario:
 
     def make_keys(self) -> dict[tuple[str, str], tuple[ClientKey, ...]]:
         """Create all API keys: by owner and product, each with both halves of its key pair."""
-        made: dict[tuple[str, str], tuple[ClientKey, ...]] = {}
+        client_keys: dict[tuple[str, str], tuple[ClientKey, ...]] = {}
         for each in self.keys:
             new = tuple(ClientKey.generate(ed25519_key=not each.rsa) for _ in range(each.count))
-            made[each.owner, each.product] = made.get((each.owner, each.product), ()) + new
-        return made
+            client_keys[each.owner, each.product] = client_keys.get((each.owner, each.product), ()) + new
+        return client_keys
 
-    def config(self, made: Mapping[tuple[str, str], tuple[ClientKey, ...]]) -> VenueConfig:
+    def config(self, client_keys: Mapping[tuple[str, str], tuple[ClientKey, ...]]) -> VenueConfig:
         """Return the configuration of the venue, with keys from `make_keys`.
 
         Raises:
@@ -148,14 +148,14 @@ class Scenario:
                 for product, markets in self.markets.items()
             },
             accounts=(*self.accounts, *self._venue_accounts()),
-            api_keys=tuple(self._api_keys(made)),
+            api_keys=tuple(self._api_keys(client_keys)),
             schedule=self._schedule(),
             flow=self._flow(),
             **self.settings,
         )
 
-    def _api_keys(self, made: Mapping[tuple[str, str], tuple[ClientKey, ...]]) -> Iterator[ApiKey]:
-        unused = {owner_product: iter(keys) for owner_product, keys in made.items()}
+    def _api_keys(self, client_keys: Mapping[tuple[str, str], tuple[ClientKey, ...]]) -> Iterator[ApiKey]:
+        unused = {owner_product: iter(keys) for owner_product, keys in client_keys.items()}
         for each in self.keys:
             for _ in range(each.count):
                 key = next(unused[each.owner, each.product])
@@ -181,7 +181,7 @@ class Scenario:
         return attrs.evolve(self.flow, initial_prices={**traded, **self.flow.initial_prices})
 
     def _schedule(self) -> Schedule:
-        resting = tuple(
+        orders = tuple(
             InitialOrders(
                 product=product,
                 ticker=market.rules.ticker,
@@ -194,4 +194,4 @@ class Scenario:
             for market in markets
             if market.levels
         )
-        return Schedule(held=self.held, resting=resting, steps=self.steps)
+        return Schedule(positions=self.positions, orders=orders, steps=self.steps)

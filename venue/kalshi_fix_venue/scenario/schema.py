@@ -49,7 +49,7 @@ from kalshi_fix_venue.parameters import display_name, parameters
 from kalshi_fix_venue.pauses import WEEKDAYS
 from kalshi_fix_venue.rate_limits import TIERS
 from kalshi_fix_venue.scenario.duration import DURATION, DURATION_FORMAT, seconds_of
-from kalshi_fix_venue.scenario.scenario import KEYS_EACH, MAX_KEYS_EACH, RESTING_LEVELS
+from kalshi_fix_venue.scenario.scenario import KEYS_PER_OWNER, MAX_KEYS_PER_OWNER, RESTING_LEVELS
 from kalshi_fix_venue.schedule import Step
 from kalshi_fix_venue.settings import SETTING, Setting, descriptions
 
@@ -502,7 +502,7 @@ class Key(Section):
     """The owner of the account to which the keys belong."""
     product: Product | None = None
     """The product of the keys; by default every product on which the owner has an account."""
-    count: Annotated[Whole, Field(ge=1, le=MAX_KEYS_EACH)] = KEYS_EACH
+    count: Annotated[Whole, Field(ge=1, le=MAX_KEYS_PER_OWNER)] = KEYS_PER_OWNER
     """Number of keys on each of these products."""
     type: Literal["ed25519", "rsa"] = "ed25519"
     """The type of the keys."""

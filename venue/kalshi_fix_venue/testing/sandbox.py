@@ -13,7 +13,7 @@ from kalshi_fix_sansio import PRODUCTS
 from kalshi_fix_sansio._generated.sessions import Product
 from kalshi_fix_venue.identities import Authority, ClientKey
 from kalshi_fix_venue.input_log import InputLog
-from kalshi_fix_venue.scenario import KEYS_EACH, Scenario
+from kalshi_fix_venue.scenario import KEYS_PER_OWNER, Scenario
 from kalshi_fix_venue.server import VenueServer, all_ports
 from kalshi_fix_venue.testing.options import VenueOptions
 from kalshi_fix_venue.venue import VenueModel
@@ -31,7 +31,7 @@ class Sandbox:
         self,
         owners: tuple[str, ...] = (),
         *,
-        keys_each: int = KEYS_EACH,
+        keys_each: int = KEYS_PER_OWNER,
         ports: Mapping[tuple[str, str], int] | None = None,
         random: Random | None = None,
         ed25519_keys: bool = True,

@@ -41,12 +41,13 @@ class TraderSession:
         """Reason for the end of the session."""
 
     def log_on(self) -> None:
-        """Log on, unless already logged on: makers receive only the requests made after their logon.
+        """Log on if not logged on yet. Makers do this early, because they receive only the requests for
+        quotes that are made after their logon.
 
         Raises:
             ValueError: the venue refuses it, for example because another client uses the key.
         """
-        self._server.run(self._serve)
+        self._server.run(self._exchange_bytes)
 
     def send(self, message: Message) -> None:
         """Send an application message.
@@ -56,31 +57,31 @@ class TraderSession:
         """
 
         def act(venue: VenueModel, now: Instant) -> None:
-            self._serve(venue, now)
+            self._exchange_bytes(venue, now)
             self._session.send(message, now)
-            self._serve(venue, now)
+            self._exchange_bytes(venue, now)
 
         self._server.run(act)
 
     def take(self, kind: type[M]) -> list[M]:
         """Return the received messages of a kind that have not been taken yet."""
-        self._server.run(self._serve)
-        found = [message for message in self._received if isinstance(message, kind)]
+        self._server.run(self._exchange_bytes)
+        messages = [message for message in self._received if isinstance(message, kind)]
         self._received = [message for message in self._received if not isinstance(message, kind)]
-        return found
+        return messages
 
-    def _serve(self, venue: VenueModel, now: Instant) -> None:
+    def _exchange_bytes(self, venue: VenueModel, now: Instant) -> None:
         """Pass bytes between the session and the venue until neither has output left; log on first if
         necessary."""
-        known = self._connection
-        if known is None or known[0] is not venue or venue.should_close(known[1]):
-            if known is not None and known[0] is not venue:
+        connection = self._connection
+        if connection is None or connection[0] is not venue or venue.should_close(connection[1]):
+            if connection is not None and connection[0] is not venue:
                 self._store = MemoryStore()
             self._session = Session(self._config, self._store)
-            known = self._connection = venue, venue.connection_made(self._config.product, self.name, now)
+            connection = self._connection = venue, venue.connection_made(self._config.product, self.name, now)
             self._session.connect(now)
             self._received.clear()
-        number = known[1]
+        number = connection[1]
         while True:
             request = self._session.data_to_send()
             if request:

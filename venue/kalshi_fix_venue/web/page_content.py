@@ -39,7 +39,7 @@ def operations() -> list[dict[str, Any]]:
                 {
                     "name": display_name(each.name),
                     "doc": each.doc,
-                    "word": each.kind.word,
+                    "word": each.kind.placeholder,
                     "choices": each.kind.choices,
                     "required": each.required,
                     "default": None if each.required or each.default is None else str(each.default),

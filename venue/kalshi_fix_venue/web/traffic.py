@@ -163,7 +163,7 @@ class Traffic:
         message = SeenMessage(next(self._ids), session, is_sent, logged)
         units = self._units.setdefault(session[0], Units(always_dollars=session[0] == MARGIN))
         if _LOGON in logged.frame:
-            units.learn(self._explain(message).inspection)
+            units.record(self._explain(message).inspection)
         if session not in self._messages and len(self._messages) >= MAX_SESSIONS:
             self._messages.popitem(last=False)
         self._messages.setdefault(session, deque(maxlen=MAX_MESSAGES)).append(message)

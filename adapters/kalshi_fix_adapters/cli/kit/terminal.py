@@ -56,7 +56,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
-def counted(number: int, noun: str) -> str:
+def pluralize(number: int, noun: str) -> str:
     """Return a number and its noun, in the singular or plural."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
@@ -65,11 +65,11 @@ def columns_of(stream: TextIO) -> int | None:
     """Return the number of columns of a stream; None if it is not a terminal."""
     if not stream.isatty():
         return None
-    found = _columns_from_environment()
-    if found is None:
+    columns = _columns_from_environment()
+    if columns is None:
         with contextlib.suppress(OSError, ValueError):
-            found = os.get_terminal_size(stream.fileno()).columns
-    return max(MIN_WIDTH, found or DEFAULT_WIDTH)
+            columns = os.get_terminal_size(stream.fileno()).columns
+    return max(MIN_WIDTH, columns or DEFAULT_WIDTH)
 
 
 def _columns_from_environment() -> int | None:
@@ -87,8 +87,8 @@ def print_stderr(text: str) -> None:
 
 @contextlib.contextmanager
 def temporary_handler(handler: logging.Handler, logger_name: str = "kalshi_fix_adapters") -> Iterator[None]:
-    """Pass the records of a logger of the library to a handler. Its warnings are not printed, unless the
-    program has configured another handler.
+    """Pass the records of one of the library's loggers to a handler. Meanwhile, the logger's warnings are not
+    printed, unless the program has configured another handler.
     """
     logger = logging.getLogger(logger_name)
     logger.addHandler(handler)
@@ -152,7 +152,9 @@ class StatusLine:
 
 def wrapped(text: str, width: int, *, indent: int | None = None) -> str:
     """Fold a text as `folded` does; return it with line breaks."""
-    return "\n".join("".join(part for _, part in each) for each in folded(plain(text), width, indent=indent))
+    return "\n".join(
+        "".join(part for _, part in folded_line) for folded_line in folded(plain(text), width, indent=indent)
+    )
 
 
 def folded(line: Line, width: int, *, indent: int | None = None) -> list[Line]:
@@ -186,9 +188,9 @@ def _words(line: Line) -> Iterator[Span]:
     """Yield the words of a line, each with the spaces before it."""
     for style, part in line:
         end = 0
-        for found in _WORDS.finditer(part):
-            end = found.end()
-            yield style, found[0]
+        for match in _WORDS.finditer(part):
+            end = match.end()
+            yield style, match[0]
         if end < len(part):
             yield style, part[end:]
 
@@ -214,7 +216,7 @@ class Screen:
             color_system="auto" if self._styled else None,
         )
 
-    def lines(self, lines: Sequence[Line], *, truncate: bool = False) -> None:
+    def print_lines(self, lines: Sequence[Line], *, truncate: bool = False) -> None:
         """Print lines. On a terminal they are folded to its width or, with `truncate`, truncated."""
         if self.is_terminal:
             width = self.width
@@ -227,15 +229,15 @@ class Screen:
         else:
             self._stream.write("".join("".join(part for _, part in line) + "\n" for line in lines))
 
-    def text(self, lines: Sequence[str]) -> None:
+    def print_text(self, lines: Sequence[str]) -> None:
         """Print lines unchanged, without style or folding, for programs and for copying."""
         self._stream.write("\n".join((*lines, "")))
 
-    def table(
+    def print_table(
         self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None = None
     ) -> None:
         """Print a table of at most `width` columns; align columns of numbers to the right."""
-        self.lines([(("bold", title),)])
+        self.print_lines([(("bold", title),)])
         if self._styled and self._console.encoding.startswith("utf"):
             table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
         else:
@@ -272,12 +274,12 @@ def clipped(line: Line, width: int) -> Line:
     """Return a line truncated to `width` columns."""
     if sum(len(part) for _, part in line) <= width:
         return line
-    shown: list[Span] = []
+    spans: list[Span] = []
     room = width - 1
     for style, part in line:
-        shown.append((style, part[:room]))
-        room -= len(shown[-1][1])
-    return (*shown, ("dim", TRUNCATION_MARK))
+        spans.append((style, part[:room]))
+        room -= len(spans[-1][1])
+    return (*spans, ("dim", TRUNCATION_MARK))
 
 
 def _is_number(text: str) -> bool:

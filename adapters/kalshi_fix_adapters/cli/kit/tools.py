@@ -66,10 +66,10 @@ class Workspace:
 
     def file(self, name: str) -> str:
         """Return the absolute path of a file in the folders."""
-        found = self._resolve(name)
-        if not found.is_file():
+        path = self._resolve(name)
+        if not path.is_file():
             raise ToolFailure(ErrorType.NO_SUCH_FILE, f"{name!r} is not a regular file")
-        return str(found)
+        return str(path)
 
     def files(self, names: list[str]) -> list[str]:
         """Return the absolute paths of the files; at least one must be given."""
@@ -81,12 +81,12 @@ class Workspace:
         """Return the absolute path of a file or folder. The files of a folder that match the pattern are
         checked too.
         """
-        found = self._resolve(name)
-        if not found.is_dir():
+        path = self._resolve(name)
+        if not path.is_dir():
             return self.file(name)
-        for each in found.glob(pattern):
-            self.file(str(each))
-        return str(found)
+        for file in path.glob(pattern):
+            self.file(str(file))
+        return str(path)
 
     def _resolve(self, name: str) -> Path:
         # `resolve` follows symbolic links, so that a link cannot lead out of the folders.
@@ -117,24 +117,24 @@ def run_subcommand(command: click.Command, *arguments: str) -> str:
         ToolFailure: an argument is invalid, or the subcommand failed. A negative result, such as no match, is
             not a failure.
     """
-    output, notes = _LimitedStream(MAX_OUTPUT - MAX_NOTES), _LimitedStream(MAX_NOTES)
+    output, error_output = _LimitedStream(MAX_OUTPUT - MAX_NOTES), _LimitedStream(MAX_NOTES)
     status: object = None
     # Subcommands write to sys.stdout, which all threads share, so only one of them may run at a time.
-    with _STDOUT_LOCK, contextlib.redirect_stdout(output), contextlib.redirect_stderr(notes):
+    with _STDOUT_LOCK, contextlib.redirect_stdout(output), contextlib.redirect_stderr(error_output):
         try:
             status = command.main([*arguments], standalone_mode=False)
         except click.UsageError as error:
             raise ToolFailure(ErrorType.INVALID_ARGUMENT, error.format_message()) from None
         except click.ClickException as error:
             raise ToolFailure(ErrorType.FAILED, error.format_message()) from None
-        except SystemExit as ended:
-            status = ended.code
+        except SystemExit as exiting:
+            status = exiting.code
         except _FullError:
             pass
-    printed = notes.text.replace("kalshi-fix: ", "")
+    error_text = error_output.text.replace("kalshi-fix: ", "")
     if status == UNREADABLE:
-        raise ToolFailure(ErrorType.FAILED, printed)
-    return f"{output.text}{printed}"
+        raise ToolFailure(ErrorType.FAILED, error_text)
+    return f"{output.text}{error_text}"
 
 
 def bounded(text: str) -> str:
@@ -180,8 +180,8 @@ class _LimitedStream(io.TextIOBase):
             return self._kept.decode()
         # Keep whole lines, unless the first line alone exceeds the limit.
         end = self._kept.rfind(b"\n", 0, self._limit)
-        kept = self._kept[: end if end > 0 else self._limit]
-        return kept.decode("utf-8", "ignore") + _TRUNCATION_NOTE
+        whole_lines = self._kept[: end if end > 0 else self._limit]
+        return whole_lines.decode("utf-8", "ignore") + _TRUNCATION_NOTE
 
 
 _STDOUT_LOCK: Final = Lock()

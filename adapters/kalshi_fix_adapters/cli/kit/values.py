@@ -15,7 +15,7 @@ else:
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 
-class Value(_ParamType):
+class ParsedParam(_ParamType):
     """A parameter type whose values are converted from text by a function. A ValueError from the function
     is shown as a usage error.
     """

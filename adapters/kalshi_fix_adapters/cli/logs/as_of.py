@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from kalshi_fix_adapters.cli.kit.values import Value
+from kalshi_fix_adapters.cli.kit.values import ParsedParam
 from kalshi_fix_adapters.logs.dates import AsOf
 
 _LATEST: Final = "latest"
@@ -25,7 +25,7 @@ def _as_of(text: str) -> AsOf:
 
 as_of_option: Final = click.option(
     "--as-of",
-    type=Value("date", _as_of),
+    type=ParsedParam("date", _as_of),
     help="Check all messages against the dialect of this date, or of today (latest). Default: the dialect at "
     "each message's SendingTime.",
 )

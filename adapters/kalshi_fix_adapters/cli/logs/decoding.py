@@ -46,9 +46,9 @@ class Form(Enum):
 class Batch:
     """The output for some messages."""
 
-    found: int = 0
+    match_count: int = 0
     """Number of messages that match the filters."""
-    problems: int = 0
+    problem_count: int = 0
     """Number of messages with problems."""
     text: list[str] = attrs.field(factory=list)
     """Lines without style."""
@@ -82,34 +82,36 @@ class Decoder:
         self._units = Units()
         self._decoder = DatedDecoder(options.as_of)
 
-    def batch(self, found: Iterable[LoggedMessage]) -> Batch:
+    def decode_batch(self, messages: Iterable[LoggedMessage]) -> Batch:
         """Decode the frames of a `LogReader`."""
         batch, matches = Batch(), self._options.filters.matches
         # Each step runs over the whole batch. Finishing one message at a time takes 1.5 times as long,
         # because the code of the steps then does not stay in the processor's caches.
-        logged = list(found)
+        logged = list(messages)
         if self._options.form is Form.NONE:
-            batch.facts = [self._summary_facts(each, matches(each)) for each in logged]
+            batch.facts = [self._summary_facts(entry, matches(entry)) for entry in logged]
             return batch
-        kept = [each for each in logged if matches(each)]
-        batch.found = len(kept)
+        matching = [entry for entry in logged if matches(entry)]
+        batch.match_count = len(matching)
         if self._options.form is Form.ORDERS:
-            batch.orders = [facts for each in kept if (facts := order_facts(each)) is not None]
+            batch.orders = [facts for entry in matching if (facts := order_facts(entry)) is not None]
             return batch
-        for each, message in zip(kept, [self._formattable_message(each) for each in kept], strict=True):
+        for entry, message in zip(
+            matching, [self._formattable_message(entry) for entry in matching], strict=True
+        ):
             if message is None:
-                self._add_explained(entry_of(each, self._decoder), batch)
+                self._add_explained(entry_of(entry, self._decoder), batch)
             elif self._options.form is Form.JSON:
-                batch.text.append(self._json(each, message))
+                batch.text.append(self._json(entry, message))
             else:
-                self._add_lines(batch, [self._brief(each, message)])
+                self._add_lines(batch, [self._brief(entry, message)])
         return batch
 
     def _add_explained(self, entry: LogEntry, batch: Batch) -> None:
         explanation = explain(entry, self._decoder)
-        batch.problems += bool(explanation.problems)
+        batch.problem_count += bool(explanation.problems)
         if self._options.form is Form.FULL:
-            self._units.learn(explanation.inspection)
+            self._units.record(explanation.inspection)
             batch.lines += [*lines(explanation, self._units, origin_text(entry)), ()]
         elif self._options.form is Form.JSON:
             batch.text.append(json.dumps(as_json(entry, explanation)))
@@ -123,11 +125,11 @@ class Decoder:
         message = None if self._options.form is Form.FULL else valid_message(logged, self._decoder)
         return message if message is not None and self._templates.fits(message) else None
 
-    def _add_lines(self, batch: Batch, shown: list[Line]) -> None:
+    def _add_lines(self, batch: Batch, lines: list[Line]) -> None:
         if self._options.on_terminal:
-            batch.lines += shown
+            batch.lines += lines
         else:
-            batch.text += ["".join(part for _, part in line) for line in shown]
+            batch.text += ["".join(part for _, part in line) for line in lines]
 
     def _time_text(self, time: datetime | None) -> str:
         """Return the text for the time of a message; on a terminal only the time of day."""
@@ -138,7 +140,7 @@ class Decoder:
         return time_text(time)
 
     def _brief(self, logged: LoggedMessage, message: Message) -> Line:
-        time, direction, connection = parse_origin(logged.before)
+        time, direction, connection = parse_origin(logged.prefix)
         fields = self._templates.fields(logged.frame, message.NAME)
         number = message.header.msg_seq_num
         return _line(self._time_text(time), direction, connection, number, message.NAME, fields)
@@ -148,14 +150,14 @@ class Decoder:
         if number.isdecimal():  # without leading zeros, as in a decoded message
             number = number.lstrip("0") or "0"
         fields = brief(explanation.inspection)
-        when = self._time_text(entry.time)
-        yield _line(when, entry.direction, entry.connection, number, name_of(explanation), fields)
+        time_text = self._time_text(entry.time)
+        yield _line(time_text, entry.direction, entry.connection, number, name_of(explanation), fields)
         for problem in explanation.problems:
             yield ("bold red", f"{PROBLEM}line {entry.line}: "), ("red", printable(problem))
 
     def _json(self, logged: LoggedMessage, message: Message) -> str:
         """Return the result of `as_json` for a valid message, as text."""
-        time, direction, connection = parse_origin(logged.before)
+        time, direction, connection = parse_origin(logged.prefix)
         time_text = "null" if time is None else f'"{time.isoformat()}"'
         direction_text = "null" if direction is None else f'"{direction}"'
         return (
@@ -175,7 +177,7 @@ class Decoder:
 
 
 def as_json(entry: LogEntry, explanation: Explanation) -> dict[str, object]:
-    """Return a message as an object."""
+    """Return a message as a JSON object."""
     return {
         "line": entry.line,
         "time": None if entry.time is None else entry.time.isoformat(),
@@ -189,7 +191,7 @@ def as_json(entry: LogEntry, explanation: Explanation) -> dict[str, object]:
 
 
 def _line(
-    when: str,
+    time_text: str,
     direction: Direction | None,
     connection: int | None,
     number: int | str,
@@ -198,7 +200,7 @@ def _line(
 ) -> Line:
     connection_text = "" if connection is None else connection
     return (
-        ("dim", f"{when} {connection_text}{_ARROWS[direction]} #{number} "),
+        ("dim", f"{time_text} {connection_text}{_ARROWS[direction]} #{number} "),
         ("bold", name),
         ("", f" {fields}"),
     )
@@ -206,7 +208,7 @@ def _line(
 
 def _facts(logged: LoggedMessage, message: Any) -> MessageFacts:
     header = message.header
-    time, direction, _ = parse_origin(logged.before)
+    time, direction, _ = parse_origin(logged.prefix)
     return MessageFacts(
         logged.line,
         time,

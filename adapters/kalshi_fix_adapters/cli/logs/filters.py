@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 import attrs
 import click
 
-from kalshi_fix_adapters.cli.kit.values import Decorator, Value, option_group
+from kalshi_fix_adapters.cli.kit.values import Decorator, ParsedParam, option_group
 from kalshi_fix_adapters.logs.entries import Direction, parse_origin
 from kalshi_fix_adapters.logs.reader import LoggedMessage
 from kalshi_fix_sansio import DIALECT
@@ -52,7 +52,7 @@ class Filters:
             return False
         if self.direction is None and self.since is None and self.until is None:
             return True
-        when, direction, _ = parse_origin(logged.before)
+        when, direction, _ = parse_origin(logged.prefix)
         if self.direction is not None and direction != self.direction:
             return False
         return (
@@ -164,4 +164,4 @@ def _time_bound(text: str) -> TimeBound:
     raise ValueError(f"{text.strip()!r} is not a time such as 14:30, 2026-11-21 or '2026-11-21 14:30:05.5'")
 
 
-TIME_BOUND = Value("time", _time_bound)
+TIME_BOUND = ParsedParam("time", _time_bound)

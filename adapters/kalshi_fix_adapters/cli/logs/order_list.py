@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-from kalshi_fix_adapters.cli.kit.terminal import Line, counted, printable
+from kalshi_fix_adapters.cli.kit.terminal import Line, pluralize, printable
 from kalshi_fix_adapters.cli.logs.explain import VENUE_IDS
 from kalshi_fix_adapters.cli.logs.render import names_of_codes
 from kalshi_fix_adapters.logs.entries import parse_origin
@@ -85,7 +85,7 @@ def order_facts(logged: LoggedMessage) -> OrderFacts | None:
             values.setdefault(_NAMES[tag], value[:MAX_TEXT])
     if values.get("MsgType") not in _TYPES:
         return None
-    return OrderFacts(parse_origin(logged.before)[0], values)
+    return OrderFacts(parse_origin(logged.prefix)[0], values)
 
 
 def _quantity(text: str) -> Decimal | None:
@@ -147,12 +147,15 @@ class OrderList:
 
     def lines(self) -> Iterator[Line]:
         """Yield a line with the number of orders, then a line for each order."""
-        yield (("bold", counted(len(self._orders), "order")),)
+        yield (("bold", pluralize(len(self._orders), "order")),)
         for order in self._orders:
             yield self._line(order)
         if self._omitted_messages:
             yield (
-                ("bold red", f"not shown: {counted(self._omitted_messages, 'message')} about further orders"),
+                (
+                    "bold red",
+                    f"not shown: {pluralize(self._omitted_messages, 'message')} about further orders",
+                ),
             )
 
     @staticmethod

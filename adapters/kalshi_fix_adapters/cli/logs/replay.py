@@ -17,8 +17,8 @@ from kalshi_fix_adapters.cli.kit.terminal import (
     Line,
     Screen,
     StatusLine,
-    counted,
     plain,
+    pluralize,
     print_stderr,
     printable,
     without_log_lines,
@@ -61,7 +61,7 @@ def replay(files: tuple[str, ...], product: str, everything: bool, as_of: AsOf) 
             if not state.count % PROGRESS_CHECK_INTERVAL and line.is_due():
                 speed = state.count / (time.monotonic() - started)
                 line.show(f"{state.count:,}, up to {event.time:%Y-%m-%d %H:%M:%S}; {speed:,.0f} a second")
-    screen.lines(list(state.lines(everything=everything)))
+    screen.print_lines(list(state.lines(everything=everything)))
     screen.flush()
     for recording in recordings:
         _report_damage(recording)
@@ -80,8 +80,8 @@ def _report_damage(recording: Recording) -> None:
         )
     if recording.torn:
         print_stderr(
-            f"{recording.path} ends in an incomplete record of {counted(recording.torn, 'byte')}, which was "
-            "skipped"
+            f"{recording.path} ends in an incomplete record of {pluralize(recording.torn, 'byte')}, which "
+            "was skipped"
         )
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import attrs
 
-from kalshi_fix_adapters.cli.kit.terminal import Line, StatusLine, counted, plain, printable
+from kalshi_fix_adapters.cli.kit.terminal import Line, StatusLine, plain, pluralize, printable
 from kalshi_fix_adapters.cli.logs.diagram import STYLE, Arrow, diagram
 from kalshi_fix_adapters.cli.logs.explain import Explanation, explain
 from kalshi_fix_adapters.cli.logs.render import FIRST_FIELDS, brief, lines, name_of, time_text
@@ -63,11 +63,11 @@ class OrderHistory:
             yield "note", "several orders: they share a ClOrdID"
         sessions = Counter(" - ".join(sorted((each.sender, each.target))) for each in self.steps)
         for session, count in sessions.items():
-            yield "session", f"{printable(session)}: {counted(count, 'message')}"
+            yield "session", f"{printable(session)}: {pluralize(count, 'message')}"
         logs = Counter(each.log for each in self.steps)
         if len(self.names) > 1:
             for log, count in sorted(logs.items()):
-                yield "log", f"{printable(self.names[log])}: {counted(count, 'message')}"
+                yield "log", f"{printable(self.names[log])}: {pluralize(count, 'message')}"
         times = [each.time for each in self.steps if each.time is not None]
         if times:
             yield "from", f"{time_text(times[0])} UTC"

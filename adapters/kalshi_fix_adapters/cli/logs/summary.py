@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-from kalshi_fix_adapters.cli.kit.terminal import Line, counted, plain, printable
+from kalshi_fix_adapters.cli.kit.terminal import Line, plain, pluralize, printable
 from kalshi_fix_adapters.logs.entries import Direction
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.dialect.layout import Sender
@@ -159,7 +159,7 @@ class Summary:
             ),
         )
         gaps = len(self._gaps) + self._omitted_gaps
-        yield (("bold red" if gaps else "", f"{counted(gaps, 'gap')} in MsgSeqNum"),)
+        yield (("bold red" if gaps else "", f"{pluralize(gaps, 'gap')} in MsgSeqNum"),)
         for gap in self._gaps[:MAX_GAPS_SHOWN]:
             numbers = f"{gap.first}" if gap.first == gap.last else f"{gap.first} to {gap.last}"
             route = " to ".join(map(printable, gap.comp_ids))

@@ -12,7 +12,7 @@ from typing import IO
 import click
 
 from kalshi_fix_adapters.cli.kit.failures import NOTHING_FOUND, PROBLEMS_FOUND, UNREADABLE
-from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, print_stderr, printable
+from kalshi_fix_adapters.cli.kit.terminal import Screen, pluralize, print_stderr, printable
 from kalshi_fix_adapters.cli.logs.as_of import as_of_option
 from kalshi_fix_adapters.cli.logs.files import STDIN, OtherVersionCounter, Progress, UnreadableError, chunks
 from kalshi_fix_adapters.cli.logs.steps import OrderHistory, page, terminal_lines
@@ -65,7 +65,7 @@ def _print_trace(
     history = OrderHistory(identifier, trace_order(identifier, logs), [log.name for log in logs], as_of)
     if history.steps and html is None:
         screen = Screen()
-        screen.lines(list(terminal_lines(history, screen.text_width, full=full)))
+        screen.print_lines(list(terminal_lines(history, screen.text_width, full=full)))
         screen.flush()
     elif history.steps and html is not None:
         try:
@@ -73,7 +73,7 @@ def _print_trace(
         except OSError as error:
             print_stderr(f"{html} cannot be written: {error.strerror or error}")
             return UNREADABLE
-        print_stderr(f"{html} contains {counted(len(history.steps), 'message')} about the order")
+        print_stderr(f"{html} contains {pluralize(len(history.steps), 'message')} about the order")
     unread = [log.problem for log in logs if log.problem]
     for text in (*versions.sentences(), *unread):
         print_stderr(text)

@@ -1,4 +1,4 @@
-"""The unit of prices in a log: dollars or cents. If the unit depends on UseDollars, it is learned from the
+"""The unit of prices in a log: dollars or cents. If the unit depends on UseDollars, it is taken from the
 client's Logon in the log.
 """
 
@@ -25,8 +25,8 @@ class Units:
         self._units: dict[str, str] = {}
         """The unit of prices, "dollars" or "cents", by API key."""
 
-    def learn(self, inspection: Inspection) -> None:
-        """Learn the unit from a message, if it is the Logon of a client."""
+    def record(self, inspection: Inspection) -> None:
+        """Record the unit from a message, if it is the Logon of a client."""
         client, _ = comp_ids(inspection)
         if inspection.msg_type != _LOGON or client is None or client in VENUE_IDS:
             return

@@ -15,7 +15,7 @@ from cryptography.x509 import load_der_x509_certificate
 from kalshi_fix_adapters.blocking import Client
 from kalshi_fix_adapters.cli.kit.failures import converting_errors
 from kalshi_fix_adapters.cli.kit.steps import print_step, step
-from kalshi_fix_adapters.cli.kit.terminal import counted
+from kalshi_fix_adapters.cli.kit.terminal import pluralize
 from kalshi_fix_adapters.cli.kit.values import choice_option
 from kalshi_fix_adapters.cli.sessions.order_entry import SESSION
 from kalshi_fix_adapters.cli.sessions.system_clock import read_synchronization
@@ -126,7 +126,7 @@ def _print_tls(connection: socket.socket, seconds: float) -> None:
         return
     certificate = load_der_x509_certificate(der)
     days = (certificate.not_valid_after_utc - datetime.now(UTC)).days
-    validity = f"until {certificate.not_valid_after_utc:%Y-%m-%d}, {counted(days, 'day')}"
+    validity = f"until {certificate.not_valid_after_utc:%Y-%m-%d}, {pluralize(days, 'day')}"
     print_step("certificate", "ok" if days > EXPIRY_MARGIN else "warning", validity)
 
 

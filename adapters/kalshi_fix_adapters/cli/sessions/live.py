@@ -89,7 +89,7 @@ def follow(source: Source, name: str, view: View, *, once: float | None = None) 
             _apply_next(source, view, connection, max(0.0, min(REDRAW_SECONDS, deadline - time.monotonic())))
         screen = Screen()
         width = screen.width if screen.is_terminal else LINE_WIDTH
-        screen.lines(view.render(width, None))
+        screen.print_lines(view.render(width, None))
         return view.is_complete
     if sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown"):
         _Display(source, view, connection).run()

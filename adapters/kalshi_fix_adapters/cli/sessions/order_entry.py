@@ -14,7 +14,7 @@ import click
 
 from kalshi_fix_adapters.cli.kit.failures import CommandError, converting_errors
 from kalshi_fix_adapters.cli.kit.terminal import print_stderr, printable, wrapped
-from kalshi_fix_adapters.cli.kit.values import Value, option_group
+from kalshi_fix_adapters.cli.kit.values import ParsedParam, option_group
 from kalshi_fix_adapters.cli.sessions.outcome import Outcome, Request, carry_out
 from kalshi_fix_adapters.cli.sessions.target import Target, target_options
 from kalshi_fix_adapters.config.plan import ConnectionPlan
@@ -70,7 +70,7 @@ def _id(text: str) -> str:
     return text
 
 
-NUMBER, ID = Value("number", _number), Value("id", _id)
+NUMBER, ID = ParsedParam("number", _number), ParsedParam("id", _id)
 order_id_option: Final = click.option("--order-id", type=ID, help="OrderID, the venue's id for the order.")
 SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}
 side_argument: Final = click.argument("side", type=click.Choice(list(SIDES)))

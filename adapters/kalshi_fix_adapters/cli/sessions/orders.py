@@ -44,7 +44,7 @@ def _exec_key(text: str) -> ExecKey:
 @click.command()
 @click.option(
     "--since",
-    type=Value("execid", _exec_key),
+    type=ParsedParam("execid", _exec_key),
     multiple=True,
     help="ExecID of the first report to request. Repeat the option for each shard of the venue.",
 )

@@ -114,14 +114,14 @@ def test_the_fast_renderers_agree_with_the_full_ones(options: OutputOptions) -> 
     messages += LogReader().feed(b"\n".join(wire("3", "45=2|" + text) for text in ODD_TEXTS * 12))
     messages += LogReader().feed(b"\n".join(each.encode() + wire("0", "") for each in PREFIXES * 3))
     fast, careful = Decoder(options), CarefulDecoder(options)
-    assert fast.batch(messages) == careful.batch(messages)
-    assert fast.batch(reversed(messages)) == careful.batch(reversed(messages))
+    assert fast.decode_batch(messages) == careful.decode_batch(messages)
+    assert fast.decode_batch(reversed(messages)) == careful.decode_batch(reversed(messages))
 
 
 def test_the_number_of_templates_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(templates, "MAX_SIZE", 2_000)
     decoder = Decoder(OutputOptions(Form.BRIEF))
-    decoder.batch(LogReader().feed(LOG.read_bytes()))
+    decoder.decode_batch(LogReader().feed(LOG.read_bytes()))
     kept = decoder._templates._by_tags.values()
     assert 0 < sum(len(item.text) for item in kept) <= 2_000
 
@@ -318,7 +318,9 @@ def test_the_memory_of_a_summary_is_bounded(monkeypatch: pytest.MonkeyPatch) -> 
         line(f"16:00:{n:02}.000000", "D", ORDER.replace("a1", f"c{n}"), 2 * n, sent=True) for n in range(1, 9)
     )
     totals = Summary()
-    for facts, expected, has_problems in Decoder(OutputOptions(Form.NONE)).batch(LogReader().feed(log)).facts:
+    for facts, expected, has_problems in (
+        Decoder(OutputOptions(Form.NONE)).decode_batch(LogReader().feed(log)).facts
+    ):
         totals.add(facts, selected=expected, has_problems=has_problems)
     assert len(totals._waiting) == len(totals._gaps) == 3
     assert "7 gaps in MsgSeqNum" in "\n".join("".join(part for _, part in item) for item in totals.lines())
@@ -340,8 +342,8 @@ def test_a_line_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, colour: bool)
     if not colour:
         monkeypatch.setenv("NO_COLOR", "1")
     stream = Terminal()
-    batch = Decoder(OutputOptions(Form.BRIEF, on_terminal=True)).batch([*LogReader().feed(DAY)])
-    Screen(stream).lines(batch.lines, truncate=True)
+    batch = Decoder(OutputOptions(Form.BRIEF, on_terminal=True)).decode_batch([*LogReader().feed(DAY)])
+    Screen(stream).print_lines(batch.lines, truncate=True)
     shown = stream.getvalue()
     assert ("\x1b[" in shown) is colour
     plain = re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()

@@ -163,7 +163,7 @@ class Lifecycle:
     ) -> None:
         # Each request has one timer: the timer of the previous state is cancelled.
         self._context.timers.cancel(rfq.timer)
-        rfq.timer = self._context.timers.at(begin + timedelta(seconds=seconds), action)
+        rfq.timer = self._context.timers.schedule(begin + timedelta(seconds=seconds), action)
 
 
 def _is_post_only_cross(outcome: OrderCanceled, command: TradeQuote) -> bool:
