@@ -24,8 +24,8 @@ from kalshi_fix_sansio.signing import Signer
 LOST = ("lost-1", "lost-2", "lost-3")
 
 
-class OurSide:
-    """The user of our side in one scenario."""
+class Scenario:
+    """The actions of both sides, and the expected events and messages."""
 
     def __init__(self, meeting: Meeting, store: MemoryStore) -> None:
         self.meeting = meeting
@@ -104,72 +104,72 @@ def meeting(role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: S
 
 
 def test_messages_that_we_missed_before_the_logon_are_recovered(peer_ahead: Meeting) -> None:
-    our_side = OurSide(peer_ahead, MemoryStore())
-    our_side.expect_gap(1, 3)
-    our_side.expect_messages(*LOST, poss_dup=True)
-    our_side.ours.expect(GapClosed)
-    our_side.end_in_agreement()
+    scenario = Scenario(peer_ahead, MemoryStore())
+    scenario.expect_gap(1, 3)
+    scenario.expect_messages(*LOST, poss_dup=True)
+    scenario.ours.expect(GapClosed)
+    scenario.end_in_agreement()
 
 
 def test_messages_that_the_peer_missed_before_the_logon_are_recovered(meeting: Meeting) -> None:
-    our_side = OurSide(meeting, meeting.store(LOST))
-    our_side.expect_at_the_peer(*LOST, poss_dup=True)
-    our_side.expect_served(begin=1, resent=3)
-    our_side.end_in_agreement()
+    scenario = Scenario(meeting, meeting.store(LOST))
+    scenario.expect_at_the_peer(*LOST, poss_dup=True)
+    scenario.expect_served(begin=1, resent=3)
+    scenario.end_in_agreement()
 
 
 def test_messages_that_both_sides_missed_before_the_logon_are_recovered(peer_ahead: Meeting) -> None:
-    our_side = OurSide(peer_ahead, peer_ahead.store(LOST))
-    our_side.expect_gap(1, 3)
-    our_side.expect_messages(*LOST, poss_dup=True)
-    our_side.ours.expect(GapClosed)
-    our_side.expect_at_the_peer(*LOST, poss_dup=True)
-    our_side.expect_served(begin=1, resent=3)
-    our_side.end_in_agreement()
+    scenario = Scenario(peer_ahead, peer_ahead.store(LOST))
+    scenario.expect_gap(1, 3)
+    scenario.expect_messages(*LOST, poss_dup=True)
+    scenario.ours.expect(GapClosed)
+    scenario.expect_at_the_peer(*LOST, poss_dup=True)
+    scenario.expect_served(begin=1, resent=3)
+    scenario.end_in_agreement()
 
 
 def test_messages_that_we_miss_mid_session_are_recovered(meeting: Meeting) -> None:
-    our_side = OurSide(meeting, MemoryStore())
-    our_side.peer_sends("first")
-    our_side.expect_messages("first", poss_dup=False)
-    our_side.peer_sends(*LOST, lost=True)
-    our_side.peer_sends("after")
+    scenario = Scenario(meeting, MemoryStore())
+    scenario.peer_sends("first")
+    scenario.expect_messages("first", poss_dup=False)
+    scenario.peer_sends(*LOST, lost=True)
+    scenario.peer_sends("after")
 
-    our_side.expect_gap(3, 5)
-    our_side.expect_messages(*LOST, poss_dup=True)
-    our_side.expect_messages("after", poss_dup=False)
-    our_side.ours.expect(GapClosed)
-    our_side.end_in_agreement()
+    scenario.expect_gap(3, 5)
+    scenario.expect_messages(*LOST, poss_dup=True)
+    scenario.expect_messages("after", poss_dup=False)
+    scenario.ours.expect(GapClosed)
+    scenario.end_in_agreement()
 
 
 def test_messages_that_the_peer_misses_mid_session_are_recovered(meeting: Meeting) -> None:
-    our_side = OurSide(meeting, MemoryStore())
-    our_side.send("first")
-    our_side.expect_at_the_peer("first", poss_dup=False)
-    our_side.send(*LOST, lost=True)
-    our_side.send("after")
+    scenario = Scenario(meeting, MemoryStore())
+    scenario.send("first")
+    scenario.expect_at_the_peer("first", poss_dup=False)
+    scenario.send(*LOST, lost=True)
+    scenario.send("after")
 
-    our_side.expect_at_the_peer(*LOST, poss_dup=True)
+    scenario.expect_at_the_peer(*LOST, poss_dup=True)
     # QuickFIX requests all messages since the gap, and also processes the later message that it has held.
-    our_side.expect_at_the_peer("after", poss_dup=False)
-    our_side.expect_served(begin=3, resent=4)
-    our_side.end_in_agreement()
+    scenario.expect_at_the_peer("after", poss_dup=False)
+    scenario.expect_served(begin=3, resent=4)
+    scenario.end_in_agreement()
 
 
 def test_messages_that_both_sides_miss_mid_session_are_recovered(meeting: Meeting) -> None:
-    our_side = OurSide(meeting, MemoryStore())
-    our_side.peer_sends(*LOST, lost=True)
-    our_side.send(*LOST, lost=True)
+    scenario = Scenario(meeting, MemoryStore())
+    scenario.peer_sends(*LOST, lost=True)
+    scenario.send(*LOST, lost=True)
     # The TestRequest shows QuickFIX that messages are missing; the numbers of its ResendRequest, which
     # is sent first, and of its Heartbeat reveal the gap on our side.
-    our_side.ours.call(lambda session, now: session.test_request(now))
+    scenario.ours.call(lambda session, now: session.test_request(now))
 
-    our_side.expect_gap(2, 4)
-    our_side.expect_messages(*LOST, poss_dup=True)
-    our_side.ours.expect(GapClosed)
-    our_side.expect_at_the_peer(*LOST, poss_dup=True)
-    our_side.expect_served(begin=2, resent=3)
-    our_side.end_in_agreement()
+    scenario.expect_gap(2, 4)
+    scenario.expect_messages(*LOST, poss_dup=True)
+    scenario.ours.expect(GapClosed)
+    scenario.expect_at_the_peer(*LOST, poss_dup=True)
+    scenario.expect_served(begin=2, resent=3)
+    scenario.end_in_agreement()
 
 
 def test_messages_in_transit_when_the_connection_breaks_are_recovered(meeting: Meeting) -> None:
@@ -181,7 +181,7 @@ def test_messages_in_transit_when_the_connection_breaks_are_recovered(meeting: M
     meeting.peer.inbox.wait_until_logged_out()
     first.peer_sends("meanwhile")
 
-    second = OurSide(meeting, store)
+    second = Scenario(meeting, store)
     second.expect_gap(2, 2)
     second.expect_messages("meanwhile", poss_dup=True)
     second.ours.expect(GapClosed)

@@ -26,7 +26,7 @@ def test_growing_memory_is_reported(
         kept.append(memory.MAX_MESSAGE_SIZE)
         del kept[: max(len(kept) - kept_count, 0)]
 
-    monkeypatch.setattr(memory, "resident", lambda: sum(kept))
+    monkeypatch.setattr(memory, "resident_memory", lambda: sum(kept))
     size = memory.memory_growth(toy, memory.SAMPLE_MESSAGES)
     assert size == kept_count * memory.MAX_MESSAGE_SIZE
     assert bool(memory.describe_excess("toy", size)) is is_too_much
@@ -34,7 +34,7 @@ def test_growing_memory_is_reported(
 
 def test_peak_memory_is_measured_rather_than_final_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = [10, 10, 50, 10]
-    monkeypatch.setattr(memory, "resident", lambda: sizes.pop(0))
+    monkeypatch.setattr(memory, "resident_memory", lambda: sizes.pop(0))
     assert memory.memory_growth(lambda _: None, 18) == 40
 
 

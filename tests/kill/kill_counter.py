@@ -12,7 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 from kalshi_fix_adapters.stores.durable import DurableStore
-from kalshi_fix_adapters.stores.pending import Pending
+from kalshi_fix_adapters.stores.pending import PendingChanges
 from tests.kill.runs import Activity, KillPoint, Run, Stage
 
 
@@ -49,7 +49,7 @@ def _watch_commits(kill_counter: KillCounter, cells: mmap) -> None:
     """Count the commits for which a message or a Logon waits."""
     for kind in DurableStore.__subclasses__():
 
-        def watched(self: Any, pending: Pending, write: Any = kind._write) -> None:
+        def watched(self: Any, pending: PendingChanges, write: Any = kind._write) -> None:
             waited_for = cells[1] == Activity.PLACING or cells[0] in (Stage.CONNECTING, Stage.RECOVERING)
             if waited_for:
                 kill_counter.count(KillPoint.BEFORE_COMMIT)

@@ -2,7 +2,7 @@
 
 Terms:
 - A channel is one account on one session type.
-- A lane is a sequence of messages of a channel whose order is preserved (see `batches`).
+- A lane is a part of a channel. The order of messages is preserved within a lane (see `batches`).
 - A fence is a number that identifies a publisher; each later publisher of the channel has a higher fence.
 - A generation is a series of rising MsgSeqNums. It ends when the numbers restart.
 

@@ -15,7 +15,7 @@ from kalshi_fix_adapters.store_postgres.schema import MESSAGES, REQUESTS, ROWS, 
 from kalshi_fix_adapters.stores import rows
 from kalshi_fix_adapters.stores.keys import key_changed
 from kalshi_fix_adapters.stores.owner import StoreOwner, store_name
-from kalshi_fix_adapters.stores.pending import Pending
+from kalshi_fix_adapters.stores.pending import PendingChanges
 from kalshi_fix_adapters.stores.retention import Retention
 from kalshi_fix_adapters.stores.rows import Numbers, Row
 from kalshi_fix_adapters.stores.sent_requests import SentRequest
@@ -126,7 +126,7 @@ class Database:
         """Return the ids of sent requests, oldest first."""
         return map(rows.sent_request_of, self._connection.execute(_IDS, (self._store,)))
 
-    def write(self, pending: Pending, retention: Retention) -> None:
+    def write(self, pending: PendingChanges, retention: Retention) -> None:
         """Write the recorded changes and renew the lease, in one transaction and one round trip.
 
         Args:

@@ -15,7 +15,7 @@ from kalshi_fix_adapters.store_postgres.database import Database, Failover
 from kalshi_fix_adapters.stores.durable import CLOSE_TIMEOUT, DurableStore
 from kalshi_fix_adapters.stores.lease import Lease, now
 from kalshi_fix_adapters.stores.owner import StoreOwner
-from kalshi_fix_adapters.stores.pending import Pending
+from kalshi_fix_adapters.stores.pending import PendingChanges
 from kalshi_fix_adapters.stores.retention import Retention
 from kalshi_fix_adapters.stores.rows import Numbers
 from kalshi_fix_adapters.stores.sent_requests import SentRequest
@@ -204,7 +204,7 @@ class PostgresStore(DurableStore):
     def _snapshot(self) -> Numbers:
         return attrs.evolve(self._numbers, oldest_kept=self._kept.oldest_kept, kept=self._kept.kept)
 
-    def _write(self, pending: Pending) -> None:
+    def _write(self, pending: PendingChanges) -> None:
         since = now()
         with converting_errors(self._place):
             self._database.write(pending, self._retention)
@@ -212,7 +212,7 @@ class PostgresStore(DurableStore):
 
     def _renew(self) -> None:
         """Renew the lease with the next commit. So while a commit hangs, the lease is not renewed either."""
-        self._commits.add_unless_failed(Pending())
+        self._commits.add_unless_failed(PendingChanges())
 
     def _handle_lease_loss(self) -> None:
         self._commits.fail(

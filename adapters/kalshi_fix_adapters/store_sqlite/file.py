@@ -12,7 +12,7 @@ from kalshi_fix_adapters.store_sqlite.mark import Mark, check_mark, read_mark
 from kalshi_fix_adapters.stores import rows
 from kalshi_fix_adapters.stores.keys import key_changed
 from kalshi_fix_adapters.stores.owner import StoreOwner
-from kalshi_fix_adapters.stores.pending import Pending
+from kalshi_fix_adapters.stores.pending import PendingChanges
 from kalshi_fix_adapters.stores.retention import Retention
 from kalshi_fix_adapters.stores.sent_requests import SentRequest
 from kalshi_fix_sansio.errors import StoreError
@@ -148,7 +148,7 @@ class StoreFile:
         row = self._reader.execute(_FIND_ID, (request_id,)).fetchone()
         return None if row is None else rows.sent_request_of(row)
 
-    def write(self, pending: Pending, retention: Retention) -> None:
+    def write(self, pending: PendingChanges, retention: Retention) -> None:
         """Write the recorded changes and delete expired messages, in one transaction.
 
         Raises:

@@ -17,7 +17,7 @@ from kalshi_fix_adapters.store_sqlite.lock import FileLock
 from kalshi_fix_adapters.store_sqlite.tables import make_folder
 from kalshi_fix_adapters.stores.durable import DurableStore
 from kalshi_fix_adapters.stores.owner import StoreOwner
-from kalshi_fix_adapters.stores.pending import Pending
+from kalshi_fix_adapters.stores.pending import PendingChanges
 from kalshi_fix_adapters.stores.retention import Retention
 from kalshi_fix_adapters.stores.sent_requests import SentRequest
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
@@ -150,7 +150,7 @@ class SqliteStore(DurableStore):
         """Return whether the next commit waits for the disk."""
         return self._file.may_wait
 
-    def _write(self, pending: Pending) -> None:
+    def _write(self, pending: PendingChanges) -> None:
         """Write changes to the file: in the commit thread or, if the write does not wait for the disk, in the
         caller's thread.
         """
@@ -162,7 +162,7 @@ class SqliteStore(DurableStore):
         self._file.close()
         self._lock.release()
 
-    def _collect_unwritten(self) -> Pending:
+    def _collect_unwritten(self) -> PendingChanges:
         """Return all changes that may still be missing from the file.
 
         Call this before reading the file. If a commit completes between the two steps, its changes are then

@@ -12,7 +12,7 @@ import attrs
 
 from kalshi_fix_adapters.stores.commits import CommitThread
 from kalshi_fix_adapters.stores.owner import StoreOwner
-from kalshi_fix_adapters.stores.pending import Pending
+from kalshi_fix_adapters.stores.pending import PendingChanges
 from kalshi_fix_adapters.stores.rows import MAX_NUMBER, Numbers
 from kalshi_fix_adapters.stores.sent_requests import SentRequest
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
@@ -61,7 +61,7 @@ class DurableStore(ABC):
         self._unusable = ""
         """The reason why the store can no longer be used; empty while it can be used."""
         self._closed = False
-        self._pending = Pending()
+        self._pending = PendingChanges()
         self.on_commit: Callable[[], object] = lambda: None
         self._commits = CommitThread(self._write, self._notify, self._may_wait)
 
@@ -212,7 +212,7 @@ class DurableStore(ABC):
         if pending.is_empty:
             return self._commits.last_ticket
         pending.numbers = self._snapshot()
-        self._pending = Pending()
+        self._pending = PendingChanges()
         return self._commits.add(pending)
 
     def _snapshot(self) -> Numbers:
@@ -236,7 +236,7 @@ class DurableStore(ABC):
         return True
 
     @abstractmethod
-    def _write(self, pending: Pending) -> None:
+    def _write(self, pending: PendingChanges) -> None:
         """Make changes durable. Called in the commit thread, or by `begin_commit` if `_may_wait` returns
         False.
 

@@ -10,7 +10,7 @@ from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
 
 
-class Pending:
+class PendingChanges:
     """The changes recorded since the last commit began, in memory; a `commits.Batch`."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Pending:
         """
         self.is_empty: bool = True
 
-    def merge(self, later: Pending) -> None:
+    def merge(self, later: PendingChanges) -> None:
         """Add changes that were recorded later."""
         self.numbers = later.numbers or self.numbers
         if later.restarts_at is not None:

@@ -21,7 +21,7 @@ import pytest
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore, lock, read_summary, store_path
 from kalshi_fix_adapters.store_sqlite.file import StoreFile
-from kalshi_fix_adapters.stores.pending import Pending
+from kalshi_fix_adapters.stores.pending import PendingChanges
 from kalshi_fix_adapters.stores.retention import Retention
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
 from tests.adapters.store_sqlite.power_loss import Files
@@ -328,7 +328,7 @@ def test_numbers_changed_by_another_process_are_not_overwritten(tmp_path: Path) 
     store = opened(tmp_path)
     # This is what happens if the lock file is removed between the check and the commit.
     with closing(StoreFile(store.path, OWNER, wait_for_disk=False)) as file:
-        pending = Pending()
+        pending = PendingChanges()
         pending.numbers = attrs.evolve(file.numbers, next_outgoing=2)
         file.write(pending, retention())
     send(store, 1)

@@ -101,8 +101,8 @@ class Scenario:
     """Seed of all random numbers; None for a different one each time."""
 
     def with_owners(self, owners: Iterable[str], *, balance: Decimal = BALANCE) -> Scenario:
-        """Return the scenario with further owners, who have an account with this balance in dollars, and
-        keys, on each product.
+        """Return the scenario with further owners. On each product, each of them has keys, and an account
+        with this balance in dollars.
 
         Existing accounts and keys are unchanged."""
         accounts, keys = list(self.accounts), list(self.keys)

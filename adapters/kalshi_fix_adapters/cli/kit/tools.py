@@ -17,7 +17,7 @@ from kalshi_fix_adapters.documents.names import did_you_mean
 
 MAX_OUTPUT: Final = 64 * 1024
 """Maximum size of a tool's output in bytes, encoded as UTF-8."""
-MAX_NOTES: Final = 4 * 1024
+MAX_ERROR_TEXT: Final = 4 * 1024
 """Maximum size in bytes of an error text, and of the output of a subcommand on standard error."""
 MAX_FILES: Final = 100
 """Maximum number of files for one call."""
@@ -44,9 +44,9 @@ class ToolFailure(Exception):  # noqa: N818 - an answer to the assistant, not an
 
     def __init__(self, kind: ErrorType, text: str) -> None:
         """Store the type and the text, truncated to its maximum size."""
-        super().__init__(kind, _truncate(text, MAX_NOTES))
+        super().__init__(kind, _truncate(text, MAX_ERROR_TEXT))
         self.kind: ErrorType = kind
-        self.text: str = _truncate(text, MAX_NOTES)
+        self.text: str = _truncate(text, MAX_ERROR_TEXT)
 
 
 class Tool(NamedTuple):
@@ -117,7 +117,7 @@ def run_subcommand(command: click.Command, *arguments: str) -> str:
         ToolFailure: an argument is invalid, or the subcommand failed. A negative result, such as no match, is
             not a failure.
     """
-    output, error_output = _LimitedStream(MAX_OUTPUT - MAX_NOTES), _LimitedStream(MAX_NOTES)
+    output, error_output = _LimitedStream(MAX_OUTPUT - MAX_ERROR_TEXT), _LimitedStream(MAX_ERROR_TEXT)
     status: object = None
     # Subcommands write to sys.stdout, which all threads share, so only one of them may run at a time.
     with _STDOUT_LOCK, contextlib.redirect_stdout(output), contextlib.redirect_stderr(error_output):

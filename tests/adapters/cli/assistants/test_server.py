@@ -15,7 +15,7 @@ import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 
 from kalshi_fix_adapters.cli.assistants.server import make_server
-from kalshi_fix_adapters.cli.kit.tools import MAX_FILES, MAX_NOTES, MAX_OUTPUT, Workspace
+from kalshi_fix_adapters.cli.kit.tools import MAX_ERROR_TEXT, MAX_FILES, MAX_OUTPUT, Workspace
 from kalshi_fix_venue.control import ControlServer
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.cli.assistants.conftest import Call
@@ -147,7 +147,7 @@ def test_output_is_bounded(call: Call, planted: Path) -> None:
         text = call("decode", files=["long.log"], form=form).text
         *lines, _, last = text.splitlines()
         assert last.startswith("[truncated: ") or lines[-1].startswith("[truncated: ")
-        assert len(text) > MAX_OUTPUT - 2 * MAX_NOTES
+        assert len(text) > MAX_OUTPUT - 2 * MAX_ERROR_TEXT
     # The whole log is read, but only a little is printed.
     assert "8,000 messages" in call("decode", files=["long.log"], form="summary").text
 
@@ -158,7 +158,7 @@ def test_a_long_line_and_a_long_error_are_bounded(call: Call, planted: Path) -> 
     assert "[truncated: " in call("decode", files=["huge.log"]).text
     result = call("decode", files=["orders.log"], types=["x" * 100_000])
     assert result.is_error
-    assert len(result.text) < MAX_NOTES + 100
+    assert len(result.text) < MAX_ERROR_TEXT + 100
 
 
 def test_concurrent_calls_do_not_mix_their_output(planted: Path) -> None:
