@@ -343,7 +343,7 @@ NOT_SENT: dict[str, Callable[[RateBudget], object]] = {
     "an internal error": lambda rates: connecting_stage(rates).core.record_failure(OSError()),
     "logout while waiting": lambda rates: end_while_waiting(rates, "logout"),
     "stop_reconnecting while waiting": lambda rates: end_while_waiting(rates, "stop_reconnecting"),
-    "failure while waiting": lambda rates: end_while_waiting(rates, "failure", OSError()),
+    "failure while waiting": lambda rates: end_while_waiting(rates, "record_failure", OSError()),
 }
 
 
