@@ -174,7 +174,7 @@ def test_messages_that_both_sides_miss_mid_session_are_recovered(meeting: Meetin
 
 def test_messages_in_transit_when_the_connection_breaks_are_recovered(meeting: Meeting) -> None:
     store = MemoryStore()
-    first = OurSide(meeting, store)
+    first = Scenario(meeting, store)
     first.ours.outgoing.drop_every()
     first.send(*LOST)
     first.ours.close()

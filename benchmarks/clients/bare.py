@@ -68,7 +68,11 @@ def on_socket(port: int, _: str, authority: str | None) -> Measurements:
         if authority is not None:
             context = ssl.create_default_context(cafile=authority)
             link = stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
-        return finished(_run_session(awaited(link.sendall), awaited(lambda: link.recv(_MAX_BYTES))))
+        return run_to_end(
+            _run_session(
+                as_coroutine_function(link.sendall), as_coroutine_function(lambda: link.recv(_MAX_BYTES))
+            )
+        )
 
 
 class _Protocol(asyncio.Protocol):
@@ -98,7 +102,7 @@ def on_asyncio(port: int, _: str, authority: str | None) -> Measurements:
     async def run() -> Measurements:
         loop = asyncio.get_running_loop()
         transport, protocol = await loop.create_connection(_Protocol, "127.0.0.1", port)
-        return await _run_session(awaited(transport.write), protocol.read)
+        return await _run_session(as_coroutine_function(transport.write), protocol.read)
 
     return asyncio.run(run())
 

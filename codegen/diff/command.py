@@ -70,10 +70,10 @@ def diff(
         click.echo(f"{file}: recorded the text of {len(given_sources.readings)} files as reviewed", err=True)
         spec = SpecIndex(context.obj)
     # Facts first, then prose: `passages` leaves out the lines that already have a finding.
-    left, kept = differences.settle(compare.compare(evidence), kept_on_purpose, evidence)
-    left += passages.compare(evidence, left, spec, old)
-    left += compare.missing_sources(gathered, spec, partial=partial)
-    reported = findings.merged(left, spec.products)
+    unresolved, accepted = differences.accept(compare.compare(evidence), intended_differences, evidence)
+    unresolved += passages.compare(evidence, unresolved, spec, old)
+    unresolved += compare.missing_sources(given_sources, spec, partial=partial)
+    reported = findings.merge_products(unresolved, spec.products)
     if write:
         written, others = proposals.write(reported)
         for label, edits in (("written", written), ("by hand", others)):

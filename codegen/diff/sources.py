@@ -162,9 +162,11 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
     if known_name:
         unread = (each for each in markdown.blocks(text) if isinstance(each, markdown.UnparsableMarkup))
         facts = [UnreadableFact(Location(file, each.line), each.problem) for each in unread]
-        return Reading(file, GUIDE, named, None, text, tuple(facts))
-    page, about = (own, spec.product_of_page(own)) if own else _page(path, text, names, spec, product)
-    return Reading(file, PAGE, page, about, text, tuple(pages.read(text, file, spec.vocabulary)))
+        return Reading(file, GUIDE, known_name, None, text, tuple(facts))
+    page, page_product = (
+        (page_name, spec.product_of_page(page_name)) if page_name else _page(path, text, names, spec, product)
+    )
+    return Reading(file, PAGE, page, page_product, text, tuple(pages.read(text, file, spec.vocabulary)))
 
 
 def _page(path: Path, text: str, names: list[str], spec: SpecIndex, product: str | None) -> tuple[str, str]:

@@ -343,7 +343,7 @@ class ClassWriter:
         if kind.module == "datetime":
             self.imports.import_one_per_line(kind.module, kind.type)
         elif kind.module:
-            self.imports.on_one_line(kind.module, kind.type)
+            self.imports.import_on_one_line(kind.module, kind.type)
         name, annotation, accepts = (
             member.attribute,
             kinds.annotation_of(field),

@@ -101,7 +101,7 @@ class LayoutWriter:
         self, name: str, members: tuple[Member, ...], one_of: tuple[OneOf, ...], module: str
     ) -> BlockView:
         """Return the layout of a block whose class is in `module` of the package."""
-        self.imports.one_per_line(LAYOUT, "BlockLayout")
+        self.imports.import_one_per_line(LAYOUT, "BlockLayout")
         module_path = f"{self.package}.{module}"
         # The encoder is named, not imported, because its module imports the module of the layout.
         arguments = [f"encode={f'{module_path}.{encoder_name(name)}'!r}"]

@@ -37,7 +37,7 @@ def limit_view(limit: VenueLimit, imports: Imports) -> LimitView:
     annotation = limit_type(limit)
     is_integer = "Decimal" not in annotation
     if not is_integer:
-        imports.on_one_line("decimal", "Decimal")
+        imports.import_on_one_line("decimal", "Decimal")
     numbers = {key: number if is_integer else f'Decimal("{number}")' for key, number in limit.values}
     if "" in numbers:
         return LimitView(limit.constant, "", numbers[""], doc)

@@ -111,7 +111,7 @@ def read(path: Path) -> DataDictionary:
         for attribute in _REQUIRED_ATTRIBUTES.get(element.kind, ()):
             if attribute not in element.attributes:
                 mistakes.fail(element.location, f"<{element.kind}> has no {attribute}", "add the attribute")
-    for field in found.root.descendants("fields", "field"):
+    for field in dictionary.root.descendants("fields", "field"):
         number = field.get("number")
         if not (number.isascii() and number.isdigit() and len(number) <= MAX_TAG_DIGITS):
             number_text = number if len(number) <= 20 else f"{number[:20]}..."

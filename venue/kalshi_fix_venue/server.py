@@ -75,7 +75,7 @@ class VenueServer:
             ports: Ports to listen on (default: every session type, each on a free port; `ANY_PORT` picks a
                 free one).
             random: Source of the ids of orders and trades.
-            make: Opens the venue (`InputLog.open_venue` opens one that is logged).
+            make_venue: Opens the venue (`InputLog.open_venue` opens one that is logged).
         """
         self.host = host
         self._requested_ports = dict.fromkeys(all_ports(), ANY_PORT) if ports is None else dict(ports)

@@ -169,7 +169,7 @@ class VenueModel:
         if self._has_begun:
             return
         self._has_begun = True
-        for position in self._config.schedule.held:
+        for position in self._config.schedule.positions:
             shard = self.exchange(position.product).shard_of(position.ticker)
             # A position needs a counterparty; the liquidity account takes the other side.
             pair = [AccountId(position.owner, shard=shard), AccountId(LIQUIDITY, shard=shard)]
@@ -177,7 +177,7 @@ class VenueModel:
             self.exchange(position.product).preset_position(
                 buyer, seller, position.ticker, position.price, abs(position.quantity)
             )
-        for initial_orders in self._config.schedule.resting:
+        for initial_orders in self._config.schedule.orders:
             rules = self.exchange(initial_orders.product).markets[initial_orders.ticker].rules
             for order in liquidity_orders(
                 rules,
@@ -199,7 +199,7 @@ class VenueModel:
             self._flow.begin(now)
 
     def _perform_scheduled(self, now: Instant) -> None:
-        for operation in self._agenda.due(now):
+        for operation in self._agenda.pop_due(now):
             try:
                 operation.perform(self, now)
             except ConfigurationError as error:

@@ -428,7 +428,7 @@ class ClientCore:
 
     def connect_failed(self, error: KalshiFixError) -> None:
         """Record that the attempt failed."""
-        self._settle_logon(sent=False)
+        self._end_logon_reservation(sent=False)
         self._emit_outcome(self._attempts.record_failure(error, self._clocks()))
 
     def tcp_connected(self) -> None:
@@ -443,7 +443,7 @@ class ClientCore:
         # If the user logged out while the connection was being made, no session begins. Then `finished` is
         # True, so the adapter closes the transport, and `disconnected` ends the client.
         if self.logging_out:
-            self._settle_logon(sent=False)
+            self._end_logon_reservation(sent=False)
             return
         now, where = self._clocks(), str(self.plan.endpoint)
         # Called before `on_wire` is read below, because this call determines whether a log needs the bytes.
@@ -538,7 +538,7 @@ class ClientCore:
             if connection is not None:
                 connection.session.record_store_loss(error)
             elif self._attempts.phase is Phase.WAITING:
-                self._settle_logon(sent=False)
+                self._end_logon_reservation(sent=False)
                 self._emit_outcome(self._attempts.record_failure(error, self._clocks()))
                 self._wake()
         if connection is not None:

@@ -117,7 +117,7 @@ def entry_of(logged: LoggedMessage, decoder: DatedDecoder) -> LogEntry:
     except DecodeError:
         decoder.select(frame)
         message, problems = None, decoder.codec.inspect(frame).problems
-    time, direction, connection = parse_origin(logged.before)
+    time, direction, connection = parse_origin(logged.prefix)
     return LogEntry(logged.line, time, direction, connection, frame, message, problems, logged.truncated)
 
 

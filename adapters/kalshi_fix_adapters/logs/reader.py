@@ -334,8 +334,8 @@ class LogReader:
             return _Step.TRUNCATED
         if START.search(buffer, at, end):
             return _Step.DONE
-        if message.fragments.has_open_line and message.fragments.separator in buffer[first:end]:
-            return self._continue(message, first)
+        if message.fragments.has_open_line and message.fragments.separator in buffer[text_start:end]:
+            return self._continue(message, text_start)
         message.unrelated_lines += 1
         if message.unrelated_lines > _MAX_UNRELATED_LINES:
             return _Step.DONE

@@ -123,7 +123,7 @@ def _parts(chunks: Iterable[bytes]) -> Iterator[_Part]:
         end = _end_of_message(buffer)
         data = bytes(buffer[:end])
         line, before = position_after(line, before, data)
-        yield _Part(data, None if end is None else LogReader(line=line, before=before))
+        yield _Part(data, None if end is None else LogReader(line=line, prefix=before))
         del buffer[:end]
     yield _Part(bytes(buffer), LogReader())
 

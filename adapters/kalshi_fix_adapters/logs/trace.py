@@ -168,7 +168,7 @@ class _Block:
                 continue
             line, before = position_after(line, before, self.data[counted_to:begin])
             counted_to = begin
-            reader = LogReader(line=line, before=before)
+            reader = LogReader(line=line, prefix=before)
             # The data includes the beginning of the next message, which ends this message.
             end = len(self.data) if following is None else following.end()
             logged = next(chain(reader.feed(self.data[begin:end]), reader.close()), None)
@@ -421,7 +421,7 @@ def _step(log: int, offset: int, logged: LoggedMessage) -> Step:
     header: dict[bytes, bytes] = {}
     for tag, value in _HEADER.findall(logged.frame):
         header.setdefault(tag, value)
-    time, direction, connection = parse_origin(logged.before)
+    time, direction, connection = parse_origin(logged.prefix)
     if time is None:
         time = parse_origin(header.get(b"52", b""))[0]
     return Step(log, offset, logged, time, direction, connection, header)

@@ -168,7 +168,7 @@ class SqliteStore(DurableStore):
         Call this before reading the file. If a commit completes between the two steps, its changes are then
         found twice; if the file were read first, they could be missed.
         """
-        unwritten = Pending()
+        unwritten = PendingChanges()
         for pending in (*self._commits.pending(), self._pending):
             unwritten.merge(pending)
         return unwritten

@@ -46,7 +46,7 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
                 unrecorded = [each for each in unrecorded if each is not entry]
                 yield _report(evidence, change, entry, unmatched.pop(earlier), earlier[0])
     for entry in unrecorded:
-        if entry.about:
+        if entry.is_relevant:
             yield _report(evidence, "new", entry, spec.end_of_file(FILE))
     oldest = min((each.date for each in entries), default="")
     for (date, title, *_), location in sorted(unmatched.items()):
@@ -60,11 +60,16 @@ def _report(
     evidence: Evidence, change: str, entry: EntryFact, location: Location, old_date: str = ""
 ) -> Finding:
     tags = f" [{', '.join(entry.tags)}]" if entry.tags else ""
-    values = {"date": entry.date, "title": entry.title_print, "text": entry.text_print, "was": old_date}
+    values = {
+        "date": entry.date,
+        "title": entry.title_fingerprint,
+        "text": entry.text_fingerprint,
+        "was": old_date,
+    }
     finding = evidence.report(
         f"entry {change}", entry, location, group=f"{change} entries", tags=tags, words=entry.title, **values
     )
-    return attrs.evolve(finding, shown=(entry.text,))
+    return attrs.evolve(finding, passages=(entry.text,))
 
 
 def versions(evidence: Evidence) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
         rows = [*evidence.facts(MemberFact), *rows]
     member_tags = {fact.tag for fact in evidence.facts(MemberFact)}
     findings = (finding for fact in rows for finding in _differences(evidence, fact, member_tags))
-    yield from joined(findings, lambda finding: (finding.address, finding.in_source))
+    yield from merge_by(findings, lambda finding: (finding.address, finding.in_source))
     yield from _mentions(evidence, member_tags | {row.tag for row in rows})
 
 

@@ -46,7 +46,11 @@ def _fields_outside(
     inside = {fact.tag for each in own for fact, _ in each}
     for fact, placed in table:
         # Direct members only: the fields of a nested group are checked with its own counter.
-        if placed.path[-1:] == (counter.field.tag,) and fact.tag not in inside and fact.inside is None:
+        if (
+            placed.path[-1:] == (counter.field.tag,)
+            and fact.tag not in inside
+            and fact.enclosing_group is None
+        ):
             where = (
                 "in the body"
                 if fact.heading_counter is None
@@ -82,12 +86,12 @@ def _check_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> I
     # Only fields of the group may appear between the counter and the group's last field.
     for n in range(counter_row + 1, later_rows[-1] if later_rows else counter_row):
         fact, placed = table[n]
-        if n not in later_rows and fact.inside is None:
+        if n not in later_rows and fact.enclosing_group is None:
             yield _moved_member(block, fact, placed, f"among the fields of {counter.field.name}")
     # A field after the group may still belong to the group: report it only if the spec has it earlier.
     earlier_members = list(block.members[: block.members.index(counter)])
     for fact, placed in table[later_rows[-1] + 1 :] if later_rows else ():
-        if placed in earlier_members and placed.path == counter.path and fact.inside is None:
+        if placed in earlier_members and placed.path == counter.path and fact.enclosing_group is None:
             yield _moved_member(block, fact, placed, f"after the fields of {counter.field.name}")
     yield from _check_first_field(block, [table[n] for n in later_rows], counter)
 

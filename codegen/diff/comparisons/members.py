@@ -96,8 +96,8 @@ class _Row:
             yield self.difference("group or field", theirs=theirs, ours=ours)
         # The group may enclose the field at any depth: a page writes `in NoPartyIDs` for fields of nested
         # groups too.
-        is_elsewhere = fact.inside is not None and fact.inside not in placed.path
-        where = f"in {name_of(fact.inside or 0)}"
+        is_elsewhere = fact.enclosing_group is not None and fact.enclosing_group not in placed.path
+        where = f"in {name_of(fact.enclosing_group or 0)}"
         # If a source has a counter as a plain field, which is reported separately, its paths omit that group.
         if fact.path is not None:
             is_elsewhere = fact.path != tuple(tag for tag in placed.path if tag not in self.block.plain_tags)
@@ -229,7 +229,7 @@ def _new_header_members(evidence: Evidence) -> Iterator[Finding]:
     spec = evidence.spec
     known = {placed.field.tag for placed in spec.members("header")}
     new = (fact for fact in evidence.facts(MemberFact) if fact.in_header and fact.tag not in known)
-    for tag, rows in grouped(
+    for tag, rows in group_by(
         (fact for fact in new if fact.block in spec.messages), lambda row: row.tag
     ).items():
         name = spec.vocabulary.fields.get(tag, rows[0].name)

@@ -143,7 +143,7 @@ def _host_mentions(evidence: Evidence) -> Iterator[Finding]:
     hosts = evidence.facts(HostFact)
     known = {each.host for each in evidence.spec.dialect.endpoints}
     known |= {each.host for each in hosts if each.role or each.session}
-    unknown = grouped((each for each in hosts if each.host not in known), lambda each: each.host)
+    unknown = group_by((each for each in hosts if each.host not in known), lambda each: each.host)
     location = evidence.spec.end_of_file("sessions.yaml")
     for host, facts in unknown.items():
         yield evidence.report("mentioned host new", facts, location, host=host)

@@ -86,7 +86,7 @@ class RequestMatcher:
         if not lookups:
             return None
         ledger = self._core.ledger
-        known = ledger.open_requests.answered
+        recorded_answers = ledger.open_requests.answered
         id_attribute = self._created_ids.get(message.__class__)
         answered: list[OpenRequest] = []
         uncertain_requests: list[OpenRequest] = []

@@ -175,7 +175,7 @@ class Core:
 
     def emit_all_outcomes_unknown(self, why: Uncertainty) -> None:
         """Emit OutcomesUnknown for all open requests."""
-        self.give_up_on(tuple(self.ledger.open_requests.by_key.values()), why)
+        self.emit_outcomes_unknown(tuple(self.ledger.open_requests.by_key.values()), why)
 
     def names_of(self, request: OpenRequest) -> Names:
         """Return the ids by which answers may refer to a request from an earlier process."""

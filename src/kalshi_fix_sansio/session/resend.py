@@ -240,7 +240,7 @@ class Resender:
         """Emit OutcomesUnknown for the requests with numbers from `begin` up to, but not including, `end`,
         which are not resent.
         """
-        self._core.give_up_on(
+        self._core.emit_outcomes_unknown(
             self._core.ledger.open_requests.find_between(begin, end), Uncertainty.NOT_RESENT
         )
 

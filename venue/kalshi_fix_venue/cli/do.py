@@ -64,7 +64,7 @@ def _perform(requested: Operation, folder: Path | None, *, as_object: bool) -> N
     text = answer.pop("text", None)
     if text is not None:
         screen.print_lines([plain(printable(str(text)))])
-    if isinstance(request, Status):
+    if isinstance(requested, Status):
         print_status(screen, answer)
     else:
         _print_tables(screen, answer)

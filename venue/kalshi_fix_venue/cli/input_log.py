@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kalshi_fix_adapters.cli.kit.failures import CommandError, converting_errors
-from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, plain
+from kalshi_fix_adapters.cli.kit.terminal import Screen, plain, pluralize
 from kalshi_fix_venue.input_log import ReplayResult, replay
 from kalshi_fix_venue.input_log.digest import state_digest
 

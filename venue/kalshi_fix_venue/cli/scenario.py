@@ -12,7 +12,7 @@ import attrs
 import click
 
 from kalshi_fix_adapters.cli.kit.failures import converting_errors
-from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, plain
+from kalshi_fix_adapters.cli.kit.terminal import Screen, plain, pluralize
 from kalshi_fix_venue.flow import FlowConfig
 from kalshi_fix_venue.scenario import KEYS_PER_OWNER, MAX_KEYS_PER_OWNER, OWNER, Scenario
 from kalshi_fix_venue.scenario.file import load_scenario
@@ -99,8 +99,12 @@ def check(file: Path) -> None:
     count = sum(len(markets) for markets in scenario.markets.values())
     keys = sum(each.count for each in scenario.keys)
     screen = Screen()
-    counts = [counted(count, "market"), counted(len(scenario.owners), "owner"), counted(keys, "API key")]
-    screen.lines([plain(f"{file}: {', '.join(counts)}; valid")])
+    counts = [
+        pluralize(count, "market"),
+        pluralize(len(scenario.owners), "owner"),
+        pluralize(keys, "API key"),
+    ]
+    screen.print_lines([plain(f"{file}: {', '.join(counts)}; valid")])
     screen.flush()
 
 

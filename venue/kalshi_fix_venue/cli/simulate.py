@@ -12,8 +12,8 @@ from typing import Unpack
 import click
 
 from kalshi_fix_adapters.cli.kit.failures import converting_errors
-from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, plain
-from kalshi_fix_adapters.cli.kit.values import Value
+from kalshi_fix_adapters.cli.kit.terminal import Screen, plain, pluralize
+from kalshi_fix_adapters.cli.kit.values import ParsedParam
 from kalshi_fix_sansio import PRODUCTS, Side
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_venue.cli.scenario import ScenarioOptions, chosen_scenario, scenario_options
@@ -102,7 +102,7 @@ def _print_summary(venue: VenueModel, begin: Instant, end: Instant) -> None:
         for product in PRODUCTS
     ]
     lines += [f"scheduled operation failed: {each}" for each in venue.failed_operations]
-    screen.lines([plain(line) for line in (*lines, f"state: {state_digest(venue)}")])
+    screen.print_lines([plain(line) for line in (*lines, f"state: {state_digest(venue)}")])
     screen.flush()
 
 

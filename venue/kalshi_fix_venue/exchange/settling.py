@@ -115,7 +115,7 @@ def _payouts(state: ExchangeState, ticker: str, price: Decimal) -> Iterator[Posi
             # The reported payout is the change in the balance after the fee; SettlementPrice (730) is not
             # reduced by the fee.
             position, payout, fee = settlement
-            state.fees_kept += fee
+            state.fees_collected += fee
             yield PositionSettled(
                 account=account.id,
                 long_quantity=position.long,

@@ -54,7 +54,7 @@ class Sandbox:
             host=host,
             ports=ports,
             random=random,
-            make=VenueModel if input_log is None else input_log.open_venue,
+            make_venue=VenueModel if input_log is None else input_log.open_venue,
         )
 
     def __enter__(self) -> Self:

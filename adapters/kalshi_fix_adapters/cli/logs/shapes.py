@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from kalshi_fix_adapters.cli.kit.failures import NOTHING_FOUND, converting_errors
-from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, plain, print_stderr
+from kalshi_fix_adapters.cli.kit.terminal import Screen, plain, pluralize, print_stderr
 from kalshi_fix_adapters.engine.quiet import MAX_SHAPES, write_shapes
 from kalshi_fix_adapters.logs import read_events
 from kalshi_fix_sansio import DIALECT, SESSION_TYPES
@@ -41,4 +41,4 @@ def shapes(files: tuple[str, ...], session: str | None, out: Path) -> None:
         # Frequent shapes are learned first.
         learned = codec.shapes[:MAX_SHAPES]
         write_shapes(out, learned)
-    Screen().lines([plain(f"{counted(len(learned), 'shape')} written to {out}")])
+    Screen().print_lines([plain(f"{pluralize(len(learned), 'shape')} written to {out}")])

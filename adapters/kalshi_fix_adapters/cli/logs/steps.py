@@ -51,7 +51,7 @@ class OrderHistory:
         self.units: Units = Units()
         self._decoder = DatedDecoder(as_of)
         for logon in trace.logons:
-            self.units.learn(explain(logon, self._decoder).inspection)
+            self.units.record(explain(logon, self._decoder).inspection)
         self._trace = trace
 
     def summary(self) -> Iterator[tuple[str, str]]:

@@ -147,7 +147,7 @@ class Summary:
         span = ""
         if self._first is not None and self._last is not None:
             span = f", {self._first:%Y-%m-%d %H:%M:%S} to {self._last:%Y-%m-%d %H:%M:%S}"
-        yield (("bold", f"{counted(self.message_count, 'message')}{span}"),)
+        yield (("bold", f"{pluralize(self.message_count, 'message')}{span}"),)
         for msg_type, count in self._types.most_common():
             layout = DIALECT.messages.get(msg_type)
             name = layout.name if layout is not None else "unknown"
@@ -155,7 +155,7 @@ class Summary:
         yield (
             (
                 "bold red" if self.problem_count else "",
-                f"{counted(self.problem_count, 'message')} with problems",
+                f"{pluralize(self.problem_count, 'message')} with problems",
             ),
         )
         gaps = len(self._gaps) + self._omitted_gaps
@@ -172,7 +172,7 @@ class Summary:
         latencies = sorted(self._latencies)
         if not latencies:
             return
-        yield plain(f"from request to first report, {counted(len(latencies), 'request')}:")
+        yield plain(f"from request to first report, {pluralize(len(latencies), 'request')}:")
         quantiles = (("min", 0.0), ("median", 0.5), ("p99", 0.99), ("max", 1.0))
         texts = (
             f"{name} {_duration_text(latencies[round((len(latencies) - 1) * quantile)])}"

@@ -12,8 +12,8 @@ import click
 
 from kalshi_fix_adapters.blocking import Client
 from kalshi_fix_adapters.cli.kit.failures import CommandError, converting_errors
-from kalshi_fix_adapters.cli.kit.terminal import Line, counted, folded, plain, printable
-from kalshi_fix_adapters.cli.kit.values import Value
+from kalshi_fix_adapters.cli.kit.terminal import Line, folded, plain, pluralize, printable
+from kalshi_fix_adapters.cli.kit.values import ParsedParam
 from kalshi_fix_adapters.cli.sessions.live import follow, session_name, time_of_day
 from kalshi_fix_adapters.cli.sessions.order_entry import SESSION
 from kalshi_fix_adapters.cli.sessions.target import Target, target_options
@@ -180,7 +180,7 @@ class OpenOrders:
     def _open_order_lines(self) -> Iterator[str]:
         """Yield the number of open orders, and a line for each of them."""
         live = list(self._orders.live())
-        yield f"{time_of_day()} {counted(len(live), 'open order')}"
+        yield f"{time_of_day()} {pluralize(len(live), 'open order')}"
         for order in live:
             state = "" if order.state is OrderState.OPEN else f", {order.state.value}"
             yield f"{time_of_day()} {printable(order.cl_ord_id)} {_description(order)}{state}"
@@ -235,7 +235,7 @@ def _lines(update: OrderUpdate) -> Sequence[str]:
     if update.lost_reports:
         return [f"{time_of_day()} reports may be missing; open orders are uncertain"]
     if update.verified:
-        open_orders = counted(sum(1 for _ in update.verified), "open order")
+        open_orders = pluralize(sum(1 for _ in update.verified), "open order")
         return [f"{time_of_day()} drop copy is complete, with {open_orders}"]
     if order is None or not (update.state_changed or update.fills or update.answered):
         return []
