@@ -25,7 +25,7 @@ from benchmarks.cases import (
     venue,
 )
 from benchmarks.engines import missing
-from benchmarks.measure import Contender, Result, build, machine, measure
+from benchmarks.measure import Contender, Result, machine, measure, python_build
 
 ROUNDS, QUICK_ROUNDS = 15, 5
 CODEC_CASES: dict[str, Callable[[], list[Contender]]] = {
@@ -58,7 +58,11 @@ def main() -> int:
     )
     parser.add_argument("--cases", default="", help="measure only these cases, such as a,b,f (c includes d)")
     parser.add_argument(
-        "--into", type=Path, help="write to this folder, and leave the working tree unchanged"
+        "--into",
+        type=Path,
+        dest="target",
+        metavar="FOLDER",
+        help="write to this folder, and leave the working tree unchanged",
     )
     parser.add_argument("--docs", action="store_true", help="write charts and pages again from saved results")
     arguments = parser.parse_args()
@@ -66,27 +70,27 @@ def main() -> int:
     warnings.filterwarnings(
         "ignore", message="builtin type .* has no __module__", category=DeprecationWarning
     )
-    folder = arguments.into or report.HERE
+    folder = arguments.target or report.HERE
     if arguments.docs:
-        return _write_docs(folder, arguments.into)
-    print(f"Python {build()}, {machine()}")
+        return _write_docs(folder, arguments.target)
+    print(f"Python {python_build()}, {machine()}")
     if absent := missing():
         print(f"not installed, and skipped: {', '.join(absent)}")
     folder.mkdir(parents=True, exist_ok=True)
     results = _measure(set(filter(None, arguments.cases.split(","))), quick=arguments.quick)
     print("\n".join(report.table(results)))
-    for name, found, bound, mark in report.ratios(results):
-        print(f"{name:58} {found:>7}  {bound:12}  {mark}")
+    for name, ratio, bound, mark in report.ratios(results):
+        print(f"{name:58} {ratio:>7}  {bound:12}  {mark}")
     if arguments.quick:
         return _compare(results)
     if results:
         report.save(results, folder, keep=bool(arguments.cases))
-    _write_docs(folder, arguments.into)
+    _write_docs(folder, arguments.target)
     return 0
 
 
 def _measure(names: set[str], *, quick: bool) -> list[Result]:
-    """Measure the cases with these names; without names, all of them."""
+    """Measure the cases with these names, or all cases if there are no names."""
     names = names or {*CODEC_CASES, *(() if quick else OTHER_CASES)}
     contenders = [each for name, make in CODEC_CASES.items() if name in names for each in make()]
     results = measure(contenders, QUICK_ROUNDS if quick else ROUNDS)
@@ -97,11 +101,11 @@ def _measure(names: set[str], *, quick: bool) -> list[Result]:
     return results
 
 
-def _write_docs(folder: Path, into: Path | None) -> int:
-    # If the folder has no results, the committed ones are shown.
+def _write_docs(folder: Path, target: Path | None) -> int:
+    # If the folder has no results, the committed ones are used.
     results = report.load(folder if (folder / report.RESULTS).exists() else report.HERE)
-    charts.write(results, into or charts.FOLDER)
-    pages.write(results, into or pages.DOCS)
+    charts.write(results, target or charts.FOLDER)
+    pages.write(results, target or pages.DOCS)
     unexplained = pages.unexplained(results, pages.PROSE.read_text(encoding="utf-8"))
     if unexplained:
         print(f"\ntargets missed and not explained in {pages.PROSE.name}: {', '.join(unexplained)}")

@@ -74,11 +74,11 @@ def machine() -> str:
     return f"{name}, {len(names) or '?'} cores, {platform.system()}"
 
 
-def build() -> str:
+def python_build() -> str:
     """Return the version, compiler and flags of this Python, which change figures by up to a fifth."""
     flags = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    named = [flag for flag in ("--enable-optimizations", "--with-lto") if flag in flags]
-    return f"{platform.python_version()} ({', '.join([platform.python_compiler(), *named])})"
+    enabled = [flag for flag in ("--enable-optimizations", "--with-lto") if flag in flags]
+    return f"{platform.python_version()} ({', '.join([platform.python_compiler(), *enabled])})"
 
 
 def result(
@@ -90,7 +90,7 @@ def result(
         engine=engine,
         us_min=min(samples),
         us_median=statistics.median(samples),
-        python=build(),
+        python=python_build(),
         machine=machine(),
         unit=unit,
         rounds=samples if by_round else (),
@@ -99,10 +99,10 @@ def result(
 
 def call_for_each(act: Callable[[T], object], items: Iterable[T]) -> Callable[[], None]:
     """Return a function that calls `act` with each of the items."""
-    every = list(items)
+    all_items = list(items)
 
     def run() -> None:
-        for item in every:
+        for item in all_items:
             act(item)
 
     return run
@@ -111,33 +111,34 @@ def call_for_each(act: Callable[[T], object], items: Iterable[T]) -> Callable[[]
 def measure(contenders: Iterable[Contender], rounds: int = 9) -> list[Result]:
     """Measure all contenders in interleaved rounds."""
     entries = list(contenders)
-    calls = [_calls(entry) for entry in entries]
+    calls = [_calls_per_batch(entry) for entry in entries]
     samples: list[list[float]] = [[] for _ in entries]
     enabled = gc.isenabled()
     for _ in range(rounds):
-        for entry, number, found in zip(entries, calls, samples, strict=True):
+        for entry, number, times in zip(entries, calls, samples, strict=True):
             gc.collect()
             gc.disable()
             try:
-                found.append(_batch(entry, number))
+                times.append(_time_batch(entry, number))
             finally:
                 if enabled:
                     gc.enable()
-    return [result(entry.case, entry.engine, found) for entry, found in zip(entries, samples, strict=True)]
+    return [result(entry.case, entry.engine, times) for entry, times in zip(entries, samples, strict=True)]
 
 
-def _calls(entry: Contender) -> int:
-    """Return the number of calls that make a batch long enough; the attempts warm up caches."""
+def _calls_per_batch(entry: Contender) -> int:
+    """Return the number of calls that make a batch long enough. Finding it also warms up the caches."""
     number = 1
     while number < entry.max_calls:
-        seconds = min(_batch(entry, number) for _ in range(2)) * number * entry.per_call / 1e6
+        seconds = min(_time_batch(entry, number) for _ in range(2)) * number * entry.per_call / 1e6
         if seconds >= MIN_BATCH_SECONDS:
             break
         number = min(number * 4 if seconds < MIN_BATCH_SECONDS / 4 else number * 2, entry.max_calls)
     return number
 
 
-def _batch(entry: Contender, number: int) -> float:
+def _time_batch(entry: Contender, number: int) -> float:
+    """Run a batch of `number` calls; return the time of one task in microseconds."""
     if entry.prepare is not None:
         entry.prepare()
     run = entry.run
@@ -148,19 +149,19 @@ def _batch(entry: Contender, number: int) -> float:
     return (time.perf_counter() - begin) / number / entry.per_call * 1e6
 
 
-def in_turn(runs: Mapping[K, Callable[[], T]], rounds: int) -> dict[K, list[T]]:
+def run_in_turn(runs: Mapping[K, Callable[[], T]], rounds: int) -> dict[K, list[T]]:
     """Call functions that return measurements, each once per round, starting with a different one each round.
 
     Returns:
-        The results of each of them, round by round.
+        For each function, its results, round by round.
     """
-    found: dict[K, list[T]] = {name: [] for name in runs}
+    results: dict[K, list[T]] = {name: [] for name in runs}
     names = list(runs)
     for number in range(rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:
-            found[name].append(runs[name]())
-    return found
+            results[name].append(runs[name]())
+    return results
 
 
 @contextmanager

@@ -10,13 +10,14 @@ import attrs
 
 from benchmarks.engines.ours import NAME as OURS
 from benchmarks.measure import Result
-from benchmarks.targets import by_key, measured_ratios
+from benchmarks.targets import by_key, measured
 
 HERE = Path(__file__).parent
 RESULTS = "results.json"
 SLACK = 1.35
 """Factor by which a ratio may be worse than the committed one before `make bench-quick` fails. On a shared
-machine, single ratios vary by a quarter."""
+machine, individual ratios vary by a quarter.
+"""
 RATES = ("f: order with", "i:", "n: an order")
 """Prefixes of the cases for which the rate per second is shown too."""
 SAME, WORSE = "as committed", "WORSE"
@@ -60,24 +61,23 @@ def ratios(results: Sequence[Result]) -> list[tuple[str, str, str, str]]:
     """Return the targets: name, measured ratio, bound, and whether the bound was met."""
     return [
         (target.name, f"{ratio:.2f}", target.bound, "reached" if target.is_reached(ratio) else "not reached")
-        for target, ratio in measured_ratios(results).items()
+        for target, ratio in measured(results).items()
     ]
 
 
 def compare(results: Sequence[Result], committed: Sequence[Result]) -> tuple[list[str], list[str]]:
-    """Compare ratios with the committed ones; return a line for each ratio.
-
-    Return also the names of the ratios that are worse by more than the slack.
+    """Compare ratios with the committed ones. Return a line for each ratio, and the names of the ratios that
+    are worse by a factor of more than `SLACK`.
     """
-    now, then, lines, worse = measured_ratios(results), measured_ratios(committed), [], []
-    for target, found in now.items():
-        if (known := then.get(target)) is None:
+    current, earlier, lines, worse = measured(results), measured(committed), [], []
+    for target, ratio in current.items():
+        if (previous := earlier.get(target)) is None:
             continue
-        factor = known / found if target.at_least is not None else found / known
+        factor = previous / ratio if target.at_least is not None else ratio / previous
         if factor > SLACK:
             worse.append(target.name)
         mark = WORSE if factor > SLACK else SAME
-        lines.append(f"{target.name:58} {found:7.2f}  committed {known:7.2f}  {mark}")
+        lines.append(f"{target.name:58} {ratio:7.2f}  committed {previous:7.2f}  {mark}")
     return lines, worse
 
 

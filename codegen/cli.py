@@ -71,7 +71,7 @@ def main(
 
     Without options, the Kalshi dialect of this repository is generated.
     """
-    context.obj = spec or _from_here(DEFAULT_SPEC)
+    context.obj = spec or _relative_path(DEFAULT_SPEC)
     if context.invoked_subcommand:
         if out or package or only_check:
             raise click.UsageError(
@@ -90,18 +90,18 @@ def main(
     dialect = load_dialect(context.obj)
     # Checking and writing render the same files in the same order.
     act = partial(_check, command=command) if only_check else _write
-    act({out or _from_here(DEFAULT_OUT): render(dialect, package or DEFAULT_PACKAGE, command)})
+    act({out or _relative_path(DEFAULT_OUT): render(dialect, package or DEFAULT_PACKAGE, command)})
     # Docs, dictionaries and the log are generated for this repository's dialect only.
     if out is None:
         # The examples import the generated package, which is up to date at this point.
         shown = examples.run(examples.load(dialect, context.obj))
-        act({_from_here(REFERENCE_OUT): pages.render(dialect, shown)})
+        act({_relative_path(REFERENCE_OUT): pages.render(dialect, shown)})
         files = {**shipped.render(dialect), "examples.log": examples.log(shown)}
-        act({_from_here(SHIPPED_OUT): files})
+        act({_relative_path(SHIPPED_OUT): files})
 
 
 @main.command("dictionary")
-@click.option("--product", help="Product whose messages to write; required if the dialect has products.")
+@click.option("--product", help="Product whose messages are written; required if the dialect has products.")
 @click.option(
     "--out", type=_folder, required=True, help="Folder for FIXT11.xml and FIX50SP2.xml, or FIX44.xml."
 )
@@ -143,22 +143,22 @@ def import_dictionary(
 ) -> None:
     """Create a spec folder from QuickFIX data dictionaries: FIXT11.xml and FIX50SP2.xml, or only FIX44.xml.
 
-    Content that the spec format cannot express is left out. It is listed on standard error.
+    Content that the spec format cannot express is left out, and is listed on standard error.
     """
     read = [quickfix_xml.read(path) for path in dictionaries]
-    found = importer.import_dictionaries(read, name, title or name, only)
+    imported = importer.import_dictionaries(read, name, title or name, only)
     try:
-        paths = importer.write(found, out)
+        paths = importer.write(imported, out)
     except FileExistsError as error:
         raise _Failure(str(error)) from None
-    for note in found.notes:
+    for note in imported.notes:
         click.echo(note, err=True)
     # Listed as known differences, so that `diff` reports only the changes in later editions.
     spec = SpecIndex(out)
     evidence = evidence_of(gather(dictionaries, spec, None), spec, None)
-    if left := differences.text_of(compare(evidence), importer.SOURCE, "Left out by the import."):
+    if entries := differences.text_of(compare(evidence), importer.SOURCE, "Left out by the import."):
         paths.append(out / "differences.yaml")
-        paths[-1].write_text(left, encoding="utf-8")
+        paths[-1].write_text(entries, encoding="utf-8")
     for path in paths:
         click.echo(path)
 
@@ -180,22 +180,22 @@ def compare_api(spec: Path, against: str | None, release: bool) -> None:
     any change may break a program.
     """
     # Loaded before writing, so that --release never records the API of an invalid spec.
-    now = api.describe(load_dialect(spec))
+    current = api.describe(load_dialect(spec))
     file = spec / api.RELEASED if against is None else Path(against)
     if release:
-        file.write_text(api.text(now), encoding="utf-8")
+        file.write_text(api.text(current), encoding="utf-8")
         click.echo(file)
         return
-    before = api.read(file) if against is None or file.is_file() else _api_at(against, spec)
-    found = api.compare(before, now)
-    for difference in found:
+    earlier = api.read(file) if against is None or file.is_file() else _api_at(against, spec)
+    changes = api.compare(earlier, current)
+    for difference in changes:
         click.echo(difference)
     for breaks, effect in api.EFFECTS.items():
-        count = sum(each.breaks == breaks and each.breaking for each in found)
+        count = sum(each.breaks == breaks and each.breaking for each in changes)
         if count:
             differences = "1 breaking difference" if count == 1 else f"{count} breaking differences"
             click.echo(f"{differences} of kind `{breaks}`: {effect}.")
-    if any(difference.breaking for difference in found):
+    if any(difference.breaking for difference in changes):
         raise SystemExit(1)
 
 
@@ -215,8 +215,8 @@ def compare_downstream(spec: Path) -> None:
     report = downstream.compare(load_dialect(spec), spec, REPOSITORY)
     for line in (*report.unhandled, *report.obsolete):
         click.echo(line)
-    left = len(report.unhandled) + len(report.obsolete) or "nothing"
-    click.echo(f"Intentionally not handled: {report.covered}. Left to check: {left}.")
+    remaining = len(report.unhandled) + len(report.obsolete) or "nothing"
+    click.echo(f"Intentionally not handled: {report.covered}. Left to check: {remaining}.")
     if report.unhandled or report.obsolete:
         raise SystemExit(1)
 
@@ -225,7 +225,7 @@ main.add_command(diff)
 main.add_command(fetch)
 
 
-def _from_here(path: Path) -> Path:
+def _relative_path(path: Path) -> Path:
     """Return `path` relative to the current folder if it is below that folder, else unchanged."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path

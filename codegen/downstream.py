@@ -55,16 +55,16 @@ class KnownElements:
     names: tuple[str, ...]
     location: Location
 
-    def covers(self, found: UnhandledElement, name: str) -> bool:
+    def covers(self, unhandled: UnhandledElement, name: str) -> bool:
         """Return whether this entry covers the element under the given name."""
-        if self.area != found.area:
+        if self.area != unhandled.area:
             return False
         if self.kind == "families":
-            return name == found.family
+            return name == unhandled.family
         # A listed message covers all its elements: `ExecutionReport` covers `ExecutionReport.Text` too.
-        whole = found.element.partition(".")[0] if self.kind == "messages" else found.element
+        whole = unhandled.element.partition(".")[0] if self.kind == "messages" else unhandled.element
         kinds = {"messages", "members", "texts"} if self.kind == "messages" else {self.kind}
-        return found.kind in kinds and name in (found.element, whole)
+        return unhandled.kind in kinds and name in (unhandled.element, whole)
 
 
 @attrs.frozen
@@ -101,30 +101,30 @@ def compare(dialect: Dialect, folder: Path, root: Path) -> Report:
             file for each, where in words(area.get("in")) for file in _files(root, each, where, mistakes)
         ]
         # Search for all kinds, then drop those that the area does not cover.
-        missing = _missing(dialect, name, Names.of(files))
+        missing = _missing(dialect, name, Names.read(files))
         found |= dict.fromkeys(each for each in missing if each.kind in kinds)
-    known = list(_known(node, areas, mistakes))
+    known = list(_read_known(node, areas, mistakes))
     mistakes.raise_any()
     # Keyed by entry and name, because some names of an entry may be used and others not.
     used: set[tuple[int, str]] = set()
-    left = []
+    unhandled = []
     for each in found:
         covering = [
             (k, name) for k, entry in enumerate(known) for name in entry.names if entry.covers(each, name)
         ]
         used.update(covering)
         if not covering:
-            left.append(each)
+            unhandled.append(each)
     obsolete = [
         f"{entry.location}: {entry.area} handles {name}, or the spec no longer contains it; remove the name"
         for k, entry in enumerate(known)
         for name in entry.names
         if (k, name) not in used
     ]
-    return Report(tuple(sorted(left)), len(found) - len(left), tuple(obsolete))
+    return Report(tuple(sorted(unhandled)), len(found) - len(unhandled), tuple(obsolete))
 
 
-def _known(node: Map, areas: Map, mistakes: Mistakes) -> Iterator[KnownElements]:
+def _read_known(node: Map, areas: Map, mistakes: Mistakes) -> Iterator[KnownElements]:
     for entry in maps(node.get("known")):
         area = text(entry, "area")
         if area not in areas:
@@ -158,8 +158,10 @@ class Names:
     """`ExecType.EXPIRED` and similar."""
 
     @classmethod
-    def of(cls, files: Iterable[Path]) -> Names:
-        """Collect the names in files: for Python, without comments and docstrings; for prose, every word."""
+    def read(cls, files: Iterable[Path]) -> Names:
+        """Collect the names in files. Comments and docstrings of Python files are left out; in other files,
+        every word counts.
+        """
         found = cls()
         for file in files:
             source = file.read_text(encoding="utf-8")
@@ -193,11 +195,10 @@ class Names:
 
 
 def _missing(dialect: Dialect, area: str, names: Names) -> Iterator[UnhandledElement]:
-    """Yield elements that are not mentioned. The members of a missing message are not yielded."""
-    coded: dict[str, str] = {}
+    """Yield the elements that are not mentioned, but not the members of a message that is not mentioned."""
+    family_of_codeset: dict[str, str] = {}
     for message in dialect.messages:
         if message.name not in names.plain:
-            # The members of a missing message are not reported separately.
             yield UnhandledElement(area, "messages", message.name, message.family, message.location)
             continue
         for member, holders in walk(message.members):
@@ -205,24 +206,25 @@ def _missing(dialect: Dialect, area: str, names: Names) -> Iterator[UnhandledEle
             if member.attribute not in names.plain:
                 element = f"{owner}.{member.field.name}"
                 yield UnhandledElement(area, "members", element, message.family, member.location)
-            # Codes matter only if the member is read, and a constant has one value.
+            # The codes of a member that the code never mentions are not checked, nor are those of a constant
+            # member, which has only one value.
             elif member.field.codeset is not None and member.constant is None:
-                coded.setdefault(member.field.codeset.name, message.family)
+                family_of_codeset.setdefault(member.field.codeset.name, message.family)
     # `TEXTS` maps a text to its code, so handling the text covers the code.
     covered = {
         (known.field.codeset.name, known.code.name)
         for known in dialect.texts
         if known.field is not None and known.field.codeset is not None and known.code is not None
-        if _is_named(known, names)
+        if _is_mentioned(known, names)
     }
     for codeset in dialect.codesets:
-        for code in codeset.codes if codeset.name in coded else ():
+        for code in codeset.codes if codeset.name in family_of_codeset else ():
             if f"{codeset.name}.{code.constant}" in names.dotted or (codeset.name, code.name) in covered:
                 continue
             element = f"{codeset.name}.{code.name}"
-            yield UnhandledElement(area, "codes", element, coded[codeset.name], code.location)
+            yield UnhandledElement(area, "codes", element, family_of_codeset[codeset.name], code.location)
     for known in dialect.texts:
-        if known.message.name in names.plain and not _is_named(known, names):
+        if known.message.name in names.plain and not _is_mentioned(known, names):
             element = f"{known.message.name}.{known.value}"
             yield UnhandledElement(area, "texts", element, known.message.family, known.location)
     for session in dialect.session_types:
@@ -230,6 +232,6 @@ def _missing(dialect: Dialect, area: str, names: Names) -> Iterator[UnhandledEle
             yield UnhandledElement(area, "sessions", session.name, "", session.location)
 
 
-def _is_named(known: KnownText, names: Names) -> bool:
+def _is_mentioned(known: KnownText, names: Names) -> bool:
     constant = f"{texts_class(known.message.name)}.{known.constant}"
     return constant in names.dotted or known.value in names.plain

@@ -15,7 +15,7 @@ MANDATORY = ("required", "constant")
 
 @attrs.frozen
 class Place:
-    """A product, a session type and a sender with which a message may occur."""
+    """A place where a message may occur: a product, a session type on it, and a sender."""
 
     product: str
     session: str
@@ -46,21 +46,23 @@ def all_places(sessions: Mapping[str, tuple[str, ...]], products: tuple[str, ...
 
 
 def places(dialect: Dialect, product: str | None = None) -> tuple[Place, ...]:
-    """Return every place of a product, or of all of them."""
+    """Return every place of a product, or of all products."""
     sessions = {session.name: session.products for session in dialect.session_types}
     found = all_places(sessions, dialect.product_names)
     return tuple(place for place in found if product in (None, place.product))
 
 
-def places_of(message: Message, among: Iterable[Place]) -> tuple[Place, ...]:
-    """Return the places, among the given ones, where the message may be sent."""
+def places_of(message: Message, candidates: Iterable[Place]) -> tuple[Place, ...]:
+    """Return those of the candidates where the message may be sent."""
     return tuple(
-        place for place in among if not message.flows or any(place.within(flow) for flow in message.flows)
+        place
+        for place in candidates
+        if not message.flows or any(place.within(flow) for flow in message.flows)
     )
 
 
 def presence_at(member: Member, place: Place) -> str:
-    """Return the presence at a place; the last rule that applies wins."""
+    """Return the presence of a member at a place."""
     presence = member.presence
     # The last match wins, so a spec can state the general rule first and its exceptions afterwards.
     for rule in member.rules:
@@ -69,6 +71,6 @@ def presence_at(member: Member, place: Place) -> str:
     return presence
 
 
-def presences(member: Member, among: Iterable[Place]) -> frozenset[str]:
-    """Return every presence that a member has at some of the places."""
-    return frozenset(presence_at(member, place) for place in among)
+def presences(member: Member, at_places: Iterable[Place]) -> frozenset[str]:
+    """Return every presence that a member has at any of the places."""
+    return frozenset(presence_at(member, place) for place in at_places)

@@ -18,7 +18,7 @@ def sentence(text: str) -> str:
     return text if not text or text[-1] in ".!?" else f"{text}."
 
 
-def listed(words: tuple[str, ...], last: str = "and") -> str:
+def join_words(words: tuple[str, ...], last: str = "and") -> str:
     """Return `a, b and c`."""
     if len(words) < 2:
         return "".join(words)
@@ -31,10 +31,10 @@ def scope_text(scope: Scope) -> str:
     if scope.sender:
         parts.append(f"from the {scope.sender}")
     if scope.products:
-        parts.append(f"on {listed(scope.products)}")
+        parts.append(f"on {join_words(scope.products)}")
     text = " ".join(parts)
     if scope.sessions:
-        text += (", " if scope.products else " " if text else "") + f"on {listed(scope.sessions)}"
+        text += (", " if scope.products else " " if text else "") + f"on {join_words(scope.sessions)}"
     return text
 
 
@@ -77,7 +77,7 @@ def _forbidden_text(member: Member, condition: Condition, siblings: Mapping[str,
     own = terms.pop(member.field.name, None)
     if not own:
         return f"Not allowed {conditions_text((condition,), siblings)}."
-    values = listed(tuple(value_text(member.field, value) for value in own), "or")
+    values = join_words(tuple(value_text(member.field, value) for value in own), "or")
     rest = Condition(tuple(terms.items()), condition.scope)
     if rest == Condition():
         return f"Never {values}."
@@ -89,11 +89,11 @@ def _cover_everything(scopes: list[Scope], products: tuple[str, ...]) -> bool:
     each sender by a scope that restricts only the sender.
     """
     # A scope that also names a sender covers only part of the product.
-    named = {
+    covered = {
         product for scope in scopes if scope == Scope(products=scope.products) for product in scope.products
     }
     senders = {scope.sender for scope in scopes if scope == Scope(sender=scope.sender)}
-    return (bool(products) and named >= set(products)) or senders >= {"client", "venue"}
+    return (bool(products) and covered >= set(products)) or senders >= {"client", "venue"}
 
 
 def _rule_text(rule: PresenceRule) -> str:
@@ -117,10 +117,10 @@ def where_text(scope: Scope) -> str:
     """Return where a condition applies: `scope_text`, the messages, and the condition on the Logon."""
     parts = [scope_text(scope)]
     if scope.messages:
-        parts.append(f"in {listed(tuple(name for name, _ in scope.messages))}")
+        parts.append(f"in {join_words(tuple(name for name, _ in scope.messages))}")
     for name, values in scope.logon:
         if values:
-            shown = listed(tuple(value or "absent" for value in values), "or")
+            shown = join_words(tuple(value or "absent" for value in values), "or")
         else:
             shown = "absent" if values is None else "present"
         parts.append(f"with {name} {shown} in the Logon")
@@ -136,7 +136,7 @@ def _term_text(name: str, values: tuple[str, ...] | None, siblings: Mapping[str,
     shown = tuple(
         (value if field is None else value_text(field, value)) if value else "absent" for value in values
     )
-    return f"{name} is {listed(shown, 'or')}"
+    return f"{name} is {join_words(shown, 'or')}"
 
 
 def value_text(field: Field, value: str) -> str:
@@ -148,7 +148,7 @@ def one_of_text(one_of: OneOf) -> str:
     """Return a sentence, such as `Exactly one of OrderQty and CashOrderQty is present, from the client`."""
     mode = one_of.mode.replace("_", " ").capitalize()
     where = scope_text(one_of.scope)
-    return f"{mode} of {listed(one_of.names)} is present{f', {where}' if where else ''}."
+    return f"{mode} of {join_words(one_of.names)} is present{f', {where}' if where else ''}."
 
 
 def pedigree_text(pedigree: Pedigree) -> str:
@@ -166,10 +166,10 @@ def pedigree_sentences(pedigree: Pedigree) -> list[str]:
     }
     sentences = []
     for change in pedigree.changes:
-        when = change.version or change.date or ""
+        since = change.version or change.date or ""
         if change.version and change.date:
-            when += f" ({change.date})"
-        head = f"{words[change.kind]} {when}" if when else change.kind.capitalize()
+            since += f" ({change.date})"
+        head = f"{words[change.kind]} {since}" if since else change.kind.capitalize()
         sentences.append(sentence(f"{head}: {change.note}" if change.note else head))
     return sentences
 
@@ -205,8 +205,8 @@ def limits_text(
         parts.append(f"matches `{field.pattern}`")
     # A member's limit replaces the field's limit with the same condition; the field's other limits still
     # apply.
-    instead = {limit.when for limit in own}
-    limits = [limit for limit in field.limits if limit.when not in instead]
+    replaced = {limit.when for limit in own}
+    limits = [limit for limit in field.limits if limit.when not in replaced]
     parts += [_limit_text(limit, field, siblings) for limit in (*limits, *own)]
     return " ".join(f"{text[0].upper()}{text[1:]}." for text in parts)
 
@@ -216,7 +216,7 @@ def _limit_text(limit: Limit, field: Field, siblings: Mapping[str, Field]) -> st
     if field.datatype.kind == "NUMINGROUP":
         parts.append("entry" if limit.maximum == "1" else "entries")
     if limit.values:
-        parts.append(f"only {listed(tuple(value_text(field, value) for value in limit.values), 'or')}")
+        parts.append(f"only {join_words(tuple(value_text(field, value) for value in limit.values), 'or')}")
     if limit.unit is not None:
         parts.append(limit.unit)
     if limit.step is not None:

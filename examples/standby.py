@@ -1,5 +1,5 @@
-"""One session on two hosts: start this program on both. One is the primary; the other waits, and takes over.
-The environment contains the key, and the URL of a database (STORE)."""
+"""One session on two hosts: start this program on both. One is the primary; the other waits, and takes over
+if the primary fails. The environment contains the key, and the URL of a database (STORE)."""
 
 import os
 import signal

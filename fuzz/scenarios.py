@@ -50,23 +50,23 @@ def inputs() -> Iterator[tuple[str, bytes]]:
 
 def _setting(scenario: Scenario) -> Setting | None:
     """Return the session settings of a scenario, or None if no input can choose them."""
-    given = dict(scenario.settings)
-    product = given.pop("product", "")
-    options = given.pop("protocol_options", None)
+    settings = dict(scenario.settings)
+    product = settings.pop("product", "")
+    options = settings.pop("protocol_options", None)
     kind = scenario.session_type
-    usual = kind.products[0] if kind.products else ""
+    usual_product = kind.products[0] if kind.products else ""
     if (
         scenario.store
-        or set(given) - _SETTINGS
+        or set(settings) - _SETTINGS
         or kind.name not in session._NAMES
-        or product not in ("", usual)
+        or product not in ("", usual_product)
         or options not in (None, QUICKFIX)
     ):
         return None
-    return Setting(scenario.role, kind.name, like_quickfix=options is QUICKFIX, **given)
+    return Setting(scenario.role, kind.name, like_quickfix=options is QUICKFIX, **settings)
 
 
-def _joined(step: Sequence[int | bytes]) -> bytes:
+def _join(step: Sequence[int | bytes]) -> bytes:
     return b"".join(each if isinstance(each, bytes) else bytes((each,)) for each in step)
 
 
@@ -87,7 +87,7 @@ class _Writer:
                 session.STATES.index(state),
             )
         )
-        self._player = session.started(setting, state)
+        self._player = session.start_player(setting, state)
         self._count = 0
         self._clock, start = Clock(utc=self._player.utc), Clock(utc=self._player.utc)
         self._peer = Peer(
@@ -99,10 +99,10 @@ class _Writer:
             logon={int(tag): value for tag, value in session.logon_fields(setting).items()},
             next_number=self._player.peer_number,
         )
-        began, steps = self._player.monotonic, scenario.steps[user_connects:]
+        start_time, steps = self._player.monotonic, scenario.steps[user_connects:]
         for step in steps:
             if step.at is not None:
-                self._wait(began + step.at - self._player.monotonic)
+                self._wait(start_time + step.at - self._player.monotonic)
             self._act(step.action)
 
     def _record_step(self, *step: int | bytes) -> None:
@@ -113,15 +113,15 @@ class _Writer:
         self._add(*step)
 
     def _add(self, *step: int | bytes) -> None:
-        text = _joined(step)
+        text = _join(step)
         self.data += text
         session._step(self._player, Choices(text))
 
     def _wait(self, seconds: float) -> None:
         if seconds > 0:
-            fits = [each for each in session._SECONDS if each <= seconds]
-            rest = min(round((seconds - fits[-1]) * WAIT_STEPS_PER_SECOND), 255)
-            self._record_step(9, session._SECONDS.index(fits[-1]), rest)
+            longest = max(each for each in session._SECONDS if each <= seconds)
+            rest = min(round((seconds - longest) * WAIT_STEPS_PER_SECOND), 255)
+            self._record_step(9, session._SECONDS.index(longest), rest)
 
     def _act(self, action: Any) -> None:
         self._clock.utc = self._player.utc
@@ -138,11 +138,17 @@ class _Writer:
         if data.startswith(b"8=FIXT.1.1\x01") and is_frame(data) and (literal := self._literal(data)):
             self._record_step(7, *literal)
             return
-        for at in range(0, len(data), _MAX_CHUNK):
-            chunk = data[at : at + _MAX_CHUNK]
+        for begin in range(0, len(data), _MAX_CHUNK):
+            chunk = data[begin : begin + _MAX_CHUNK]
             self._record_step(8, len(chunk), chunk)
 
     def _literal(self, frame: bytes) -> tuple[int | bytes, ...] | None:
+        """Return the choices that reproduce a message in step 7, or None if they cannot.
+
+        The step contains the MsgType, the distance of MsgSeqNum from the expected number, and the other
+        fields of the header and the body. It supplies the usual CompIDs and SendingTime, so the message must
+        have these values.
+        """
         (_, msg_type), *fields = fields_of(frame)
         usual = {
             b"49": PEER_COMP_ID.encode(),
@@ -178,7 +184,7 @@ class _Writer:
         )
 
     def _call_user_action(self, action: UserCall) -> None:
-        """Record the calls of one action in a scenario."""
+        """Record the steps for a call by the user."""
         if action.name in ("connect", "restart"):
             restart = action.name == "restart"
             if self._player.session.state is State.CLOSED:
@@ -202,6 +208,7 @@ class _Writer:
         self._record_step(14, text, number)
 
     def _send(self, action: UserCall) -> None:
+        """Record the sending of the first template with the message's type that the session accepts."""
         assert action.message is not None
         msg_type = str(dict(action.message.fields)[35]).encode()
         templates = self._player.setting.wire.templates
@@ -211,7 +218,7 @@ class _Writer:
             if fields[0][1] != msg_type:
                 continue
             step = (13, number.to_bytes(size, "big"), 0)
-            tried = session.play(self.data + _joined(step))
-            if tried.session.next_outgoing > player.session.next_outgoing:
+            player_after = session.play(self.data + _join(step))
+            if player_after.session.next_outgoing > player.session.next_outgoing:
                 self._record_step(*step)
                 return

@@ -59,13 +59,13 @@ class QuickfixPeer(quickfix.Application):
         sign: Sign | None = None,
         connect_to: int | None = None,
         inbox: Inbox | None = None,
-        waiting: Iterable[tuple[str, Fields]] = (),
+        queued: Iterable[tuple[str, Fields]] = (),
         settings: Mapping[str, str] | None = None,
         logon: Fields | None = None,
     ) -> None:
         """Listen on a free port, or connect to the port `connect_to`; files are written to `folder`.
 
-        `waiting` are messages sent before there is a connection: each uses a sequence number, but reaches the
+        `queued` messages are sent before there is a connection: each uses a sequence number, but reaches the
         other side only if that side requests it. `settings` adds to the QuickFIX settings above, or overrides
         them; `logon` contains additional fields of QuickFIX's Logon.
         """
@@ -96,12 +96,12 @@ class QuickfixPeer(quickfix.Application):
         # Use the threaded acceptor: the other acceptor frees its server socket while `stop` still uses it.
         kind = quickfix.SocketInitiator if initiator else quickfix.ThreadedSocketAcceptor
         self._engine = kind(self, self._store, self._settings, self._log)
-        for msg_type, body in waiting:
+        for msg_type, body in queued:
             self.send(msg_type, body)
         self._engine.start()
 
     def send(self, msg_type: str, body: Fields) -> None:
-        """Send an application message, or a session message out of order."""
+        """Send an application message, or a session message that QuickFIX would not send by itself."""
         message = quickfix.Message()
         message.getHeader().setField(quickfix.StringField(35, msg_type))
         for tag, value in body.items():
@@ -124,9 +124,10 @@ class QuickfixPeer(quickfix.Application):
         number: int = quickfix.Session.lookupSession(self._session_id).getExpectedTargetNum()
         return number
 
-    def wait_free(self) -> None:
+    def wait_until_released(self) -> None:
         """Wait until QuickFIX has released its last connection, which happens after it reports the logout. A
-        connection made before the release may be closed instead of the last one."""
+        connection made before the release may be closed instead of the last one.
+        """
         deadline = time.monotonic() + PATIENCE
         while quickfix.Session.isSessionRegistered(self._session_id):
             assert time.monotonic() < deadline, "QuickFIX never released its connection"
@@ -136,7 +137,8 @@ class QuickfixPeer(quickfix.Application):
         """Log out if necessary, end the engine's threads and free its session.
 
         QuickFIX finds sessions by CompIDs in one table per process, so a session that outlived its test would
-        receive the messages of the next test."""
+        receive the messages of the next test.
+        """
         if self._engine is not None:
             self._engine.stop()
             self._engine = None

@@ -6,8 +6,8 @@ import contextlib
 import time
 from pathlib import Path
 
-from interop.meeting import Meeting
 from interop.ours import OurSide
+from interop.pairing import Pairing
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_sansio.signing import Signer
@@ -28,23 +28,23 @@ def test_a_session_stays_established_for_a_minute_without_messages(
         for role in Role:
             folder = tmp_path / role.value
             folder.mkdir()
-            meeting = stack.enter_context(Meeting(role, folder, dictionaries, signer, settings=settings))
-            ours, _logged_on = meeting.connect(MemoryStore(), heart_bt_int=HEART_BT_INT)
-            sessions.append((meeting, ours))
+            pairing = stack.enter_context(Pairing(role, folder, dictionaries, signer, settings=settings))
+            ours, _logged_on = pairing.connect(MemoryStore(), heart_bt_int=HEART_BT_INT)
+            sessions.append((pairing, ours))
 
         # Both pairs of roles run in the same minute. A TestRequest or the end of a session would be an event.
         until = time.monotonic() + IDLE
         for _meeting, ours in sessions:
             ours.expect_nothing(until - time.monotonic())
 
-        for meeting, ours in sessions:
-            check(meeting, ours)
+        for pairing, ours in sessions:
+            check(pairing, ours)
 
 
-def check(meeting: Meeting, ours: OurSide) -> None:
+def check(pairing: Pairing, ours: OurSide) -> None:
     ours.log_out()
-    meeting.peer.inbox.wait_until_logged_out()
-    assert meeting.peer.inbox.is_empty()
+    pairing.peer.inbox.wait_until_logged_out()
+    assert pairing.peer.inbox.is_empty()
     for passed, number_after in (
         (ours.outgoing.passed, ours.session.next_outgoing),
         (ours.incoming.passed, ours.session.next_incoming),
@@ -53,4 +53,4 @@ def check(meeting: Meeting, ours: OurSide) -> None:
         assert passed == {"A": 1, "0": heartbeats, "5": 1}
         assert IDLE / (HEART_BT_INT + 2) - 1 <= heartbeats <= IDLE / HEART_BT_INT + 1
         assert number_after == heartbeats + 3
-    assert meeting.peer.next_incoming == ours.session.next_outgoing
+    assert pairing.peer.next_incoming == ours.session.next_outgoing

@@ -41,51 +41,51 @@ Change = tuple[yaml.Node, str]
 """A scalar of a file, and its new text."""
 
 
-def doubled(node: yaml.Node) -> Change:
+def double(node: yaml.Node) -> Change:
     """Return a change that doubles a figure and adds one, which preserves the order of the figures."""
     return node, str(2 * int(node.value) + 1)
 
 
-def of_limits(root: yaml.Node) -> Iterator[Change]:
-    """Yield the changes to `limits.yaml`: the figures, and the last of the words."""
+def limit_changes(root: yaml.Node) -> Iterator[Change]:
+    """Yield the changes to `limits.yaml`: the figures, and the last word of each list of words."""
     for _, limit in entries(child(root, "limits")):
         for key, value in entries(limit):
             if key == "value":
-                yield doubled(value)
+                yield double(value)
             elif key == "values":
                 # A week has only seven days.
                 yield from (
-                    (node, str((int(node.value) + 5) % 7)) if name == "weekday" else doubled(node)
+                    (node, str((int(node.value) + 5) % 7)) if name == "weekday" else double(node)
                     for name, node in entries(value)
                 )
             elif key == "words":
                 yield value.value[-1], json.dumps(value.value[-1].value + "-2")
 
 
-def of_sessions(root: yaml.Node) -> Iterator[Change]:
+def session_changes(root: yaml.Node) -> Iterator[Change]:
     """Yield the changes to `sessions.yaml`."""
     for _, session in entries(child(root, "sessions")):
-        yield from (doubled(value) for key, value in entries(session) if key in SESSION_LIMITS)
+        yield from (double(value) for key, value in entries(session) if key in SESSION_LIMITS)
 
 
-def of_fields(node: yaml.Node) -> Iterator[Change]:
+def field_changes(node: yaml.Node) -> Iterator[Change]:
     """Yield the changes to the bounds of fields without steps; prices and quantities have steps."""
     if isinstance(node, yaml.SequenceNode):
         for each in node.value:
-            yield from of_fields(each)
+            yield from field_changes(each)
     elif isinstance(node, yaml.MappingNode):
         found = dict(entries(node))
         for key, value in found.items():
             if key in BOUNDS and "step" not in found and int(value.value) > 0:
-                yield doubled(value)
-            yield from of_fields(value)
+                yield double(value)
+            yield from field_changes(value)
 
 
 CHANGES = {
-    "limits.yaml": of_limits,
-    "sessions.yaml": of_sessions,
-    "fields.yaml": of_fields,
-    "header.yaml": of_fields,
+    "limits.yaml": limit_changes,
+    "sessions.yaml": session_changes,
+    "fields.yaml": field_changes,
+    "header.yaml": field_changes,
 }
 """The changes, by file."""
 
@@ -100,30 +100,30 @@ def child(node: yaml.Node, key: str) -> yaml.Node:
     return dict(entries(node))[key]
 
 
-def change(spec: Path) -> int:
-    """Change every limit of a spec folder; return their number."""
+def change_limits(spec: Path) -> int:
+    """Change every limit of a spec folder; return the number of changes."""
     count = 0
     for name, changes in CHANGES.items():
         text = (spec / name).read_text("utf-8")
-        # The changes are made from the end to the beginning, so that the positions of the remaining ones stay
+        # The changes are made from the end to the beginning, so the positions of the remaining ones stay
         # valid.
         root: Any = yaml.compose(text)
-        found = sorted(changes(root), key=lambda each: -each[0].start_mark.index)
-        for node, new in found:
+        ordered = sorted(changes(root), key=lambda each: -each[0].start_mark.index)
+        for node, new in ordered:
             text = text[: node.start_mark.index] + new + text[node.end_mark.index :]
         (spec / name).write_text(text, "utf-8")
-        count += len(found)
+        count += len(ordered)
     return count
 
 
-def copy(to: Path) -> None:
+def copy_project(target: Path) -> None:
     """Copy the files of the project, as they are in the work tree."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in filter(None, listed.split("\0")):
         if (ROOT / name).is_file():
-            (to / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, to / name)
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
 
 
 def quick_tests() -> list[str]:
@@ -133,15 +133,15 @@ def quick_tests() -> list[str]:
     return ["-n", "auto", *slow, *quick["chosen"]([]), *(f"tests/venue/{each}" for each in VENUE_TESTS)]
 
 
-def run(project: Path, *command: str, shown: bool = False) -> subprocess.CompletedProcess[str]:
+def run(project: Path, *command: str, show_output: bool = False) -> subprocess.CompletedProcess[str]:
     """Run a module from the copy, not from the installed project."""
     path = os.pathsep.join(str(project / each) for each in ("src", "adapters", "venue", "."))
     return subprocess.run(
         [sys.executable, "-bb", "-m", *command],
         cwd=project,
         env={**os.environ, "PYTHONPATH": path},
-        check=not shown,
-        capture_output=not shown,
+        check=not show_output,
+        capture_output=not show_output,
         text=True,
     )
 
@@ -150,14 +150,14 @@ def main(*arguments: str) -> int:
     """Create the copy, generate its files, and run the tests."""
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"
-        copy(project)
-        print(f"== {change(project / SPEC)} limits changed", flush=True)
+        copy_project(project)
+        print(f"== {change_limits(project / SPEC)} limits changed", flush=True)
         run(project, "codegen")
         (project / SCHEMA).write_text(
             run(project, "kalshi_fix_adapters.cli", "venue", "schema").stdout, "utf-8"
         )
         tests = arguments or quick_tests()
-        return run(project, "pytest", "-q", "-p", "no:cacheprovider", *tests, shown=True).returncode
+        return run(project, "pytest", "-q", "-p", "no:cacheprovider", *tests, show_output=True).returncode
 
 
 if __name__ == "__main__":

@@ -35,9 +35,8 @@ _MAX_LOCATIONS = 6
 """Maximum number of locations shown per finding; the JSON contains all of them."""
 _JSON_ATTRIBUTES = ("kind", "element", "address", "in_source", "what", "products", "sources", "passages")
 """Attributes of a finding that JSON contains under the same names."""
-# Two findings are easier to read separately.
 _MIN_GROUP = 3
-"""Minimum number of findings of a group that are reported as one."""
+"""Minimum number of findings of a group that are reported as one. Two are easier to read separately."""
 
 
 def text(findings: Sequence[Finding], kept: int, given: GivenSources) -> str:
@@ -53,10 +52,10 @@ def text(findings: Sequence[Finding], kept: int, given: GivenSources) -> str:
         skipped = (f"* {_relative(each)}" for each in given.skipped)
         lines += [f"Skipped ({len(given.skipped)})", "", *skipped, ""]
     facts = sum(len(reading.facts) for reading in given.readings)
-    about = f"{facts} facts read from {len(given.readings)} file{'s' if len(given.readings) != 1 else ''}"
-    on_purpose = f"; {kept} differ{'s' if kept == 1 else ''} on purpose" if kept else ""
-    left = f"{len(findings)} left to do" if findings else "nothing left to do"
-    return "\n".join([*lines, f"{about}{on_purpose}; {left}."])
+    summary = f"{facts} facts read from {len(given.readings)} file{'s' if len(given.readings) != 1 else ''}"
+    intended = f"; {kept} differ{'s' if kept == 1 else ''} on purpose" if kept else ""
+    remaining = f"{len(findings)} left to do" if findings else "nothing left to do"
+    return "\n".join([*lines, f"{summary}{intended}; {remaining}."])
 
 
 def _grouped(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
@@ -73,7 +72,7 @@ def _grouped(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
 
 def _group(findings: list[Finding]) -> Iterator[str]:
     """Yield the lines about a finding, or about a group of findings, with each edit once."""
-    written: set[Edit] = set()
+    printed: set[Edit] = set()
     for finding in findings:
         products = f" [{', '.join(finding.products)}]" if finding.products else ""
         yield f"* {finding.what}{products}"
@@ -86,10 +85,10 @@ def _group(findings: list[Finding]) -> Iterator[str]:
         yield from (f"    the text  {passage}" for passage in finding.passages)
         for edit in finding.edits:
             # Several findings of a group often have the same edit.
-            if edit not in written:
+            if edit not in printed:
                 lines = edit.text.splitlines()
                 yield f"    edit at   {_relative(edit.location)}: " + f"\n{' ' * 14}".join(lines)
-            written.add(edit)
+            printed.add(edit)
     if keep := _difference_entry(findings):
         yield f"    or keep   {keep}"
 
@@ -112,7 +111,9 @@ def _difference_entry(findings: list[Finding]) -> str:
 
 
 def as_json(findings: Iterable[Finding], kept: int, given: GivenSources) -> str:
-    """Return the report as JSON: `findings`, each with locations and edits; files read or skipped."""
+    """Return the report as JSON: `findings`, each with its locations and edits; the number of intended
+    differences (`kept`); and the files that were read or skipped.
+    """
     content = {
         "findings": [
             {
@@ -134,16 +135,16 @@ def as_json(findings: Iterable[Finding], kept: int, given: GivenSources) -> str:
 
 
 def facts(readings: Iterable[Reading]) -> Iterator[str]:
-    """Yield all facts of all files, and the number of each kind."""
+    """Yield a line for each fact of each file, and a line with the numbers of the file's facts by kind."""
     for reading in readings:
         for fact in sorted(reading.facts, key=lambda each: each.location):
             yield f"{_relative(fact.location)}: {fact}"
-        counted = Counter(type(fact).__name__.removesuffix("Fact").lower() for fact in reading.facts)
-        listed = ", ".join(f"{kind}: {number}" for kind, number in sorted(counted.items()))
+        counts = Counter(type(fact).__name__.removesuffix("Fact").lower() for fact in reading.facts)
+        listed = ", ".join(f"{kind}: {number}" for kind, number in sorted(counts.items()))
         about = f" about {reading.product}" if reading.product else ""
         yield f"{reading.file}: {len(reading.facts)} facts{about} ({listed or 'nothing to compare'})"
 
 
 def _relative(location: Location | SkippedFile) -> str:
-    """Return a location, relative to the current folder if it is below that folder."""
+    """Return a location as text, relative to the current folder if it is below that folder."""
     return str(location).removeprefix(f"{Path.cwd().as_posix()}/")

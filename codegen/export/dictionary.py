@@ -40,34 +40,34 @@ def render(dialect: Dialect, product: str | None = None) -> dict[str, str]:
     if product not in (dialect.product_names or (None,)):
         known = ", ".join(dialect.product_names) or "none"
         raise ValueError(f"{dialect.name} has no product {product!r}; it has {known}")
-    everywhere = places(dialect, product)
+    product_places = places(dialect, product)
     # Only one version if it includes the session layer, as FIX.4.4 does.
     versions = list(dict.fromkeys((dialect.begin_string, dialect.application_version)))
     title = dialect.title if product is None else f"{dialect.title}, product {product}"
     files = {}
     for layer, version in enumerate(versions):
-        written = _Dictionary(version, dialect, everywhere)
-        written.add_block("header", () if layer else dialect.header)
-        written.add_block("trailer", () if layer else dialect.trailer)
+        dictionary = _Dictionary(version, dialect, product_places)
+        dictionary.add_block("header", () if layer else dialect.header)
+        dictionary.add_block("trailer", () if layer else dialect.trailer)
         # The first file contains the session messages, and all others too if it is the only file.
-        written.add_messages(
+        dictionary.add_messages(
             each for each in dialect.messages if len(versions) == 1 or each.admin == (not layer)
         )
-        files[f"{version.replace('.', '')}.xml"] = written.text(title)
+        files[f"{version.replace('.', '')}.xml"] = dictionary.text(title)
     return files
 
 
 class _Dictionary:
     """One dictionary under construction, with the fields used in its messages."""
 
-    def __init__(self, version: str, dialect: Dialect, everywhere: tuple[Place, ...]) -> None:
+    def __init__(self, version: str, dialect: Dialect, product_places: tuple[Place, ...]) -> None:
         self._dialect = dialect
-        self._places = everywhere
+        self._places = product_places
         self._fields: dict[int, Field] = {}
         kind, major, minor = version.split(".")
         minor, _, pack = minor.partition("SP")
-        about = {"type": kind, "major": major, "minor": minor, "servicepack": pack or "0"}
-        self._root = ET.Element("fix", about)
+        attributes = {"type": kind, "major": major, "minor": minor, "servicepack": pack or "0"}
+        self._root = ET.Element("fix", attributes)
 
     def add_block(self, name: str, members: Iterable[Member]) -> None:
         """Add the header or the trailer."""
@@ -80,8 +80,8 @@ class _Dictionary:
             found = places_of(message, self._places)
             if found:
                 category = "admin" if message.admin else "app"
-                about = {"name": message.name, "msgtype": message.msg_type, "msgcat": category}
-                self._add_members(ET.SubElement(parent, "message", about), message.members, found)
+                attributes = {"name": message.name, "msgtype": message.msg_type, "msgcat": category}
+                self._add_members(ET.SubElement(parent, "message", attributes), message.members, found)
 
     def text(self, title: str) -> str:
         """Return the file, including declarations of all fields used so far."""
@@ -94,9 +94,11 @@ class _Dictionary:
         note = f"<!-- Written by `python -m codegen`: {title}. Edit the spec instead. -->"
         return f"<?xml version='1.0' encoding='UTF-8'?>\n{note}\n{body}\n"
 
-    def _add_members(self, parent: ET.Element, members: Iterable[Member], among: tuple[Place, ...]) -> None:
+    def _add_members(
+        self, parent: ET.Element, members: Iterable[Member], at_places: tuple[Place, ...]
+    ) -> None:
         for member, length in self._dialect.with_lengths(members):
-            found = presences(member, among)
+            found = presences(member, at_places)
             if found == {"forbidden"}:
                 continue
             if length is not None:
@@ -107,7 +109,7 @@ class _Dictionary:
                 self._add(parent, "field", member.field, required=required)
             else:
                 element = self._add(parent, "group", member.field, required=required)
-                self._add_members(element, entry_members(member.group), among)
+                self._add_members(element, entry_members(member.group), at_places)
             for legacy in member.legacy_fields:
                 # One declaration per tag: a former tag that was reused keeps its new meaning.
                 if legacy.datatype == member.field.datatype:
@@ -126,8 +128,8 @@ def entry_members(group: Group) -> list[Member]:
 
 
 def _add_field(parent: ET.Element, field: Field) -> None:
-    about = {"number": str(field.tag), "name": field.name, "type": field.datatype.quickfix}
-    element = ET.SubElement(parent, "field", about)
+    attributes = {"number": str(field.tag), "name": field.name, "type": field.datatype.quickfix}
+    element = ET.SubElement(parent, "field", attributes)
     if field.codeset is None:
         return
     if field.codeset.open:

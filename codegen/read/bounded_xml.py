@@ -1,4 +1,6 @@
-"""Parse XML files within bounds: no entities or defaults declared in the file, no deep nesting."""
+"""Parse XML files safely: a file that is nested too deeply, or declares entities or default attributes, is
+rejected.
+"""
 
 from __future__ import annotations
 

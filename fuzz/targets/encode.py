@@ -41,37 +41,37 @@ def check_invariant(chosen_wire: Wire, message: Message, header: Any) -> bytes |
     except LocalProtocolError:
         return None
     assert is_frame(data), f"not a complete message: {data!r}"
-    found = chosen_wire.codec.decode(data)
-    assert _same_message(found, message), (
-        f"{message!r} with {message.unknown} is decoded as {found!r}, {found.unknown}"
+    decoded = chosen_wire.codec.decode(data)
+    assert _same_message(decoded, message), (
+        f"{message!r} with {message.unknown} is decoded as {decoded!r}, {decoded.unknown}"
     )
-    assert _same(found.header, header), f"{header!r} is decoded as {found.header!r}"
+    assert _same(decoded.header, header), f"{header!r} is decoded as {decoded.header!r}"
     if any(entry.unknown for entry in getattr(header, "hops", None) or ()):
-        return data  # a header without the hops would leave their unknown fields to other blocks
-    moved = chosen_wire.codec.with_header(data, samples.minimal(chosen_wire.dialect.header))
-    redecoded = chosen_wire.codec.decode(moved)
+        return data  # without the hops, their unknown fields would be assigned to other blocks
+    with_new_header = chosen_wire.codec.with_header(data, samples.minimal(chosen_wire.dialect.header))
+    redecoded = chosen_wire.codec.decode(with_new_header)
     assert _same_message(redecoded, message), f"with another header, {message!r} is decoded as {redecoded!r}"
     return data
 
 
-def _same_message(found: Message, original: Message) -> bool:
-    return type(found) is type(original) and _same(found, original)
+def _same_message(decoded: Message, original: Message) -> bool:
+    return type(decoded) is type(original) and _same(decoded, original)
 
 
-def _same(found: Any, original: Any) -> bool:
+def _same(decoded: Any, original: Any) -> bool:
     """Compare a decoded block with the original, including trailing zeros of decimals."""
-    if found.unknown != original.unknown:
+    if decoded.unknown != original.unknown:
         return False
     for member in original.LAYOUT.members:
         if member.tag in CODEC_TAGS:
             continue
-        one, other = getattr(found, member.attribute), getattr(original, member.attribute)
+        actual, expected = getattr(decoded, member.attribute), getattr(original, member.attribute)
         if not isinstance(member, FieldMember):
-            one, other = one or [], other or []
-            if len(one) != len(other) or not all(map(_same, one, other)):
+            actual, expected = actual or [], expected or []
+            if len(actual) != len(expected) or not all(map(_same, actual, expected)):
                 return False
-        elif one != other or (
-            member.field.kind is Kind.DECIMAL and one is not None and f"{one:f}" != f"{other:f}"
+        elif actual != expected or (
+            member.field.kind is Kind.DECIMAL and actual is not None and f"{actual:f}" != f"{expected:f}"
         ):
             return False
     return True
@@ -81,21 +81,21 @@ def _block(
     choices: Choices, chosen_wire: Wire, layout: BlockLayout, depth: int, opener: int | None = None
 ) -> Any:
     """Choose a block; one with an `opener` is an entry, and includes the field with this tag."""
-    given: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for member in layout.members:
         if member.tag in CODEC_TAGS:
             continue
         if isinstance(member, FieldMember):
             if samples.is_required(member) or member.tag == opener or choices.one_in(8):
-                given[member.attribute] = _value(choices, member.field)
+                values[member.attribute] = _value(choices, member.field)
         elif depth and choices.one_in(4):
-            given[member.attribute] = [
+            values[member.attribute] = [
                 _block(choices, chosen_wire, member.entry, depth - 1, member.delimiters[0])
                 for _ in range(choices.below(3))
             ]
     if choices.one_in(4):
-        given["unknown"] = [_unknown(choices, chosen_wire) for _ in range(1 + choices.below(3))]
-    return layout.cls(**given)
+        values["unknown"] = [_unknown(choices, chosen_wire) for _ in range(1 + choices.below(3))]
+    return layout.cls(**values)
 
 
 def _unknown(choices: Choices, chosen_wire: Wire) -> tuple[int, bytes]:

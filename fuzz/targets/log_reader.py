@@ -46,7 +46,7 @@ class CarefulDecoder(Decoder):
         return
 
 
-# If a method were renamed only in its class, the fast path would be compared with itself.
+# If a method were renamed in its class but not above, the fast path would be compared with itself.
 assert hasattr(LogReader, "_take_complete")
 assert hasattr(Decoder, "_formattable_message")
 
@@ -54,7 +54,8 @@ assert hasattr(Decoder, "_formattable_message")
 def check(data: bytes) -> None:
     """The messages found in a log do not depend on the chunks or on the fast path, each of them can be
     explained and is printed the same with and without the fast path, and the reader keeps at most one
-    message."""
+    message.
+    """
     choices = Choices(data)
     log = b""
     while choices.has_more and len(log) < 8 * MAX_MESSAGE:
@@ -62,7 +63,7 @@ def check(data: bytes) -> None:
             log += choices.chunk()
             continue
         message = wire.message(choices, KALSHI)[: 2 * MAX_MESSAGE]
-        text = wire.damage(choices, message.replace(b"\x01", choices.pick(_SEPARATORS)))
+        text = wire.damaged(choices, message.replace(b"\x01", choices.pick(_SEPARATORS)))
         log += choices.pick(_PREFIXES) + text + choices.pick(_SUFFIXES)
     sizes = [1 + choices.below(40) for _ in range(1 + len(log) % 7)]
     check_invariant(log, sizes)
@@ -71,9 +72,7 @@ def check(data: bytes) -> None:
 def check_invariant(log: bytes, sizes: Sequence[int], max_message: int = MAX_MESSAGE) -> list[LoggedMessage]:
     """Check the invariant for one log, in chunks whose sizes cycle through `sizes`; return its messages."""
     expected = read([log], max_message)
-    assert read(wire.split_into_chunks(log, sizes), max_message) == expected, (
-        "the messages depend on the chunks"
-    )
+    assert read(wire.split_chunks(log, sizes), max_message) == expected, "the messages depend on the chunks"
     assert read([log], max_message, CarefulLogReader) == expected, "the messages depend on the fast path"
     line = 1
     for logged in expected:
@@ -84,12 +83,12 @@ def check_invariant(log: bytes, sizes: Sequence[int], max_message: int = MAX_MES
         explain(logged, DatedDecoder())
     for form in (Form.BRIEF, Form.JSON):
         fast, careful = Decoder(OutputOptions(form)), CarefulDecoder(OutputOptions(form))
-        assert fast.decode_batch(expected) == careful.decode_batch(expected), "fast and careful output differ"
+        assert fast.batch(expected) == careful.batch(expected), "fast and careful output differ"
     return expected
 
 
 def read(chunks: Sequence[bytes], max_message: int, kind: type[LogReader] = LogReader) -> list[LoggedMessage]:
-    """Read a log in these chunks."""
+    """Read a log that is passed in these chunks; check how much the reader keeps."""
     reader = kind(max_message)
     found: list[LoggedMessage] = []
     for chunk in chunks:

@@ -521,7 +521,7 @@ def play(data: bytes) -> Player:
         explicit_confirm=choices.one_in(4),
         offer_next_expected=choices.one_in(3),
     )
-    player = started(setting, choices.pick(STATES))
+    player = start_player(setting, choices.pick(STATES))
     steps = 0
     while choices.has_more and steps < MAX_STEPS:
         steps += 1
@@ -533,7 +533,7 @@ def play(data: bytes) -> Player:
     return player
 
 
-def started(setting: Setting, state: str) -> Player:
+def start_player(setting: Setting, state: str) -> Player:
     """Return a new player in a state."""
     player = Player(setting)
     reach(player, state)

@@ -54,28 +54,30 @@ def check(data: bytes) -> None:
         return
     lines = list(_TEXTS[name])
     for _ in range(1 + choices.below(4)):
-        at = choices.below(len(lines) + 1) % max(len(lines), 1)
+        index = choices.below(len(lines) + 1) % max(len(lines), 1)
         match choices.below(6):
             case 0:
-                del lines[at : at + 1]
+                del lines[index : index + 1]
             case 1:
-                lines.insert(at, lines[choices.below(len(lines))] if lines else "")
+                lines.insert(index, lines[choices.below(len(lines))] if lines else "")
             case 2:
-                key = lines[at].partition(":")[0] if lines else "a"
-                lines[at : at + 1] = [f"{key}: {choices.pick(_VALUES)}"]
+                key = lines[index].partition(":")[0] if lines else "a"
+                lines[index : index + 1] = [f"{key}: {choices.pick(_VALUES)}"]
             case 3:
-                lines[at : at + 1] = [choices.chunk().decode("latin-1")]
+                lines[index : index + 1] = [choices.chunk().decode("latin-1")]
             case 4:
-                lines[at : at + 1] = [" " + line for line in lines[at : at + 1]]
+                lines[index : index + 1] = [" " + line for line in lines[index : index + 1]]
             case _:
-                old = lines[at] if lines else ""
-                cut = choices.below(len(old) + 1)
-                lines[at : at + 1] = [old[:cut] + choices.pick(_VALUES) + old[cut:]]
+                old = lines[index] if lines else ""
+                position = choices.below(len(old) + 1)
+                lines[index : index + 1] = [old[:position] + choices.pick(_VALUES) + old[position:]]
     check_invariant(name, "\n".join(lines).encode("utf-8"), whole=choices.one_in(16))
 
 
 def check_invariant(name: Path, data: bytes, *, whole: bool = True) -> None:
-    """Check the invariant for a folder with this content in one file; without `whole`, only for the file."""
+    """Check the invariant for a folder with this content in one file. Unless `whole` is set, load only this
+    file.
+    """
     path = _WORK / name
     path.write_bytes(data)
     try:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
-from interop.acceptance.player import PATIENCE
+from interop.acceptance.player import STEP_TIMEOUT
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 COMP_ID, PEER_COMP_ID = "ISLD", "TW"
@@ -36,7 +36,7 @@ class AcceptorEngine:
 
     def connect(self) -> socket.socket:
         """Connect to the program."""
-        return socket.create_connection(("127.0.0.1", self._port), PATIENCE)
+        return socket.create_connection(("127.0.0.1", self._port), STEP_TIMEOUT)
 
     def close(self) -> None:
         """End the program."""
@@ -59,7 +59,7 @@ class InitiatorEngine:
     def connect(self) -> socket.socket:
         """Accept only the next connection, because a later one that had to wait would time out."""
         with socket.create_server(("127.0.0.1", self._port)) as listener:
-            listener.settimeout(3 * PATIENCE)
+            listener.settimeout(3 * STEP_TIMEOUT)
             return listener.accept()[0]
 
     def close(self) -> None:
@@ -78,4 +78,4 @@ def _start(program: str, *arguments: str) -> subprocess.Popen[bytes]:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
-    process.communicate(timeout=PATIENCE)
+    process.communicate(timeout=STEP_TIMEOUT)

@@ -19,11 +19,11 @@ _DEFINITION_PATH = re.compile(r"[^/]+/test/definitions/(server/fix50sp2/[^/]+\.d
 
 
 class UnavailableError(Exception):
-    """The definitions are not available on this machine; the text gives the reason."""
+    """The definitions are not available on this machine; the text contains the reason."""
 
 
 def fetch(folder: Path) -> int:
-    """Put the definitions into a folder unless it exists; return their number.
+    """Put the definitions into a folder, unless the folder exists; return their number.
 
     Raises:
         UnavailableError: there is no apt, or its sources do not contain the package.
@@ -59,11 +59,11 @@ def _download(scratch: Path) -> Path:
 
 def _apt(command: list[str], scratch: Path) -> None:
     try:
-        done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)
+        result = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise UnavailableError("this machine has no apt-get") from None
-    if done.returncode and command[-1] == PACKAGE:
-        last = done.stderr.strip().splitlines()[-1:] or ["no error message"]
+    if result.returncode and command[-1] == PACKAGE:
+        last = result.stderr.strip().splitlines()[-1:] or ["no error message"]
         raise UnavailableError(f"apt-get source {PACKAGE} failed: {last[0]}")
 
 
@@ -81,12 +81,12 @@ def _write_sources(parts: Path) -> None:
 
 
 def _extract(archive: Path, folder: Path) -> None:
-    with tarfile.open(archive) as opened:
-        for member in opened:
-            found = _DEFINITION_PATH.fullmatch(member.name)
-            content = opened.extractfile(member) if found is not None and member.isfile() else None
-            if found is not None and content is not None:
-                target = folder / found[1]
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            match = _DEFINITION_PATH.fullmatch(member.name)
+            content = tar.extractfile(member) if match is not None and member.isfile() else None
+            if match is not None and content is not None:
+                target = folder / match[1]
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content.read())
     if not folder.is_dir():
@@ -94,7 +94,7 @@ def _extract(archive: Path, folder: Path) -> None:
 
 
 def main() -> None:
-    """Fetch into the folder given on the command line; a failure is printed, with exit status 0."""
+    """Fetch into the folder given on the command line. A failure is only printed; the exit status is 0."""
     (folder,) = map(Path, sys.argv[1:])
     try:
         text = f"{fetch(folder)} acceptance definitions of QuickFIX in {folder}"

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from interop.acceptance.definition import Action, Definition, Step
 from interop.acceptance.wire import difference, frame_fault, to_wire
 
-PATIENCE = 10.0
-"""Timeout of a step in seconds, in addition to the time that follows from HeartBtInt."""
+STEP_TIMEOUT = 10.0
+"""Timeout of each step in seconds."""
 _HEAD = re.compile(rb"8=[^\x01]*\x019=([0-9]{1,6})\x01")
 _CHECK_SUM_SIZE = 7
 
@@ -25,7 +25,7 @@ class Failure(Exception):
 class _Connection:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._sock.settimeout(PATIENCE)
+        self._sock.settimeout(STEP_TIMEOUT)
         self._buffer = b""
 
     def send(self, data: bytes) -> None:

@@ -14,14 +14,14 @@ END: Final = datetime.max.replace(tzinfo=UTC)
 """The latest time that a datetime can hold."""
 
 
-def shifted(time: datetime, by: timedelta) -> datetime:
-    """Return `time + by`, limited to the range from `BEGINNING` to `END`, because a peer may send a time in
-    the year 1 or 9999.
+def shift_time(time: datetime, delta: timedelta) -> datetime:
+    """Return `time + delta`, limited to the range from `BEGINNING` to `END`, because a peer may send a time
+    in the year 1 or 9999.
     """
     try:
-        return time + by
+        return time + delta
     except OverflowError:
-        return BEGINNING if by < timedelta(0) else END
+        return BEGINNING if delta < timedelta(0) else END
 
 
 @attrs.frozen(init=False)

@@ -215,8 +215,8 @@ class MessageRejected(Value):
         message: The rejected message, without fields that could not be read; None if it could not be decoded
             at all.
         problems: Problems with the message. The Reject (3) or BusinessMessageReject (j) contains the first.
-        will_be_resent: Whether the peer resends the message on the next connection, because this side has not
-            counted it.
+        will_be_resent: Whether the peer resends the message on the next connection, because this side
+            still expects its MsgSeqNum.
     """
 
     message: Message | None

@@ -93,7 +93,7 @@ def test_preparing_again_compiles_nothing(compilations: list[str]) -> None:
 
 def test_a_deferring_codec_compiles_no_decoder_while_decoding(compilations: list[str]) -> None:
     shared = Codec(DIALECT)
-    codec = shared.deferring()
+    codec = shared.with_deferred_compilation()
     for number in range(3 * cache.SIGHTINGS_TO_COMPILE):
         codec.decode(raw(REPORT.replace("secret", str(number))))
     assert not compilations
@@ -110,7 +110,7 @@ def test_a_deferring_codec_compiles_no_decoder_while_decoding(compilations: list
 
 
 def test_deferred_shapes_are_bounded_in_number_and_size() -> None:
-    codec = Codec(DIALECT).deferring()
+    codec = Codec(DIALECT).with_deferred_compilation()
     bodies = [f"{REPORT}{30000 + number}=x|" for number in range(2 * cache.MAX_DEFERRED)]
     entries = "".join(f"269=0|270=0.01|271={number}|" for number in range(1000))
     for body in (f"35=W|{HEAD}55=X|268=1000|{entries}", *bodies):
@@ -122,7 +122,7 @@ def test_deferred_shapes_are_bounded_in_number_and_size() -> None:
 
 
 def test_a_shape_deferred_twice_is_remembered_once() -> None:
-    codec = Codec(DIALECT).deferring()
+    codec = Codec(DIALECT).with_deferred_compilation()
     for key in range(2):
         assert codec.deferred is not None
         codec.deferred[key] = raw(REPORT).decode("latin-1")

@@ -97,7 +97,7 @@ def _answer_all(
 ) -> None:
     settle(answers, order, request, is_copy)
     for other in [item for item in order.pending if item.cl_ord_id == request.cl_ord_id]:
-        answers._kept.answer(order, other)
+        answers._index.answer(order, other)
 
 
 MUTANTS = {
@@ -157,8 +157,10 @@ def _end_all_of_its_symbol(index: order_index.OrderIndex, order: Order) -> None:
 
 
 INDEX_MUTANTS = {
-    "ended orders stay in the index": replace(order_index.OrderIndex, "_end", lambda *_: None),
-    "all orders of the symbol are removed": replace(order_index.OrderIndex, "_end", _end_all_of_its_symbol),
+    "ended orders stay in the index": replace(order_index.OrderIndex, "_unindex_live", lambda *_: None),
+    "all orders of the symbol are removed": replace(
+        order_index.OrderIndex, "_unindex_live", _end_all_of_its_symbol
+    ),
     "revived orders are added at the end": replace(
         order_index, "sorted", lambda found, key=None: list(found)
     ),

@@ -87,7 +87,7 @@ def test_the_last_step_of_loading_replaces_the_state(
     rows = dump(full(session_type))
     loaded_at_once, stepped, abandoned = (Orders(session_type) for _ in range(3))
     expected = load(loaded_at_once, rows)
-    monkeypatch.setattr(index_module, "_SLICE", 2)
+    monkeypatch.setattr(index_module, "_LOAD_STEP", 2)
     empty = views(stepped)
     *before, (views_before, updates) = [(views(stepped), item) for item in stepped.load(rows)]
     # One pass over the rows reads the orders and another pass indexes them, two at a time.

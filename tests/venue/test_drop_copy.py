@@ -48,7 +48,7 @@ def test_too_many_requests_in_a_minute_are_refused() -> None:
 
 @pytest.fixture(autouse=True)
 def _short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drop_copy, "PAGE", 10)
+    monkeypatch.setattr(drop_copy, "PAGE_SIZE", 10)
 
 
 def place_orders(harness: VenueHarness, count: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kalshi_fix_sansio import EventResendComplete, EventResendRequest, ExecutionReport, Side
-from kalshi_fix_venue.gateway.drop_copy import PAGE
+from kalshi_fix_venue.gateway.drop_copy import PAGE_SIZE
 from kalshi_fix_venue.identities import Authority
 from kalshi_fix_venue.server import VenueServer
 from tests.venue.test_server import PATIENCE, client_of, report
@@ -12,7 +12,7 @@ from tests.venue.venue_harness import accounts, config, order
 
 def test_pages_are_sent_in_sequence_over_a_socket() -> None:
     authority = Authority()
-    sent = [f"a{number}" for number in range(2 * PAGE + 1)]
+    sent = [f"a{number}" for number in range(2 * PAGE_SIZE + 1)]
     with (
         VenueServer(config(accounts=accounts(ann={"drop_copy": True})), authority.issue()) as server,
         client_of(server, authority, "ann") as ann,

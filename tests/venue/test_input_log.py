@@ -115,7 +115,7 @@ def test_a_replay_gives_the_same_state_and_the_same_bytes(path: Path) -> None:
     harness = log_short_day(path, flow=FlowConfig(rate=1.0))
     found = replay(path)
     assert found.is_same, found.difference
-    assert found.torn is None
+    assert found.incomplete_end is None
     assert found.states > 10
     assert found.sent > 3000
     assert found.entries == sum("do" in line for line in lines_of(path))
@@ -160,7 +160,7 @@ def test_a_log_replays_in_another_process_with_a_different_hash_seed(path: Path)
     log_short_day(path, flow=FlowConfig(rate=1.0))
     script = (
         "import sys; from pathlib import Path; from kalshi_fix_venue.input_log import replay; "
-        "found = replay(Path(sys.argv[1])); print(found.difference, found.torn)"
+        "found = replay(Path(sys.argv[1])); print(found.difference, found.incomplete_end)"
     )
     for seed in ("1", "2"):
         done = subprocess.run(
@@ -325,12 +325,12 @@ def test_a_truncated_input_log_replays_up_to_its_end(path: Path) -> None:
         found = replay_truncated(path, size)
         assert found.is_same, (size, found.difference)
         is_complete = data[:size].endswith(b"\n")
-        assert is_complete or found.torn is not None, size
+        assert is_complete or found.incomplete_end is not None, size
         assert found.entries >= before - 1
         before = found.entries
-    torn = replay_truncated(path, len(data) - 5).torn
-    assert torn is not None
-    assert torn.endswith(": the last line is incomplete and was skipped")
+    incomplete_end = replay_truncated(path, len(data) - 5).incomplete_end
+    assert incomplete_end is not None
+    assert incomplete_end.endswith(": the last line is incomplete and was skipped")
 
 
 def test_a_process_that_is_killed_leaves_an_input_log_that_replays(path: Path) -> None:

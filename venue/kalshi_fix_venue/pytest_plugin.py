@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from kalshi_fix_venue.testing import Venue
 
 IN_PROCESS, TLS = "in-process", "tls"
-MAX_KINDS = 8
-"""Maximum number of venues, with different settings, that are kept for further tests."""
+MAX_SHARED = 8
+"""Maximum number of venues, each with different settings, that are kept running for further tests."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,25 +50,25 @@ class _Venues:
     """The running venues, by their settings."""
 
     def __init__(self, stack: contextlib.ExitStack) -> None:
-        self._kept: dict[Any, Venue] = {}
+        self._shared: dict[Any, Venue] = {}
         self._stack = stack
         """Stops the venues."""
 
     @contextlib.contextmanager
-    def lend(self, settings: dict[str, Any]) -> Iterator[Venue]:
-        """Lend a fresh venue."""
+    def provide(self, settings: dict[str, Any]) -> Iterator[Venue]:
+        """Provide a fresh venue for one test."""
         from kalshi_fix_venue.testing import Venue
 
-        kind = None
+        key = None
         with contextlib.suppress(TypeError):  # an unhashable setting: the venue is not shared
-            kind = frozenset(settings.items())
-        venue = self._kept.get(kind)
-        if venue is None and (kind is None or len(self._kept) == MAX_KINDS):
+            key = frozenset(settings.items())
+        venue = self._shared.get(key)
+        if venue is None and (key is None or len(self._shared) == MAX_SHARED):
             with Venue(**settings) as venue:
                 yield venue
             return
         if venue is None:
-            venue = self._kept[kind] = self._stack.enter_context(Venue(**settings))
+            venue = self._shared[key] = self._stack.enter_context(Venue(**settings))
         try:
             yield venue
         finally:
@@ -93,5 +93,5 @@ def kalshi_venue(request: pytest.FixtureRequest, _kalshi_venues: _Venues) -> Ite
     if transport not in (IN_PROCESS, TLS):
         raise pytest.UsageError(f"kalshi_venue is {transport!r} in the ini file; write {IN_PROCESS} or {TLS}")
     settings.setdefault("tls", transport == TLS)
-    with _kalshi_venues.lend(settings) as venue:
+    with _kalshi_venues.provide(settings) as venue:
         yield venue

@@ -17,9 +17,9 @@ from kalshi_fix_adapters.loops.adapter import AsyncAdapter, Attempt, Factories
 from kalshi_fix_adapters.loops.async_client import AsyncClient
 from kalshi_fix_adapters.net.dial import AddressInfo, Dialer, dial
 
-SLICE = 0.005
-"""Seconds after which a task whose calls never wait yields to other tasks. This is short compared with any
-heartbeat interval, and long compared with the 3 µs of a loop iteration.
+TIME_SLICE = 0.005
+"""Seconds after which a task yields to other tasks even if none of its calls waits. This is short compared
+with any heartbeat interval, and long compared with the 3 µs of a loop iteration.
 """
 
 
@@ -60,11 +60,11 @@ class _Adapter(AsyncAdapter):
             # the core.
             asyncio.get_running_loop().call_soon(self._protocol.step)
 
-    def capture_loop(self) -> None:
+    def enter_loop(self) -> None:
         """Store the running loop."""
         self._loop = asyncio.get_running_loop()
 
-    def schedule_committed(self) -> None:
+    def call_committed(self) -> None:
         """Schedule a call to `committed` in the loop, from any thread."""
         if self._loop is not None:
             # The loop may have been closed in the meantime.
@@ -107,12 +107,12 @@ class _Adapter(AsyncAdapter):
 
     async def before_call(self) -> None:
         """Yield to other tasks, and to a cancellation, if the loop has run no iteration since the last call
-        to this method, which was at least `SLICE` ago.
+        to this method, which was at least `TIME_SLICE` ago.
 
         Otherwise return at once, because an iteration of the loop costs as much as reading a small message,
         and would process received data before the user's message is sent.
         """
-        self.before_call_due = time.monotonic() + SLICE
+        self.before_call_due = time.monotonic() + TIME_SLICE
         if not self._has_iterated:
             await asyncio.sleep(0)
         else:
@@ -125,7 +125,7 @@ class _Adapter(AsyncAdapter):
     async def start(self) -> None:
         """Start the task."""
         self._reset_waits()
-        self.capture_loop()
+        self.enter_loop()
         self._task = asyncio.create_task(self.run(), name="kalshi-fix")
 
     async def finish(self) -> None:
@@ -173,7 +173,7 @@ class _Adapter(AsyncAdapter):
             async with asyncio.timeout(attempt.timeout) as self._dial_timeout:
                 protocol = await dial(dialer, self, self.core.tcp_connected)
         except TimeoutError:
-            raise dialer.timed_out() from None
+            raise dialer.timeout_error() from None
         finally:
             self._dial_timeout = None
         return protocol
@@ -184,7 +184,7 @@ class _Adapter(AsyncAdapter):
         """Return the addresses of a host."""
         return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
-    async def reach(self, raw: socket.socket, address: Any, seconds: float) -> None:
+    async def connect_socket(self, raw: socket.socket, address: Any, seconds: float) -> None:
         """Connect a socket to an address."""
         async with asyncio.timeout(seconds):
             await asyncio.get_running_loop().sock_connect(raw, address)

@@ -17,8 +17,8 @@ class Timer:
     setting and cancelling a timer takes 1.2 µs.
     """
 
-    def __init__(self, act: Callable[[], object]) -> None:
-        self._act = act
+    def __init__(self, callback: Callable[[], object]) -> None:
+        self._callback = callback
         self._handle: asyncio.TimerHandle | None = None
         self.due: float = math.inf
         """Monotonic time of the next call."""
@@ -42,7 +42,7 @@ class Timer:
 
     def _fire(self) -> None:
         self.cancel()
-        self._act()
+        self._callback()
 
 
 class LoopNotifier(Notifier):
@@ -78,8 +78,8 @@ class LoopNotifier(Notifier):
     def _expire(self) -> None:
         now = time.monotonic()
         for future, end in self._waiting.items():
-            # This deadline may be later, because the timer may have been set for a task that was notified
-            # since, or because the loop has called the timer a little early.
+            # This deadline may be later, because the timer may have been set for a task that has been
+            # notified since, or because the loop has called the timer a little early.
             if end > now:
                 self._timer.set(end)
             elif not future.done():

@@ -140,24 +140,24 @@ class Events:
         events = self._events
         if not events:
             self._process_next()
-        event = found = events[0]
-        if self._decode and found.__class__ is bytes:
+        event = data = events[0]
+        if self._decode and data.__class__ is bytes:
             try:
-                message = decode(found)
+                message = decode(data)
             except DecodeError as error:
                 self.unreadable += 1
                 LOGGER.warning("a message from %s was skipped: %s", self.channel, error)
-                number = number_of(found)
+                number = number_of(data)
                 event = MessagesLost(number, number)
             else:
                 header: Any = message.header
                 event = MessageReceived(
-                    message, header.poss_dup_flag is True, header.poss_resend is True, found
+                    message, header.poss_dup_flag is True, header.poss_resend is True, data
                 )
         if self._machine is not None:
             self.updates = self._machine.apply(event)
         events.popleft()
-        self._taken = found
+        self._taken = data
         return event
 
     async def wait(self, timeout: float) -> bool:  # noqa: ASYNC109
@@ -240,8 +240,8 @@ class Events:
             f"{self.channel.prefix}.>", stream=NAME, config=config
         )
         if new:
-            found = await self._pull.consumer_info()
-            self._sequence = self._complete = 0 if found.delivered is None else found.delivered.stream_seq
+            delivered = (await self._pull.consumer_info()).delivered
+            self._sequence = self._complete = 0 if delivered is None else delivered.stream_seq
         self._delivered, self._started = 0, True
 
     async def _check(self) -> None:
@@ -252,7 +252,7 @@ class Events:
         if self._pull is None:
             return
         try:
-            found = await self._pull.consumer_info()
+            delivered = (await self._pull.consumer_info()).delivered
         except NotFoundError:
             await self._unsubscribe()
         except NATS_ERRORS:
@@ -260,7 +260,7 @@ class Events:
         else:
             # Messages that arrived after the timeout of a request are returned by the next request.
             arrived = self._delivered + self._pull.pending_msgs
-            if found.delivered is not None and found.delivered.consumer_seq > arrived:
+            if delivered is not None and delivered.consumer_seq > arrived:
                 await self._unsubscribe()
 
     async def _find_oldest(self) -> int:

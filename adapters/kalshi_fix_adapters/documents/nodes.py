@@ -25,7 +25,7 @@ _TAG = "tag:yaml.org,2002:"
 
 @attrs.frozen(kw_only=True)
 class Bounds:
-    """Limits on the content of a file."""
+    """Limits on the size and depth of a file's content."""
 
     depth: int
     """Maximum depth of mappings and lists."""
@@ -41,7 +41,9 @@ class Scalar:
 
     value: str | int | bool | None
     text: str
-    """The value as written in the file. An integer would lose the zeros of a wire value such as 007."""
+    """The value as written in the file, for callers that need text even if `value` is an integer or a
+    boolean.
+    """
     location: Location
 
 
@@ -162,13 +164,13 @@ class _Converter:
     file: str
     bounds: Bounds
     mistakes: Mistakes
-    _room: int = attrs.field(init=False)
+    _alias_budget: int = attrs.field(init=False)
     """Remaining number of values that aliases may expand to."""
     _converted: set[int] = attrs.field(init=False, factory=set)
     """The ids of the converted nodes. A node that is converted again is an alias, or inside an alias."""
 
     def __attrs_post_init__(self) -> None:
-        self._room = self.bounds.aliased
+        self._alias_budget = self.bounds.aliased
 
     def convert(self, node: yaml.Node, outer: tuple[yaml.Node, ...]) -> Node:
         """Convert a node; `outer` contains the nodes around it."""
@@ -178,10 +180,11 @@ class _Converter:
             return Scalar(None, "", location)
         # Ten lines of nested aliases can expand to billions of values. PyYAML returns the same node for each
         # alias.
-        self._room -= id(node) in self._converted
+        self._alias_budget -= id(node) in self._converted
         self._converted.add(id(node))
-        if self._room < 0 or len(outer) >= self.bounds.depth:
-            bound = f"{self.bounds.aliased} values" if self._room < 0 else f"{self.bounds.depth} levels"
+        if self._alias_budget < 0 or len(outer) >= self.bounds.depth:
+            too_large = self._alias_budget < 0
+            bound = f"{self.bounds.aliased} values" if too_large else f"{self.bounds.depth} levels"
             mistakes.fail(location, f"aliases expand to more than {bound}", "write the values out")
         inner = (*outer, node)
         if isinstance(node, yaml.SequenceNode):

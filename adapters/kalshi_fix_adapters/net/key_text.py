@@ -22,7 +22,7 @@ def looks_like_key(value: str) -> bool:
     return _KEY_TEXT.search(value) is not None
 
 
-def redact(value: object) -> str:
+def safe_repr(value: object) -> str:
     """Return a setting for use in an error: quoted, or replaced if it looks like a key.
 
     Paths are not quoted, so they can be pasted into a shell.

@@ -19,16 +19,16 @@ class StoreSummary:
     Attributes:
         owner: The account and session of the sequence numbers.
         next_outgoing: MsgSeqNum of the next message to be sent.
-        next_incoming: The lowest MsgSeqNum of the peer's messages that the user has not processed.
+        next_incoming: The lowest MsgSeqNum among the peer's messages that the user has not processed.
         reset_unanswered: Whether a reset was sent that the peer has not answered. If so, the next logon must
             reset too.
         generation: A number that rises by 1 each time the outgoing numbers are restarted.
         kept: The number of messages kept for resend.
-        oldest_kept: The lowest number for which the store knows whether a message is kept.
+        oldest_kept: One more than the highest MsgSeqNum of the dropped messages.
         oldest: The oldest message kept.
         newest: The newest message kept.
         open_requests: Sent requests without a known outcome, oldest first.
-        rows: The number of the user's rows (`Client.rows`).
+        rows: Number of the user's rows (`Client.rows`).
         row_bytes: Total size of the keys and texts of these rows, in bytes.
         last_rows: Keys and texts (JSON) of the requested number of rows, largest key first. Rows have no
             times, so the newest cannot be selected.

@@ -24,24 +24,24 @@ _DECIMALS = {"Px": "PRICE", "Price": "PRICE", "Qty": "QTY", "Size": "QTY", "Quan
 def member(block: Block, fact: MemberFact) -> list[Edit]:
     """Return the edits for a field missing from a block of the spec: the field, if new, and the member."""
     spec, members = block.spec, block.members
-    before = _member_before(fact, members, block.rows)
-    edits = _field(block.evidence, fact, before) if fact.tag not in spec.fields else []
+    preceding = _member_before(fact, members, block.rows)
+    edits = _field(block.evidence, fact, preceding) if fact.tag not in spec.fields else []
     name = spec.vocabulary.fields.get(fact.tag, fact.name)
-    counter = fact.path[-1] if fact.path else fact.enclosing_group
+    counter = fact.path[-1] if fact.path else fact.inside
     group = next((placed.member.group for placed in members if placed.field.tag == counter), None)
-    among = f"to the members of {f'group {group.name}' if group is not None else block.name}"
+    target = f"to the members of {f'group {group.name}' if group is not None else block.name}"
     # Pages do not mark the end of a group, so a field after its last known member may belong to it.
-    inner = before.holders[-1].group if before is not None and before.holders else None
-    if not fact.path and fact.enclosing_group is None and inner is not None:
-        among += f" (or of group {inner.name}: the page does not state which)"
+    inner = preceding.holders[-1].group if preceding is not None and preceding.holders else None
+    if not fact.path and fact.inside is None and inner is not None:
+        target += f" (or of group {inner.name}: the page does not state which)"
     presence, settings = _presence(fact)
     plain = f"{{{', '.join(settings)}}}" if settings else presence
     scoped = ""
     # PRODUCTS is replaced later, when it is known whether the sources of all products contain the field.
     if block.message is not None and len({place.product for place in spec.places(block.message)}) > 1:
         extra = [f"presence: {presence}"] if not settings and presence != "optional" else settings
-        scoped = f"add `{name}: {{{', '.join(['only: {products: PRODUCTS}', *extra])}}}` {among}"
-    return [*edits, Edit(_anchor(block, group, before), f"add `{name}: {plain}` {among}", scoped)]
+        scoped = f"add `{name}: {{{', '.join(['only: {products: PRODUCTS}', *extra])}}}` {target}"
+    return [*edits, Edit(_anchor(block, group, preceding), f"add `{name}: {plain}` {target}", scoped)]
 
 
 def header_member(evidence: Evidence, fact: MemberFact, name: str, messages: Sequence[str]) -> list[Edit]:
@@ -71,7 +71,7 @@ def message(evidence: Evidence, msg_type: str, name: str) -> list[Edit]:
         sessions = sorted({session for session, who in flows if who == sender and session})
         lines += [f"  flows: {{sender: {sender}, sessions: [{', '.join(sessions)}]}}"] if sessions else []
     lines.append("  members:")
-    outer = [fact for fact in rows if not fact.path and fact.enclosing_group is None]
+    outer = [fact for fact in rows if not fact.path and fact.inside is None]
     names = spec.vocabulary.fields
     lines += [f"    {names.get(fact.tag, fact.name)}: {_presence(fact)[0]}" for fact in outer]
     new = {each.tag: each for each in rows if each.tag not in spec.fields}.values()
@@ -91,11 +91,11 @@ def text(evidence: Evidence, fact: TextFact, meaning: tuple[str, str] | None) ->
     return Edit(spec.end_of_file("texts.yaml"), lines, sources=sources)
 
 
-def _field(evidence: Evidence, fact: MemberFact, before: PlacedMember | None) -> list[Edit]:
+def _field(evidence: Evidence, fact: MemberFact, preceding: PlacedMember | None) -> list[Edit]:
     """Return the edits for a new tag, including its values if the source lists them."""
     spec = evidence.spec
     file = spec.end_of_file("fields.yaml")
-    near = spec.location("fields", before.field.name) if before is not None else file
+    near = spec.location("fields", preceding.field.name) if preceding is not None else file
     kind = datatype(fact, spec)
     codes = {
         code.value: code
@@ -110,8 +110,8 @@ def _field(evidence: Evidence, fact: MemberFact, before: PlacedMember | None) ->
     origin = evidence.origin_of(fact.location)
     edits = [Edit(near if near.file == file.file else file, line, sources=(origin,))]
     if codes:
-        listed = [code_line(value, code.label) for value, code in codes.items()]
-        lines = [f"{fact.name}:", '  doc: "…"', "  codes:", *(f"    {each}" for each in listed)]
+        code_lines = [code_line(value, code.label) for value, code in codes.items()]
+        lines = [f"{fact.name}:", '  doc: "…"', "  codes:", *(f"    {each}" for each in code_lines)]
         edits.append(Edit(spec.end_of_file("codesets.yaml"), "add after this line:\n" + "\n".join(lines)))
     return edits
 
@@ -127,13 +127,13 @@ def datatype(fact: MemberFact, spec: SpecIndex) -> str:
     If the source's type is ambiguous, the datatype is guessed from the field's name.
     """
     known = {each.name for each in spec.dialect.datatypes}
-    written = fact.type.upper()
-    # Dictionaries use QuickFIX's type names, pages use words.
+    type_name = fact.type.upper()
+    # Dictionaries use the type names of QuickFIX; pages describe types in their own words.
     if fact.path is not None:
         by_quickfix = {each.quickfix.upper(): each.name for each in spec.dialect.datatypes}
-        return by_quickfix.get(written, written or "STRING")
+        return by_quickfix.get(type_name, type_name or "STRING")
     kind = columns.kind(fact.type) if fact.type else None
-    # A default of Y or N, or `Y/N` in the text, is more specific than the type's word.
+    # A default of Y or N, or `Y/N` in the text, is more specific than the name of the type.
     if (kind is None and fact.default in ("Y", "N")) or (kind in _YES_NO_KINDS and fact.yes_no):
         return "BOOLEAN"
     # `NoLegs` is a counter even if its text does not mention it.
@@ -169,16 +169,16 @@ def _member_before(
     return next((by_tag[row.tag] for row in reversed(above) if row.location < fact.location), None)
 
 
-def _anchor(block: Block, group: model.Group | None, before: PlacedMember | None) -> Location:
+def _anchor(block: Block, group: model.Group | None, preceding: PlacedMember | None) -> Location:
     """Return the location to insert after: the preceding member if it is in the same group or body, else the
     last member.
     """
     if group is not None:
-        # `before` may be in an enclosing group, or in none.
-        inside = before is not None and before.member in group.members
-        return before.member.location if inside and before is not None else group.members[-1].location
-    if before is not None:
-        return (*before.holders, before.member)[0].location
+        # `preceding` may be in an enclosing group, or in none.
+        inside = preceding is not None and preceding.member in group.members
+        return preceding.member.location if inside and preceding is not None else group.members[-1].location
+    if preceding is not None:
+        return (*preceding.holders, preceding.member)[0].location
     if block.message is not None:
         return block.message.location
     return [each.member for each in block.members if not each.holders][-1].location

@@ -12,7 +12,7 @@ from typing import Any
 from codegen import model
 from codegen.diff.comparisons import advice
 from codegen.diff.facts import DictionaryFact, Fact, FlowsFact, MemberFact, MessageFact, TextFact, folded
-from codegen.diff.findings import Evidence, Finding, group_by
+from codegen.diff.findings import Evidence, Finding, grouped
 from codegen.diff.spec_index import DICTIONARY, PAGE
 from codegen.presence import SENDERS
 from kalshi_fix_adapters.documents.mistakes import Location
@@ -23,7 +23,8 @@ _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
     """Yield the differences in messages, flows, texts and pages, and one finding per passage that could not
-    be parsed."""
+    be parsed.
+    """
     yield from _new_messages(evidence)
     yield from _known_messages(evidence)
     gone = list(_gone_messages(evidence))
@@ -44,15 +45,15 @@ def report(
 
 
 def _new_messages(evidence: Evidence) -> Iterator[Finding]:
-    """Yield messages that the sources define, list or mention, but the spec does not have."""
+    """Yield findings for messages that the sources define, list or mention, but the spec does not have."""
     known = evidence.spec.messages
-    named: list[MessageFact | FlowsFact] = [*evidence.facts(MessageFact), *evidence.facts(FlowsFact)]
+    entries: list[MessageFact | FlowsFact] = [*evidence.facts(MessageFact), *evidence.facts(FlowsFact)]
     names: dict[str, str] = {}
-    for each in named:
+    for each in entries:
         name = re.sub(r"[^A-Za-z0-9]", "", each.name)
         # A table of messages contains the exact name; a heading may be shorter or longer.
         names[each.msg_type] = name if isinstance(each, FlowsFact) else names.get(each.msg_type, name)
-    unknown = group_by((each for each in named if each.msg_type not in known), lambda each: each.msg_type)
+    unknown = grouped((each for each in entries if each.msg_type not in known), lambda each: each.msg_type)
     found: dict[str, Sequence[Fact]] = {**unknown}
     # A mention is used only for a message without a definition or table row.
     for value, mentions in evidence.mentions("message", {*known, *found}).items():
@@ -60,14 +61,14 @@ def _new_messages(evidence: Evidence) -> Iterator[Finding]:
     rows = evidence.facts_by(MemberFact, lambda each: each.block)
     for msg_type, facts in found.items():
         name = names.get(msg_type) or msg_type
-        laid_out = f" with {len(rows[msg_type])} fields" if msg_type in rows else ""
+        details = f" with {len(rows[msg_type])} fields" if msg_type in rows else ""
         edits = advice.message(evidence, msg_type, name)
-        values = {"name": name, "msg_type": msg_type, "details": laid_out, "edits": edits}
+        values = {"name": name, "msg_type": msg_type, "details": details, "edits": edits}
         yield evidence.report("new message defined", facts, edits[-1].location, **values)
 
 
 def _known_messages(evidence: Evidence) -> Iterator[Finding]:
-    """Yield messages of the spec whose name, category, product or page differs."""
+    """Yield findings for messages of the spec whose name, category, product or page differs."""
     spec = evidence.spec
     for fact in evidence.facts(MessageFact):
         message = spec.messages.get(fact.msg_type)
@@ -87,7 +88,7 @@ def _known_messages(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _moved_page(evidence: Evidence, fact: MessageFact, message: model.Message) -> Iterator[Finding]:
-    """Yield a message that is on a different page from its source in the spec."""
+    """Yield a finding if a message is not on the page that the spec states as its source."""
     own = evidence.spec.pages_of(message.source, evidence.product or "")
     sections = [each for each in evidence.facts(MessageFact) if each.msg_type == fact.msg_type]
     if own and own.isdisjoint(evidence.origin_of(each.location) for each in sections):
@@ -104,12 +105,12 @@ def _same_name(heading: str, own: str, *, exact: bool) -> bool:
     # The words of the heading must occur in order in the name; a single word such as Request would match too
     # many names.
     words, candidates = ([*map(str.lower, _WORD.findall(name))] for name in (heading, own))
-    left = iter(candidates)
-    return len(words) > 1 and all(any(word == other for other in left) for word in words)
+    remaining = iter(candidates)
+    return len(words) > 1 and all(any(word == other for other in remaining) for word in words)
 
 
 def _gone_messages(evidence: Evidence) -> Iterator[Finding]:
-    """Yield messages of the spec that these sources should name, but do not."""
+    """Yield findings for messages of the spec that these sources should define, but do not."""
     spec = evidence.spec
     defined = {fact.msg_type for fact in evidence.facts(MessageFact)}
     # A dictionary of the session layer need not define application messages.
@@ -127,7 +128,8 @@ def _gone_messages(evidence: Evidence) -> Iterator[Finding]:
 
 def _flows(evidence: Evidence, gone: Container[str]) -> Iterator[Finding]:
     """Compare flows with the pages' tables of messages, which must list every message of the product.
-    Messages already reported as gone are skipped."""
+    Messages already reported as gone are skipped.
+    """
     spec, listed = evidence.spec, evidence.facts(FlowsFact)
     sessions = {place.session for place in spec.places(None, evidence.product)}
     for fact in listed:
@@ -199,27 +201,29 @@ def _meaning(evidence: Evidence, fact: TextFact) -> tuple[str, str]:
 
 
 def _pages(evidence: Evidence) -> Iterator[Finding]:
-    """Yield pages missing from the manifest, and manifest pages missing from a complete folder."""
+    """Yield findings for pages missing from the manifest, and for manifest pages missing from a complete
+    folder.
+    """
     spec = evidence.spec
     known = {origin.id: origin for origin in spec.origins.values() if origin.kind == PAGE}
     # A spec without page sources accepts any pages.
     if not known or not evidence.is_pages:
         return
     at = spec.manifest_location("sources")
-    given = {reading.page: reading for reading in evidence.readings}
-    for page, reading in given.items():
+    readings = {reading.page: reading for reading in evidence.readings}
+    for page, reading in readings.items():
         if page not in known:
             first = Fact(Location(reading.file, 1))
             values = {"page": page, "name": page.rpartition("/")[2], "count": len(reading.facts)}
             yield evidence.report("page new", first, at, group="new pages", **values)
     for page, origin in known.items():
         here = origin.name in evidence.covered and spec.product_of_page(page) == evidence.product
-        if page not in given and here:
+        if page not in readings and here:
             yield evidence.report("page absent", (), origin.location, expected_in=origin.name, page=page)
 
 
 def _edition(evidence: Evidence) -> Iterator[Finding]:
-    """Yield a dictionary of a different edition from the one that the spec was compared with."""
+    """Yield a finding for each dictionary whose edition is not the one that the spec was compared with."""
     editions = {o.id: o for o in evidence.spec.origins.values() if o.kind == DICTIONARY}
     for fact in evidence.facts(DictionaryFact):
         if editions and fact.version not in editions:

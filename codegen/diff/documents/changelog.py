@@ -1,4 +1,4 @@
-"""Parser of the venue's changelog: one page with an entry for each change to any of its APIs.
+"""Parse the venue's changelog: one page with an entry for each change to any of its APIs.
 
 An entry is a component such as `<Update label="May 3, 2026" tags={["FIX"]} rss={{title: "…"}}>`. The manifest
 contains the names of the component and its attributes. An entry has no number, so it is identified by its
@@ -23,8 +23,8 @@ _TAG_ENDS = re.compile(r"[\[\]{}\"'`,]")
 
 def is_changelog(page: str, form: EntryForm) -> bool:
     """Return whether a page consists of changelog entries."""
-    # Pages of FIX versions have entries too, but with neither tags nor title (see `pages`). The limit of 500
-    # characters keeps the time linear for a page full of `<Update`.
+    # A page that lists the versions of the FIX API has entries too, but they have neither tags nor a title
+    # (see `pages`). The limit of 500 characters keeps the time linear for a page full of `<Update`.
     entry = rf"^<{form.component}\b[^>]{{0,500}}?\b(?:{form.tags}|{form.title})\s*="
     return bool(form.component) and re.search(entry, page, re.MULTILINE) is not None
 
@@ -33,8 +33,8 @@ def without_entries(page: str, form: EntryForm) -> str:
     """Return the page with its entries blanked, so that only the text around them is left."""
     # An entry without an end tag extends to the next one.
     begin = rf"^[ \t]*<{form.component}\b"
-    whole = re.compile(rf"{begin}.*?(?:</{form.component}>|(?={begin}|\Z))", re.MULTILINE | re.DOTALL)
-    return whole.sub(lambda entry: "\n" * entry[0].count("\n"), page)
+    entry_pattern = re.compile(rf"{begin}.*?(?:</{form.component}>|(?={begin}|\Z))", re.MULTILINE | re.DOTALL)
+    return entry_pattern.sub(lambda entry: "\n" * entry[0].count("\n"), page)
 
 
 def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
@@ -58,15 +58,17 @@ def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
                 opened = block if isinstance(block, markdown.Component) else None
                 for name in opened.attributes if opened else ():
                     if name not in expected:
-                        at = unexpected.setdefault(f"the attribute {name} of <{form.component}>", [])
-                        at.append(block.line)
+                        line_numbers = unexpected.setdefault(
+                            f"the attribute {name} of <{form.component}>", []
+                        )
+                        line_numbers.append(block.line)
             case markdown.Component(line, name) if opened is None:
                 unexpected.setdefault(f"the component <{name}> outside of entries", []).append(line)
             case markdown.Heading(line, _, text) if opened is None and headings.date_in(text):
                 unexpected.setdefault("a heading with a date outside of entries", []).append(line)
-    for what, at in unexpected.items():
-        times = "once" if len(at) == 1 else f"{len(at)} times"
-        found.append(UnreadableFact(Location(file, at[0]), f"{what}, {times}"))
+    for what, line_numbers in unexpected.items():
+        times = "once" if len(line_numbers) == 1 else f"{len(line_numbers)} times"
+        found.append(UnreadableFact(Location(file, line_numbers[0]), f"{what}, {times}"))
     what = f"a changelog without an entry <{form.component} {form.date}=…>"
     return found or [UnreadableFact(Location(file, 1), what)]
 
@@ -75,11 +77,11 @@ def _entry(block: markdown.Component, content: str, location: Location, vocabula
     form = vocabulary.entry
     label, feed = block.attributes.get(form.date, ""), block.attributes.get(form.title, "")
     date = headings.date_in(plain(label))
-    at = _TITLE.search(feed)
+    title_match = _TITLE.search(feed)
     # The attribute for the feed contains the title; without one, the description is the title.
     title = block.attributes.get(form.description, "")
-    if at is not None:
-        string = _STRING.search(feed, at.end())
+    if title_match is not None:
+        string = _STRING.search(feed, title_match.end())
         title = re.sub(r"\\(.)", r"\1", string[1] or string[2] or "") if string else ""
     if not date or not title:
         return UnreadableFact(
@@ -96,8 +98,8 @@ def _entry(block: markdown.Component, content: str, location: Location, vocabula
     )
     words = plain(content.partition(">\n")[2].replace(f"</{form.component}>", ""))
     # The fingerprint omits the label, so that an entry whose date is corrected remains the same entry.
-    prints = _fingerprint(title), _fingerprint(content.replace(label, "", 1))
-    return EntryFact(location, date, title, tags, *prints, bool(about), words)
+    fingerprints = _fingerprint(title), _fingerprint(content.replace(label, "", 1))
+    return EntryFact(location, date, title, tags, *fingerprints, bool(about), words)
 
 
 def _fingerprint(words: str) -> str:

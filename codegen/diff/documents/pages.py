@@ -28,9 +28,8 @@ from codegen.diff.facts import (
 )
 from kalshi_fix_adapters.documents.mistakes import Location
 
-# Deeper than any heading, so any heading ends it.
 _BOLD = 7
-"""Heading level of a paragraph in bold."""
+"""Heading level of a paragraph in bold. It is deeper than that of any heading, so any heading ends it."""
 # A component filled from another file, whose content is not on the page: `<ErrorTable/>`.
 _INCLUDE_COMPONENT = re.compile(r"Snippet|Include|Partial|.*(?:Table|Fields|Content|Snippet)")
 # `tag 21099`; `QueueQty (21099)`; `(21099)` alone. Shorter numbers in brackets are just as often counts.
@@ -63,15 +62,15 @@ class _PageReader:
     _texts: list[tuple[int, str]] = attrs.field(factory=list)
     """Running text by line, searched for mentions."""
     _list: list[markdown.Item] = attrs.field(factory=list)
-    _lead: int | None = None
-    """Field whose values are announced by the paragraph directly above."""
+    _announced_tag: int | None = None
+    """Tag of the field whose values the paragraph directly above announces."""
 
     def read(self, block: markdown.Block) -> None:
         if not isinstance(block, markdown.Item):
             self._end_list()
         # A paragraph announces only a list or table that follows it directly.
         if not isinstance(block, markdown.Item | markdown.Table):
-            self._lead = None
+            self._announced_tag = None
         match block:
             case markdown.Heading(line, level, text):
                 self._heading(line, level, text)
@@ -133,15 +132,15 @@ class _PageReader:
 
     def _in_changelog(self) -> bool:
         """Return whether a heading with only a date is an entry of the changelog."""
-        above = [PurePath(self.file).stem, *(heading.text for _, heading in self._stack)]
-        return any(re.search(r"change[ -]?log|release[ -]notes", text.lower()) for text in above)
+        titles = [PurePath(self.file).stem, *(heading.text for _, heading in self._stack)]
+        return any(re.search(r"change[ -]?log|release[ -]notes", text.lower()) for text in titles)
 
     def _component(self, block: markdown.Component) -> None:
         line, attributes = block.line, block.attributes
-        # Pages of other APIs lay out a field as `<ParamField body="ClOrdID (11)" type="String" required>`.
+        # Pages of other APIs describe a field as `<ParamField body="ClOrdID (11)" type="String" required>`.
         if block.name.endswith("Field"):
             self.facts.append(
-                UnreadableFact(self._location(line), f"<{block.name}> lays out a field without a table")
+                UnreadableFact(self._location(line), f"<{block.name}> describes a field outside of a table")
             )
         if block.empty:
             if _INCLUDE_COMPONENT.fullmatch(block.name):
@@ -176,7 +175,7 @@ class _PageReader:
             self.facts += found
         elif is_bold(text):
             self._heading(line, _BOLD, text)
-        self._lead = lists.announced_field(text, self.vocabulary)
+        self._announced_tag = lists.announced_field(text, self.vocabulary)
 
     def _item(self, item: markdown.Item) -> None:
         self._texts.append((item.line, item.text))
@@ -191,7 +190,7 @@ class _PageReader:
         items, self._list = self._list, []
         # A list below a heading that names a field contains its values; below a paragraph, it may not.
         nearest = self._stack[-1][1].tag if self._stack else None
-        tag = nearest if nearest is not None else self._lead
+        tag = nearest if nearest is not None else self._announced_tag
         if items and tag is not None:
             messages, certain = self._context().messages, nearest is not None
             message = messages[0] if len(messages) == 1 else None
@@ -204,31 +203,33 @@ class _PageReader:
 
     def _context(self) -> tables.Context:
         """Return the information of the headings above, nearest first, for a table at this position."""
-        above = [heading for _, heading in reversed(self._stack)]
+        enclosing = [heading for _, heading in reversed(self._stack)]
         # Headings above the one that names the message are about other messages, so they are left out.
-        owners = (n for n, each in enumerate(above, 1) if each.messages or each.named_message or each.block)
-        within = above[: next(owners, None)] or [ParsedHeading()]
-        nearest, owner = within[0], within[-1]
+        owners = (
+            n for n, each in enumerate(enclosing, 1) if each.messages or each.named_message or each.block
+        )
+        own_headings = enclosing[: next(owners, None)] or [ParsedHeading()]
+        nearest, owner = own_headings[0], own_headings[-1]
         return tables.Context(
             file=self.file,
             vocabulary=self.vocabulary,
             messages=owner.messages or ((owner.named_message,) if owner.named_message else ()),
             block=owner.block,
-            mentioned_message=_first_value("mentioned_message", above),
-            tag=nearest.tag if nearest.tag is not None else self._lead,
-            group=_first_value("group", within),
-            when=_first_value("when", within),
-            sender=_first_value("sender", within),
+            mentioned_message=_first_value("mentioned_message", enclosing),
+            tag=nearest.tag if nearest.tag is not None else self._announced_tag,
+            group=_first_value("group", own_headings),
+            when=_first_value("when", own_headings),
+            sender=_first_value("sender", own_headings),
             required=nearest.required,
             environment=self._environment(),
         )
 
     def _environment(self) -> str:
         """Return the environment that a heading or tab names; the tab's title if it is not a known one."""
-        above = [heading for _, heading in reversed(self._stack)]
-        return _first_value("environment", above) or _first_value("tab", above) or ""
+        enclosing = [heading for _, heading in reversed(self._stack)]
+        return _first_value("environment", enclosing) or _first_value("tab", enclosing) or ""
 
 
-def _first_value(name: str, among: Iterable[ParsedHeading]) -> Any:
+def _first_value(name: str, candidates: Iterable[ParsedHeading]) -> Any:
     """Return the first value of an attribute that a heading has, or None."""
-    return next(filter(None, (getattr(each, name) for each in among)), None)
+    return next(filter(None, (getattr(each, name) for each in candidates)), None)

@@ -13,16 +13,16 @@ _VERBS = {"added": "added", "updated": "changed", "deprecated": "deprecated", "r
 
 
 @attrs.frozen
-class Step:
+class HistoryEntry:
     """The changes made in one version or on one day."""
 
     version: str
-    """Empty if the venue gave none."""
+    """The version of the venue's API; empty if the venue stated none."""
     date: str
     lines: tuple[str, ...]
 
 
-def history(dialect: Dialect) -> tuple[Step, ...]:
+def history(dialect: Dialect) -> tuple[HistoryEntry, ...]:
     """Return all changes in the spec, newest first."""
     found: dict[tuple[str, str], list[str]] = {}
     for element, what in _elements(dialect):
@@ -33,14 +33,16 @@ def history(dialect: Dialect) -> tuple[Step, ...]:
             line = sentence(f"{what} {_VERBS[change.kind]}{note}")
             if change.kind == "updated" and change not in earlier:
                 line += " *Wording only.*"
-            listed = found.setdefault((change.date or "", change.version or ""), [])
-            if line not in listed:
-                listed.append(line)
-    # Steps are sorted by date, and steps of the same day by version number: 1.0.9 is older than 1.0.10.
+            lines = found.setdefault((change.date or "", change.version or ""), [])
+            if line not in lines:
+                lines.append(line)
+    # Entries are sorted by date, and entries of the same day by version number: 1.0.9 is older than 1.0.10.
     dated = sorted(
         found, key=lambda key: (key[0], [int(part) for part in key[1].split(".") if part.isdigit()])
     )
-    return tuple(Step(version, date, tuple(found[date, version])) for date, version in reversed(dated))
+    return tuple(
+        HistoryEntry(version, date, tuple(found[date, version])) for date, version in reversed(dated)
+    )
 
 
 def _elements(dialect: Dialect) -> Iterator[tuple[Element, str]]:
@@ -61,5 +63,5 @@ def _members(members: tuple[Member, ...], owner: str) -> Iterator[tuple[Element,
     for member, holders in walk(members):
         # Changes to the field itself are listed once, with the field.
         if member.pedigree != member.field.pedigree:
-            inside = " in ".join([*(each.field.name for each in reversed(holders)), owner])
-            yield member, f"{member.field.name} ({member.field.tag}) of {inside}"
+            path = " in ".join([*(each.field.name for each in reversed(holders)), owner])
+            yield member, f"{member.field.name} ({member.field.tag}) of {path}"

@@ -47,7 +47,7 @@ class Codec:
         self.shapes: list[bytes] = []
         """For each shape that `compile_deferred` has compiled, a message with invented values."""
 
-    def deferring(self) -> Self:
+    def with_deferred_compilation(self) -> Self:
         """Return a codec that shares the decoders of this one, but compiles none while it decodes, because
         that would delay a message by milliseconds. Call `compile_deferred` when there is time for it.
         """
@@ -135,9 +135,11 @@ class Codec:
         Raises:
             DecodeError: the bytes are not one complete message.
         """
-        framed = frame.__class__ is Frame
+        is_frame_checked = frame.__class__ is Frame
         data = frame.data if isinstance(frame, Frame) else frame
-        message = self._compiled.decode(data, framed, strict=True) if data.__class__ is bytes else None
+        message = (
+            self._compiled.decode(data, is_frame_checked, strict=True) if data.__class__ is bytes else None
+        )
         if message is not None:
             return message, ()
         return self._read(frame, strict=True)
@@ -224,14 +226,14 @@ class Codec:
         text = _text(frame)
         outer = self._tables.outer_tags
         tokens = tokenize(text, self._tables.data_tags)
-        kept = [token for token in tokens if token.tag not in outer]
-        body = "".join(map(_wire, kept))
+        remaining = [token for token in tokens if token.tag not in outer]
+        body = "".join(map(_wire_text, remaining))
         # Compared with CheckSum appended: if the body ends with a length whose data was removed, the field
         # that follows would be read as data.
         check_sum = Token(CHECK_SUM_TAG, "000", TokenForm.PLAIN)
-        if tokenize(f"{body}{_wire(check_sum)}", self._tables.data_tags) != [*kept, check_sum]:
+        if tokenize(f"{body}{_wire_text(check_sum)}", self._tables.data_tags) != [*remaining, check_sum]:
             raise EncodeError(
-                "the body cannot be passed on: removing its header and trailer fields would change "
+                "the body cannot be forwarded: removing its header and trailer fields would change "
                 "which bytes a length counts as data"
             )
         msg_type = next(token.value for token in tokens if token.tag == MSG_TYPE_TAG)
@@ -243,9 +245,11 @@ class Codec:
         if layout is not None:
             return self._tables.body(layout)
         if isinstance(message, UnknownMessage):
-            named = self.dialect.messages.get(format_string(message.msg_type))
-            if named is not None:
-                raise EncodeError(f"MsgType (35) {named.msg_type!r} belongs to {named.name}; use that class")
+            defined = self.dialect.messages.get(format_string(message.msg_type))
+            if defined is not None:
+                raise EncodeError(
+                    f"MsgType (35) {defined.msg_type!r} belongs to {defined.name}; use that class"
+                )
             return UNKNOWN_BODY
         raise LocalProtocolError(f"{type(message).__name__} is not a message of {self.dialect.name}")
 
@@ -295,17 +299,15 @@ def _text(frame: bytes | Frame) -> str:
     return frame.decode("latin-1")
 
 
-def _wire(token: Token) -> str:
+def _wire_text(token: Token) -> str:
     """Return the wire text of a field."""
     return f"{token.value}\x01" if token.form is TokenForm.INVALID else f"{token.tag}={token.value}\x01"
 
 
-def _merge_problems(
-    frame_found: tuple[Problem, ...], fields_found: tuple[Problem, ...]
-) -> tuple[Problem, ...]:
+def _merge_problems(from_frame: tuple[Problem, ...], from_fields: tuple[Problem, ...]) -> tuple[Problem, ...]:
     """Return the problems with the frame and with the fields. A problem with a field is left out if it
     repeats one with the frame.
     """
     # Compared by reason and tag, because the texts for the same problem differ.
-    known = {(problem.reason, problem.tag) for problem in frame_found}
-    return frame_found + tuple(p for p in fields_found if (p.reason, p.tag) not in known)
+    known = {(problem.reason, problem.tag) for problem in from_frame}
+    return from_frame + tuple(p for p in from_fields if (p.reason, p.tag) not in known)

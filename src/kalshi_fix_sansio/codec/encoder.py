@@ -52,11 +52,11 @@ def _raise_if_entries_unencodable(member: GroupMember, entries: Any, where: str)
     if not isinstance(entries, Sequence):
         raise EncodeError(f"{label}{where}: expected a list, not {type(entries).__name__}")
     for number, entry in enumerate(entries, 1):
-        place = f" in entry {number} of {label}{where}"
+        entry_location = f" in entry {number} of {label}{where}"
         if not isinstance(entry, member.entry.cls):
             expected = member.entry.cls.__name__
-            raise EncodeError(f"expected {expected}, not {type(entry).__name__},{place}")
-        raise_if_unencodable(entry, member.entry, place)
+            raise EncodeError(f"expected {expected}, not {type(entry).__name__},{entry_location}")
+        raise_if_unencodable(entry, member.entry, entry_location)
 
 
 def check_unknown(
@@ -107,13 +107,13 @@ def _check_fields(block: Block, table: BlockTable, tables: Tables, enclosing: tu
     """The previous field, if it contains the length of data."""
     superseded: set[int] = set()
     for tag, value in block.unknown:
-        own = table.slots.get(tag)
+        slot = table.slots.get(tag)
         # An obsolete tag is allowed once, if the field with the current tag is set. A receiver would report a
         # second one as repeated.
-        if own is not None and tag not in superseded and _is_superseded(own, block):
+        if slot is not None and tag not in superseded and _is_superseded(slot, block):
             superseded.add(tag)
-            own = None
-        if own is not None or tag in tables.outer_tags or any(tag in outer.slots for outer in enclosing):
+            slot = None
+        if slot is not None or tag in tables.outer_tags or any(tag in outer.slots for outer in enclosing):
             raise EncodeError(
                 f"{_label(tag, tables)} cannot be sent as an unknown field of {table.layout.name}"
             )

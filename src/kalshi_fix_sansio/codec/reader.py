@@ -54,10 +54,10 @@ class _MessageReader:
         blocks = (self._tables.header.blank(), table.blank(), self._tables.trailer.blank())
         unknown: list[tuple[int, bytes]] = []
         section, block = HEADER, blocks[HEADER]
-        # `begin` is the index of the first field after the last group; `outside` contains the tags before
+        # `begin` is the index of the first field after the last group; `outer_tags` contains the tags before
         # `begin` that are not in entries. The inner loop over the fields restarts at `begin` after each
         # group.
-        begin, outside = 0, []
+        begin, outer_tags = 0, []
         groups: set[str] = set()
         fields = zip(tags, texts, strict=True)
         while True:
@@ -82,9 +82,9 @@ class _MessageReader:
                         if tag in groups:
                             raise ValueError
                         groups.add(tag)
-                        at = tags.index(tag, begin) + 1
-                        outside += tags[begin:at]
-                        value, begin = self._entries(limit_or_group, value, at)
+                        first = tags.index(tag, begin) + 1
+                        outer_tags += tags[begin:first]
+                        value, begin = self._entries(limit_or_group, value, first)
                         setattr(block, attribute, value)
                         fields = zip(tags[begin:], texts[begin:], strict=True)
                         break
@@ -93,54 +93,56 @@ class _MessageReader:
                 setattr(block, attribute, value)
             else:
                 break
-        outside += tags[begin:]
-        seen = set(outside)
+        outer_tags += tags[begin:]
+        seen = set(outer_tags)
         # Only unknown tags may be repeated, so both counts of repetitions must be equal.
-        if not required <= seen or len(outside) - len(seen) != len(unknown) - len(dict(unknown)):
+        if not required <= seen or len(outer_tags) - len(seen) != len(unknown) - len(dict(unknown)):
             raise ValueError
         header, message, trailer = blocks
         message.unknown = tuple(unknown)
         message.header, message.trailer, message.problems = header, trailer, ()
         return message  # type: ignore[no-any-return]
 
-    def _entries(self, group: GroupSlot, count: int, at: int) -> tuple[list[Any], int]:
-        """Read the entries of a group that begin at field `at` (an index). Return the entries, and the index
-        after them.
+    def _entries(self, group: GroupSlot, count: int, position: int) -> tuple[list[Any], int]:
+        """Read the entries of a group that begin at the field with index `position`. Return the entries, and
+        the index after them.
 
         CheckSum always ends the message and belongs to no group, so reading past the last field raises
         IndexError, and the message is left to the explainer.
         """
         tags = self._tags
         table = group.entry
-        opener = tags[at]
+        opener = tags[position]
         if opener not in table.reader_slots:
             if count:
                 raise ValueError
-            return [], at
+            return [], position
         if self._known_tags[opener] not in group.member.delimiters:
             raise ValueError  # no entry can begin with this field
         entries: list[Any] = []
-        while tags[at] == opener:
-            entry, at = self._entry(table, opener, at)
+        while tags[position] == opener:
+            entry, position = self._entry(table, opener, position)
             entries.append(entry)
         if len(entries) != count:
             raise ValueError
-        return entries, at
+        return entries, position
 
-    def _entry(self, table: BlockTable, opener: str, at: int) -> tuple[Any, int]:
-        """Read the entry that begins at field `at` (an index). Return the entry, and the index after it."""
+    def _entry(self, table: BlockTable, opener: str, position: int) -> tuple[Any, int]:
+        """Read the entry that begins at the field with index `position`. Return the entry, and the index
+        after it.
+        """
         tags, texts, find = self._tags, self._texts, table.reader_slots.get
         entry = table.blank()
         unknown: list[tuple[int, bytes]] = []
         last = -1
         while True:
-            tag = tags[at]
+            tag = tags[position]
             slot = find(tag)
             if slot is None:
                 if tag in self._known_tags:
                     break  # the field belongs to an enclosing block, or is misplaced
-                unknown.append(self._unknown(tag, texts[at]))
-                at += 1
+                unknown.append(self._unknown(tag, texts[position]))
+                position += 1
                 continue
             index, attribute, convert, limit_or_group = slot
             if index <= last:
@@ -148,12 +150,12 @@ class _MessageReader:
                     break  # the next entry begins
                 raise ValueError  # not in the dialect's sequence, or repeated
             last = index
-            text = texts[at]
+            text = texts[position]
             value = convert(text)
-            at += 1
+            position += 1
             if limit_or_group is not None:
                 if limit_or_group.__class__ is GroupSlot:
-                    value, at = self._entries(limit_or_group, value, at)
+                    value, position = self._entries(limit_or_group, value, position)
                 elif self._strict and limit_or_group(value, text) is not None:  # type: ignore[operator]
                     raise ValueError
             setattr(entry, attribute, value)
@@ -162,7 +164,7 @@ class _MessageReader:
         for attribute in table.required_attributes:
             if getattr(entry, attribute) is None:
                 raise ValueError
-        return entry, at
+        return entry, position
 
     def _unknown(self, tag: str, text: str) -> tuple[int, bytes]:
         """Return the tag and value of a field that the dialect does not define. Raise ValueError if the field

@@ -21,7 +21,9 @@ def terms(condition: Condition | None, body: BlockLayout) -> Terms:
     if condition is None:
         return ()
     members = {member.name: member for member in body.members if isinstance(member, FieldMember)}
-    return tuple((members[name].attribute, _values(members[name], wire)) for name, wire in condition.terms)
+    return tuple(
+        (members[name].attribute, _values(members[name], values)) for name, values in condition.terms
+    )
 
 
 def holds(condition: Terms, message: Any) -> bool:
@@ -39,7 +41,8 @@ def holds(condition: Terms, message: Any) -> bool:
 
 
 class Choice(Generic[T]):
-    """Options with conditions. `select` returns the options that apply to a message.
+    """A list of options, each with conditions. `select` returns the options whose conditions a message
+    satisfies.
 
     Usually all conditions concern the values of a single field. The constructor then evaluates them for each
     value that they contain, so the selection for a message takes one lookup. If the conditions were evaluated
@@ -55,18 +58,18 @@ class Choice(Generic[T]):
         attributes = {attribute for attribute, values in terms if values}
         self._attribute: str | None = None
         self._by_value: Mapping[object, tuple[T, ...]] = {}
-        self._otherwise = tuple(option for option, _, _ in self._options)
+        self._default = tuple(option for option, _, _ in self._options)
         if terms and len(attributes) == 1 and all(values for _, values in terms):
             [name] = attributes
-            named = {value for _, values in terms for value in values or ()}
-            self._by_value = {value: self._evaluate(SimpleNamespace(**{name: value})) for value in named}
-            self._otherwise = self._evaluate(SimpleNamespace(**{name: None}))
+            mentioned = {value for _, values in terms for value in values or ()}
+            self._by_value = {value: self._evaluate(SimpleNamespace(**{name: value})) for value in mentioned}
+            self._default = self._evaluate(SimpleNamespace(**{name: None}))
             self._attribute = name
 
     def select(self, message: Message) -> tuple[T, ...]:
         """Return the options that apply to a message, in the order in which they were given."""
         if self._attribute is not None:
-            return self._by_value.get(getattr(message, self._attribute), self._otherwise)
+            return self._by_value.get(getattr(message, self._attribute), self._default)
         return self._evaluate(message)
 
     def _evaluate(self, message: Any) -> tuple[T, ...]:
@@ -77,8 +80,8 @@ class Choice(Generic[T]):
         )
 
 
-def _values(member: FieldMember, wire: tuple[str, ...] | None) -> Collection[object] | None:
-    """Return wire values converted to the attribute's type, or None if the field must be absent."""
-    if wire is None:
+def _values(member: FieldMember, wire_values: tuple[str, ...] | None) -> Collection[object] | None:
+    """Return the wire values converted to the attribute's type, or None if the field must be absent."""
+    if wire_values is None:
         return None
-    return frozenset(map(int, wire)) if member.field.kind is Kind.INT else frozenset(wire)
+    return frozenset(map(int, wire_values)) if member.field.kind is Kind.INT else frozenset(wire_values)

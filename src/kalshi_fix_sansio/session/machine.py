@@ -360,7 +360,7 @@ class Session:
 
         - the checks of a type of message that this side may send
         - the decoder for the next of `frames`
-        - a decoder that the codec has deferred (`Codec.deferring`)
+        - a decoder that the codec has deferred (`Codec.with_deferred_compilation`)
 
         Calling this is optional. Without it, `send` compiles missing checks itself, which makes the first
         message of a type hundreds of times slower than the next. One call takes up to 5 ms, or almost no time

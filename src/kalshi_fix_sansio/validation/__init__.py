@@ -132,5 +132,5 @@ def _compile_message_check(layout: MessageLayout, context: MessageContext) -> Ch
         return check
     where = f"{context.session} ({context.product})" if context.product else context.session
     text = f"{layout.name} ({layout.msg_type}) must not be sent by the {context.sender.value} on {where}"
-    unwanted = Problem(Reason.INVALID_MSG_TYPE, text, 35, layout.msg_type)
-    return lambda message: (unwanted, *check(message))
+    problem = Problem(Reason.INVALID_MSG_TYPE, text, 35, layout.msg_type)
+    return lambda message: (problem, *check(message))

@@ -84,8 +84,8 @@ class _Writer:
     """Whether values are checked, not only presence."""
     names: dict[str, Any] = attrs.field(factory=lambda: {"Decimal": Decimal})
 
-    def block(self, layout: BlockLayout, at: str, where: str) -> list[str]:
-        """Return the lines that check the block in the variable `at`.
+    def block(self, layout: BlockLayout, block: str, where: str) -> list[str]:
+        """Return the lines that check the block in the variable named `block`.
 
         `where` is the source of an expression whose value is the text that identifies the group entry. The
         order of the lines is the order of the problems: missing members, forbidden members, limits,
@@ -98,7 +98,7 @@ class _Writer:
         conditions: list[str] = []
         groups: list[str] = []
         for member in layout.members:
-            value = f"{at}.{member.attribute}"
+            value = f"{block}.{member.attribute}"
             presence = rules.presence_of(member, self.context)
             when = rules.conditions_of(member, self.context)
             # A forbidden member is reported only as forbidden; its value is not checked.
@@ -106,19 +106,19 @@ class _Writer:
                 statement = self._problem(rules.forbidden_problem(member, "must not be sent here"), where)
                 forbidden += [f"if {_presence_test(member, value)}: {statement}"]
                 continue
-            conditions += self._conditions(member, when, at, where, by_name)
+            conditions += self._conditions(member, when, block, where, by_name)
             is_required = presence is Presence.REQUIRED
             if isinstance(member, GroupMember):
-                groups += self._group(member, at, where, by_name, is_required=is_required)
+                groups += self._group(member, block, where, by_name, is_required=is_required)
                 continue
             if is_required:
                 required += [f"if {value} is None: {self._problem(rules.missing_problem(member), where)}"]
             if self.limits:
-                limits += self._limits(member, at, where, by_name)
+                limits += self._limits(member, block, where, by_name)
         choices: list[str] = []
         for rule in layout.one_of:
             if rule.scope.covers(self.context):
-                choices += self._choice(rule, at, where, by_name)
+                choices += self._choice(rule, block, where, by_name)
         return [*required, *forbidden, *limits, *conditions, *choices, *groups]
 
     def _name(self, value: object) -> str:
@@ -131,7 +131,7 @@ class _Writer:
 
     # --- values -------------------------------------------------------------------------------------
 
-    def _limits(self, member: FieldMember, at: str, where: str, by_name: dict[str, Member]) -> list[str]:
+    def _limits(self, member: FieldMember, block: str, where: str, by_name: dict[str, Member]) -> list[str]:
         base, overrides = rules.limits_of(member, self.context)
         value_check = self._value_check(member, base, by_name)
         if not overrides and value_check.limit is None:
@@ -142,15 +142,15 @@ class _Writer:
 
         lines = self._value_lines(member, value_check, where, base)
         if overrides:
-            lines = self._limit_choice_lines(overrides, check, lines, at, by_name)
-        return [f"v = {at}.{member.attribute}", "if v is not None:", *_indent(lines)]
+            lines = self._limit_choice_lines(overrides, check, lines, block, by_name)
+        return [f"v = {block}.{member.attribute}", "if v is not None:", *_indent(lines)]
 
     def _limit_choice_lines(
         self,
         overrides: tuple[Limit, ...],
         check: Callable[[Limit], list[str]],
-        otherwise: list[str],
-        at: str,
+        default_lines: list[str],
+        block: str,
         by_name: dict[str, Member],
     ) -> list[str]:
         """Return the lines that check the limit that applies. This is the last one whose condition holds, so
@@ -159,10 +159,10 @@ class _Writer:
         lines: list[str] = []
         for limit in reversed(overrides):
             lines += [
-                f"{'elif' if lines else 'if'} {self._holds(limit.when, at, by_name)}:",
+                f"{'elif' if lines else 'if'} {self._holds(limit.when, block, by_name)}:",
                 *_indent(check(limit)),
             ]
-        return [*lines, "else:", *_indent(otherwise)] if otherwise else lines
+        return [*lines, "else:", *_indent(default_lines)] if default_lines else lines
 
     def _value_check(
         self, member: FieldMember, limits: tuple[Limit, ...], by_name: Mapping[str, Member]
@@ -176,14 +176,14 @@ class _Writer:
     ) -> list[str]:
         """Return the lines that call `value_check` for all values that are not clearly valid."""
         field = member.field
-        limited = bool(limits)
-        ranged = field.minimum is not None or field.maximum is not None
+        has_limits = bool(limits)
+        has_range = field.minimum is not None or field.maximum is not None
         has_format_limit = field.pattern is not None or field.max_length is not None
-        coded = field.codes is not None
+        has_codes = field.codes is not None
         # A guard is a test. If all guards are false, the value is valid. Otherwise the value is checked in
         # full, which only takes longer.
         guards: list[str] = []
-        if field.kind is Kind.DECIMAL and not has_format_limit and not coded:
+        if field.kind is Kind.DECIMAL and not has_format_limit and not has_codes:
             check = f"{self._name(value_check.check_decimal)}(p, v, {where})"
             valid = self._name(value_check.valid_decimals)
             return [
@@ -191,13 +191,13 @@ class _Writer:
                 f"    if v.__class__ is not Decimal or v not in {valid}: {check}",
                 f"except TypeError: {check}  # a signaling NaN has no hash",
             ]
-        if coded and not ranged and not has_format_limit and not limited:
+        if has_codes and not has_range and not has_format_limit and not has_limits:
             # The value has no other limits, so every enum member is valid. `value_check` handles values of
             # other classes, some of which are valid, such as text with several codes.
             guards = [f"v.__class__ is not {self._name(field.codes)}"]
         elif (
-            coded
-            and not ranged
+            has_codes
+            and not has_range
             and not has_format_limit
             and all(_limits_only_values(limit) for limit in limits)
         ):
@@ -206,13 +206,13 @@ class _Writer:
             (limit,) = limits
             allowed = rules.allowed_values(field.codes, member, limit.values)
             guards = [f"v.__class__ is not {self._name(field.codes)}", f"v not in {self._name(allowed)}"]
-        elif not coded and field.kind in _TEXTS and not ranged and not limited:
+        elif not has_codes and field.kind in _TEXTS and not has_range and not has_limits:
             guards = ["v.__class__ is not str", "not v", "not v.isascii()", r"'\x01' in v", r"'\0' in v"]
             guards += ["len(v) != 1"] if field.kind is Kind.CHAR else []
             guards += [f"len(v) > {field.max_length}"] if field.max_length is not None else []
             if field.pattern is not None:
                 guards.append(f"{self._name(re.compile(field.pattern).fullmatch)}(v) is None")
-        elif not coded and field.kind in _INTEGERS and not has_format_limit and not limited:
+        elif not has_codes and field.kind in _INTEGERS and not has_format_limit and not has_limits:
             end = 10**MAX_INT_DIGITS
             minimum = 1 - end if field.kind is Kind.INT else 0
             minimum = minimum if field.minimum is None else max(minimum, field.minimum)
@@ -224,11 +224,11 @@ class _Writer:
     # --- neighbouring members ------------------------------------------------------------------------
 
     def _conditions(
-        self, member: Member, when: rules.Conditions, at: str, where: str, by_name: dict[str, Member]
+        self, member: Member, when: rules.Conditions, block: str, where: str, by_name: dict[str, Member]
     ) -> list[str]:
         def chain(conditions: Iterable[Condition], make: Callable[[str], rules.ProblemFactory]) -> list[str]:
             return [
-                f"{'elif' if number else 'if'} {self._holds(condition, at, by_name)}: "
+                f"{'elif' if number else 'if'} {self._holds(condition, block, by_name)}: "
                 + self._problem(make(where_words(condition, by_name)), where)
                 for number, condition in enumerate(conditions)
             ]
@@ -239,22 +239,22 @@ class _Writer:
             lambda words: rules.forbidden_problem(member, "must not be sent", words and f" {words}"),
         )
         if when.only_when:
-            holds = " or ".join(self._holds(condition, at, by_name) for condition in when.only_when)
+            holds = " or ".join(self._holds(condition, block, by_name) for condition in when.only_when)
             words = ", or ".join(where_words(condition, by_name) for condition in when.only_when)
             statement = self._problem(rules.forbidden_problem(member, "may be sent", f" only {words}"), where)
             present += [f"{'elif' if present else 'if'} not ({holds}): {statement}"]
-        is_there = _presence_test(member, f"{at}.{member.attribute}")
-        lines = [f"if {is_there}:", *_indent(present)] if present else []
-        return lines + ([f"if not ({is_there}):", *_indent(absent)] if absent else [])
+        is_present = _presence_test(member, f"{block}.{member.attribute}")
+        lines = [f"if {is_present}:", *_indent(present)] if present else []
+        return lines + ([f"if not ({is_present}):", *_indent(absent)] if absent else [])
 
-    def _holds(self, condition: Condition, at: str, by_name: dict[str, Member]) -> str:
+    def _holds(self, condition: Condition, block: str, by_name: dict[str, Member]) -> str:
         """Return the source of an expression that is true if a block satisfies a condition.
 
         A condition without terms depends only on the `MessageContext`, and holds, because conditions that do
         not apply in this context were left out.
         """
         terms = [
-            self._term(by_name[name], values, f"{at}.{by_name[name].attribute}")
+            self._term(by_name[name], values, f"{block}.{by_name[name].attribute}")
             for name, values in condition.terms
         ]
         return f"({' and '.join(terms) or 'True'})"
@@ -267,57 +267,62 @@ class _Writer:
             return f"not ({present})"
         if not values or isinstance(member, GroupMember):
             return "True" if "" in values else present
-        allowed, wire = self._name(frozenset(values)), f"{self._name(rules.formatter_of(member))}({value})"
-        matches = f"{wire} in {allowed}"
+        allowed = self._name(frozenset(values))
+        wire_text = f"{self._name(rules.formatter_of(member))}({value})"
+        matches = f"{wire_text} in {allowed}"
         if member.field.fix_type in MULTIPLE_CODE_TYPES:
-            matches = f"not {allowed}.isdisjoint({wire}.split(' '))"  # one of several codes is enough
-        plain = _lookup_class(member)
-        if plain is not None:
-            members = (True, False) if plain is bool else plain
+            matches = f"not {allowed}.isdisjoint({wire_text}.split(' '))"  # one of several codes is enough
+        cls = _lookup_class(member)
+        if cls is not None:
+            members = (True, False) if cls is bool else cls
             # Find the matching members once, when the check is compiled. A value of another class is
             # formatted for each message, to compare its text.
             known = f"{value} in {self._name(rules.allowed_values(members, member, values))}"
-            matches = f"({known} if {value}.__class__ is {self._name(plain)} else {matches})"
+            matches = f"({known} if {value}.__class__ is {self._name(cls)} else {matches})"
         return f"({value} is None or {matches})" if "" in values else f"({present} and {matches})"
 
-    def _choice(self, rule: OneOf, at: str, where: str, by_name: dict[str, Member]) -> list[str]:
+    def _choice(self, rule: OneOf, block: str, where: str, by_name: dict[str, Member]) -> list[str]:
         members = tuple(by_name[name] for name in rule.names)
-        there = ", ".join(
+        present = ", ".join(
             f"bool({value})" if isinstance(member, GroupMember) else value
             for member in members
-            for value in [_presence_test(member, f"{at}.{member.attribute}")]
+            for value in [_presence_test(member, f"{block}.{member.attribute}")]
         )
         # This is always a tuple, because every choice in the spec has at least two members.
-        lines = [f"there = ({there})", "n = there.count(True)"]
+        lines = [f"present = ({present})", "n = present.count(True)"]
         if not rule.optional:
             lines += [f"if not n: {self._problem(rules.none_present_problem(members), where)}"]
         if not rule.at_least:
-            lines += [f"if n > 1: {self._problem(rules.several_present_problem(members), where, 'there')}"]
+            lines += [f"if n > 1: {self._problem(rules.several_present_problem(members), where, 'present')}"]
         return lines
 
     # --- groups ---------------------------------------------------------------------------------------
 
     def _group(
-        self, member: GroupMember, at: str, where: str, by_name: dict[str, Member], *, is_required: bool
+        self, member: GroupMember, block: str, where: str, by_name: dict[str, Member], *, is_required: bool
     ) -> list[str]:
-        # The names include `at`, so nested groups have different variables.
-        entries, entry, number = (f"{letter}{at}{member.tag}" for letter in "gen")
-        counted = self._count_lines(member, entries, where, member)
+        # The names include `block`, so nested groups have different variables.
+        entries, entry, number = (f"{letter}{block}{member.tag}" for letter in "gen")
+        count_lines = self._count_lines(member, entries, where, member)
         base, overrides = rules.limits_of(member, self.context)
 
         def check(limit: Limit) -> list[str]:
             return self._count_lines(member, entries, where, limit, f" {where_words(limit.when, by_name)}")
 
-        limited = [line for limit in base for line in check(limit)]
-        counted += self._limit_choice_lines(overrides, check, limited, at, by_name) if overrides else limited
+        base_lines = [line for limit in base for line in check(limit)]
+        count_lines += (
+            self._limit_choice_lines(overrides, check, base_lines, block, by_name)
+            if overrides
+            else base_lines
+        )
         cls = self._name(member.entry.cls)
         inner = self.block(member.entry, entry, f"{self._name(rules.entry_words(member))}({number}, {where})")
         lines = [
-            f"{entries} = {at}.{member.attribute}",
+            f"{entries} = {block}.{member.attribute}",
             f"if {entries}:",
             *_indent(
                 [
-                    *counted,
+                    *count_lines,
                     f"for {number}, {entry} in enumerate({entries}, 1):",
                     f"    if {entry}.__class__ is not {cls} and not isinstance({entry}, {cls}):",
                     f"        {self._problem(rules.entry_class_problem(member), where, number, entry)}",
@@ -335,15 +340,15 @@ class _Writer:
         """Return the lines that check the number of entries; `suffix` describes the limit's condition."""
         minimum, maximum = limit.minimum or 0, limit.maximum
         # A group that is present has at least one entry.
-        wrong = [f"len({entries}) < {minimum}"] if minimum > 1 else []
-        wrong += [f"len({entries}) > {maximum}"] if maximum is not None else []
-        if not wrong:
+        tests = [f"len({entries}) < {minimum}"] if minimum > 1 else []
+        tests += [f"len({entries}) > {maximum}"] if maximum is not None else []
+        if not tests:
             return []
         bounds = f"{minimum} or more" if maximum is None else f"{minimum} to {maximum}"
         statement = self._problem(
             rules.entry_count_problem(member, f"{bounds}{suffix}".rstrip()), where, f"len({entries})"
         )
-        return [f"if {' or '.join(wrong)}: {statement}"]
+        return [f"if {' or '.join(tests)}: {statement}"]
 
 
 def _limits_only_values(limit: Limit) -> bool:

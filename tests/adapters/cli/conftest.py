@@ -36,4 +36,4 @@ def workdir(environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyP
 def _no_settling(monkeypatch: pytest.MonkeyPatch) -> None:
     """Skip the command's wait for further reports: the simulated venue sends all reports of an answer at
     once."""
-    monkeypatch.setattr("kalshi_fix_adapters.cli.sessions.outcome.SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr("kalshi_fix_adapters.cli.sessions.outcome.FOLLOW_UP_SECONDS", 0.0)

@@ -66,7 +66,7 @@ def test_calls_that_need_not_wait_let_other_tasks_run_on_asyncio(
             for _ in range(many):
                 await client.send(order())
             await client.test_request(30.0)
-            monkeypatch.setattr(kalshi_fix_adapters.asyncio.client, "SLICE", seconds)
+            monkeypatch.setattr(kalshi_fix_adapters.asyncio.client, "TIME_SLICE", seconds)
             monkeypatch.setattr(client._adapter, "before_call_due", 0.0)
             turn()
             for _ in range(many):
@@ -83,7 +83,7 @@ def test_calls_that_need_not_wait_let_other_tasks_run_on_asyncio(
 async def test_calls_that_need_not_wait_can_be_cancelled_on_asyncio(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kalshi_fix_adapters.asyncio.client, "SLICE", 0.0)
+    monkeypatch.setattr(kalshi_fix_adapters.asyncio.client, "TIME_SLICE", 0.0)
     async with kalshi_fix_adapters.asyncio.order_entry(**options(sandbox)) as client:
         with pytest.raises(TimeoutError):  # noqa: PT012
             async with asyncio.timeout(0):

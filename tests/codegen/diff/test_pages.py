@@ -393,7 +393,7 @@ def test_mentions_in_running_text_are_read() -> None:
         (
             '<ParamField body="Deck (9005)" required>\n</ParamField>\n',
             1,
-            "<ParamField> lays out a field without a table",
+            "<ParamField> describes a field outside of a table",
         ),
         ("<Note\nnever ends\n\n", 1, "the component <Note has no end"),
     ],

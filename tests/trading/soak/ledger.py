@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
-from kalshi_fix_sansio.clock import shifted
+from kalshi_fix_sansio.clock import shift_time
 from kalshi_fix_sansio.trading import Account, GroupState, OrderState
 from kalshi_fix_sansio.trading.groups.order_group import WINDOW
 from kalshi_fix_venue.exchange import AccountId
@@ -146,7 +146,7 @@ def compare_groups(trader: Trader) -> None:
         # A reset may precede or follow a fill at the same time, and a lost reset may precede or follow any
         # earlier fill.
         at_once = any(fill.time == known.reset_at for fill in counted._fills if fill.window is group.window)
-        if at_once or shifted(known._may_be_reset_by, WINDOW) > now:
+        if at_once or shift_time(known._may_be_reset_by, WINDOW) > now:
             continue
         with localcontext(trader.machines.context):
             room = groups.room(group.id, now)

@@ -68,7 +68,7 @@ def test_a_partial_close_on_margin_never_loses_a_fraction_of_a_cent() -> None:
 
 def test_opening_a_position_costs_the_same_on_both_sides_of_a_perpetual() -> None:
     collateral = MarginCollateral(rate=d("0.2"))
-    assert collateral.opening(BUY, d(10)) == collateral.opening(SELL, d(10)) == 2
+    assert collateral.opening_cost(BUY, d(10)) == collateral.opening_cost(SELL, d(10)) == 2
 
 
 @pytest.mark.parametrize(

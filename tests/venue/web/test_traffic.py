@@ -44,7 +44,7 @@ def test_messages_are_listed_newest_first_for_one_session_or_all() -> None:
     assert numbers(history.last()) == ["3", "12", "2", "11", "1"]
     assert numbers(history.last(("prediction", "KalshiNR", "one"))) == ["3", "2", "1"]
     assert history.last(("prediction", "KalshiNR", "nobody")) == []
-    last = history.last_of_each()[("prediction", "KalshiNR", "one")]
+    last = history.last_by_session()[("prediction", "KalshiNR", "one")]
     assert [(item["number"], item["sent"]) for item in last] == [("2", False), ("3", True)]
 
 
@@ -117,7 +117,7 @@ def test_messages_connections_and_sessions_are_bounded(monkeypatch: pytest.Monke
     for number, each in enumerate(connections):
         history(each, echo(1, f"key-{number}"), False)
     assert len(history._queues) == 5
-    assert [key for _, _, key in history.last_of_each()] == ["key-6", "key-7", "key-8"]
+    assert [key for _, _, key in history.last_by_session()] == ["key-6", "key-7", "key-8"]
     history(connections[0], echo(2, "key-0", "x" * (MAX_QUEUED - 200)), False)
     assert len(str(history.last()[0]["text"])) <= traffic.MAX_TEXT
     [message] = history._messages["prediction", "KalshiNR", "key-0"]

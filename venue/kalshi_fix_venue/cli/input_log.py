@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import CommandError, converting_errors
-from kalshi_fix_adapters.cli.kit.terminal import Screen, plain, pluralize
+from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
+from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, plain
 from kalshi_fix_venue.input_log import ReplayResult, replay
 from kalshi_fix_venue.input_log.digest import state_digest
 
@@ -20,23 +20,23 @@ def replay_input_log(file: Path) -> None:
     Every byte that the venue sent is compared, and so is its state, at intervals. At the first difference
     the command prints the line of the log and exits with status 1.
     """
-    with converting_errors():
-        found = replay(file)
-    if not found.entries and found.venue is None and found.difference is None:
+    with plain_errors():
+        result = replay(file)
+    if not result.entries and result.venue is None and result.difference is None:
         raise CommandError(f"{file} is not a venue's input log, or contains no complete entry")
     screen = Screen()
-    screen.print_lines([plain(line) for line in _lines(found)])
+    screen.lines([plain(line) for line in _lines(result)])
     screen.flush()
-    if found.difference is not None:
-        raise CommandError(found.difference)
+    if result.difference is not None:
+        raise CommandError(result.difference)
 
 
-def _lines(found: ReplayResult) -> list[str]:
+def _lines(result: ReplayResult) -> list[str]:
     lines = [
-        f"{pluralize(found.entries, 'call')}, {pluralize(found.sent, 'byte')} sent and "
-        f"{pluralize(found.states, 'state')} "
-        + ("were reproduced" if found.is_same else "were reproduced before the first difference")
+        f"{counted(result.entries, 'call')}, {counted(result.sent, 'byte')} sent and "
+        f"{counted(result.states, 'state')} "
+        + ("were reproduced" if result.is_same else "were reproduced before the first difference")
     ]
-    if found.venue is not None:
-        lines.append(f"state at the end: {state_digest(found.venue)}")
-    return [*lines, *([found.torn] if found.torn is not None else [])]
+    if result.venue is not None:
+        lines.append(f"state at the end: {state_digest(result.venue)}")
+    return [*lines, *([result.incomplete_end] if result.incomplete_end is not None else [])]

@@ -57,7 +57,7 @@ class PredictionCollateral:
     """Event contracts are paid in full: a long contract costs its price, and a short one costs 1 dollar minus
     its price. A long and a short contract together always pay 1 dollar, which is returned immediately."""
 
-    def opening(self, side: Side, price: Decimal) -> Decimal:
+    def opening_cost(self, side: Side, price: Decimal) -> Decimal:
         """Return the cost of opening one contract."""
         return price if side is Side.BUY else ONE - price
 
@@ -65,10 +65,10 @@ class PredictionCollateral:
         """Apply a fill to a position, which closes the position on the other side first; return the change in
         the balance."""
         closing = min(quantity, position.closable(side))
-        collateral_return = closing * (ONE - self.opening(side, price))
+        collateral_return = closing * (ONE - self.opening_cost(side, price))
         position.net += _signed_quantity(side, quantity)
         return CashFlow(
-            collateral_return - (quantity - closing) * self.opening(side, price), collateral_return
+            collateral_return - (quantity - closing) * self.opening_cost(side, price), collateral_return
         )
 
 
@@ -81,7 +81,7 @@ class MarginCollateral:
     rate: Decimal = Decimal("0.1")
     """Initial margin as a fraction of price times quantity."""
 
-    def opening(self, side: Side, price: Decimal) -> Decimal:  # noqa: ARG002 the same for both
+    def opening_cost(self, side: Side, price: Decimal) -> Decimal:  # noqa: ARG002 the same for both
         """Return the cost of opening one contract."""
         return self.rate * price
 
@@ -98,7 +98,7 @@ class MarginCollateral:
         opening = quantity - closing
         position.entry_value += opening * price
         position.net += _signed_quantity(side, quantity)
-        return CashFlow(collateral_return - opening * self.opening(side, price), collateral_return)
+        return CashFlow(collateral_return - opening * self.opening_cost(side, price), collateral_return)
 
 
 Collateral = PredictionCollateral | MarginCollateral

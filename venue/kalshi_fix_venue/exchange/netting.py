@@ -55,7 +55,8 @@ class GroupResults:
 
     def _minimum_if_exclusive(self, nets: Mapping[str, Decimal]) -> Decimal:
         """Return the minimum payout if at most one market resolves YES. The long position in that market
-        pays, and so do the short positions in all others."""
+        pays, and so do the short positions in all others.
+        """
         results = self.settled.values()
         shorts = sum((-net for net in nets.values() if net < 0), ZERO)
         if _YES in results:
@@ -68,7 +69,8 @@ class GroupResults:
 
     def _minimum_if_directional(self, nets: Mapping[str, Decimal]) -> Decimal:
         """Return the minimum payout if the markets before some index resolve YES and the others NO, over all
-        possible indexes."""
+        possible indexes.
+        """
         markets = self.group.markets
         first, last = 0, len(markets)
         for index, market in enumerate(markets):
@@ -77,13 +79,13 @@ class GroupResults:
                 first = max(first, index + 1)
             elif result == _NO:
                 last = min(last, index)
-        signed = [nets.get(market, ZERO) for market in markets]
+        ordered_nets = [nets.get(market, ZERO) for market in markets]
         # Begin with the payout at the first possible index: long positions before it pay, and so do short
         # positions at and after it.
-        paid = sum((max(net, ZERO) for net in signed[:first]), ZERO)
-        paid += sum((max(-net, ZERO) for net in signed[first:]), ZERO)
+        paid = sum((max(net, ZERO) for net in ordered_nets[:first]), ZERO)
+        paid += sum((max(-net, ZERO) for net in ordered_nets[first:]), ZERO)
         minimum = paid
-        for net in signed[first:last]:
+        for net in ordered_nets[first:last]:
             # At the next index this market also resolves YES, so a long position in it pays, and a short one
             # no longer does.
             paid += net
@@ -101,19 +103,19 @@ class GroupShare:
     reserved: Decimal = ZERO
     """The reserve for open orders that close positions of the group."""
 
-    def reserve(self, closing_contracts: Iterable[tuple[Decimal, Decimal]]) -> Decimal:
+    def reserve(self, closing_orders: Iterable[tuple[Decimal, Decimal]]) -> Decimal:
         """Return the reserve for closing orders, given as pairs of opening cost and quantity.
 
         Closing a contract returns 1 dollar minus its opening cost, and revokes up to 1 dollar of the advance.
         So for each dollar of the advance, the opening cost of one contract is reserved, the most expensive
         contracts first.
         """
-        left, reserve = self.collateral_advance, ZERO
-        if left:
-            for cost, quantity in sorted(closing_contracts, reverse=True):
-                taken = min(left, quantity)
+        remaining, reserve = self.collateral_advance, ZERO
+        if remaining:
+            for cost, quantity in sorted(closing_orders, reverse=True):
+                taken = min(remaining, quantity)
                 reserve += taken * cost
-                left -= taken
-                if not left:
+                remaining -= taken
+                if not remaining:
                     break
         return reserve

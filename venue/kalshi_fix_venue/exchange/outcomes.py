@@ -107,19 +107,24 @@ class RequestRefused:
 
 @attrs.frozen(kw_only=True)
 class MassCancelAnswered:
-    """A mass cancel was accepted, and an OrderCanceled follows for each order, or it was refused."""
+    """The answer to a mass cancel. If the mass cancel was accepted, an OrderCanceled follows for each
+    order.
+    """
 
     origin: str
     refusal: RefusalCause | None = None
+    """The reason for a refusal; None if the mass cancel was accepted."""
 
 
 @attrs.frozen(kw_only=True)
 class GroupAnswered:
-    """A request for an order group was executed, and an OrderCanceled follows for each order that it cancels,
-    or it was refused, without any change."""
+    """The answer to a request about an order group. If the request was executed, an OrderCanceled follows for
+    each order that it cancels. If it was refused, nothing was changed.
+    """
 
     request: ChangeGroup
     refusal: GroupRefusal | None = None
+    """The reason for a refusal; None if the request was executed."""
 
 
 @attrs.frozen(kw_only=True)

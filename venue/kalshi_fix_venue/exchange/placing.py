@@ -294,8 +294,8 @@ def _cancel_cause_before_trading(
             return CancelCause.FOK_INSUFFICIENT_VOLUME
         return self_cross_cause(order)
     if order.max_execution_cost is not None:
-        opening = state.account(order).collateral.opening
-        cost = sum(quantity * opening(order.side, price) for price, quantity in fills.fills)
+        opening_cost = state.account(order).collateral.opening_cost
+        cost = sum(quantity * opening_cost(order.side, price) for price, quantity in fills.fills)
         if cost > order.max_execution_cost:
             return CancelCause.MAX_EXECUTION_COST
     return None

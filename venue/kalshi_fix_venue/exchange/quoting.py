@@ -37,5 +37,5 @@ def check_listing(state: ExchangeState, command: ListMarket) -> None:
 
 
 def list_market(state: ExchangeState, batch: Batch, command: ListMarket) -> None:  # noqa: ARG001 like all steps
-    """Add a checked market; it trades immediately."""
+    """Add a market that `check_listing` has accepted. Trading begins immediately."""
     state.markets[command.rules.ticker] = Market(command.rules)

@@ -100,7 +100,7 @@ class ExchangeState:
 
     def weight(self, account: AccountId, side: Side, price: Decimal, quantity: Decimal) -> Decimal:
         """Return the amount in dollars by which an order counts toward a daily cap."""
-        return quantity * self.accounts[account].collateral.opening(side, price)
+        return quantity * self.accounts[account].collateral.opening_cost(side, price)
 
     def reserve(self, order: Order, price: Decimal, quantity: Decimal) -> None:
         """Reserve part of a daily cap for a quantity of an order; a negative quantity releases it."""

@@ -29,7 +29,7 @@ from kalshi_fix_venue.gateway.refusals import business_reject
 WINDOW = timedelta(hours=SESSION_TYPES["KalshiDC"].past_reports_hours or 0)
 MAX_EVENTS = 50_000
 """Maximum number of events retained for all accounts of a product together."""
-PAGE = 200
+PAGE_SIZE = 200
 """Number of reports passed to a session at a time; the next page follows once the previous one is written."""
 REQUESTS_PER_MINUTE = 60
 """EventResendRequests (U1) allowed to an account per minute; Kalshi documents no figure."""
@@ -65,7 +65,7 @@ class DropCopy:
 
     def handlers(self) -> Handlers:
         """Return the handler of each message class."""
-        return {EventResendRequest: self._request}
+        return {EventResendRequest: self._handle_request}
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Retain the outcomes of a command."""
@@ -94,7 +94,8 @@ class DropCopy:
 
     def next_page(self, login: Login) -> list[Delivery]:
         """Return the next page of the reports that a login requested; the last one ends with
-        EventResendComplete."""
+        EventResendComplete.
+        """
         replay = self._replays.get(login)
         if replay is None:
             return []
@@ -102,7 +103,7 @@ class DropCopy:
         page = next(replay.pages, [])
         replay.count += len(page)
         deliveries: list[Delivery] = [(login, report) for report in page]
-        if len(page) < PAGE:
+        if len(page) < PAGE_SIZE:
             del self._replays[login]
             complete = EventResendComplete(
                 ref_seq_num=replay.request_seq_num, resend_event_count=replay.count
@@ -110,7 +111,7 @@ class DropCopy:
             deliveries.append((login, complete))
         return deliveries
 
-    def _request(self, message: EventResendRequest, login: Login, now: datetime) -> Result:
+    def _handle_request(self, message: EventResendRequest, login: Login, now: datetime) -> Result:
         # If several reasons apply, the order of these checks decides which one is reported.
         reason = self._refusal(login, now)
         if reason is not None:
@@ -131,12 +132,12 @@ class DropCopy:
         self._history.forget(now)
         if self._history.is_forgotten(begin):
             return [(login, _reject(message, EventResendRejectReason.BEGIN_TOO_SMALL))], ()
-        found = self._history.events_between(login.owner, begin, last)
-        self._replays[login] = _Replay(_seq_num(message), _pages(found, begin, last, login))
+        past_events = self._history.events_between(login.owner, begin, last)
+        self._replays[login] = _Replay(_seq_num(message), _pages(past_events, begin, last, login))
         return self.next_page(login), ()
 
     def _refusal(self, login: Login, now: datetime) -> EventResendRejectReason | None:
-        """Return why every request from a login is refused now, or None if requests are accepted."""
+        """Return the reason why any request from a login is refused now; None if requests are accepted."""
         if login.owner not in self._history.enabled:
             return EventResendRejectReason.NOT_ENABLED
         # Refusals requested by the operator (`refuse_next`) are not counted as requests, so they come first.
@@ -153,11 +154,11 @@ class DropCopy:
 
 
 def _pages(
-    found: Sequence[PastEvents], begin: ExecId, end: ExecId, login: Login
+    past_events: Sequence[PastEvents], begin: ExecId, end: ExecId, login: Login
 ) -> Iterator[list[ExecutionReport]]:
     """Yield pages of reports, written according to the login's flags."""
     page: list[ExecutionReport] = []
-    for past in found:
+    for past in past_events:
         # The reports are built from all events of the command and only then limited to the range. Otherwise
         # the beginning of the range would decide whether a New is merged into its Trade, and a copy could
         # differ from the live report.
@@ -166,7 +167,7 @@ def _pages(
         for report in reports.reports_of(outcomes, login.flags):
             if report.exec_id in requested:
                 page.append(report)
-                if len(page) == PAGE:
+                if len(page) == PAGE_SIZE:
                     yield page
                     page = []
     yield page

@@ -84,14 +84,14 @@ class FakeAnswers:
                 # The Text belongs to an order that was accepted, but cancelled before any fill.
                 report.ord_rej_reason = None
                 report.exec_type, report.ord_status = ExecType.CANCELED, OrdStatus.CANCELED
-        return [(to, answer) for to, answer in deliveries if broadcast or to is login]
+        return [(to_login, answer) for to_login, answer in deliveries if broadcast or to_login is login]
 
 
 def without_answer(deliveries: list[Delivery], message: Message, login: Login) -> list[Delivery]:
     """Return the deliveries without those that report the outcome of a request to its own login."""
     cl_ord_id = getattr(message, "cl_ord_id", None)
     return [
-        (to, answer)
-        for to, answer in deliveries
-        if to is not login or getattr(answer, "cl_ord_id", None) != cl_ord_id
+        (to_login, answer)
+        for to_login, answer in deliveries
+        if to_login is not login or getattr(answer, "cl_ord_id", None) != cl_ord_id
     ]

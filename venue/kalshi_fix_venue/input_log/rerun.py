@@ -40,7 +40,7 @@ class ReplayResult:
     """Number of digests of the state that were compared."""
     difference: str | None = None
     """The first difference between the replay and the log, with its line; None if they agree."""
-    torn: str | None = None
+    incomplete_end: str | None = None
     """A description of the log's incomplete end; None if the log is complete."""
 
     @property
@@ -54,7 +54,7 @@ class _DifferenceError(Exception):
 
 
 class _Verdicts(Verifier):
-    """Replaces all public keys, and returns the verdicts in the log."""
+    """A verifier that replaces all public keys, and returns the verdicts recorded in the log."""
 
     __slots__ = ("remaining",)
 
@@ -100,20 +100,20 @@ class _Replay:
         }
 
     def run(self) -> ReplayResult:
-        step, found = None, self._result
+        step, result = None, self._result
         try:
             for step in self._steps():
                 self._replay_step(step)
         except _DifferenceError as error:
-            found.difference = f"{self._path}:{step.line if step else 0}: the venue {error}"
-        if step is None and found.torn is None:
+            result.difference = f"{self._path}:{step.line if step else 0}: the venue {error}"
+        if step is None and result.incomplete_end is None:
             raise self._not_a_log()
-        return found
+        return result
 
     # The file
 
     def _lines(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield the complete lines; if the last one is incomplete, set `torn`."""
+        """Yield the complete lines; if the last one is incomplete, set `incomplete_end`."""
         try:
             with self._path.open("rb") as file:
                 number = 0
@@ -125,7 +125,7 @@ class _Replay:
                             f"{self._path}:{number} is not a line of an input log; replay an unchanged log"
                         )
                     if values is None:
-                        self._result.torn = (
+                        self._result.incomplete_end = (
                             f"{self._path}:{number}: the last line is incomplete and was skipped"
                         )
                         return
@@ -162,9 +162,11 @@ class _Replay:
         elif "do" in step.values:
             self._perform(self._result.venue, step)
         elif "state" in step.values:
-            found = state_digest(self._result.venue)
-            if found != step.values["state"]:
-                raise _DifferenceError(f"is in a different state: digest {found}, not {step.values['state']}")
+            digest = state_digest(self._result.venue)
+            if digest != step.values["state"]:
+                raise _DifferenceError(
+                    f"is in a different state: digest {digest}, not {step.values['state']}"
+                )
             self._result.states += 1
 
     def _open_venue(self, values: dict[str, Any]) -> VenueModel:
@@ -187,8 +189,10 @@ class _Replay:
         if name not in _CALLS:
             raise InputLogError(f"{self._path}:{step.line}: {name!r} is not a call to a venue")
         if name == "receive_data" and "data" not in args:
-            if step.line not in self._late_data and (step.is_last or self._result.torn is not None):
-                self._result.torn = f"{self._path}:{step.line}: the message that begins here is incomplete"
+            if step.line not in self._late_data and (step.is_last or self._result.incomplete_end is not None):
+                self._result.incomplete_end = (
+                    f"{self._path}:{step.line}: the message that begins here is incomplete"
+                )
                 return
             # Bytes that were never logged did not complete a message, so the venue did not act on them.
             args["data"] = self._late_data.get(step.line, "")
@@ -206,13 +210,15 @@ class _Replay:
             # The log was cut off before the line with the verdict.
             if not step.is_last:
                 raise
-            self._result.torn = f"{self._path}:{step.line}: the results of the last call were not written"
+            self._result.incomplete_end = (
+                f"{self._path}:{step.line}: the results of the last call were not written"
+            )
             return
         except Exception as error:  # noqa: BLE001 - it is compared with the logged exception
             raised = error
             if step.is_last and step.raised is None:
                 return
-        venue.connections_with_output()  # a logged venue does this, too
+        venue.connections_with_output()  # the venue that wrote the log does this, too
         if raised is not None and type(raised).__name__ != step.raised:
             raise _DifferenceError(f"raises {type(raised).__name__}: {raised}")
         if raised is None and step.raised is not None:

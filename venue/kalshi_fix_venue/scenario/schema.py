@@ -69,9 +69,9 @@ class Section(BaseModel):
         coerce_numbers_to_str=True,
     )
 
-    def given(self, *without: str) -> dict[str, Any]:
-        """Return the values that the file states, by attribute; those named in `without` are left out."""
-        return {name: getattr(self, name) for name in self.model_fields_set.difference(without)}
+    def stated_values(self, *excluded: str) -> dict[str, Any]:
+        """Return the values that the file states, by attribute, except the excluded attributes."""
+        return {name: getattr(self, name) for name in self.model_fields_set.difference(excluded)}
 
 
 def mistake(key: str, advice: str) -> PydanticCustomError:
@@ -202,27 +202,27 @@ class FromSettings:
         fields: dict[str, Any] = {}
         docs = descriptions(self.cls)
         for each in attrs.fields(attrs.resolve_types(self.cls)):
-            stated: Setting | None = each.metadata.get(SETTING)
-            if stated is not None:
+            setting: Setting | None = each.metadata.get(SETTING)
+            if setting is not None:
                 fields[each.name] = (
-                    _type_of(each.type, stated),
+                    _type_of(each.type, setting),
                     Field(each.default, description=docs[each.name]),
                 )
         model = create_model(self.cls.__name__, __base__=Section, __doc__=self.cls.__doc__, **fields)
         return core_schema.no_info_after_validator_function(self.make, handler.generate_schema(model))
 
-    def make(self, found: Section) -> Any:
+    def make(self, section: Section) -> Any:
         """Return the object; settings that are absent keep the defaults of the class."""
         try:
-            return self.cls(**found.given())
+            return self.cls(**section.stated_values())
         except ConfigurationError as error:
             raise ValueError(str(error)) from None
 
 
-def _type_of(kind: object, stated: Setting) -> Any:
+def _type_of(kind: object, setting: Setting) -> Any:
     if kind in (Decimal, float):
-        return Annotated[Decimal, Number(ge=stated.minimum, le=stated.maximum), AfterValidator(kind)]
-    return Annotated[_SCHEMA_TYPES[kind], Field(ge=stated.minimum, le=stated.maximum)]
+        return Annotated[Decimal, Number(ge=setting.minimum, le=setting.maximum), AfterValidator(kind)]
+    return Annotated[_SCHEMA_TYPES[kind], Field(ge=setting.minimum, le=setting.maximum)]
 
 
 class _Step(Section):
@@ -254,8 +254,8 @@ def _model_of(name: str, cls: type[Operation]) -> type[_Step]:
     return create_model(f"{cls.__name__}Step", __base__=_Step, __doc__=cls.__doc__, **fields)
 
 
-def _step(found: _Step) -> Step:
-    values = found.given()
+def _step(section: _Step) -> Step:
+    values = section.stated_values()
     after = values.pop("when", 0.0)
     try:
         return Step(after=after, operation=operation(values.pop("do"), values))
@@ -379,7 +379,7 @@ class Markets(Section):
 
 
 class Group(Section):
-    """Prediction markets that net with one another."""
+    """Prediction markets whose positions are netted against one another."""
 
     markets: Names[Ticker]
     """Their tickers; for directional markets, from the most to the least likely to resolve YES."""
@@ -598,7 +598,7 @@ class ScenarioFile(Section):
     markets: Markets | None = None
     """The markets by product; without this key, those of the default scenario."""
     groups: Entries[Ticker, Group] = {}
-    """Market groups whose markets net with one another, by name."""
+    """Groups of markets whose positions are netted against one another, by name."""
     accounts: Entries[Owner, Accounts] = {}
     """Accounts by owner."""
     keys: Items[Key] = []

@@ -43,8 +43,9 @@ class Admission:
         exchange: Exchange,
         now: Instant,
     ) -> str | None:
-        """Return the Text of the Logout that refuses a Logon, or None; `logged_on`
-        contains the ids of the keys that are logged on."""
+        """Return the Text of the Logout that refuses a Logon; None if the Logon is accepted. `logged_on`
+        contains the ids of the keys that are logged on.
+        """
         if not self._pauses.accepts_logons[product]:
             return MAINTENANCE
         # Authentication precedes the rate limit: Logons are limited per account, and a client without a valid

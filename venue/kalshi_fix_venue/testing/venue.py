@@ -57,7 +57,7 @@ class Venue:
         settings: Mapping[str, Any] | None = None,
         scenario: Scenario | Path | str | None = None,
     ) -> None:
-        """Prepare a venue; entering it starts it.
+        """Prepare a venue, which starts when its `with` block is entered.
 
         Args:
             owners: owners with an account on each product, and an API key for each of its session types.
@@ -79,14 +79,14 @@ class Venue:
         self._markets = start.markets
         holders = [(account.owner, account.product) for account in start.accounts]
         self._keys = _keys(holders, self._random(), rsa_keys=rsa_keys)
-        described = {(keys.owner, keys.product): keys for keys in reversed(start.keys)}
+        scenario_keys = {(keys.owner, keys.product): keys for keys in reversed(start.keys)}
         more_settings = dict(settings or {})
         flow = more_settings.pop("flow", start.flow)
-        complete = attrs.evolve(
+        complete_scenario = attrs.evolve(
             start,
             keys=tuple(
                 attrs.evolve(
-                    described.get(holder, Keys(owner=holder[0], product=holder[1])),
+                    scenario_keys.get(holder, Keys(owner=holder[0], product=holder[1])),
                     count=len(self._keys[holder]),
                 )
                 for holder in holders
@@ -94,7 +94,9 @@ class Venue:
             settings={**start.settings, **more_settings},
             flow=flow,
         )
-        config = complete.config({holder: tuple(keys.values()) for holder, keys in self._keys.items()})
+        config = complete_scenario.config(
+            {holder: tuple(keys.values()) for holder, keys in self._keys.items()}
+        )
         self._owners = {
             product: {account.owner for account in config.accounts if account.product == product}
             for product in PRODUCTS
@@ -123,8 +125,8 @@ class Venue:
     def reset(self) -> None:
         """Restore the initial balances, positions and orders; end all sessions and faults.
 
-        Every connection is cut. Keys, ports and thread are kept, so this costs less than a logon. A client
-        that was left open reconnects as after any connection loss, so close clients first.
+        Every connection is dropped. Keys, ports and thread are kept, so this costs less than a logon. A
+        client that was left open reconnects as after any connection loss, so close clients first.
         """
         self.server.reset(self._random())
 
@@ -149,7 +151,7 @@ class Venue:
         Raises:
             ConfigurationError: there is no such owner or session type on the product.
         """
-        chosen = self._key(owner, product, session if key is None else key)
+        client_key = self._key(owner, product, session if key is None else key)
         host, port = f"{product}.{_IN_PROCESS}", SESSION_TYPES[session].port or 0
         tls: Security = InProcess(self._connect)
         if self.ca_pem is not None:
@@ -157,8 +159,8 @@ class Venue:
             tls = Tls(ca_data=self.ca_pem)
         return {
             "product": product,
-            "key_id": chosen.key_id,
-            "private_key": chosen.private_key_pem,
+            "key_id": client_key.key_id,
+            "private_key": client_key.private_key_pem,
             "host": host,
             "port": port,
             "tls": tls,
@@ -183,8 +185,9 @@ class Venue:
         return self._traders[owner, product]
 
     def rest_liquidity(self, *, levels: int = RESTING_LEVELS) -> None:
-        """Add anonymous resting orders on both sides of every market: `levels` prices, 10 to 100 contracts
-        each."""
+        """Add anonymous resting orders on both sides of every market: at `levels` prices on each side, 10 to
+        100 contracts at each price.
+        """
 
         def act(model: VenueModel, now: Instant) -> None:
             for product, markets in self._markets.items():
@@ -247,7 +250,8 @@ class Venue:
     def positions(
         self, owner: str = "me", *, product: Product = "prediction", subaccount: int = 0
     ) -> dict[str, Decimal]:
-        """Return the contracts that an account holds, by market: positive long (Yes), negative short (No).
+        """Return the contracts that an account holds, by market: positive if long (YES), negative if short
+        (NO).
 
         Raises:
             ConfigurationError: there is no such owner.
@@ -290,8 +294,8 @@ class Venue:
     ) -> SeqNums | None:
         """Return the venue's next MsgSeqNums (34) for a key on a session type. If the key is not logged on,
         they are the stored numbers, or None if the session type stores none."""
-        chosen = self._key(owner, product, session if key is None else key)
-        return self.server.inspect(lambda model: model.seq_nums(chosen.key_id, session))
+        client_key = self._key(owner, product, session if key is None else key)
+        return self.server.inspect(lambda model: model.seq_nums(client_key.key_id, session))
 
     def logged_on(self, owner: str = "me", *, product: Product = "prediction") -> tuple[str, ...]:
         """Return the session types that an owner is logged on to."""
@@ -327,11 +331,11 @@ _IN_PROCESS = "simulated"
 
 def _scenario(given: Scenario | Path | str | None, markets: Mapping[str, Sequence[Market]]) -> Scenario:
     if given is None:
-        quiet = {
-            product: tuple(attrs.evolve(market, levels=0) for market in of_product)
-            for product, of_product in markets.items()
+        without_liquidity = {
+            product: tuple(attrs.evolve(market, levels=0) for market in product_markets)
+            for product, product_markets in markets.items()
         }
-        return Scenario(markets=quiet)
+        return Scenario(markets=without_liquidity)
     if isinstance(given, Scenario):
         return given
     return load_scenario(Path(given))

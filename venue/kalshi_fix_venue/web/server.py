@@ -1,8 +1,8 @@
 """Serve the page on the loopback interface, from a separate thread.
 
 The page and its script are public; everything else needs the token of the control channel in the header
-Authorization. No cookie is set, so a browser adds nothing to a request that another site causes. Requests
-with a foreign Host (DNS rebinding) or Origin (another site) are refused before the token is checked.
+Authorization. No cookie is set, so a browser adds no credentials to a request that another site triggers.
+Requests with a foreign Host (DNS rebinding) or Origin (another site) are refused before the token is checked.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kalshi_fix_venue.control import LOOPBACK, MAX_LINE, ControlServer
 from kalshi_fix_venue.server import VenueServer
-from kalshi_fix_venue.web.page_content import operations, page_content
+from kalshi_fix_venue.web.picture import operations, picture
 from kalshi_fix_venue.web.traffic import SessionId, Traffic
 
 MAX_VIEWERS: Final = 8
@@ -36,7 +36,9 @@ MAX_REQUESTS: Final = 32
 MIN_INTERVAL: Final = 0.25
 """Minimum number of seconds between two updates of a page."""
 MAX_DRAWING_SHARE: Final = 0.05
-"""Maximum share of the time spent on drawing pages. A page that takes longer to draw is drawn less often."""
+"""Maximum share of the time that may be spent on drawing pages. A page that takes longer to draw is drawn
+less often.
+"""
 PATIENCE: Final = 10.0
 """Seconds after which a browser that does not read is dropped."""
 SHUTDOWN: Final = 2
@@ -137,7 +139,7 @@ class WebServer:
         return Starlette(
             routes=[
                 *(Route(path, self._file) for path in self._public_files),
-                Route("/operations", self._list),
+                Route("/operations", self._list_operations),
                 Route("/do", self._do, methods=["POST"]),
                 Route("/messages/{number:int}", self._message),
                 Route("/updates", self._updates),
@@ -148,7 +150,7 @@ class WebServer:
         content, media_type = self._public_files[request.url.path]
         return Response(content, media_type=media_type)
 
-    async def _list(self, _: Request) -> Response:
+    async def _list_operations(self, _: Request) -> Response:
         return JSONResponse(self._operations)
 
     async def _do(self, request: Request) -> Response:
@@ -176,24 +178,24 @@ class WebServer:
 
     def _update(self, market: str | None, session: SessionId | None) -> dict[str, Any]:
         try:
-            content = self._venue.inspect(lambda venue: page_content(venue, market))
+            drawn = self._venue.inspect(lambda venue: picture(venue, market))
         except RuntimeError:
             return {"stopped": True}
-        last = self._traffic.last_of_each()
-        known = {(each["product"], each["session"], each["key"]): each for each in content["sessions"]}
-        content["sessions"] = [
+        last = self._traffic.last_by_session()
+        known = {(each["product"], each["session"], each["key"]): each for each in drawn["sessions"]}
+        drawn["sessions"] = [
             {"id": each, "status": known.get(each), "last": last.get(each, [])}
             for each in sorted({*last, *known})
         ]
-        return content | {"messages": self._traffic.last(session)}
+        return drawn | {"messages": self._traffic.last(session)}
 
     async def stream(self, send: Send, market: str | None, session: SessionId | None) -> None:
         """Send an update whenever the content has changed, until the browser fails to read in time."""
         self._loop, previous = (loop := asyncio.get_running_loop()), ""
         while True:
-            begun = loop.time()
+            started = loop.time()
             text = json.dumps(await self._draw(lambda: self._update(market, session)))
-            drawing_time = loop.time() - begun
+            drawing_time = loop.time() - started
             # If nothing has changed, a comment is sent: it shows the browser that the venue is running, and
             # fails if the browser has disconnected.
             event = ": unchanged\n\n" if text == previous else f"data: {text}\n\n"
@@ -251,8 +253,8 @@ class _Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_policy(message: Message) -> None:
             if message["type"] == "http.response.start":
-                added = [(name.lower().encode(), value.encode()) for name, value in _POLICY.items()]
-                message["headers"] = [*message["headers"], *added]
+                policy_headers = [(name.lower().encode(), value.encode()) for name, value in _POLICY.items()]
+                message["headers"] = [*message["headers"], *policy_headers]
             await send(message)
 
         refusal = self._refusal(Headers(scope=scope), scope["path"])

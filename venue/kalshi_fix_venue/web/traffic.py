@@ -121,7 +121,7 @@ class Traffic:
         newest = sorted(found, key=lambda each: -each.id)[:MAX_MESSAGES]
         return [self._row(each) for each in newest]
 
-    def last_of_each(self) -> dict[SessionId, list[dict[str, Any]]]:
+    def last_by_session(self) -> dict[SessionId, list[dict[str, Any]]]:
         """Return, for each session, the last message in each direction."""
         self._read()
         return {

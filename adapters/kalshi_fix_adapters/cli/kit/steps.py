@@ -1,4 +1,4 @@
-"""The output of commands that check something step by step. A line contains the name of the step, the
+"""The output of commands that check something step by step. Each line contains the name of the step, the
 verdict, and details.
 """
 

@@ -97,35 +97,35 @@ def _was_replaced(path: Path, file: IO[bytes]) -> bool:
     if opened.st_size < file.tell():
         return True
     try:
-        now = path.stat()
+        current = path.stat()
     except FileNotFoundError:
         return False  # renamed, and the new file does not exist yet
-    return (now.st_ino, now.st_dev) != (opened.st_ino, opened.st_dev)
+    return (current.st_ino, current.st_dev) != (opened.st_ino, opened.st_dev)
 
 
 class OtherVersionCounter:
     """Counts messages in other versions of FIX, which are not shown."""
 
     def __init__(self) -> None:
-        self._found: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
 
-    def watch(self, found: Iterator[bytes]) -> Iterator[bytes]:
+    def watch(self, log: Iterator[bytes]) -> Iterator[bytes]:
         """Yield the chunks of a log unchanged, and count the messages of other versions in them."""
         rest = b""
-        for chunk in found:
+        for chunk in log:
             yield chunk
             # This search is faster than the regular expression, and most logs contain no other version.
             data = rest + chunk
             if data.find(b"8=FIX.") >= 0:
-                for each in _OTHER_VERSION.finditer(data):
-                    if each.end() > len(rest):
-                        self._found[each[1].decode()] += 1
+                for match in _OTHER_VERSION.finditer(data):
+                    if match.end() > len(rest):
+                        self._counts[match[1].decode()] += 1
             # A BeginString may be split between two chunks.
             rest = data[-_MAX_BEGIN_STRING_SIZE:]
 
     def sentences(self) -> Iterator[str]:
         """Yield a sentence for each other version that was found."""
-        for version, count in sorted(self._found.items()):
+        for version, count in sorted(self._counts.items()):
             verb, be = ("message uses", "is") if count == 1 else ("messages use", "are")
             yield f"{count:,} {verb} {version} instead of Kalshi's FIXT.1.1, and {be} not shown"
 
@@ -144,19 +144,21 @@ class Progress(StatusLine):
             except OSError:
                 self._shown = False  # the reader of the file reports the error
 
-    def watch(self, found: Iterator[bytes]) -> Iterator[bytes]:
+    def watch(self, log: Iterator[bytes]) -> Iterator[bytes]:
         """Yield the chunks of a log unchanged, and show the progress."""
         if not self._shown:
-            yield from found
+            yield from log
             return
-        done, started = 0, time.monotonic()
-        for chunk in found:
+        bytes_read, started = 0, time.monotonic()
+        for chunk in log:
             yield chunk
-            done += len(chunk)
+            bytes_read += len(chunk)
             if self.is_due():
-                self._show_progress(done, done / (time.monotonic() - started))
+                self._show_progress(bytes_read, bytes_read / (time.monotonic() - started))
 
-    def _show_progress(self, done: int, speed: float) -> None:
-        part = f"{done / self._size:4.0%} of {self._size / _MEGABYTE:,.0f} MB" if self._size else ""
-        text = part or f"{done / _MEGABYTE:,.0f} MB"
+    def _show_progress(self, bytes_read: int, speed: float) -> None:
+        if self._size:
+            text = f"{bytes_read / self._size:4.0%} of {self._size / _MEGABYTE:,.0f} MB"
+        else:
+            text = f"{bytes_read / _MEGABYTE:,.0f} MB"
         self.show(f"{Path(self._name).name[:24]}: {text}, {speed / _MEGABYTE:.0f} MB/s")

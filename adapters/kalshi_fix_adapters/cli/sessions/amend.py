@@ -51,5 +51,5 @@ def amend(
         f"at {price:f} dollars",
         order_entry.cost(plan.config.product, side, quantity, price),
     ]
-    outcome = order_entry.perform(plan, request, description, yes=yes, settle=True)
+    outcome = order_entry.perform(plan, request, description, yes=yes, wait_for_reports=True)
     order_entry.print_order(outcome)

@@ -23,7 +23,7 @@ def mass_cancel(plan: ConnectionPlan, cl_ord_id: str, yes: bool) -> None:
         f"key {plan.config.sender_comp_id}",
         "costs nothing; fills are kept",
     ]
-    outcome = order_entry.perform(plan, request, description, yes=yes, settle=True)
+    outcome = order_entry.perform(plan, request, description, yes=yes, wait_for_reports=True)
     ended = {each.order_id: each for each in outcome.reports if each.exec_type == ExecType.CANCELED}
     order_entry.print_labelled(
         "accepted", f"the venue is cancelling all orders; {len(ended)} cancelled so far"

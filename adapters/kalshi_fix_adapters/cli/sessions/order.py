@@ -64,7 +64,7 @@ def order(
     never_rests = request.time_in_force in IMMEDIATE_TIMES_IN_FORCE
 
     outcome = order_entry.perform(
-        plan, request, description, yes=yes, settle=not never_rests, never_rests=never_rests
+        plan, request, description, yes=yes, wait_for_reports=not never_rests, never_rests=never_rests
     )
     order_entry.print_order(outcome)
     report = outcome.report

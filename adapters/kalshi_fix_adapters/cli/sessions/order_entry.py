@@ -165,12 +165,12 @@ def perform(
     description: Sequence[str],
     *,
     yes: bool,
-    settle: bool = False,
+    wait_for_reports: bool = False,
     never_rests: bool = False,
 ) -> Outcome:
     """Ask for confirmation (unless `yes` is set), send a request, and return its outcome.
 
-    `description` contains the lines that describe the request. See `carry_out` for `settle` and
+    `description` contains the lines that describe the request. See `carry_out` for `wait_for_reports` and
     `never_rests`. If the request was refused, or its outcome is unknown, print the reason and exit with
     status 1 (refused) or 3 (unknown).
 
@@ -179,7 +179,7 @@ def perform(
     """
     _check(plan, request)
     _confirm(plan, description, yes=yes)
-    outcome = carry_out(plan, request, settle=settle, never_rests=never_rests)
+    outcome = carry_out(plan, request, wait_for_reports=wait_for_reports, never_rests=never_rests)
     if outcome.is_unknown:
         print_labelled("unknown", outcome.reason)
         print_fills(outcome)

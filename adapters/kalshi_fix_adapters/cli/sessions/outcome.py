@@ -26,7 +26,7 @@ from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown, RejectReceived, Uncertainty
 from kalshi_fix_sansio.trading.orders.order_reports import PENDING_TYPES
 
-SETTLE_SECONDS: Final = 0.25
+FOLLOW_UP_SECONDS: Final = 0.25
 """Number of seconds to wait for further reports after the answer. Such reports are fills, and the cancels
 that follow a mass cancel.
 """
@@ -118,13 +118,15 @@ class Outcome:
         self.answer = message
 
 
-def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, never_rests: bool) -> Outcome:
+def carry_out(
+    plan: ConnectionPlan, request: Request, *, wait_for_reports: bool, never_rests: bool
+) -> Outcome:
     """Log on, send a request, wait for its answer, and log out.
 
     Args:
         plan: the plan of a client that does not reconnect.
         request: an order, a change, a cancel or a mass cancel.
-        settle: whether to wait `SETTLE_SECONDS` seconds for further reports after the answer.
+        wait_for_reports: whether to wait `FOLLOW_UP_SECONDS` seconds for further reports after the answer.
         never_rests: whether the order cannot stay open.
 
     Raises:
@@ -146,8 +148,8 @@ def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, never_res
             _listen(client, outcome, plan.timeout, lambda: outcome.is_answered)
             if not outcome.is_answered:
                 outcome.reason = outcome.reason or f"no answer within {plan.timeout:g} seconds"
-            elif settle:
-                _listen(client, outcome, SETTLE_SECONDS, lambda: False)
+            elif wait_for_reports:
+                _listen(client, outcome, FOLLOW_UP_SECONDS, lambda: False)
     except (KalshiFixError, KeyboardInterrupt) as error:
         if not may_have_been_sent:
             raise

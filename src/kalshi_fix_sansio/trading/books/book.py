@@ -159,16 +159,16 @@ class BookSide:
 
         Compare `Sweep.size` with `size`, because the side may have fewer contracts.
         """
-        requested = left = Decimal(size)
+        requested = remaining = Decimal(size)
         amount, worst = ZERO, None
         for price in self.prices if self.top == 0 else reversed(self.prices):
-            if left <= 0:
+            if remaining <= 0:
                 break
-            taken = min(left, self.sizes[price])
-            left = subtract(left, taken)
+            taken = min(remaining, self.sizes[price])
+            remaining = subtract(remaining, taken)
             amount = multiply_add(taken, price, amount)
             worst = price
-        return Sweep(subtract(requested, left), amount, worst)
+        return Sweep(subtract(requested, remaining), amount, worst)
 
     def __len__(self) -> int:
         return len(self.prices)
@@ -254,15 +254,17 @@ class OrderBook:
         Raises:
             ValueError: a side is not `Side.BUY` or `Side.SELL`.
         """
-        rest = {Side.BUY: dict(self.bids.sizes), Side.SELL: dict(self.offers.sizes)}
+        remaining = {Side.BUY: dict(self.bids.sizes), Side.SELL: dict(self.offers.sizes)}
         for side, price, size in orders:
-            sizes = rest[Side(side)]
-            left = subtract(sizes.get(price, ZERO), size)
-            if left > 0:
-                sizes[price] = left
+            sizes = remaining[Side(side)]
+            size_left = subtract(sizes.get(price, ZERO), size)
+            if size_left > 0:
+                sizes[price] = size_left
             else:
                 sizes.pop(price, None)
-        return attrs.evolve(self, bids=BookSide(-1, rest[Side.BUY]), offers=BookSide(0, rest[Side.SELL]))
+        return attrs.evolve(
+            self, bids=BookSide(-1, remaining[Side.BUY]), offers=BookSide(0, remaining[Side.SELL])
+        )
 
     @property
     def updated(self) -> datetime | None:
@@ -301,9 +303,10 @@ class OrderBook:
         state = self.state.value
         if self.stale_reason is not None:
             state = f"{state}: {self.stale_reason.value}"
-        return f"OrderBook({self.symbol}, {state}, bid {show(self.best_bid)}, offer {show(self.best_offer)})"
+        bid, offer = level_text(self.best_bid), level_text(self.best_offer)
+        return f"OrderBook({self.symbol}, {state}, bid {bid}, offer {offer})"
 
 
-def show(level: Level | None) -> str:
+def level_text(level: Level | None) -> str:
     """Return a level as text."""
     return "none" if level is None else f"{level.size:f} at {level.price:f} dollars"

@@ -28,7 +28,7 @@ from kalshi_fix_sansio.events import (
     SequenceSkipped,
     SessionEnded,
 )
-from kalshi_fix_sansio.trading.books.book import BookState, OrderBook, StaleReason, show
+from kalshi_fix_sansio.trading.books.book import BookState, OrderBook, StaleReason, level_text
 from kalshi_fix_sansio.trading.books.changes import BookUpdate, DiscrepancyKind
 from kalshi_fix_sansio.trading.books.entries import Entries, Room, book_problems, is_complete, make_stale
 from kalshi_fix_sansio.trading.books.subscriptions import DumpedRequest, Subscriptions
@@ -112,7 +112,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         from kalshi_fix_sansio.classes.display import table  # only in notebooks
 
         rows = (
-            (book.symbol, book.state.value, show(book.best_bid), show(book.best_offer))
+            (book.symbol, book.state.value, level_text(book.best_bid), level_text(book.best_offer))
             for book in self.values()
         )
         return table(f"Books: {len(self)}", ("symbol", "state", "best bid", "best offer"), rows)

@@ -10,7 +10,7 @@ from typing import Final, Generic, Protocol, TypeVar
 import attrs
 
 from kalshi_fix_sansio._generated import SESSION_TYPES
-from kalshi_fix_sansio.clock import END, shifted
+from kalshi_fix_sansio.clock import END, shift_time
 from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequest
 
 WINDOW: Final = timedelta(hours=SESSION_TYPES["KalshiDC"].past_reports_hours or 0)
@@ -116,7 +116,7 @@ class UncertainItems:
         """
         found: dict[Remedy, list[UncertainItem]] = {each: [] for each in Remedy}
         for item in self:
-            late = item.since is not None and item.since <= shifted(now, -WINDOW)
-            left = [each for each in item.remedies if not (late and each is Remedy.DROP_COPY)]
-            found[left[0] if left else Remedy.REST].append(item)
+            is_too_old = item.since is not None and item.since <= shift_time(now, -WINDOW)
+            remaining = [each for each in item.remedies if not (is_too_old and each is Remedy.DROP_COPY)]
+            found[remaining[0] if remaining else Remedy.REST].append(item)
         return found

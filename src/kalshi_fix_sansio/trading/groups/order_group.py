@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 import attrs
 
 from kalshi_fix_sansio._generated.limits import ORDER_GROUP_WINDOW
-from kalshi_fix_sansio.clock import BEGINNING, END, shifted
+from kalshi_fix_sansio.clock import BEGINNING, END, shift_time
 from kalshi_fix_sansio.trading.common.amounts import ZERO, add, subtract, total
 from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED
 
@@ -121,7 +121,7 @@ class OrderGroup:
     """
     _request_lost: bool = attrs.field(default=False, repr=False)
     """Whether a request about the group has an unknown outcome."""
-    _known: tuple[datetime, frozenset[str]] = attrs.field(
+    _evidence_before_request: tuple[datetime, frozenset[str]] = attrs.field(
         default=(BEGINNING, frozenset()), repr=False, metadata=NOT_DUMPED
     )
     """`_triggered_at` and the keys of the fills when the unanswered request was sent. This evidence preceded
@@ -177,7 +177,7 @@ class OrderGroup:
             return True
         # An order accepted one window later proves that the group had not triggered. By then, the missing
         # fills are outside the window.
-        return self._lost_until > BEGINNING and self._accepted_at < shifted(self._lost_until, WINDOW)
+        return self._lost_until > BEGINNING and self._accepted_at < shift_time(self._lost_until, WINDOW)
 
     def _is_uncertain(self) -> bool:
         if self._may_miss_trigger():
@@ -191,7 +191,7 @@ class OrderGroup:
         # The fills exceed the limit, but the group may still trade: another program may have reset or updated
         # it, or the venue has not triggered it yet. An order or fill one window later proves that it had not
         # triggered.
-        return self._may_exceed_at > self._settled_at and self._active_at < shifted(
+        return self._may_exceed_at > self._settled_at and self._active_at < shift_time(
             self._may_exceed_at, WINDOW
         )
 
@@ -207,7 +207,7 @@ class OrderGroup:
         limits = self.limits_at(END)
         if self.state is GroupState.UNKNOWN or None in limits:
             return None
-        first = bisect(self._fills, max(shifted(now, -WINDOW), self._certain_from), key=_time)
+        first = bisect(self._fills, max(shift_time(now, -WINDOW), self._certain_from), key=_time)
         largest = Decimal(max(limit or 0 for limit in limits))
         return max(ZERO, subtract(largest, _total(self._fills[first:])))
 
@@ -215,11 +215,12 @@ class OrderGroup:
 
     def count_fill(self, time: datetime, key: str, quantity: Decimal, max_fills: int) -> None:
         """Count a fill of `quantity` contracts, and keep at most `max_fills` fills. Further calls with the
-        same key have no effect."""
+        same key have no effect.
+        """
         fills = self._fills
         if key in self._keys or time < self._reset_after or time <= self._implied_reset:
             return
-        if fills and time <= shifted(fills[-1][0], -2 * WINDOW):
+        if fills and time <= shift_time(fills[-1][0], -2 * WINDOW):
             return
         self._keys.add(key)
         insort(fills, (time, key, quantity))
@@ -227,7 +228,7 @@ class OrderGroup:
             self._extend(len(fills) - 1)
         else:
             self._recount()
-        expired = bisect(fills, shifted(fills[-1][0], -2 * WINDOW), key=_time)
+        expired = bisect(fills, shift_time(fills[-1][0], -2 * WINDOW), key=_time)
         if len(fills) - expired > max_fills:
             expired = len(fills) - max_fills
             self._dropped_at = fills[expired - 1][0]
@@ -269,7 +270,7 @@ class OrderGroup:
         self._volume = add(self._volume, quantity)
         if time > self._certain_from:
             self.filled_qty = add(self.filled_qty, quantity)
-        begin = shifted(time, -WINDOW)
+        begin = shift_time(time, -WINDOW)
         while self._fills[self._start][0] <= begin:
             old, _, quantity = self._fills[self._start]
             self._start += 1
@@ -290,12 +291,12 @@ class OrderGroup:
         certain = max(index for index, limit in enumerate(limits) if limit.until < time)
         return [limit.contracts for limit in limits[certain:] if limit.since <= time]
 
-    def change_limit(self, since: datetime, until: datetime, contracts: int | None) -> None:
+    def record_limit(self, since: datetime, until: datetime, contracts: int | None) -> None:
         """Record a new limit that took effect between two times."""
         self.limit = contracts
         self._add_limit(Limit(since, until, contracts))
 
-    def may_change_limit(self, since: datetime, contracts: int) -> None:
+    def record_possible_limit(self, since: datetime, contracts: int) -> None:
         """Record a new limit that may have taken effect at any time since `since`."""
         self._add_limit(Limit(since, END, contracts))
 
@@ -309,7 +310,7 @@ class OrderGroup:
         """Compare a new limit with the volume of the window when the limit was updated."""
         if limit.until == END:  # its outcome is unknown, which `_request_lost` records
             return
-        first, last = shifted(limit.since, -WINDOW), shifted(limit.until, -WINDOW)
+        first, last = shift_time(limit.since, -WINDOW), shift_time(limit.until, -WINDOW)
         counted = [each for each in self._fills if first < each[0] <= limit.until]
         certain = [each for each in counted if max(last, self._certain_from) < each[0] <= limit.since]
         if limit.contracts is not None and limit.contracts < _total(certain):
@@ -322,17 +323,18 @@ class OrderGroup:
     def record_trigger(self, time: datetime) -> None:
         """Record a cancel or refusal, which proves that the group had triggered by `time`."""
         self._triggered_at = max(self._triggered_at, time)
-        self._drop_settled()
+        self._drop_superseded_fills()
 
     def record_order(self, time: datetime) -> None:
         """Record that the group accepted an order at `time`."""
         self._accepted_at = max(self._accepted_at, time)
-        self._drop_settled()
+        self._drop_superseded_fills()
 
-    def _drop_settled(self) -> None:
-        settled = bisect(self._fills, self._implied_reset, key=_time)
-        if settled:
-            self._drop(settled)
+    def _drop_superseded_fills(self) -> None:
+        """Drop the fills that do not count, because the group has been reset since (`_implied_reset`)."""
+        count = bisect(self._fills, self._implied_reset, key=_time)
+        if count:
+            self._drop(count)
             self._recount()
 
     def record_loss(self, since: datetime | None, until: datetime | None, *, request: bool = False) -> None:
@@ -345,7 +347,7 @@ class OrderGroup:
             self._lost_until = None if until is None else max(self._lost_until, until)
         self._request_lost |= request
 
-    def logged_on(self, time: datetime | None) -> None:
+    def record_logon(self, time: datetime | None) -> None:
         """End the period in which reports may be missing, because a session has logged on."""
         if self._lost_until is None:
             self._lost_until = time
@@ -354,28 +356,28 @@ class OrderGroup:
 
     def begin_request(self, *, deletes: bool) -> None:
         """Record that a request about the group is about to be sent."""
-        self._known = (self._triggered_at, frozenset(self._keys))
+        self._evidence_before_request = (self._triggered_at, frozenset(self._keys))
         self.deleting = deletes
 
-    def reset(self, earliest: datetime, latest: datetime) -> None:
-        """Record a reset between two times."""
-        triggered_at, known = self._known
+    def record_reset(self, earliest: datetime, latest: datetime) -> None:
+        """Record that a request reset the group between two times."""
+        triggered_at, earlier_keys = self._evidence_before_request
         self._settled_at = max(self._settled_at, triggered_at)
         self._reset_after, self._reset_by, self._reported_at = earliest, latest, None
         self._fills = [each for each in self._fills if each[0] >= earliest]
         self._keys = {key for _, key, _ in self._fills}
-        self._fills = [each for each in self._fills if each[1] not in known]
+        self._fills = [each for each in self._fills if each[1] not in earlier_keys]
         self._dropped_at = BEGINNING
         # Reports that may have been lost before the request was sent no longer affect the state.
         if self._lost_until is not None and self._lost_until <= earliest:
             self.end_loss()
         self._recount()
 
-    def trigger(self, answered_at: datetime) -> None:
+    def record_requested_trigger(self, answered_at: datetime) -> None:
         """Record that a request triggered the group."""
         self._reported_at, self._request_lost = max(answered_at, self._accepted_at), False
 
-    def learn(self, now: datetime, *, triggered: bool) -> None:
+    def record_state(self, now: datetime, *, triggered: bool) -> None:
         """Record the state reported by REST."""
         self._settled_at = max(now, self._active_at, self._triggered_at, self._may_exceed_at)
         self._reported_at = self._settled_at if triggered else None

@@ -375,7 +375,7 @@ class Positions(Mapping[PositionKey, Position]):
         return dump_state(_State(self.refused, self._settled, list(self._positions.values())))
 
     def load(self, dumped: Mapping[str, Any]) -> None:
-        """Replace the state with a dump. Load it before `Orders`, whose updates name the uncertain orders.
+        """Replace the state with a dump. Load it before `Orders`, whose updates contain the uncertain orders.
 
         Raises:
             ValueError: the dump was not produced by `dump` of this class and version; the state is unchanged.
@@ -396,6 +396,9 @@ def _trade(
     price: Decimal,
     combine: Callable[[Decimal, Decimal], Decimal] = add,
 ) -> None:
+    """Add a trade to a position; `quantity` is negative for a sale. If `combine` is `subtract`, remove the
+    trade instead.
+    """
     size = quantity.copy_abs()
     if quantity > ZERO:
         position.bought = combine(position.bought, size)

@@ -40,7 +40,7 @@ class RequestSettler:
     Several requests may have the same ClOrdID, and messages may be received repeatedly and in any order.
     """
 
-    _kept: OrderIndex = attrs.field(metadata=NOT_DUMPED)
+    _index: OrderIndex = attrs.field(metadata=NOT_DUMPED)
     known: dict[str, None] = attrs.field(factory=dict)
     """Messages already received, the oldest first: hashes of answers without ExecID, and "OrderID ExecID" of
     reports that settled one of several requests with the same ClOrdID.
@@ -53,17 +53,17 @@ class RequestSettler:
 
     def record_answer(self, message: Message) -> bool:
         """Record an answer without ExecID; return whether it was already recorded."""
-        known = identity(message)
-        if known in self.known:
+        key = identity(message)
+        if key in self.known:
             return True
-        remember(self.known, known, None, MAX_ANSWERS)
+        remember(self.known, key, None, MAX_ANSWERS)
         return False
 
     def candidates_for_reject(self, message: Any) -> list[tuple[Order, PendingRequest]]:
         """Return the pending requests that a reject may answer, the likeliest first."""
         orig, answers_to = message.orig_cl_ord_id, getattr(message, "cxl_rej_response_to", None)
         return sorted(
-            self._kept.requests(message.cl_ord_id or ""),
+            self._index.requests(message.cl_ord_id or ""),
             key=lambda each: (
                 each[1].orig_cl_ord_id != orig,
                 each[1].msg_type != _ANSWERED_TYPES.get(answers_to, each[1].msg_type),
@@ -72,7 +72,7 @@ class RequestSettler:
 
     def settle_early(self, order: Order, request: PendingRequest) -> None:
         """Settle a request on evidence other than its own answer, which may still arrive."""
-        self._kept.answer(order, request)
+        self._index.answer(order, request)
         self.record_settled_early(request.cl_ord_id)
 
     def settle_all(self, order: Order) -> None:
@@ -91,15 +91,15 @@ class RequestSettler:
         if order.is_done:
             self.settle_all(order)
             return
-        shown = [report.orig_cl_ord_id]
+        names_to_check = [report.orig_cl_ord_id]
         if report.exec_type in CHANGE_TYPES:
             self._settle_change(order, report, key, is_copy)
         else:
-            shown.append(report.cl_ord_id)
+            names_to_check.append(report.cl_ord_id)
         # A report with the new ClOrdID of a request implies that the request was accepted. Amends that keep
         # the order's ClOrdID are confirmed only by their own reports.
-        for name in filter(None, shown):
-            for holder, request in self._kept.requests(name):
+        for name in filter(None, names_to_check):
+            for holder, request in self._index.requests(name):
                 if not request.renames or request.is_after(key) or request not in holder.pending:
                     continue
                 # A request may rename an order back to a ClOrdID that it had before. If the order had any of
@@ -118,11 +118,11 @@ class RequestSettler:
         orig = report.orig_cl_ord_id
         found = [
             each
-            for each in self._kept.requests(report.cl_ord_id, msg_type)
+            for each in self._index.requests(report.cl_ord_id, msg_type)
             if not each[1].is_after(key) and (each[1].renames or orig in (None, "", each[1].orig_cl_ord_id))
         ]
-        known = f"{report.order_id} {key}"
-        if not found or known in self.known:
+        report_key = f"{report.order_id} {key}"
+        if not found or report_key in self.known:
             return
         holder, request = min(
             found,
@@ -134,13 +134,13 @@ class RequestSettler:
         )
         self._settle_chain(holder, request, is_copy)
         if len(found) > 1:  # a redelivered report must not settle another request
-            remember(self.known, known, None, MAX_ANSWERS)
+            remember(self.known, report_key, None, MAX_ANSWERS)
 
     def _settle_chain(self, order: Order, request: PendingRequest, is_copy: bool) -> None:
         """Settle an accepted request and the earlier requests it chains from, which must have been accepted
         too.
         """
-        settle = self.settle_early if is_copy else self._kept.answer
+        settle = self.settle_early if is_copy else self._index.answer
         earlier = order.pending[: order.pending.index(request)]
         settle(order, request)
         name = request.orig_cl_ord_id

@@ -32,7 +32,7 @@ MAX_NAMESAKES: Final = 32
 """Maximum number of orders with the same ClOrdID that are searched, the newest first."""
 MISSING_ROW: Final = object()
 """Placeholder for a row that a dump does not contain."""
-_SLICE: Final = 200
+_LOAD_STEP: Final = 200
 """Maximum number of orders loaded in one step."""
 _number: Final[Callable[[Order | NewOrderRequest], int]] = attrgetter("number")
 
@@ -94,7 +94,8 @@ class OrderIndex:
 
     def live_orders(self, symbol: str | None = None, side: Side | None = None) -> Iterator[Order]:
         """Yield the orders that are not done, in any state, the oldest first. Orders may change during the
-        iteration."""
+        iteration.
+        """
         orders = self.unsettled
         sides = [orders] if symbol is None else self.live.get(symbol, {}).values()
         # Sorted, because an ended order that a later report shows as open is indexed again, after newer ones.
@@ -105,7 +106,8 @@ class OrderIndex:
 
     def maybe_uncertain(self) -> Iterator[Order]:
         """Yield the orders that may be uncertain, the oldest first. Orders may change during the
-        iteration."""
+        iteration.
+        """
         return self.outside_cohorts(each for each in self.cohorts if not each.is_lost)
 
     def outside_cohorts(self, cohorts: Iterable[Cohort]) -> Iterator[Order]:
@@ -122,7 +124,7 @@ class OrderIndex:
             if number in orders:
                 yield orders[number]
 
-    def numbered(self, numbers: Iterable[int]) -> Iterator[Order]:
+    def with_numbers(self, numbers: Iterable[int]) -> Iterator[Order]:
         """Yield the orders with these numbers that are still kept."""
         return (self.orders[number] for number in numbers if number in self.orders)
 
@@ -256,7 +258,7 @@ class OrderIndex:
         if order.order_id is not None:
             del self.by_id[order.order_id]
         self._index_names(order, ())
-        self._end(order)
+        self._unindex_live(order)
         self.unsettled.pop(number, None)
         self._leave_cohort(order)
         self.done.pop(number, None)
@@ -313,7 +315,7 @@ class OrderIndex:
 
     def index(self, order: Order) -> None:
         """Index an order by its current ClOrdIDs and its state."""
-        before, state, names = order.indexed_as, order.state, order.names
+        previous, state, names = order.indexed_as, order.state, order.names
         order.indexed_as = state
         if (
             state is OrderState.DONE
@@ -329,7 +331,7 @@ class OrderIndex:
         if state is not OrderState.DONE:
             if order.placed is not None:
                 self.own.add(order.number)
-            if before is None or before is OrderState.DONE:
+            if previous is None or previous is OrderState.DONE:
                 self.unsettled[order.number] = order
                 self.live.setdefault(order.symbol, {}).setdefault(order.side, {})[order.number] = order
                 self.done.pop(order.number, None)
@@ -339,8 +341,8 @@ class OrderIndex:
             self.unsettled[order.number] = order
         else:
             self.unsettled.pop(order.number, None)
-        if before is not OrderState.DONE:
-            self._end(order)
+        if previous is not OrderState.DONE:
+            self._unindex_live(order)
             self.done[order.number] = None
             if not order.ended:
                 self.ended += 1
@@ -372,7 +374,7 @@ class OrderIndex:
         """
         orders: dict[int, Order] = {}
         for slot, row in enumerate(rows):
-            if not slot % _SLICE:
+            if not slot % _LOAD_STEP:
                 yield
             if row is MISSING_ROW:
                 raise ValueError("rows are missing from the dump")
@@ -387,7 +389,7 @@ class OrderIndex:
             orders[order.number] = order
         ended: dict[int, int] = {}
         for count, number in enumerate(sorted(orders)):
-            if not count % _SLICE:
+            if not count % _LOAD_STEP:
                 yield
             order = orders[number]
             for fill in order.fills.values():
@@ -401,7 +403,7 @@ class OrderIndex:
                 ended[order.ended] = number
         # Orders do not end in the order in which they were placed.
         for count, position in enumerate(sorted(ended)):
-            if not count % _SLICE:
+            if not count % _LOAD_STEP:
                 yield
             self.done.move_to_end(ended[position])
             self.ended = position
@@ -428,8 +430,8 @@ class OrderIndex:
         cohort = self.current.get(shard)
         if cohort is None or cohort.is_lost:
             cohort = self.current[shard] = new or Cohort(self.losses.mark, shard)
-            kept = [each for each in self.cohorts if each.slots or self.current.get(each.shard) is each]
-            self.cohorts = kept if cohort in kept else [*kept, cohort]
+            cohorts = [each for each in self.cohorts if each.slots or self.current.get(each.shard) is each]
+            self.cohorts = cohorts if cohort in cohorts else [*cohorts, cohort]
         return cohort
 
     def _index_names(self, order: Order, names: tuple[str, ...]) -> None:
@@ -445,7 +447,7 @@ class OrderIndex:
                 self.names.setdefault(name, {})[order.number] = order
         order.indexed = names
 
-    def _end(self, order: Order) -> None:
+    def _unindex_live(self, order: Order) -> None:
         """Remove an order from the indexes of orders that are not done."""
         self.own.discard(order.number)
         sides = self.live.get(order.symbol, {})

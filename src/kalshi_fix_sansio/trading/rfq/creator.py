@@ -176,11 +176,13 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         Raises:
             RfqRequestError: an active request has the same QuoteReqID. Do not send the new request.
         """
-        before = self._rfqs.get(request.quote_req_id)
-        if before is not None:
-            if not before.has_ended and (before.uncertain_since is None or before.acceptance is not None):
+        previous = self._rfqs.get(request.quote_req_id)
+        if previous is not None:
+            if not previous.has_ended and (
+                previous.uncertain_since is None or previous.acceptance is not None
+            ):
                 raise RfqRequestError(f"request {request.quote_req_id} has not ended; use another QuoteReqID")
-            self._forget(before)
+            self._forget(previous)
         self._make_room()
         entry = request.related_sym[0] if request.related_sym else QuoteRequestSymbol()
         rfq = CreatorRfq(
@@ -218,10 +220,10 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             prefer_better: whether the venue may accept a better quote instead, if there is one.
 
         Raises:
-            RfqRequestError: the request is not open, or one of its quotes is or may be accepted; the quote
-                has no price for this side; another acceptance of the request used the ClOrdID.
+            RfqRequestError: the request is not open, or one of its quotes has been accepted or may have been;
+                the quote has no price for this side; another acceptance of the request used the ClOrdID.
         """
-        self._check(rfq, quote, side, cl_ord_id)
+        self._check_acceptable(rfq, quote, side, cl_ord_id)
         message = AcceptQuote(
             quote_id=quote.quote_id,
             rfq_id=rfq.rfq_id,
@@ -231,7 +233,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             party_ids=customer_parties(rfq.customer),
             prefer_better_quote=prefer_better or None,
         )
-        self._add(rfq, message)
+        self._add_acceptance(rfq, message)
         return message
 
     def accept_by_order(
@@ -251,7 +253,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         Raises:
             RfqRequestError: as for `accept`, or the quote has no size and no quantity is given.
         """
-        price = self._check(rfq, quote, side, cl_ord_id)
+        price = self._check_acceptable(rfq, quote, side, cl_ord_id)
         size = quote.size(side) if quantity is None else quantity
         if size is None:
             raise RfqRequestError(f"quote {quote.quote_id} has no size; pass a quantity")
@@ -273,7 +275,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             party_ids=customer_parties(rfq.customer),
             **fields,
         )
-        self._add(rfq, message)
+        self._add_acceptance(rfq, message)
         return message
 
     def cancel(self, rfq: CreatorRfq) -> RFQCancel:
@@ -377,7 +379,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         for acceptance in list(rfq.acceptances):
             self._drop(acceptance)
 
-    def _check(self, rfq: CreatorRfq, quote: CreatorQuote, side: Side, cl_ord_id: str) -> Decimal:
+    def _check_acceptable(self, rfq: CreatorRfq, quote: CreatorQuote, side: Side, cl_ord_id: str) -> Decimal:
         """Return the price of a quote; raise RfqRequestError if it cannot be accepted."""
         price = quote.price(side)
         if price is None:
@@ -407,11 +409,14 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         ):
             return
         self._update_of(rfq)
-        self._add(rfq, message, sent_earlier=sent_earlier)
+        self._add_acceptance(rfq, message, sent_earlier=sent_earlier)
 
-    def _add(
+    def _add_acceptance(
         self, rfq: CreatorRfq, message: AcceptQuote | NewOrderSingle, *, sent_earlier: bool = False
     ) -> None:
+        """Add an acceptance to a request. If the message does not determine the quantity, assume the largest
+        quantity that may trade. With `sent_earlier`, do not record which reports were received before it.
+        """
         side, quote_id = Side(message.side), message.quote_id or ""
         prefers_better = isinstance(message, AcceptQuote) and message.prefer_better_quote is True
         price = rfq.price_of(quote_id, side)
@@ -485,7 +490,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         # Quotes may arrive before the QuoteRequestAck, but only the ack reveals the RfqId by which they are
         # matched.
         for key in [key for key in self._early if key[0] == rfq_id]:
-            self._put(update, rfq, self._early.pop(key))
+            self._add_quote(update, rfq, self._early.pop(key))
 
     def _merge(self, update: CreatorUpdate, rfq: CreatorRfq, adopted: CreatorRfq) -> None:
         """Move the quotes, acceptances and facts of a request that was adopted under its RfqId to the
@@ -495,7 +500,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         self._forget(adopted)
         rfq.facts |= adopted.facts
         for quote in adopted.quotes.values():
-            self._put(update, rfq, quote)
+            self._add_quote(update, rfq, quote)
         for acceptance in acceptances:
             acceptance.rfq = rfq
             acceptance.quantity = acceptance.quantity or rfq.contracts or ZERO
@@ -546,9 +551,9 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         if rfq is None:
             remember(self._early, (message.quote_req_id, quote.quote_id), quote, MAX_EARLY_QUOTES)
             return
-        self._put(self._update_of(rfq), rfq, quote)
+        self._add_quote(self._update_of(rfq), rfq, quote)
 
-    def _put(self, update: CreatorUpdate, rfq: CreatorRfq, quote: CreatorQuote) -> None:
+    def _add_quote(self, update: CreatorUpdate, rfq: CreatorRfq, quote: CreatorQuote) -> None:
         """Add a quote in place of the maker's older one; ignore it if the maker has a newer one."""
         # A quote proves that the venue has the request and that the request is open.
         if rfq.acceptance is None:
@@ -671,7 +676,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         with a request for quotes.
         """
         if request.msg_type in (AcceptQuote.MSG_TYPE, NewOrderSingle.MSG_TYPE):
-            acceptance = self._lost_acceptance(request, message)
+            acceptance = self._track_acceptance(request, message)
             if acceptance is None:
                 return False
             if not acceptance.rfq.has_ended:
@@ -690,9 +695,12 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             rfq.uncertain_since = rfq.uncertain_since or request.sent_at
         return True
 
-    def _lost_acceptance(
+    def _track_acceptance(
         self, request: OpenRequest, message: AcceptQuote | NewOrderSingle | None
     ) -> Acceptance | None:
+        """Return the acceptance that an unanswered request contains, and start to track it if necessary.
+        Return None if the request does not accept a quote, or if only `Orders` tracks it.
+        """
         if message is not None and message.quote_id:
             rfq_id = message.rfq_id
             is_tracked = isinstance(message, AcceptQuote) or any(

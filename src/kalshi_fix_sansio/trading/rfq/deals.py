@@ -38,7 +38,7 @@ class Fact(Enum):
 
 @attrs.define(eq=False)
 class Deal:
-    """The common base of `MakerQuote` and `Acceptance`."""
+    """The common base of `MakerQuote` and `Acceptance`, which describe its attributes."""
 
     deadline: datetime | None = attrs.field(default=None, kw_only=True)
     cum_qty: Decimal = attrs.field(default=ZERO, kw_only=True)
@@ -81,5 +81,5 @@ class RfqUpdate:
 
     @property
     def has_effect(self) -> bool:
-        """Whether it contains a change to report to the user."""
+        """Whether the update contains a change to report to the user."""
         return bool(self.discrepancies)

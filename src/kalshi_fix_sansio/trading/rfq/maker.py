@@ -25,7 +25,7 @@ from kalshi_fix_sansio._generated import (
     QuoteStatusReport,
     Side,
 )
-from kalshi_fix_sansio.clock import END, shifted
+from kalshi_fix_sansio.clock import END, shift_time
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import LoggedOn, OpenRequest, SessionEnded
 from kalshi_fix_sansio.trading.common.dumping import keyed_by, loading
@@ -248,7 +248,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         quote.facts.discard(Fact.NO_ORDER)
         if state is QuoteState.CONFIRMED:
             seconds = self._windows(volatile=quote.rfq.high_volatility).execution + self._grace
-            quote.deadline = None if self._now is None else shifted(self._now, timedelta(seconds=seconds))
+            quote.deadline = None if self._now is None else shift_time(self._now, timedelta(seconds=seconds))
         else:
             quote.facts.discard(Fact.CONFIRMED)
             quote.confirms = 0
@@ -568,10 +568,10 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             return quote.deadline
         seconds = windows.execution + self._grace
         if quote.deadline is not None:
-            return shifted(quote.deadline, timedelta(seconds=seconds))
+            return shift_time(quote.deadline, timedelta(seconds=seconds))
         # The acceptance was not received, so the window for confirmation may have begun at any time up to the
         # loss.
-        return shifted(quote.preceding.lost_at or END, timedelta(seconds=windows.confirmation + seconds))
+        return shift_time(quote.preceding.lost_at or END, timedelta(seconds=windows.confirmation + seconds))
 
     def _handle_no_order(self, deal: MakerQuote) -> None:
         self._update_of(deal.rfq, deal)

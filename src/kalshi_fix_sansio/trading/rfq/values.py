@@ -23,7 +23,7 @@ from kalshi_fix_sansio._generated import (
     Side,
 )
 from kalshi_fix_sansio._generated.limits import RFQ_CONFIRMATION, RFQ_EXECUTION
-from kalshi_fix_sansio.clock import shifted
+from kalshi_fix_sansio.clock import shift_time
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.trading.common.amounts import (
     ONE,
@@ -208,7 +208,7 @@ def window_end(message: Any, seconds: float, now: datetime) -> datetime:
     """
     # For a resent message, the window began when it was first sent.
     sent = None if message is None else first_sent(message)
-    return shifted(now if sent is None else min(now, sent), timedelta(seconds=seconds))
+    return shift_time(now if sent is None else min(now, sent), timedelta(seconds=seconds))
 
 
 def answer_key(message: Any, number: int) -> str:

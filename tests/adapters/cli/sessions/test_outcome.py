@@ -66,6 +66,6 @@ def test_a_failure_after_the_answer_does_not_replace_the_reason(
 
     monkeypatch.setattr(outcome, "Client", Client)
     plan: Any = Plan
-    found = outcome.carry_out(plan, ORDER, settle=True, never_rests=False)
+    found = outcome.carry_out(plan, ORDER, wait_for_reports=True, never_rests=False)
     failed = "interrupted before the answer" if isinstance(failure, KeyboardInterrupt) else str(failure)
     assert found.reason == (failed if reason is None else reason)

@@ -82,7 +82,7 @@ class RfqContext:
         """
         if rfq.contracts is not None or rfq.cash is None:
             return rfq.contracts or Decimal(0)
-        unit_cost = self.exchange.account(rfq.account).collateral.opening(side, price)
+        unit_cost = self.exchange.account(rfq.account).collateral.opening_cost(side, price)
         maximum = (rfq.cash / unit_cost).quantize(_HUNDREDTH, ROUND_DOWN)
         if rfq.cash_excludes_fees:
             return maximum

@@ -1,4 +1,4 @@
-"""Our side and QuickFIX in either pair of roles, over any number of connections."""
+"""Our side and QuickFIX as client and venue, or as venue and client, over any number of connections."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from kalshi_fix_sansio.session.store import StoredMessage
 from kalshi_fix_sansio.signing import Signer, logon_payload, verify_logon
 
 KEEP_NUMBERS = {"ResetOnLogon": "N"}
-"""Settings of QuickFIX with which the sequence numbers in both directions continue across connections."""
+"""QuickFIX settings with which the sequence numbers in both directions continue across connections."""
 
 
-class Meeting:
-    """QuickFIX in the role opposite to `role`, and the parts that our side needs.
+class Pairing:
+    """QuickFIX in the role opposite to `role`, and everything that our side needs to connect to it.
 
-    The client of either pair sends orders, and the venue sends reports.
+    In either role, a client sends orders and a venue sends reports.
     """
 
     def __init__(
@@ -37,10 +37,10 @@ class Meeting:
         signer: Signer,
         *,
         inbox: Inbox | None = None,
-        waiting: Iterable[str] = (),
+        queued: Iterable[str] = (),
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        """Start QuickFIX; `waiting` names the messages that it sends before there is a connection."""
+        """Start QuickFIX. `queued` contains the ClOrdIDs of messages that it sends before it is connected."""
         self.role = role
         self._signer = signer
         self._stack = contextlib.ExitStack()
@@ -56,7 +56,7 @@ class Meeting:
             sign=None if role is Role.INITIATOR else lambda *logon: signer(logon_payload(*logon)),
             connect_to=None if self._listener is None else self._listener.getsockname()[1],
             inbox=inbox,
-            waiting=(self.theirs(name) for name in waiting),
+            queued=(self.their_message(name) for name in queued),
             settings={**KEEP_NUMBERS, **(settings or {})},
         )
         self._stack.callback(self.peer.close)
@@ -74,11 +74,11 @@ class Meeting:
     def connect(
         self, store: MemoryStore, take: Callable[[Event], bool] | None = None, **settings: Any
     ) -> tuple[OurSide, LoggedOn]:
-        """Open a connection and log on; `settings` are those of our SessionConfig."""
-        for reported in (self.peer.inbox.logged_on, self.peer.inbox.logged_out):
-            reported.clear()
+        """Open a connection and log on; `settings` are further arguments of our SessionConfig."""
+        for event in (self.peer.inbox.logged_on, self.peer.inbox.logged_out):
+            event.clear()
         if self._listener is None:
-            self.peer.wait_free()
+            self.peer.wait_until_released()
             sock = socket.create_connection(("127.0.0.1", self.peer.port))
             config = scene.config(self.role, sign_logon=self._signer.sign_logon, **settings)
         else:
@@ -93,11 +93,11 @@ class Meeting:
         self.peer.inbox.wait_until_logged_on()
         return ours, logged_on
 
-    def our(self, name: str) -> Message:
+    def our_message(self, name: str) -> Message:
         """Return a message of our side with this name as its ClOrdID (11)."""
         return scene.order(name) if self.role is Role.INITIATOR else scene.report(name)
 
-    def theirs(self, name: str) -> tuple[str, Fields]:
+    def their_message(self, name: str) -> tuple[str, Fields]:
         """Return a message of QuickFIX with this name as its ClOrdID (11)."""
         order = scene.order_fields(name)
         if self.role is Role.ACCEPTOR:
@@ -117,20 +117,20 @@ class Meeting:
         return "8" if self.role is Role.INITIATOR else "D"
 
     def exchange(self, ours: OurSide, *names: str) -> None:
-        """Let both sides send messages with these names, and check that they are received."""
+        """Let both sides send a message with each of these ClOrdIDs; check that all messages are received."""
         for name in names:
-            ours.send(self.our(name))
+            ours.send(self.our_message(name))
             assert self.peer.inbox.take(self.our_type)[11] == name
-            self.peer.send(*self.theirs(name))
+            self.peer.send(*self.their_message(name))
             event = ours.expect(MessageReceived)
             assert event.message.cl_ord_id == name  # type: ignore[attr-defined]
             assert not event.poss_dup
 
     def store(self, names: Iterable[str]) -> MemoryStore:
-        """Return a store in which these messages were sent but not delivered."""
+        """Return a store of our side that contains messages with these ClOrdIDs, sent but not delivered."""
         config, store, sent_at = scene.config(self.role), MemoryStore(), now().utc
         for name in names:
-            message, seq_num = self.our(name), store.next_outgoing
+            message, seq_num = self.our_message(name), store.next_outgoing
             header = config.dialect.header.cls(
                 msg_type=message.MSG_TYPE,
                 msg_seq_num=seq_num,
