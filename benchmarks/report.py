@@ -10,7 +10,7 @@ import attrs
 
 from benchmarks.engines.ours import NAME as OURS
 from benchmarks.measure import Result
-from benchmarks.targets import by_key, measured
+from benchmarks.targets import by_key, measured_ratios
 
 HERE = Path(__file__).parent
 RESULTS = "results.json"
@@ -61,7 +61,7 @@ def ratios(results: Sequence[Result]) -> list[tuple[str, str, str, str]]:
     """Return the targets: name, measured ratio, bound, and whether the bound was met."""
     return [
         (target.name, f"{ratio:.2f}", target.bound, "reached" if target.is_reached(ratio) else "not reached")
-        for target, ratio in measured(results).items()
+        for target, ratio in measured_ratios(results).items()
     ]
 
 
@@ -69,7 +69,7 @@ def compare(results: Sequence[Result], committed: Sequence[Result]) -> tuple[lis
     """Compare ratios with the committed ones. Return a line for each ratio, and the names of the ratios that
     are worse by a factor of more than `SLACK`.
     """
-    current, earlier, lines, worse = measured(results), measured(committed), [], []
+    current, earlier, lines, worse = measured_ratios(results), measured_ratios(committed), [], []
     for target, ratio in current.items():
         if (previous := earlier.get(target)) is None:
             continue

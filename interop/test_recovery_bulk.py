@@ -1,9 +1,9 @@
 """A resend of 20,000 messages from and to QuickFIX, in both roles, and our peak memory during it.
 
 The measure is the peak of Python's allocations according to `tracemalloc`, from just before the connection to
-the end of the resend. It includes all allocations of our side. Of QuickFIX, which is written in C++, it
-includes only the fields of the last message that QuickFIX passed to Python. The resident size of the process
-would be meaningless: QuickFIX keeps its messages, copies of them and a log in the same process.
+the end of the resend. It includes all of our side. Because QuickFIX is written in C++, it includes only the
+fields of the message that QuickFIX last passed to Python. The resident size of the process would be
+meaningless: QuickFIX keeps its messages, copies of them and a log in the same process.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from interop.meeting import Meeting
+from interop.pairing import Pairing
 from interop.peer import Fields, Inbox
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import (
@@ -30,10 +30,10 @@ from kalshi_fix_sansio.signing import Signer
 
 COUNT = 20_000
 NAMES = tuple(f"m-{number:05}" for number in range(1, COUNT + 1))
-RESEND_TIMEOUT = 240.0
+RESEND_PATIENCE = 240.0
 """Timeout of the resend in seconds; the resend takes about ten seconds, mostly in QuickFIX."""
 PATIENT_SETTINGS = {"MaxLatency": "240"}
-"""Setting of QuickFIX: the maximum age of a message, in seconds, as long as the timeout of the resend."""
+"""Setting of QuickFIX: a message may be as old as the resend's timeout."""
 MARGIN = 2 * 1024 * 1024
 """Bytes that our side may allocate in addition to the messages, less than half of their size.
 
@@ -63,7 +63,7 @@ class Checklist:
             self.done.set()
 
     def wait(self) -> None:
-        assert self.done.wait(RESEND_TIMEOUT), f"only {self._count} of {COUNT} messages were received"
+        assert self.done.wait(RESEND_PATIENCE), f"only {self._count} of {COUNT} messages were received"
         assert self.wrong is None, self.wrong
 
 
@@ -100,17 +100,17 @@ def test_a_large_resend_to_the_peer_needs_little_memory(
     role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer, begin: Callable[[], None]
 ) -> None:
     inbox = ChecklistInbox()
-    with Meeting(role, tmp_path, dictionaries, signer, inbox=inbox, settings=PATIENT_SETTINGS) as meeting:
-        store = meeting.store(NAMES)
+    with Pairing(role, tmp_path, dictionaries, signer, inbox=inbox, settings=PATIENT_SETTINGS) as pairing:
+        store = pairing.store(NAMES)
         begin()
-        ours, _logged_on = meeting.connect(store, sending_time_tolerance=RESEND_TIMEOUT)
+        ours, _logged_on = pairing.connect(store, sending_time_tolerance=RESEND_PATIENCE)
         inbox.checklist.wait()
         served = ours.expect(ResendServed)
         check_growth(inbox.checklist)
         assert served.resent == COUNT
 
-        ours.send(meeting.our("after"))
-        after = inbox.take(meeting.our_type)
+        ours.send(pairing.our_message("after"))
+        after = inbox.take(pairing.our_type)
         assert after[11] == "after"
         assert 43 not in after
         ours.log_out()
@@ -130,15 +130,15 @@ def test_a_large_resend_from_the_peer_needs_little_memory(
         checklist.check_off(name, number, len(event.frame), poss_dup=event.poss_dup)
         return True
 
-    with Meeting(role, tmp_path, dictionaries, signer, waiting=NAMES, settings=PATIENT_SETTINGS) as meeting:
+    with Pairing(role, tmp_path, dictionaries, signer, queued=NAMES, settings=PATIENT_SETTINGS) as pairing:
         begin()
-        ours, _logged_on = meeting.connect(MemoryStore(), take, sending_time_tolerance=RESEND_TIMEOUT)
+        ours, _logged_on = pairing.connect(MemoryStore(), take, sending_time_tolerance=RESEND_PATIENCE)
         assert ours.expect(GapDetected) == GapDetected(1, COUNT, recoverable=True)
         checklist.wait()
         ours.expect(GapClosed)
         check_growth(checklist)
 
-        meeting.peer.send(*meeting.theirs("after"))
+        pairing.peer.send(*pairing.their_message("after"))
         after = ours.expect(MessageReceived)
         assert after.message.cl_ord_id == "after"  # type: ignore[attr-defined]
         assert not after.poss_dup

@@ -21,7 +21,7 @@ from benchmarks.cases import books, bus, codec, logs, process, shapes, stream, t
 from benchmarks.cases import venue as venue_case
 from benchmarks.engines import ours
 from benchmarks.engines.ours import NAME as OURS
-from benchmarks.measure import Contender, Result, call_for_each, in_turn, measure
+from benchmarks.measure import Contender, Result, call_for_each, measure, run_in_turn
 from benchmarks.targets import TARGETS, Target, by_key, missed_targets
 from kalshi_fix_sansio import ExecType, NewOrderSingle, decode_strict
 from kalshi_fix_sansio.codec import Codec
@@ -189,7 +189,7 @@ def test_each_round_starts_with_a_different_function() -> None:
         calls.append(name)
         return len(calls)
 
-    assert in_turn({name: partial(run, name) for name in "abc"}, 3) == {
+    assert run_in_turn({name: partial(run, name) for name in "abc"}, 3) == {
         "a": [1, 6, 8],
         "b": [2, 4, 9],
         "c": [3, 5, 7],

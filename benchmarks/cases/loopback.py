@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 from benchmarks.engines import missing
-from benchmarks.measure import ROOT, Result, in_turn, python, result
+from benchmarks.measure import ROOT, Result, python, result, run_in_turn
 from kalshi_fix_venue.identities import ClientKey
 
 MEDIAN, RATE = "f: order to report", "f: order with 100 in flight"
@@ -49,7 +49,7 @@ def round_trips(rounds: int = 9) -> list[Result]:
         return []
     clients = [(name, "") for name in (*own, BARE, *LOWER_BOUNDS, QUICKFIX, *sdk)]
     clients += [(name, TLS) for name in (*own, BARE, *sdk)]
-    measurements = in_turn({client: partial(_figures, *client) for client in clients}, rounds)
+    measurements = run_in_turn({client: partial(_figures, *client) for client in clients}, rounds)
     results = []
     for (name, tls), figures in measurements.items():
         label = title(name)

@@ -65,8 +65,8 @@ def _numbers(program: str) -> list[float]:
 def starting(rounds: int = 9) -> list[Result]:
     """Measure whole processes that only import modules; the first round is ignored.
 
-    The lower bound for one of our modules is a program that imports only the third-party modules that this
-    module imports.
+    A program that imports only the third-party modules of one of our modules is the lower bound for that
+    module.
     """
     programs = {PYTHON_ALONE: ["-c", "pass"]}
     for name, module in STARTED_MODULES.items():
@@ -74,20 +74,20 @@ def starting(rounds: int = 9) -> list[Result]:
         programs[name] = ["-c", f"import {module}"]
     for name in (VERSION, HELP):
         programs[name] = ["-m", "kalshi_fix_adapters.cli", name.partition(" ")[2]]
-    runs = {name: partial(_cpu_us, *arguments) for name, arguments in programs.items()}
+    runs = {name: partial(_processor_us, *arguments) for name, arguments in programs.items()}
     by_program = run_in_turn(runs, rounds + 1)
     return [result(START, name, times, by_round=True) for name, (_, *times) in by_program.items()]
 
 
 def _third_party_imports(module: str) -> str:
-    """Return a program that imports the third-party modules that one of our modules imports."""
+    """Return a program that imports the third-party modules of one of our modules."""
     names = python("-c", _LIST_IMPORTS.format(module)).split()
     # Some names are not importable modules, such as typing.io.
-    importable = [name for name in names if not name.startswith((*_OWN_PACKAGES, "typing."))]
-    return f"import {', '.join(importable)}"
+    wanted = [name for name in names if not name.startswith((*_OWN_PACKAGES, "typing."))]
+    return f"import {', '.join(wanted)}"
 
 
-def _cpu_us(*arguments: str) -> float:
+def _processor_us(*arguments: str) -> float:
     """Return the CPU time of a process in microseconds, including the time spent in the kernel."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     python(*arguments)
@@ -97,26 +97,26 @@ def _cpu_us(*arguments: str) -> float:
 
 def million(count: int = 1_000_000) -> list[Result]:
     """Pass this many messages to one session in a fresh process, and measure the memory of the process."""
-    measured = run_alone("million", count)
+    found = run_fresh_process("session", count)
     memory = {
-        MILLION_START: measured["start"],
-        MILLION_WARM: measured["warm"],
-        MILLION_END: measured["end"],
-        "maximum in between": measured["maximum"],
+        MILLION_START: found["start"],
+        MILLION_WARM: found["warm"],
+        MILLION_END: found["end"],
+        "maximum in between": found["maximum"],
     }
-    us = result(MILLION_TIME, "kalshi-fix-sansio", [measured["us"]])
+    us = result(MILLION_TIME, "kalshi-fix-sansio", [found["us"]])
     return [*(result(MILLION, name, [size], "MiB") for name, size in memory.items()), us]
 
 
 def first_order(rounds: int = 15, count: int = 400) -> list[Result]:
     """Send the first orders of fresh processes; the first process is ignored, because it compiles modules."""
-    _, *measured = [run_alone("first", count) for _ in range(rounds + 1)]
+    _, *found = [run_fresh_process("orders", count) for _ in range(rounds + 1)]
     return [
-        result(SENDING, name, [each[key] for each in measured], by_round=True)
+        result(SENDING, name, [each[key] for each in found], by_round=True)
         for name, key in ((FIRST, "first"), (NEXT, "median"))
     ]
 
 
-def run_alone(name: str, *numbers: int) -> Any:
-    """Run `python -m benchmarks.alone` in a fresh process; return its measurements."""
-    return json.loads(python("-m", "benchmarks.alone", name, *map(str, numbers)))
+def run_fresh_process(name: str, *numbers: int) -> Any:
+    """Return the measurements of `python -m benchmarks.fresh_process`."""
+    return json.loads(python("-m", "benchmarks.fresh_process", name, *map(str, numbers)))

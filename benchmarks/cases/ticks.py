@@ -23,7 +23,7 @@ from benchmarks.cases.loopback import (
 )
 from benchmarks.clients.drive import MAX_TICKS
 from benchmarks.clients.ours import POLLING
-from benchmarks.measure import Result, awake_processors, in_turn, result
+from benchmarks.measure import Result, awake_processors, result, run_in_turn
 
 FIRST_TICKS = 1000
 """Number of the first ticks, which are reported separately because they include one-time work."""
@@ -74,7 +74,7 @@ def ticks(rounds: int = 5) -> list[Result]:
         clients = own if setting.sync else [*own, *sdk, *([] if setting.tls else quickfix)]
         if setting is STANDARD:
             clients = [*clients, POLLING]
-        measurements = in_turn(
+        measurements = run_in_turn(
             {name: partial(measure_ticks, name, setting) for name in clients},
             rounds if setting is STANDARD else 1,
         )

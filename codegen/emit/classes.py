@@ -132,7 +132,7 @@ def _codeset_view(codeset: CodeSet, users: list[Field]) -> CodeSetView:
     tags = tuple(f"{field.name} ({field.tag})" for field in users)
     # A CHAR field that shares its codes with a text field is converted as text.
     char = all(field.datatype.kind == "CHAR" for field in users)
-    facts = f"Values of {prose.listed(tags)}." if tags else ""
+    facts = f"Values of {prose.join_words(tags)}." if tags else ""
     if not codeset.open:
         facts += " No other value is valid."
     plain = "int" if codeset.integer else "str"
@@ -228,7 +228,7 @@ class ClassWriter:
         """Return the view of the class of a group's entries."""
         delimiters = tuple(f"{field.name} ({field.tag})" for field in group.delimiters)
         facts = [
-            f"An entry begins with {prose.listed(delimiters, 'or')}." if delimiters else "",
+            f"An entry begins with {prose.join_words(delimiters, 'or')}." if delimiters else "",
             *(prose.one_of_text(one_of) for one_of in group.one_of),
             f"Source: {prose.sentence(group.source)}" if group.source else "",
         ]
@@ -303,7 +303,7 @@ class ClassWriter:
             f"{member.field.name} {prose.value_text(member.field, value)}"
             for member, value in constructor.sets
         )
-        facts = f"With {prose.listed(tuple(set_values))}." if sets else ""
+        facts = f"With {prose.join_words(tuple(set_values))}." if sets else ""
         return ConstructorView(
             constructor.name,
             docstring([prose.sentence(constructor.doc), facts], 8),
@@ -481,6 +481,5 @@ def _attribute_doc(member: Member, presence: str, siblings: Mapping[str, Field])
 def _legacy_text(fields: tuple[Field, ...]) -> str:
     if not fields:
         return ""
-    return (
-        f"Also read from {prose.listed(tuple(f'tag {field.tag}' for field in fields))}, which is never sent."
-    )
+    tags = prose.join_words(tuple(f"tag {field.tag}" for field in fields))
+    return f"Also read from {tags}, which is never sent."

@@ -63,7 +63,7 @@ def check(data: bytes) -> None:
             log += choices.chunk()
             continue
         message = wire.message(choices, KALSHI)[: 2 * MAX_MESSAGE]
-        text = wire.damaged(choices, message.replace(b"\x01", choices.pick(_SEPARATORS)))
+        text = wire.damage(choices, message.replace(b"\x01", choices.pick(_SEPARATORS)))
         log += choices.pick(_PREFIXES) + text + choices.pick(_SUFFIXES)
     sizes = [1 + choices.below(40) for _ in range(1 + len(log) % 7)]
     check_invariant(log, sizes)
@@ -72,7 +72,9 @@ def check(data: bytes) -> None:
 def check_invariant(log: bytes, sizes: Sequence[int], max_message: int = MAX_MESSAGE) -> list[LoggedMessage]:
     """Check the invariant for one log, in chunks whose sizes cycle through `sizes`; return its messages."""
     expected = read([log], max_message)
-    assert read(wire.split_chunks(log, sizes), max_message) == expected, "the messages depend on the chunks"
+    assert read(wire.split_into_chunks(log, sizes), max_message) == expected, (
+        "the messages depend on the chunks"
+    )
     assert read([log], max_message, CarefulLogReader) == expected, "the messages depend on the fast path"
     line = 1
     for logged in expected:
@@ -83,7 +85,7 @@ def check_invariant(log: bytes, sizes: Sequence[int], max_message: int = MAX_MES
         explain(logged, DatedDecoder())
     for form in (Form.BRIEF, Form.JSON):
         fast, careful = Decoder(OutputOptions(form)), CarefulDecoder(OutputOptions(form))
-        assert fast.batch(expected) == careful.batch(expected), "fast and careful output differ"
+        assert fast.decode_batch(expected) == careful.decode_batch(expected), "fast and careful output differ"
     return expected
 
 

@@ -60,11 +60,11 @@ class _Adapter(AsyncAdapter):
             # the core.
             asyncio.get_running_loop().call_soon(self._protocol.step)
 
-    def enter_loop(self) -> None:
+    def capture_loop(self) -> None:
         """Store the running loop."""
         self._loop = asyncio.get_running_loop()
 
-    def call_committed(self) -> None:
+    def schedule_committed(self) -> None:
         """Schedule a call to `committed` in the loop, from any thread."""
         if self._loop is not None:
             # The loop may have been closed in the meantime.
@@ -125,7 +125,7 @@ class _Adapter(AsyncAdapter):
     async def start(self) -> None:
         """Start the task."""
         self._reset_waits()
-        self.enter_loop()
+        self.capture_loop()
         self._task = asyncio.create_task(self.run(), name="kalshi-fix")
 
     async def finish(self) -> None:
@@ -173,7 +173,7 @@ class _Adapter(AsyncAdapter):
             async with asyncio.timeout(attempt.timeout) as self._dial_timeout:
                 protocol = await dial(dialer, self, self.core.tcp_connected)
         except TimeoutError:
-            raise dialer.timeout_error() from None
+            raise dialer.timed_out() from None
         finally:
             self._dial_timeout = None
         return protocol

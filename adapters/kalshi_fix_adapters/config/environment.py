@@ -31,7 +31,7 @@ from typing import Any
 import attrs
 
 from kalshi_fix_adapters.events import Endpoint
-from kalshi_fix_adapters.net.key_text import looks_like_key, redact
+from kalshi_fix_adapters.net.key_text import looks_like_key, safe_repr
 from kalshi_fix_adapters.net.tls import Security, Tls
 from kalshi_fix_sansio._generated.sessions import ENDPOINTS, ENVIRONMENTS, PRODUCTS, SESSION_TYPES
 from kalshi_fix_sansio.classes.hide_locals import hides_locals
@@ -81,7 +81,7 @@ class Credentials:
 
 def _prefix(product: str) -> str:
     if product not in PRODUCTS:
-        raise ConfigurationError(f"there is no product {redact(product)}; choose {' or '.join(PRODUCTS)}")
+        raise ConfigurationError(f"there is no product {safe_repr(product)}; choose {' or '.join(PRODUCTS)}")
     return PRODUCTS[product]
 
 
@@ -158,21 +158,22 @@ def _load_key_file(path: Path, passphrase: str | None) -> Signer:
         # Raised outside the handler, because Python would show the caught error as context, and that error
         # contains the unmasked path.
         raise KeyFileError(
-            f"the private key file {redact(path)} cannot be read ({problem}); give the path of the PEM file"
+            f"the private key file {safe_repr(path)} cannot be read ({problem}); "
+            "give the path of the PEM file"
         )
     if len(pem) > MAX_KEY_FILE:
-        raise KeyFileError(f"{redact(path)} is too large for a private key; give the path of the PEM file")
+        raise KeyFileError(f"{safe_repr(path)} is too large for a private key; give the path of the PEM file")
     if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
         warnings.warn(
-            f"other users have access to the private key file {redact(path)} (mode "
-            f"{stat.S_IMODE(mode):03o}); run: chmod 600 {shlex.quote(redact(path))}",
+            f"other users have access to the private key file {safe_repr(path)} (mode "
+            f"{stat.S_IMODE(mode):03o}); run: chmod 600 {shlex.quote(safe_repr(path))}",
             KeyFileWarning,
             stacklevel=2,
         )
     try:
         return load_private_key(pem, passphrase)
     except KeyFileError as error:
-        raise KeyFileError(f"{redact(path)}: {error}") from None
+        raise KeyFileError(f"{safe_repr(path)}: {error}") from None
 
 
 @hides_locals
@@ -194,7 +195,7 @@ def find_endpoint(
     prefix = _prefix(product)
     if environment not in ENVIRONMENTS:
         raise ConfigurationError(
-            f"there is no environment {redact(environment)}; choose one of {', '.join(ENVIRONMENTS)}"
+            f"there is no environment {safe_repr(environment)}; choose one of {', '.join(ENVIRONMENTS)}"
         )
     if product not in session_type.products:
         raise ConfigurationError(
@@ -212,7 +213,7 @@ def find_endpoint(
                 )
             host, default_port = endpoints[session_type.name].host, endpoints[session_type.name].port
     elif not _is_host(host):
-        raise ConfigurationError(f"host is {redact(host)}, which is neither a host name nor an address")
+        raise ConfigurationError(f"host is {safe_repr(host)}, which is neither a host name nor an address")
     if host is None and session_type.host_role is not None:
         host = ENDPOINTS.get((environment, product, session_type.host_role))
     port = port or default_port
@@ -261,7 +262,7 @@ def _overrides(name: str, environment: str, environ: Mapping[str, str] | None) -
         host, _, port = address.rpartition(":")
         if session not in SESSION_TYPES or not _is_host(host) or not _is_port(port):
             raise ConfigurationError(
-                f"{name} contains {redact(item.strip())}; write SESSION=HOST:PORT, such as "
+                f"{name} contains {safe_repr(item.strip())}; write SESSION=HOST:PORT, such as "
                 "KalshiNR=127.0.0.1:8228"
             )
         endpoints[session] = Endpoint(host.strip("[]"), int(port))

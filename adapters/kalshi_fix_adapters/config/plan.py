@@ -21,7 +21,7 @@ from kalshi_fix_adapters.config.environment import (
 from kalshi_fix_adapters.config.reconnect import Maintenance, ReconnectPolicy
 from kalshi_fix_adapters.config.stores import Sync, stores_at
 from kalshi_fix_adapters.events import Endpoint
-from kalshi_fix_adapters.net.key_text import looks_like_key, redact
+from kalshi_fix_adapters.net.key_text import looks_like_key, safe_repr
 from kalshi_fix_adapters.net.tls import InProcess, Plaintext, Security, Tls
 from kalshi_fix_adapters.observe.observer import Observer
 from kalshi_fix_adapters.observe.wire_log import WireLog
@@ -213,7 +213,7 @@ def _session_settings(settings: Mapping[str, Any]) -> SessionSettings:
     for name in settings:
         if name not in known:
             raise ConfigurationError(
-                f"there is no setting {redact(name)} for a client's session; choose one of "
+                f"there is no setting {safe_repr(name)} for a client's session; choose one of "
                 f"{', '.join(sorted(known))}"
             )
     return cast("SessionSettings", dict(settings))
@@ -222,7 +222,7 @@ def _session_settings(settings: Mapping[str, Any]) -> SessionSettings:
 def _check_name(instance: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
     del instance
     if value is not None and (not value or not value.isprintable() or looks_like_key(value)):
-        raise ConfigurationError(f"{attribute.name} must be a short name, not {redact(value)}")
+        raise ConfigurationError(f"{attribute.name} must be a short name, not {safe_repr(value)}")
 
 
 def _check_sync(instance: object, attribute: attrs.Attribute[Any], value: str) -> None:
@@ -250,7 +250,7 @@ class ClientConfig:
     environment: Environment = "demo"
     key_id: str | None = None
     private_key: Signer | str | bytes | None = attrs.field(default=None, repr=False)
-    private_key_path: str | Path | None = attrs.field(default=None, repr=redact)
+    private_key_path: str | Path | None = attrs.field(default=None, repr=safe_repr)
     passphrase: str | None = attrs.field(default=None, repr=False)
     host: str | None = None
     port: int | None = None

@@ -32,7 +32,7 @@ from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.config.stores import is_url
 from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_adapters.errors import ConfigFileError
-from kalshi_fix_adapters.net.key_text import redact
+from kalshi_fix_adapters.net.key_text import safe_repr
 from kalshi_fix_adapters.net.tls import Plaintext, Tls
 from kalshi_fix_sansio.classes.hide_locals import hides_locals
 from kalshi_fix_sansio.errors import ConfigurationError
@@ -161,7 +161,7 @@ class _Reader:
             if name not in known:
                 # The name may be the text of a private key that was pasted into the wrong place.
                 parent = key or None
-                self.fail(parent, f"has no option {redact(name)}; {did_you_mean(name, known)}")
+                self.fail(parent, f"has no option {safe_repr(name)}; {did_you_mean(name, known)}")
         return values
 
     def _value(self, key: str, name: str, value: object, kind: Any) -> object:

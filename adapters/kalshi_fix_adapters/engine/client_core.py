@@ -525,7 +525,7 @@ class ClientCore:
                 session.abort(str(error), now)
             self._deliver(connection, now)
             if self._quiet.codec.deferred or self._quiet.freeze:
-                self._quiet_at = self._quiet.next_quiet_moment(now.monotonic)
+                self._quiet_at = self._quiet.next_moment(now.monotonic)
 
     def store_changed(self) -> None:
         """Release the messages whose commit is durable. If the store has failed, end the session or, without

@@ -269,7 +269,7 @@ class Steps(Protocol[Connection_co]):
             OSError, UnicodeError: the host has no address.
         """
 
-    async def reach(self, raw: socket.socket, address: Any, seconds: float) -> None:
+    async def connect_socket(self, raw: socket.socket, address: Any, seconds: float) -> None:
         """Connect a socket to an address.
 
         Raises:
@@ -340,7 +340,7 @@ async def _reach_one_of(addresses: Sequence[AddressInfo], dialer: Dialer, steps:
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             # The remaining time is divided, so that an unresponsive address leaves time for the other
             # addresses.
-            await steps.reach(raw, address, dialer.seconds_left() / (len(addresses) - number))
+            await steps.connect_socket(raw, address, dialer.seconds_left() / (len(addresses) - number))
         except OSError as error:
             raw.close()
             failure = error
@@ -431,7 +431,7 @@ class _ThreadSteps:
     async def resolve(self, host: str, port: int) -> Sequence[AddressInfo]:
         return self._waiting.resolve(host, port, self._dialer.seconds_left())
 
-    async def reach(self, raw: socket.socket, address: Any, seconds: float) -> None:
+    async def connect_socket(self, raw: socket.socket, address: Any, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         try:
             raw.connect(address)

@@ -35,7 +35,7 @@ class _Notifier(Notifier):
         self._expired_tasks: set[trio.lowlevel.Task] = set()
         """Tasks that were rescheduled because of their deadline and have not run since."""
         self._timer_due = math.inf
-        """Monotonic time of the next check by `keep_time`."""
+        """Monotonic time of the next check by `run_timers`."""
         self._timer = trio.CancelScope()
 
     @property
@@ -78,7 +78,7 @@ class _Notifier(Notifier):
         # trio's clock and `time.monotonic` have different origins.
         self._timer.deadline = trio.current_time() + deadline - time.monotonic()
 
-    async def keep_time(self) -> None:
+    async def run_timers(self) -> None:
         """Wake tasks at their deadlines; never returns."""
         while True:
             # A scope that was cancelled by its deadline cannot be used again.
@@ -129,11 +129,11 @@ class _Adapter(AsyncAdapter):
         self._nursery = None
         await self._manager.__aexit__(None, None, None)
 
-    def enter_loop(self) -> None:
+    def capture_loop(self) -> None:
         """Store the running loop."""
         self._token = trio.lowlevel.current_trio_token()
 
-    def call_committed(self) -> None:
+    def schedule_committed(self) -> None:
         """Schedule a call to `committed` in the loop, from any thread."""
         if self._token is not None:
             with contextlib.suppress(trio.RunFinishedError):
@@ -156,7 +156,7 @@ class _Adapter(AsyncAdapter):
             if self._transport is not None:
                 self.core.flush(self._transport.write)
         except Exception as error:  # noqa: BLE001 - it is raised again where the user waits
-            self.core.failure(error)
+            self.core.record_failure(error)
             self.users.notify()
         self.notify_tasks()
 
@@ -164,7 +164,7 @@ class _Adapter(AsyncAdapter):
         """Start the task that moves the bytes."""
         if self._nursery is None:
             raise LocalProtocolError("a trio client runs its tasks in a nursery; enter it with `async with`")
-        self.enter_loop()
+        self.capture_loop()
         self._run_scope = trio.CancelScope(shield=True)
         self._finished = trio.Event()
         self._nursery.start_soon(self._run_shielded, name="kalshi-fix")
@@ -187,7 +187,7 @@ class _Adapter(AsyncAdapter):
             with self._run_scope:
                 async with trio.open_nursery() as nursery:
                     for notifier in (self.users, self.changes):
-                        nursery.start_soon(notifier.keep_time)
+                        nursery.start_soon(notifier.run_timers)
                     await self.run()
                     nursery.cancel_scope.cancel()
         finally:
@@ -202,7 +202,7 @@ class _Adapter(AsyncAdapter):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read, transport)
                 nursery.start_soon(self._write, transport)
-                await self.keep_time()
+                await self.run_timers()
                 nursery.cancel_scope.cancel()
             # Called after the tasks have ended, because close_notify also reads and writes. In trio, only one
             # task at a time may wait to read from a socket, and only one to write.
@@ -260,7 +260,7 @@ class _Adapter(AsyncAdapter):
         try:
             with trio.move_on_after(attempt.timeout) as self._dial_scope:
                 return await dial(dialer, self, self.core.tcp_connected)
-            raise dialer.timeout_error()
+            raise dialer.timed_out()
         finally:
             self._dial_scope = None
 
@@ -323,7 +323,7 @@ for _method in (
         AsyncClient.logout,
         AsyncClient.test_request,
     ),
-    *(_Adapter.run, _Adapter.wait, _Adapter.read_with, _Adapter.write_with, _Adapter.keep_time),
-    *(_Adapter._read, _Adapter._write, _Notifier.keep_time),
+    *(_Adapter.run, _Adapter.wait, _Adapter.read_with, _Adapter.write_with, _Adapter.run_timers),
+    *(_Adapter._read, _Adapter._write, _Notifier.run_timers),
 ):
     enable_ki_protection(_method)

@@ -27,12 +27,12 @@ def member(block: Block, fact: MemberFact) -> list[Edit]:
     preceding = _member_before(fact, members, block.rows)
     edits = _field(block.evidence, fact, preceding) if fact.tag not in spec.fields else []
     name = spec.vocabulary.fields.get(fact.tag, fact.name)
-    counter = fact.path[-1] if fact.path else fact.inside
+    counter = fact.path[-1] if fact.path else fact.enclosing_group
     group = next((placed.member.group for placed in members if placed.field.tag == counter), None)
     target = f"to the members of {f'group {group.name}' if group is not None else block.name}"
     # Pages do not mark the end of a group, so a field after its last known member may belong to it.
     inner = preceding.holders[-1].group if preceding is not None and preceding.holders else None
-    if not fact.path and fact.inside is None and inner is not None:
+    if not fact.path and fact.enclosing_group is None and inner is not None:
         target += f" (or of group {inner.name}: the page does not state which)"
     presence, settings = _presence(fact)
     plain = f"{{{', '.join(settings)}}}" if settings else presence
@@ -71,7 +71,7 @@ def message(evidence: Evidence, msg_type: str, name: str) -> list[Edit]:
         sessions = sorted({session for session, who in flows if who == sender and session})
         lines += [f"  flows: {{sender: {sender}, sessions: [{', '.join(sessions)}]}}"] if sessions else []
     lines.append("  members:")
-    outer = [fact for fact in rows if not fact.path and fact.inside is None]
+    outer = [fact for fact in rows if not fact.path and fact.enclosing_group is None]
     names = spec.vocabulary.fields
     lines += [f"    {names.get(fact.tag, fact.name)}: {_presence(fact)[0]}" for fact in outer]
     new = {each.tag: each for each in rows if each.tag not in spec.fields}.values()

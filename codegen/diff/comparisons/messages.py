@@ -12,7 +12,7 @@ from typing import Any
 from codegen import model
 from codegen.diff.comparisons import advice
 from codegen.diff.facts import DictionaryFact, Fact, FlowsFact, MemberFact, MessageFact, TextFact, folded
-from codegen.diff.findings import Evidence, Finding, grouped
+from codegen.diff.findings import Evidence, Finding, group_by
 from codegen.diff.spec_index import DICTIONARY, PAGE
 from codegen.presence import SENDERS
 from kalshi_fix_adapters.documents.mistakes import Location
@@ -53,7 +53,7 @@ def _new_messages(evidence: Evidence) -> Iterator[Finding]:
         name = re.sub(r"[^A-Za-z0-9]", "", each.name)
         # A table of messages contains the exact name; a heading may be shorter or longer.
         names[each.msg_type] = name if isinstance(each, FlowsFact) else names.get(each.msg_type, name)
-    unknown = grouped((each for each in entries if each.msg_type not in known), lambda each: each.msg_type)
+    unknown = group_by((each for each in entries if each.msg_type not in known), lambda each: each.msg_type)
     found: dict[str, Sequence[Fact]] = {**unknown}
     # A mention is used only for a message without a definition or table row.
     for value, mentions in evidence.mentions("message", {*known, *found}).items():

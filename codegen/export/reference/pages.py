@@ -15,8 +15,8 @@ from codegen.naming import snake_case, texts_class
 from codegen.presence import Place, places, places_of, presences
 from codegen.prose import (
     count_text,
+    join_words,
     limits_text,
-    listed,
     one_of_text,
     pedigree_sentences,
     pedigree_text,
@@ -163,7 +163,7 @@ def _flows(dialect: Dialect, message: Message) -> Iterator[tuple[str, str, str]]
         for place in places_of(message, places(dialect, product)):
             sessions_by_sender.setdefault(place.sender, []).append(place.session)
         for sender, sessions in sessions_by_sender.items():
-            yield sender, product, listed(tuple(sessions))
+            yield sender, product, join_words(tuple(sessions))
 
 
 def _tables(dialect: Dialect, message: Message) -> Iterator[Table]:
@@ -176,7 +176,7 @@ def _tables(dialect: Dialect, message: Message) -> Iterator[Table]:
         if group is None:
             continue
         title = f"{counter.name} ({counter.tag}): entries of `{attribute}`, each a `{group.entry_class}`"
-        openers = listed(tuple(each.name for each in group.delimiters), "or")
+        openers = join_words(tuple(each.name for each in group.delimiters), "or")
         sentences = (sentence(group.doc), count_text(group), f"An entry begins with {openers}.")
         text = " ".join(filter(None, sentences))
         group_rules = tuple(one_of_text(rule) for rule in group.one_of)
@@ -197,7 +197,7 @@ def _rows(
         if member.default is not None:
             texts.append(f"If absent: {member.default}.")
         if member.legacy_fields:
-            old = listed(tuple(f"{each.name} ({each.tag})" for each in member.legacy_fields))
+            old = join_words(tuple(f"{each.name} ({each.tag})" for each in member.legacy_fields))
             texts.append(f"Also read from {old}.")
         texts.append(pedigree_text(member.pedigree))
         texts.append(sentence(member.why))

@@ -47,7 +47,7 @@ class Steps:
             raise self._found
         return self._found
 
-    async def reach(self, raw: socket.socket, address: Any, seconds: float) -> None:
+    async def connect_socket(self, raw: socket.socket, address: Any, seconds: float) -> None:
         assert not raw.getblocking()
         self.tried.append(raw)
         self.allowed.append(seconds)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
-from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, plain
+from kalshi_fix_adapters.cli.kit.failures import CommandError, converting_errors
+from kalshi_fix_adapters.cli.kit.terminal import Screen, plain, pluralize
 from kalshi_fix_venue.input_log import ReplayResult, replay
 from kalshi_fix_venue.input_log.digest import state_digest
 
@@ -20,12 +20,12 @@ def replay_input_log(file: Path) -> None:
     Every byte that the venue sent is compared, and so is its state, at intervals. At the first difference
     the command prints the line of the log and exits with status 1.
     """
-    with plain_errors():
+    with converting_errors():
         result = replay(file)
     if not result.entries and result.venue is None and result.difference is None:
         raise CommandError(f"{file} is not a venue's input log, or contains no complete entry")
     screen = Screen()
-    screen.lines([plain(line) for line in _lines(result)])
+    screen.print_lines([plain(line) for line in _lines(result)])
     screen.flush()
     if result.difference is not None:
         raise CommandError(result.difference)
@@ -33,8 +33,8 @@ def replay_input_log(file: Path) -> None:
 
 def _lines(result: ReplayResult) -> list[str]:
     lines = [
-        f"{counted(result.entries, 'call')}, {counted(result.sent, 'byte')} sent and "
-        f"{counted(result.states, 'state')} "
+        f"{pluralize(result.entries, 'call')}, {pluralize(result.sent, 'byte')} sent and "
+        f"{pluralize(result.states, 'state')} "
         + ("were reproduced" if result.is_same else "were reproduced before the first difference")
     ]
     if result.venue is not None:

@@ -28,7 +28,7 @@ class WorkingSide:
     def add(self, collateral: Collateral, price: Decimal, quantity: Decimal) -> None:
         """Add an order's quantity; a negative quantity removes it."""
         self.quantity += quantity
-        self.value += quantity * collateral.opening(self.side, price)
+        self.value += quantity * collateral.opening_cost(self.side, price)
         total = self.by_price.get(price, ZERO) + quantity
         if total:
             self.by_price[price] = total
@@ -54,7 +54,7 @@ class WorkingSide:
             return
         for price in sorted(self.by_price, reverse=self.side is Side.BUY):
             quantity = min(closing, self.by_price[price])
-            yield collateral.opening(self.side, price), quantity
+            yield collateral.opening_cost(self.side, price), quantity
             closing -= quantity
             if not closing:
                 return

@@ -230,7 +230,7 @@ class Exchange:
             KeyError: the account or the market does not exist.
         """
         payer = self.account(account)
-        cost = quantity * payer.collateral.opening(side, price)
+        cost = quantity * payer.collateral.opening_cost(side, price)
         fee = self._state.fee_schedule(self._state.markets[market]).fee(price, quantity, aggressor=True)
         # The balance is rounded down after the trade; the owner pays the difference as a rounding fee.
         return -floor(-cost - fee, payer.precision)

@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kalshi_fix_venue.control import LOOPBACK, MAX_LINE, ControlServer
 from kalshi_fix_venue.server import VenueServer
-from kalshi_fix_venue.web.picture import operations, picture
+from kalshi_fix_venue.web.page_content import operations, page_content
 from kalshi_fix_venue.web.traffic import SessionId, Traffic
 
 MAX_VIEWERS: Final = 8
@@ -178,7 +178,7 @@ class WebServer:
 
     def _update(self, market: str | None, session: SessionId | None) -> dict[str, Any]:
         try:
-            drawn = self._venue.inspect(lambda venue: picture(venue, market))
+            drawn = self._venue.inspect(lambda venue: page_content(venue, market))
         except RuntimeError:
             return {"stopped": True}
         last = self._traffic.last_by_session()

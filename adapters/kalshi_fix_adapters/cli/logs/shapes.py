@@ -29,7 +29,7 @@ def shapes(files: tuple[str, ...], session: str | None, out: Path) -> None:
     The shape of a message consists of its type, its tags, and the number of entries in each group. No values
     are written. A shape is learned once ten messages have had it. Exit status: 3 if no shape was learned.
     """
-    codec = Codec(DIALECT).deferring()
+    codec = Codec(DIALECT).with_deferred_compilation()
     with converting_errors():
         for event in read_events(files):
             if isinstance(event.event, MessageReceived) and session in (None, event.session_type):

@@ -330,8 +330,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
         # Compares all possible limits, not only `group.limit`: a request for another limit may have an
         # unknown outcome.
         if group.limits_at(END) != [limit]:
-            group.change_limit(BEGINNING, self._time or END, limit)
-        group.learn(self._time or BEGINNING, triggered=triggered)
+            group.record_limit(BEGINNING, self._time or END, limit)
+        group.record_state(self._time or BEGINNING, triggered=triggered)
         if not self._disconnected:
             group.end_loss()
         self._drop_lost_requests(group_id)
@@ -411,7 +411,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         if limit is None:  # a reset, trigger or deletion
             self._mark_outcome_unknown(group, answered_at)
         elif limit != group.limit:
-            group.change_limit(BEGINNING, answered_at or END, limit)
+            group.record_limit(BEGINNING, answered_at or END, limit)
 
     def _adopt(
         self, update: GroupUpdate, response: OrderGroupResponse, group_id: str, *, created: bool
@@ -441,9 +441,9 @@ class OrderGroups(Mapping[str, OrderGroup]):
             case OrderGroupAction.CREATE:
                 pass
             case OrderGroupAction.RESET:
-                group.reset(earliest, max(earliest, latest))
+                group.record_reset(earliest, max(earliest, latest))
             case OrderGroupAction.TRIGGER:
-                group.trigger(latest)
+                group.record_requested_trigger(latest)
             case OrderGroupAction.DELETE:
                 del self._groups[group.group_id]
             case _:
@@ -451,7 +451,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
                 if limit is None and group.limit is None:
                     limit = request.order_group_contracts_limit
                 if limit is not None and limit != group.limit:
-                    group.change_limit(earliest, max(earliest, latest), limit)
+                    group.record_limit(earliest, max(earliest, latest), limit)
 
     def _handle_unanswered(self, event: OutcomesUnknown) -> None:
         """Record that the outcomes of requests are unknown, because they will not be answered."""
@@ -493,7 +493,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             update.group = self._groups[group_id] = group
         group.deleting = False
         if request.order_group_contracts_limit is not None:
-            group.may_change_limit(requested_at or BEGINNING, request.order_group_contracts_limit)
+            group.record_possible_limit(requested_at or BEGINNING, request.order_group_contracts_limit)
         self._mark_outcome_unknown(group, lost.sent_at)
 
     def _drop_lost_requests(self, group_id: str, *, created: bool = False) -> None:
@@ -527,7 +527,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             self._mark_reports_missing(self._open_group_ids())
         self._logged_on, self._disconnected = True, False
         for group in self._groups.values():
-            group.logged_on(self._time)
+            group.record_logon(self._time)
 
     def _handle_end(self) -> None:
         if not self._resend:

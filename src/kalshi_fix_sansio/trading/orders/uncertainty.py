@@ -129,7 +129,7 @@ class Uncertainty:
             if cohort.shard == drop_copy_range.shard and covers(drop_copy_range.begin, cohort.begin):
                 verified += index.verify(cohort)
         if verified:
-            index.touched.append(OrderUpdate(None, verified=LazyItems(partial(index.numbered, verified))))
+            index.touched.append(OrderUpdate(None, verified=LazyItems(partial(index.with_numbers, verified))))
         self._mass_cancels.record_covered(still_open, drop_copy_range.begin, drop_copy_range.epoch)
         for cohort in index.cohorts:
             if cohort.shard == drop_copy_range.shard and not cohort.is_lost:
