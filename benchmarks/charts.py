@@ -40,7 +40,7 @@ LINES = {
     "lines.svg": (sizes.LINES, "MB", "Decoding a log to lines: µs per message by MB"),
     "flight.svg": (sizes.IN_FLIGHT, "orders", "Sending an order: µs by number of unanswered orders"),
 }
-TIMES = "\N{MULTIPLICATION SIGN}"
+TIMES_SIGN = "\N{MULTIPLICATION SIGN}"
 _WIDTH, _ROW, _LEFT, _RIGHT, _TOP = 760, 26, 270, 150, 44
 _STYLE = (
     "<style>text{font:13px system-ui,sans-serif;fill:#444}.t{font-weight:600;font-size:14px;fill:#111}"
@@ -53,16 +53,16 @@ _STYLE = (
 
 def draw(results: Sequence[Result]) -> dict[str, str]:
     """Return every chart for which there are results, by the name of its file."""
-    drawn = {}
+    charts = {}
     for name, (case, title) in BARS.items():
-        found = [(each.engine, value(each)) for each in results if each.case == case]
-        if found:
-            drawn[name] = bar_chart(title, found)
+        values = [(each.engine, value(each)) for each in results if each.case == case]
+        if values:
+            charts[name] = bar_chart(title, values)
     for name, (case, unit, title) in LINES.items():
-        points = sizes.costs_by_size(results, case)
+        points = sizes.slopes(results, case)
         if points:
-            drawn[name] = line_chart(title, unit, points)
-    return drawn
+            charts[name] = line_chart(title, unit, points)
+    return charts
 
 
 def write(results: Sequence[Result], folder: Path = FOLDER) -> None:
@@ -76,18 +76,18 @@ def bar_chart(title: str, values: Iterable[tuple[str, float]]) -> str:
     """Draw one bar for each engine, the shortest on top, labelled with its ratio to ours."""
     ordered = sorted(values, key=lambda pair: pair[1])
     longest, ours = max(value for _, value in ordered), dict(ordered).get(OURS)
-    room = _WIDTH - _LEFT - _RIGHT
+    plot_width = _WIDTH - _LEFT - _RIGHT
     parts = []
     for row, (name, us) in enumerate(ordered):
-        top, length = _TOP + row * _ROW, max(1.0, us / longest * room)
+        top, length = _TOP + row * _ROW, max(1.0, us / longest * plot_width)
         kind = "e" if not name.startswith(OURS) else "s" if loopback.BARE in name else "o"
-        times = ""
+        ratio_text = ""
         if ours is not None and name != OURS:
-            times = f'<tspan class="r" dx="8">{TIMES} {us / ours:.{1 if us > ours else 2}f}</tspan>'
+            ratio_text = f'<tspan class="r" dx="8">{TIMES_SIGN} {us / ours:.{1 if us > ours else 2}f}</tspan>'
         parts.append(
             f'<text x="{_LEFT - 10}" y="{top + 15}" text-anchor="end">{escape(name)}</text>'
             f'<rect class="{kind}" x="{_LEFT}" y="{top}" width="{length:.1f}" height="{_ROW - 6}" rx="2"/>'
-            f'<text x="{_LEFT + length + 8:.1f}" y="{top + 15}">{report.format_value(us)}{times}</text>'
+            f'<text x="{_LEFT + length + 8:.1f}" y="{top + 15}">{report.shown(us)}{ratio_text}</text>'
         )
     return _svg(title, _TOP + 6 + len(ordered) * _ROW, parts)
 
@@ -101,7 +101,9 @@ def line_chart(title: str, unit: str, points: Sequence[tuple[int, float]]) -> st
         return left + x / max_x * (_WIDTH - left - right), bottom - y / max_y * (bottom - _TOP)
 
     def path(points: Iterable[tuple[float, float]]) -> str:
-        return " ".join(f"{across:.1f},{down:.1f}" for across, down in (position(*each) for each in points))
+        return " ".join(
+            f"{pixel_x:.1f},{pixel_y:.1f}" for pixel_x, pixel_y in (position(*each) for each in points)
+        )
 
     parts = [
         f'<line class="a" x1="{left}" y1="{bottom}" x2="{_WIDTH - right}" y2="{bottom}"/>',
@@ -110,20 +112,20 @@ def line_chart(title: str, unit: str, points: Sequence[tuple[int, float]]) -> st
         f'<polyline class="l" points="{path(points)}"/>',
         f'<text x="{_WIDTH - right}" y="{bottom + 38}" text-anchor="end">{escape(unit)}</text>',
     ]
-    labelled = float("-inf")
+    last_label_x = float("-inf")
     for x, y in points:
-        across, down = position(x, y)
-        parts.append(f'<circle class="o" cx="{across:.1f}" cy="{down:.1f}" r="3.5"/>')
-        if across - labelled >= 45:  # otherwise it would overlap the previous label
-            labelled = across
+        pixel_x, pixel_y = position(x, y)
+        parts.append(f'<circle class="o" cx="{pixel_x:.1f}" cy="{pixel_y:.1f}" r="3.5"/>')
+        if pixel_x - last_label_x >= 45:  # otherwise it would overlap the previous label
+            last_label_x = pixel_x
             parts += [
-                f'<text x="{across:.1f}" y="{down - 10:.1f}" text-anchor="middle">{_short(y)}</text>',
-                f'<text x="{across:.1f}" y="{bottom + 18}" text-anchor="middle">{x:,}</text>',
+                f'<text x="{pixel_x:.1f}" y="{pixel_y - 10:.1f}" text-anchor="middle">{_label(y)}</text>',
+                f'<text x="{pixel_x:.1f}" y="{bottom + 18}" text-anchor="middle">{x:,}</text>',
             ]
     return _svg(title, height, parts)
 
 
-def _short(value: float) -> str:
+def _label(value: float) -> str:
     return f"{value:.0f}" if value >= 20 else f"{value:.1f}"
 
 

@@ -1,4 +1,4 @@
-"""Writing of several files into a folder."""
+"""Write several files into a folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def write_files(files: Mapping[str, str], folder: Path) -> list[Path]:
-    """Write texts, by their paths inside the folder, with their line ends unchanged; return the files."""
+    """Write each text to its path inside the folder, without changing line endings; return the full paths."""
     paths = []
     for name, text in files.items():
         path = folder / name

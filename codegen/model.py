@@ -59,10 +59,10 @@ class Change:
         return self._days()[1]
 
     def _days(self) -> tuple[dt.date, dt.date]:
-        written = self.date or ""
-        if len(written) > len("2026-10"):
-            return dt.date.fromisoformat(written), dt.date.fromisoformat(written)
-        first = dt.date.fromisoformat(f"{written}-01")
+        text = self.date or ""
+        if len(text) > len("2026-10"):
+            return dt.date.fromisoformat(text), dt.date.fromisoformat(text)
+        first = dt.date.fromisoformat(f"{text}-01")
         return first, dt.date(first.year + first.month // 12, first.month % 12 + 1, 1)
 
 
@@ -97,7 +97,7 @@ class Element:
 
 @attrs.frozen
 class PythonKind:
-    """Python side of one `kalshi_fix_sansio.dialect.layout.Kind`."""
+    """Python types and converter of one `kalshi_fix_sansio.dialect.layout.Kind`."""
 
     accepts: str
     """Annotation of the constructor's argument."""
@@ -108,7 +108,7 @@ class PythonKind:
 
     @property
     def type(self) -> str:
-        """The type, which is the first that the argument may have."""
+        """The type of the attribute: the first of the types in `accepts`."""
         return self.accepts.partition(" | ")[0]
 
 
@@ -166,7 +166,7 @@ class CodeSet:
     name: str
     """Class name of the enum, such as Side."""
     integer: bool
-    """IntEnum when true, StrEnum otherwise."""
+    """Whether the enum is an IntEnum; otherwise it is a StrEnum."""
     open: bool
     codes: tuple[Code, ...]
     doc: str
@@ -203,13 +203,13 @@ class Field(Element):
 
     @property
     def named_values(self) -> dict[str, str]:
-        """Its known values by name and by themselves: names first, so that suggestions prefer them."""
+        """Its known values by name, and then by the value itself: suggestions prefer earlier keys."""
         names = {code.name: code.value for code in self.codes}
         return names | {value: value for value in names.values()}
 
-    def code(self, written: str) -> Code | None:
+    def code(self, name_or_value: str) -> Code | None:
         """Return the code with this name or value, or None."""
-        return next((code for code in self.codes if written in (code.name, code.value)), None)
+        return next((code for code in self.codes if name_or_value in (code.name, code.value)), None)
 
 
 Terms = tuple[tuple[str, tuple[str, ...] | None], ...]
@@ -241,7 +241,7 @@ class PresenceRule:
 
 @attrs.frozen
 class Condition:
-    """Where a message is sent, and conditions on sibling fields; all of them must be true."""
+    """A condition on where a message is sent, and conditions on sibling fields; all of them must hold."""
 
     terms: Terms = ()
     scope: Scope = Scope()
@@ -528,7 +528,9 @@ class Dialect:
     texts: tuple[KnownText, ...] = ()
     """Known values of Text (58), message by message."""
     standard_data: tuple[tuple[int, int], ...] = ()
-    """Length and data fields of the standard, including those that the dialect does not define."""
+    """Tags of the FIX standard's length fields, each with the tag of its data field. The dialect need not
+    define these fields.
+    """
     refusals: tuple[Refusal, ...] = ()
     """Reasons for which a Logon is refused; the first that matches a Text applies."""
     limits: tuple[VenueLimit, ...] = ()
@@ -579,13 +581,13 @@ class Dialect:
 
 
 def walk(
-    members: Iterable[Member], holders: tuple[Member, ...] = ()
+    members: Iterable[Member], enclosing_groups: tuple[Member, ...] = ()
 ) -> Iterator[tuple[Member, tuple[Member, ...]]]:
     """Yield all members at any depth, each with its enclosing groups, outermost first.
 
     The members of a group directly follow it.
     """
     for member in members:
-        yield member, holders
+        yield member, enclosing_groups
         if member.group is not None:
-            yield from walk(member.group.members, (*holders, member))
+            yield from walk(member.group.members, (*enclosing_groups, member))

@@ -1,4 +1,4 @@
-"""A minimal FIXT 1.1 initiator over plain TCP. It echoes orders like the acceptor, and reconnects."""
+"""A minimal FIXT 1.1 initiator over plain TCP. Like the acceptor, it echoes orders; it also reconnects."""
 
 from __future__ import annotations
 

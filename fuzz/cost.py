@@ -38,7 +38,7 @@ SIZE: Final = 4 * 1024
 """Size of the smallest input, in bytes."""
 MAX_GROWTH: Final = 10.0
 """Maximum time for 4n bytes, as a multiple of that for n bytes."""
-MAX_CAREFUL_RATIO: Final = 3.0
+MAX_EXPLAINER_RATIO: Final = 3.0
 """Maximum time to decode a message, as a multiple of the time that the explainer, the slow decoder, takes."""
 NOTICEABLE_SECONDS: Final = 0.02
 """CPU time in seconds; inputs of 4n bytes that take no longer are never reported."""
@@ -60,7 +60,7 @@ class Case:
     """Returns an input of about the given size in bytes."""
     act: Callable[[Any], object]
     """The function that is measured; its argument is the input."""
-    careful: Callable[[Any], object] | None = None
+    with_explainer: Callable[[Any], object] | None = None
     """Decodes the input with the explainer only."""
 
 
@@ -77,13 +77,13 @@ def seconds(work: Callable[[], object]) -> float:
     return fastest
 
 
-def broken(case: Case) -> str:
+def persistent_excess(case: Case) -> str:
     """Return a description of a case that is excessive in every measurement; otherwise an empty string."""
-    found = ""
+    excess = ""
     for _ in range(MEASUREMENTS):
-        if not (found := _excess(case)):
+        if not (excess := _excess(case)):
             break
-    return found
+    return excess
 
 
 def _excess(case: Case) -> str:
@@ -96,8 +96,11 @@ def _excess(case: Case) -> str:
     if large > MAX_GROWTH * small:
         figures = ", ".join(f"{each * 1000:.1f}" for each in (small, middle, large))
         return f"{case.name}: {figures} ms for {SIZE // 1024}, {SIZE // 512} and {SIZE // 256} KB"
-    careful = case.careful and partial(case.careful, largest)
-    if careful is not None and large > MAX_CAREFUL_RATIO * seconds(careful) + NOTICEABLE_SECONDS:
+    with_explainer = case.with_explainer and partial(case.with_explainer, largest)
+    if (
+        with_explainer is not None
+        and large > MAX_EXPLAINER_RATIO * seconds(with_explainer) + NOTICEABLE_SECONDS
+    ):
         return f"{case.name}: {large * 1000:.1f} ms, several times as long as the explainer"
     return ""
 
@@ -131,7 +134,7 @@ def _with_run(layout: MessageLayout, group: GroupMember, **texts: str) -> Any:
     return message
 
 
-def decoding() -> Iterator[Case]:
+def decoding_cases() -> Iterator[Case]:
     """Yield cases for every message with a group, with texts and runs that resemble its entries."""
     for chosen_wire in wire.WIRES:
         for layout in chosen_wire.dialect.messages.values():
@@ -153,7 +156,7 @@ def _group_cases(chosen_wire: Wire, layout: MessageLayout, group: GroupMember) -
         return codec.encode(_with_run(layout, group, **{attribute: _filled("", unit, "", size)}), header)
 
     def with_fields(tag: int, size: int) -> bytes:
-        return wire.join_fields([*fields, *[(b"%d" % tag, b"x")] * (size // 8)])
+        return wire.framed([*fields, *[(b"%d" % tag, b"x")] * (size // 8)])
 
     for tag in group.delimiters:
         begin = f"{chosen_wire.dialect.name} {layout.name}"
@@ -166,7 +169,7 @@ def _group_cases(chosen_wire: Wire, layout: MessageLayout, group: GroupMember) -
 
 # --- framing, logs, files
 
-_MESSAGE: Final = wire.join_fields([(b"35", b"0"), (b"34", b"2")])
+_MESSAGE: Final = wire.framed([(b"35", b"0"), (b"34", b"2")])
 _UNITS: Final = (
     b"8=FIXT.1.1\x019=",
     b"8=FIXT.1.1\x019=100000\x0135=0\x01",
@@ -183,7 +186,7 @@ _UNITS: Final = (
 )
 
 
-def streams() -> Iterator[Case]:
+def stream_cases() -> Iterator[Case]:
     """Yield cases with streams that are not valid messages, for all readers of streams."""
     readers: tuple[tuple[str, bytes, Callable[[bytes], None]], ...] = (
         ("framing", b"", _frame),
@@ -235,7 +238,7 @@ _XML: Final = (
 )
 
 
-def documents() -> Iterator[Case]:
+def document_cases() -> Iterator[Case]:
     """Yield cases with files for the readers of spec folders, pages and dictionaries."""
     for unit in _YAML:
         yield Case(f"spec {unit!r}", partial(_filled, "", unit, ""), _read_yaml)
@@ -267,26 +270,26 @@ def _read_xml(text: str) -> None:
 
 def components(depth: int) -> str:
     """Return a dictionary whose components double at each level."""
-    twice = "".join(
+    doubling = "".join(
         f'<component name="C{at}">' + f'<component name="C{at + 1}" required="Y"/>' * 2 + "</component>"
         for at in range(depth)
     )
     last = f'<component name="C{depth}"><field name="F" required="Y"/></component>'
     return (
         '<fix><header/><trailer/><messages><message name="M" msgtype="m" msgcat="app"><component name="C0" '
-        f'required="Y"/></message></messages><components>{twice}{last}</components><fields><field number="1" '
-        'name="F" type="STRING"/></fields></fix>'
+        f'required="Y"/></message></messages><components>{doubling}{last}</components><fields>'
+        '<field number="1" name="F" type="STRING"/></fields></fix>'
     )
 
 
 def check() -> int:
     """Measure all cases; print the excessive ones, and return their number."""
-    cases = [*decoding(), *streams(), *documents()]
+    cases = [*decoding_cases(), *stream_cases(), *document_cases()]
     failed = 0
     for case in cases:
-        if found := broken(case):
+        if excess := persistent_excess(case):
             failed += 1
-            print(f"  EXCESSIVE: {found}", flush=True)
+            print(f"  TOO MUCH: {excess}", flush=True)
     sizes = f"{SIZE // 1024}, {SIZE // 512} and {SIZE // 256} KB"
     print(f"cost         {len(cases)} constructions at {sizes}, {failed} excessive")
     return failed

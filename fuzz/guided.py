@@ -11,7 +11,8 @@ from fuzz.targets import TARGETS
 
 
 class _AllModulesExcept(set[str]):
-    """Contains every module outside some packages, because atheris can exclude only top-level packages."""
+    """A set that contains every module outside some packages. It is needed because atheris itself can exclude
+    only top-level packages."""
 
     def __init__(self, packages: tuple[str, ...]) -> None:
         super().__init__()
@@ -24,11 +25,14 @@ class _AllModulesExcept(set[str]):
 def main() -> None:
     """Run libFuzzer, which does not return."""
     target = TARGETS[sys.argv[1]]
-    tops = {package.partition(".")[0] for package in target.instrumented}
+    top_level_packages = {package.partition(".")[0] for package in target.instrumented}
     # `atheris.instrument_imports` would also trace every comparison. Tracing would take most of the time, and
     # would not help, because the compared values are not the input but choices derived from it.
     with HookManager(
-        tops, _AllModulesExcept(target.instrumented), enable_loader_override=True, trace_dataflow=False
+        top_level_packages,
+        _AllModulesExcept(target.instrumented),
+        enable_loader_override=True,
+        trace_dataflow=False,
     ):
         check = target.load()
     atheris.Setup([sys.argv[0], *sys.argv[2:]], check)

@@ -95,9 +95,9 @@ class Case:
 
         def send(number: int) -> None:
             msg_type, header, body = _message(self.kind, number)
-            player.fed = b""
+            player.received = b""
             try:
-                player.peer(msg_type, body, header=header)
+                player.receive(msg_type, body, header=header)
             except (LocalProtocolError, AssertionError):
                 session.events()
             if self.takes_events:

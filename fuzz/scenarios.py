@@ -193,7 +193,7 @@ class _Writer:
                 if self._count < session.MAX_STEPS:
                     reconnection = bytes((0, restart, 0))
                     self.data += reconnection
-                    session._connect_again(self._player, Choices(reconnection[1:]))
+                    session._reconnect(self._player, Choices(reconnection[1:]))
                     self._record_step(11)
             elif self._player.session.state is State.DISCONNECTED and not restart:
                 self._call(_CONNECT)

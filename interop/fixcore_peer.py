@@ -108,7 +108,7 @@ class FixcorePeer(Application):
         if self._session.is_logged_on:
             await self._session.send_logout()
             # Wait for the answer to the Logout before closing, as programs that use this engine do.
-            await asyncio.wait_for(self._gone.wait(), PATIENCE)
+            await asyncio.wait_for(self._logged_out.wait(), PATIENCE)
         await self._engine.stop()
 
     async def _send(self, msg_type: str, body: Fields) -> None:
@@ -119,18 +119,18 @@ class FixcorePeer(Application):
         await self._session.send_app(message)
 
     def on_logon(self, session_id: SessionID) -> None:  # noqa: ARG002
-        self._gone = asyncio.Event()
+        self._logged_out = asyncio.Event()
         self.inbox.logged_on.set()
 
     def on_logout(self, session_id: SessionID) -> None:  # noqa: ARG002
-        self._gone.set()
+        self._logged_out.set()
         self.inbox.logged_out.set()
 
     def to_admin(self, message: Message, session_id: SessionID) -> None:  # noqa: ARG002
         if self._sign is not None and message.msg_type == "A":
             header = message.header
-            names = (header.get(49), header.get(56))
-            signature = self._sign(header.get(52), int(header.get(34)), *names).decode()
+            comp_ids = (header.get(49), header.get(56))
+            signature = self._sign(header.get(52), int(header.get(34)), *comp_ids).decode()
             message.set_field(95, str(len(signature)))
             message.set_field(96, signature)
 

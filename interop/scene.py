@@ -35,7 +35,8 @@ def config(role: Role, **settings: Any) -> SessionConfig:
         sender_comp_id=sender,
         target_comp_id=target,
         resend_policy=settings.pop("resend_policy", resend_everything),
-        logon_fields=LogonFields(use_dollars=True) if role is Role.INITIATOR else None,  # the unit of `order`
+        # The prices of `order` and `report` are in dollars.
+        logon_fields=LogonFields(use_dollars=True) if role is Role.INITIATOR else None,
         **settings,
     )
 
@@ -54,7 +55,7 @@ def order(cl_ord_id: str) -> NewOrderSingle:
 
 
 def order_fields(cl_ord_id: str) -> Fields:
-    """Return the same order as the body for the other engine."""
+    """Return the fields of the same order, as the other engine sends it."""
     return {11: cl_ord_id, 38: "10.00", 40: "2", 44: "0.55", 54: "1", 55: SYMBOL, 59: "1"}
 
 

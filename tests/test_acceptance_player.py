@@ -149,13 +149,13 @@ TIME = "20261121-10:00:00.123"
     ("actual", "complaint"),
     [
         (f"8=FIXT.1.1|9=9|35=3|34=2|52={TIME}|371=5|45=2|58=other words|10=111|", None),
-        (f"8=FIXT.1.1|9=9|35=3|34=3|52={TIME}|45=2|58=w|371=5|10=111|", "missing 34=2, surplus 34=3"),
-        (f"8=FIXT.1.1|9=9|35=3|34=2|52={TIME}|45=2|371=5|10=111|", "missing 58=text, surplus nothing"),
+        (f"8=FIXT.1.1|9=9|35=3|34=3|52={TIME}|45=2|58=w|371=5|10=111|", "missing 34=2, unexpected 34=3"),
+        (f"8=FIXT.1.1|9=9|35=3|34=2|52={TIME}|45=2|371=5|10=111|", "missing 58=text, unexpected nothing"),
         (
             f"8=FIXT.1.1|9=9|35=3|34=2|52={TIME}|45=2|45=2|58=w|371=5|10=1|",
-            "missing nothing, surplus 45=2",
+            "missing nothing, unexpected 45=2",
         ),
-        ("8=FIXT.1.1|9=9|35=3|34=2|52=now|45=2|58=w|371=5|10=1|", "missing 52=time, surplus 52=now"),
+        ("8=FIXT.1.1|9=9|35=3|34=2|52=now|45=2|58=w|371=5|10=1|", "missing 52=time, unexpected 52=now"),
         (
             f"8=FIXT.1.1|9=9|35=3|52={TIME}|34=2|45=2|58=w|371=5|10=1|",
             "header in the order [8, 35, 52, 34], expected [8, 35, 34, 52]",
@@ -183,5 +183,5 @@ def test_a_failure_names_the_line_and_shows_both_messages(tmp_path: Path) -> Non
     with closing(AcceptorEngine()) as engine, pytest.raises(Failure) as caught:
         play(wrong, engine.connect)
     text = str(caught.value)
-    assert text.startswith("made-up:3: missing 108=31, surplus 108=30\n  expected 8=FIXT.1.1|35=A|")
+    assert text.startswith("made-up:3: missing 108=31, unexpected 108=30\n  expected 8=FIXT.1.1|35=A|")
     assert "\n  received 8=FIXT.1.1|9=68|35=A|34=1|49=ISLD|52=" in text

@@ -83,12 +83,12 @@ def test_the_cases_run_and_their_results_agree() -> None:
     ]:
         if contender.engine == OURS:
             contender.run()
-    chunks = stream.cut(b"".join(stream.numbered(20_000)))
+    chunks = stream.split_into_chunks(b"".join(stream.numbered_reports(20_000)))
     read = [*chain.from_iterable(ours.read_stream(chunks))]
-    events: list[Any] = [*chain.from_iterable(stream.through_session(chunks))]
+    events: list[Any] = [*chain.from_iterable(stream.feed_session(chunks))]
     assert [event.message for event in events] == read
     assert len(read) > 40
-    for contender in stream.streaming(20_000):
+    for contender in stream.stream_contenders(20_000):
         if contender.engine == OURS:
             if contender.prepare is not None:
                 contender.prepare()

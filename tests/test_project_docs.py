@@ -19,7 +19,7 @@ import yaml
 from click.testing import CliRunner
 
 from kalshi_fix_adapters.cli.commands import commands, subcommands
-from kalshi_fix_adapters.observe.observer import ALARMING
+from kalshi_fix_adapters.observe.observer import ALERT_EVENTS
 from kalshi_fix_sansio import KalshiFixError, _generated
 from tests.programs import PATH, run_program, run_tests
 
@@ -107,7 +107,7 @@ def test_the_metrics_page_runs_and_its_alerts_use_exported_metrics() -> None:
         for names in re.findall(r'event=~?"(.*?)"', " ".join(alerts.values()))
         for name in names.split("|")
     }
-    assert watched == {kind.__name__ for kind in ALARMING}
+    assert watched == {kind.__name__ for kind in ALERT_EVENTS}
     # The metrics of the bus need a server; `tests/adapters/observe/test_metrics.py` checks them.
     exported = set(re.findall(r"^ *\| `(fix_(?!bus_)\w+)` \|", page, re.MULTILINE))
     types = re.findall(r"^# TYPE (fix_\w+) ", scraped, re.MULTILINE)

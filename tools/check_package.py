@@ -75,14 +75,14 @@ TESTS = ("tests/fix50sp2/test_dialect.py", "tests/session/test_second_dialect.py
 
 def run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
     """Run a command and capture its output."""
-    found: subprocess.CompletedProcess[str] = subprocess.run(
+    result: subprocess.CompletedProcess[str] = subprocess.run(
         [str(each) for each in command],
         capture_output=True,
         text=True,
         check=False,
         **options,  # type: ignore[call-overload]
     )
-    return found
+    return result
 
 
 def wheel_faults(distribution: Distribution, wheel: Path) -> Iterator[str]:
@@ -91,7 +91,7 @@ def wheel_faults(distribution: Distribution, wheel: Path) -> Iterator[str]:
         names = set(archive.namelist())
         metadata = {name.rsplit("/", 1)[-1]: name for name in names if ".dist-info/" in name}
         entry_points = archive.read(metadata["entry_points.txt"]).decode()
-        about = archive.read(metadata["METADATA"]).decode()
+        metadata_text = archive.read(metadata["METADATA"]).decode()
         if not any(name.endswith(".dist-info/sboms/sbom.cdx.json") for name in names):
             yield f"{wheel.name} lacks its SBOM"
     code = {name for name in names if ".dist-info/" not in name}
@@ -106,7 +106,7 @@ def wheel_faults(distribution: Distribution, wheel: Path) -> Iterator[str]:
         for each in distribution.entry_points
         if each not in entry_points
     )
-    if "Description-Content-Type: text/markdown" not in about:
+    if "Description-Content-Type: text/markdown" not in metadata_text:
         yield f"the description of {wheel.name} is not its README"
 
 
@@ -121,18 +121,18 @@ def reproduction_faults(archives: list[Path]) -> Iterator[str]:
         copy = Path(folder) / library.name.removesuffix(".tar.gz")
         for path in copy.rglob("*"):
             os.utime(path, (1, 1))
-        again = Path(folder) / "again"
+        rebuilt = Path(folder) / "again"
         for source in (copy, copy / "venue"):
-            done = run(
-                sys.executable, "-m", "build", "--no-isolation", "--outdir", again, source, umask=0o077
+            build = run(
+                sys.executable, "-m", "build", "--no-isolation", "--outdir", rebuilt, source, umask=0o077
             )
-            if done.returncode:
-                yield f"the sdist cannot be built again:\n{done.stdout}{done.stderr}"
+            if build.returncode:
+                yield f"the sdist cannot be built again:\n{build.stdout}{build.stderr}"
                 return
         yield from (
             f"{first.name} differs when it is built again from the sdist"
             for first in archives
-            if first.read_bytes() != (again / first.name).read_bytes()
+            if first.read_bytes() != (rebuilt / first.name).read_bytes()
         )
 
 
@@ -180,7 +180,7 @@ def install_faults(wheels: Path) -> Iterator[str]:
     if fetched.returncode:
         yield f"the pinned requirements cannot be fetched:\n{fetched.stderr}"
         return
-    for extras, command, status, printed in (
+    for extras, command, status, expected_error in (
         ("cli", "demo", 2, "pip install kalshi-fix-venue"),
         ("cli,venue", "demo", 0, ""),
     ):
@@ -189,9 +189,9 @@ def install_faults(wheels: Path) -> Iterator[str]:
         python = folder / "bin" / "python"
         install = ("--python", python, "install", "--no-index", "--find-links", wheels)
         installed = run(*pip, *install, f"kalshi-fix-sansio[{extras}]")
-        done = run(folder / "bin" / "kalshi-fix", command) if not installed.returncode else installed
-        if done.returncode != status or printed not in done.stderr:
-            yield f"kalshi-fix {command} fails with kalshi-fix-sansio[{extras}]:\n{done.stdout}{done.stderr}"
+        ran = run(folder / "bin" / "kalshi-fix", command) if not installed.returncode else installed
+        if ran.returncode != status or expected_error not in ran.stderr:
+            yield f"kalshi-fix {command} fails with kalshi-fix-sansio[{extras}]:\n{ran.stdout}{ran.stderr}"
         imported = run(python, "-I", "-c", "import kalshi_fix_venue")
         if (imported.returncode == 0) != ("venue" in extras):
             yield f"kalshi-fix-sansio[{extras}]: the venue and its extra must be installed together"
@@ -200,23 +200,23 @@ def install_faults(wheels: Path) -> Iterator[str]:
 def main() -> int:
     """Build all archives in a temporary folder and print every fault."""
     with tempfile.TemporaryDirectory() as folder:
-        built, faults = Path(folder) / "dist", []
+        dist, faults = Path(folder) / "dist", []
         for distribution in (LIBRARY, VENUE):
-            command = ("-m", "build", "--no-isolation", "--outdir", built, distribution.folder)
-            done = run(sys.executable, *command)
-            if done.returncode:
-                print(done.stdout + done.stderr, file=sys.stderr)
+            command = ("-m", "build", "--no-isolation", "--outdir", dist, distribution.folder)
+            build = run(sys.executable, *command)
+            if build.returncode:
+                print(build.stdout + build.stderr, file=sys.stderr)
                 return 1
             stem = "kalshi_fix_sansio" if distribution is LIBRARY else "kalshi_fix_venue"
-            [wheel], [sdist] = built.glob(f"{stem}*.whl"), built.glob(f"{stem}*.tar.gz")
+            [wheel], [sdist] = dist.glob(f"{stem}*.whl"), dist.glob(f"{stem}*.tar.gz")
             faults += [*wheel_faults(distribution, wheel), *sdist_faults(distribution, sdist)]
-        faults += reproduction_faults([*built.glob("kalshi_fix_*.whl"), *built.glob("*.tar.gz")])
-        faults += import_faults(sorted(built.glob("*.whl")))
-        faults += install_faults(built)
+        faults += reproduction_faults([*dist.glob("kalshi_fix_*.whl"), *dist.glob("*.tar.gz")])
+        faults += import_faults(sorted(dist.glob("*.whl")))
+        faults += install_faults(dist)
         for fault in faults:
             print(fault, file=sys.stderr)
         if not faults:
-            print(f"{', '.join(sorted(each.name for each in built.glob('kalshi_fix_*')))}: complete")
+            print(f"{', '.join(sorted(each.name for each in dist.glob('kalshi_fix_*')))}: complete")
     return 1 if faults else 0
 
 

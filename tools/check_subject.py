@@ -18,8 +18,8 @@ OTHER_FORMS = re.compile(
 )
 
 
-def fault(subject: str) -> str | None:
-    """Return why a subject is rejected, or None."""
+def remedy(subject: str) -> str | None:
+    """Return how to correct a subject; None if it is accepted."""
     first = subject.split(" ", 1)[0]
     if not first[:1].isupper():
         return "begin with a capital letter"
@@ -37,10 +37,10 @@ def fault(subject: str) -> str | None:
 def main(path: str) -> int:
     """Check the commit message in a file."""
     subject = Path(path).read_text(encoding="utf-8").partition("\n")[0].strip()
-    found = None if subject.startswith(("Merge ", "Revert ", "fixup! ")) else fault(subject)
-    if found is not None:
-        print(f"commit subject {subject!r}: {found}", file=sys.stderr)
-    return int(found is not None)
+    correction = None if subject.startswith(("Merge ", "Revert ", "fixup! ")) else remedy(subject)
+    if correction is not None:
+        print(f"commit subject {subject!r}: {correction}", file=sys.stderr)
+    return int(correction is not None)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def other_kind(name: str, kind: str) -> str:
 
 
 def _reading_contenders(size: int) -> Iterable[Contender]:
-    frames = stream.numbered(size)
+    frames = stream.numbered_reports(size)
     path = wire_log(size)
     runs: dict[str, Callable[[], None]] = {
         DECODE: call_for_each(CODEC.decode, frames),
@@ -71,7 +71,9 @@ def _reading_contenders(size: int) -> Iterable[Contender]:
 def wire_log(size: int = SIZE, times: int = 1) -> Path:
     """Write a wire log of this many bytes of reports, repeated `times` times; return its path."""
     line = b"2026-08-17 16:00:00.123456Z 1 received %b\n"
-    return _write(b"".join(line % each.replace(b"\x01", b"|") for each in stream.numbered(size)) * times)
+    return _write(
+        b"".join(line % each.replace(b"\x01", b"|") for each in stream.numbered_reports(size)) * times
+    )
 
 
 def read(path: Path) -> None:
@@ -91,7 +93,7 @@ def _replay_contenders(size: int) -> Iterable[Contender]:
     data = samples.first_snapshots()
     while sum(map(len, data)) < size:
         data += [samples.incremental_bytes(3, len(data) + number) for number in range(100)]
-    chunks = stream.cut(b"".join(data))
+    chunks = stream.split_into_chunks(b"".join(data))
     times = (samples.NOON + timedelta(milliseconds=number) for number in range(len(chunks)))
     records = [pack(time, 1, Kind.RECEIVED, each) for time, each in zip(times, chunks, strict=True)]
     path = _write(MAGIC + b"".join(records))

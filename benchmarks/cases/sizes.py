@@ -9,7 +9,7 @@ from functools import partial
 
 from benchmarks import samples
 from benchmarks.cases import logs, process
-from benchmarks.cases.stream import established, numbered
+from benchmarks.cases.stream import logged_on_session, numbered_reports
 from benchmarks.measure import Contender, Result, call_for_each, measure, result
 from kalshi_fix_adapters.cli.logs.decoding import Form
 from kalshi_fix_sansio import (
@@ -140,7 +140,7 @@ def _live_orders(count: int) -> Contender:
 
 def _in_flight(count: int) -> Contender:
     """Send an order while this many orders are unanswered."""
-    session, order = established(), samples.order()
+    session, order = logged_on_session(), samples.order()
     for number in range(count):
         order.cl_ord_id = f"open-{number}"
         _send(session, order)
@@ -154,11 +154,11 @@ def _send(session: Session, order: Message) -> None:
 
 def _sessions(count: int) -> Contender:
     """Receive a report on one of this many sessions, each of which receives the same reports in turn."""
-    wire = numbered(size=max(1, 1000 // count) * 300)
+    wire = numbered_reports(size=max(1, 1000 // count) * 300)
     sessions: list[Session] = []
 
     def log_on() -> None:
-        sessions[:] = [established() for _ in range(count)]
+        sessions[:] = [logged_on_session() for _ in range(count)]
 
     def receive() -> None:
         for data in wire:
@@ -171,7 +171,7 @@ def _sessions(count: int) -> Contender:
 
 def _logs() -> Iterator[Contender]:
     """Read or decode one message of logs of several sizes."""
-    count = len(numbered(logs.SIZE))
+    count = len(numbered_reports(logs.SIZE))
     for case, run in ((READ_LOG, logs.read), (LINES, partial(logs.decode_log, form=Form.BRIEF))):
         for size in COUNTS[case]:
             path = logs.wire_log(times=size)

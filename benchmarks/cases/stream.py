@@ -25,12 +25,12 @@ T = TypeVar("T")
 SIZE = 1_000_000
 
 
-def cut(data: bytes) -> list[bytes]:
+def split_into_chunks(data: bytes) -> list[bytes]:
     """Split a stream into chunks, as read from a socket."""
     return [data[start : start + CHUNK] for start in range(0, len(data), CHUNK)]
 
 
-def established(name: str = samples.VENUE, store: MessageStore | None = None) -> Session:
+def logged_on_session(name: str = samples.VENUE, store: MessageStore | None = None) -> Session:
     """Return a session that is logged on and waits for the message with number 2."""
     session = Session(
         samples.session_config(name, codec=CODEC, reset_seq_num=True, max_open_requests=10_000_000), store
@@ -44,10 +44,10 @@ def established(name: str = samples.VENUE, store: MessageStore | None = None) ->
     return session
 
 
-def through_session(chunks: Iterable[bytes], session: Session | None = None) -> Iterator[list[Event]]:
+def feed_session(chunks: Iterable[bytes], session: Session | None = None) -> Iterator[list[Event]]:
     """Feed the chunks to a logged-on session (by default a new one); yield the events."""
     now = Instant(1.0, samples.NOON + timedelta(seconds=5))
-    session = session or established()
+    session = session or logged_on_session()
     receive, events = session.receive_data, session.events
     for chunk in chunks:
         receive(chunk, now)
@@ -55,14 +55,14 @@ def through_session(chunks: Iterable[bytes], session: Session | None = None) -> 
     assert not session.wants_close
 
 
-def frame(chunks: Iterable[bytes]) -> Iterator[list[Any]]:
+def split_frames(chunks: Iterable[bytes]) -> Iterator[list[Any]]:
     """Split chunks into frames without decoding them; yield the frames of each chunk."""
     framer = Framer()
     for chunk in chunks:
         framer.feed(chunk)
         frames = []
-        while (found := framer.next()) is not None:
-            frames.append(found)
+        while (item := framer.next()) is not None:
+            frames.append(item)
         yield frames
 
 
@@ -73,31 +73,31 @@ def decode(batches: Iterable[list[Frame]]) -> Iterator[list[Message]]:
 
 
 def batches(items: Sequence[T], size: int = 10) -> list[list[T]]:
-    """Split items into batches of roughly the number in one chunk."""
+    """Split items into batches; by default, a batch has about as many items as a chunk has messages."""
     return [list(items[start : start + size]) for start in range(0, len(items), size)]
 
 
-def numbered(size: int = SIZE) -> list[bytes]:
+def numbered_reports(size: int = SIZE) -> list[bytes]:
     """Return reports with the MsgSeqNums that a session expects after its logon."""
-    found: list[bytes] = []
+    reports: list[bytes] = []
     total = 0
     while total < size:
-        number = len(found)
-        found.append(samples.encode_received(samples.report(number), number))
-        total += len(found[-1])
-    return found
+        number = len(reports)
+        reports.append(samples.received(samples.report(number), number))
+        total += len(reports[-1])
+    return reports
 
 
-def streaming(size: int = SIZE) -> list[Contender]:
+def stream_contenders(size: int = SIZE) -> list[Contender]:
     """Return contenders that read the stream, and contenders for the steps of reading it."""
-    wire = numbered(size)
-    chunks, count = cut(b"".join(wire)), len(wire)
+    wire = numbered_reports(size)
+    chunks, count = split_into_chunks(b"".join(wire)), len(wire)
     frames = batches([Frame(data) for data in wire])
     runs: dict[tuple[str, str], tuple[Callable[[Any], Iterable[list[Any]]], Sequence[Any]]] = {
         (STREAM, ours.NAME): (ours.read_stream, chunks),
-        (FRAMING, ours.NAME): (frame, chunks),
+        (FRAMING, ours.NAME): (split_frames, chunks),
         (DECODING, ours.NAME): (decode, frames),
-        (SESSION, ours.NAME): (through_session, chunks),
+        (SESSION, ours.NAME): (feed_session, chunks),
     }
     for engine in installed(["kalshi_sdk", "simplefix_engine"]):
         runs[STREAM, engine.NAME] = engine.read_stream, chunks
@@ -106,7 +106,7 @@ def streaming(size: int = SIZE) -> list[Contender]:
         runs[STREAM, f"{quickfix.NAME}, pre-split"] = quickfix.read_stream, batches(texts)
     counts = {f"{name}, {case}": consume(*run)() for (case, name), run in runs.items()}
     require_equal("the stream", {"sent": count} | counts)
-    events = chain.from_iterable(through_session(chunks))
+    events = chain.from_iterable(feed_session(chunks))
     read = list(chain.from_iterable(ours.read_stream(chunks)))
     require_equal(
         "the session",
@@ -120,17 +120,19 @@ def streaming(size: int = SIZE) -> list[Contender]:
         for (case, name), run in runs.items()
         if case != SESSION
     ]
-    return [*contenders, _with_session(chunks, count)]
+    return [*contenders, _session_contender(chunks, count)]
 
 
-def _with_session(chunks: Sequence[bytes], count: int) -> Contender:
+def _session_contender(chunks: Sequence[bytes], count: int) -> Contender:
     """Read the stream in a new session each time; logons are not measured."""
-    fresh: list[Session] = []
+    sessions: list[Session] = []
 
     def run() -> int:
-        return sum(map(len, through_session(chunks, fresh.pop())))
+        return sum(map(len, feed_session(chunks, sessions.pop())))
 
-    return Contender(SESSION, ours.NAME, run, count, max_calls=1, prepare=lambda: fresh.append(established()))
+    return Contender(
+        SESSION, ours.NAME, run, count, max_calls=1, prepare=lambda: sessions.append(logged_on_session())
+    )
 
 
 def consume(act: Callable[[Any], Iterable[Sized]], items: Sequence[Any]) -> Callable[[], int]:

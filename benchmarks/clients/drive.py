@@ -13,6 +13,9 @@ from typing import Any
 from benchmarks import samples
 
 TRIPS, PIPELINED, WINDOW, WARM_UP = 600, 2000, 100, 150
+"""Numbers of single round trips that are measured, of pipelined orders, of pipelined orders in flight, and of
+round trips before the measurement.
+"""
 TIMEOUT = 20.0
 MAX_TICKS = 4000
 """Maximum number of ticks in a run."""
@@ -27,18 +30,18 @@ async def drive(
     for number, values in enumerate(_orders(0, WARM_UP + TRIPS)):
         begin = clock()
         await send(values)
-        name = await take()
+        cl_ord_id = await take()
         end = clock()
-        assert name == values["cl_ord_id"]
+        assert cl_ord_id == values["cl_ord_id"]
         if number >= WARM_UP:
             times.append(end - begin)
-    unsent = iter(_orders(WARM_UP + TRIPS, PIPELINED))
+    remaining = iter(_orders(WARM_UP + TRIPS, PIPELINED))
     begin = clock()
-    for _, values in zip(range(WINDOW), unsent, strict=False):
+    for _, values in zip(range(WINDOW), remaining, strict=False):
         await send(values)
     for _ in range(PIPELINED):
         await take()
-        if (next_values := next(unsent, None)) is not None:
+        if (next_values := next(remaining, None)) is not None:
             await send(next_values)
     return {"seconds": times, "each": (clock() - begin) / PIPELINED}
 
@@ -52,21 +55,21 @@ def _orders(begin: int, count: int) -> list[dict[str, Any]]:
     return [samples.order_values(begin + number) for number in range(count)]
 
 
-def as_coroutine_function(function: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
+def to_coroutine(act: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
     """Wrap a blocking function in a coroutine function."""
 
     async def run(*values: Any) -> Any:
-        return function(*values)
+        return act(*values)
 
     return run
 
 
-def run_to_end(coroutine: Coroutine[Any, Any, Measurements]) -> Measurements:
+def run_synchronously(coroutine: Coroutine[Any, Any, Measurements]) -> Measurements:
     """Run a coroutine that only awaits wrapped blocking functions, so it never suspends; return its
     result."""
     try:
         coroutine.send(None)
     except StopIteration as end:
-        result: Measurements = end.value
-        return result
+        measurements: Measurements = end.value
+        return measurements
     raise AssertionError("the coroutine waits for an event loop")

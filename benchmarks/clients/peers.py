@@ -1,4 +1,4 @@
-"""Third-party clients."""
+"""Benchmark clients that use other engines: kalshi-sdk and QuickFIX."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from benchmarks import samples
 from benchmarks.clients.drive import (
     TIMEOUT,
     Measurements,
-    as_coroutine_function,
     drive,
-    run_to_end,
+    run_synchronously,
     tick_orders,
+    to_coroutine,
 )
 
 Receive = Callable[[Any], Awaitable[object]]
@@ -54,10 +54,10 @@ def sdk(*options: Any) -> Measurements:
         reports: asyncio.Queue[Any] = asyncio.Queue()
 
         async def take() -> str | None:
-            name: str | None = (await reports.get()).cl_ord_id
-            return name
+            cl_ord_id: str | None = (await reports.get()).cl_ord_id
+            return cl_ord_id
 
-        receive = as_coroutine_function(lambda raw: reports.put_nowait(decode_app_message(raw)))
+        receive = to_coroutine(lambda raw: reports.put_nowait(decode_app_message(raw)))
         async with _sessions(*options)("ORDER_ENTRY_NR", receive) as session:
             return await drive(lambda values: session.send(kalshi_sdk.order(values)), take)
 
@@ -77,8 +77,8 @@ def quickfix_initiator(port: int, _: str, authority: str | None) -> Measurements
 
     with Peer("initiator", port, receive) as peer:
         assert peer.logged_on.wait(TIMEOUT)
-        send = as_coroutine_function(lambda values: peer.send("D", samples.order_fields(values)))
-        return run_to_end(drive(send, as_coroutine_function(lambda: reports.get(timeout=TIMEOUT)[0])))
+        send = to_coroutine(lambda values: peer.send("D", samples.order_fields(values)))
+        return run_synchronously(drive(send, to_coroutine(lambda: reports.get(timeout=TIMEOUT)[0])))
 
 
 def sdk_ticks(port: int, key: str, authority: str | None, store: str | None, _: str) -> None:
@@ -91,7 +91,7 @@ def sdk_ticks(port: int, key: str, authority: str | None, store: str | None, _: 
 
     async def run() -> None:
         session = _sessions(port, key, authority)
-        books, prepared = kalshi_sdk.Books(), tick_orders()
+        books, prepared_orders = kalshi_sdk.Books(), tick_orders()
 
         async def receive(raw: Any) -> None:
             message: Any = decode_app_message(raw)
@@ -100,10 +100,10 @@ def sdk_ticks(port: int, key: str, authority: str | None, store: str | None, _: 
                 return
             symbol = message.entries[0].symbol
             values = {"symbol": symbol, "price": books.get(symbol).bids[0].price}
-            await orders.send(kalshi_sdk.order(next(prepared) | values))
+            await orders.send(kalshi_sdk.order(next(prepared_orders) | values))
 
         async with (
-            session("ORDER_ENTRY_NR", as_coroutine_function(decode_app_message)) as orders,
+            session("ORDER_ENTRY_NR", to_coroutine(decode_app_message)) as orders,
             session("MARKET_DATA", receive),
         ):
             await asyncio.Event().wait()
@@ -118,7 +118,7 @@ def quickfix_ticks(port: int, _: str, authority: str | None, store: str | None, 
     assert authority is None
     assert store is None
     bids: dict[Decimal, str] = {}
-    prepared = tick_orders()
+    prepared_orders = tick_orders()
 
     def receive(message: Any) -> None:
         if message.getHeader().getField(35) != "X":
@@ -126,7 +126,7 @@ def quickfix_ticks(port: int, _: str, authority: str | None, store: str | None, 
         if message.getField(269) == "0":
             bids[Decimal(message.getField(270))] = message.getField(271)
         values = {"symbol": message.getField(55), "price": str(max(bids, default=Decimal("0.01")))}
-        orders.send("D", samples.order_fields(next(prepared) | values))
+        orders.send("D", samples.order_fields(next(prepared_orders) | values))
 
     def read(report: Any) -> None:
         for tag in REPORT_TAGS:

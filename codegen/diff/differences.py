@@ -1,6 +1,6 @@
 """Apply the intended differences of `differences.yaml`, and report those that are outdated.
 
-A finding that is listed there as an intended difference is accepted, and not reported.
+A difference accepts a finding, which is then not reported.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import attrs
 import yaml
 
-from codegen.diff.findings import ACCEPTABLE, STALE, Edit, Evidence, Finding, group_by
+from codegen.diff.findings import KEEPABLE, STALE, Edit, Evidence, Finding, grouped
 from codegen.diff.spec_index import DICTIONARY, PAGE, SpecIndex
 from codegen.errors import Mistakes
 from codegen.read.context import maps, text, words
@@ -43,15 +43,15 @@ def read(spec: SpecIndex) -> list[Difference]:
         SpecError: an entry names no element, or a source that is neither a page nor a dictionary.
     """
     mistakes = Mistakes()
-    found: list[Difference] = []
+    differences: list[Difference] = []
     for note in spec.source.notes["differences"]:
         for entry in maps(note.get("differences")):
-            found += _entry(entry, spec, mistakes)
+            differences += _read_entry(entry, spec, mistakes)
     mistakes.raise_any()
-    return found
+    return differences
 
 
-def _entry(entry: Map, spec: SpecIndex, mistakes: Mistakes) -> list[Difference]:
+def _read_entry(entry: Map, spec: SpecIndex, mistakes: Mistakes) -> list[Difference]:
     elements = [name for name in ELEMENTS if name in entry]
     # The key of an entry names its element, so exactly one is allowed.
     if len(elements) != 1:
@@ -59,7 +59,7 @@ def _entry(entry: Map, spec: SpecIndex, mistakes: Mistakes) -> list[Difference]:
         mistakes.add(entry.location, what, f"name exactly one of {', '.join(ELEMENTS)}")
         return []
     element, in_source, why = elements[0], text(entry, "in_source"), text(entry, "why")
-    found: list[Difference] = []
+    differences: list[Difference] = []
     for source, where in words(entry.get("source")):
         origin = spec.origins.get(source)
         if origin is None or origin.kind not in (PAGE, DICTIONARY):
@@ -68,47 +68,49 @@ def _entry(entry: Map, spec: SpecIndex, mistakes: Mistakes) -> list[Difference]:
             mistakes.add(where, what, did_you_mean(source, known))
             continue
         evidence = DICTIONARY if origin.kind == DICTIONARY else f"pages {spec.product_of_page(origin.id)}"
-        found += [
+        differences += [
             Difference(source, element, address, in_source, evidence, why, location)
             for address, location in words(entry.get(element))
         ]
-    return found
+    return differences
 
 
-def accept(
+def apply_differences(
     findings: Iterable[Finding], differences: Sequence[Difference], evidence: Iterable[Evidence]
 ) -> tuple[list[Finding], list[Finding]]:
-    """Return two lists: the findings that no difference covers, with a finding for each outdated difference,
-    and the accepted findings.
+    """Return two lists: the findings to report, including one for each outdated difference, and the accepted
+    findings.
 
-    A difference covers a finding of its own source. If its source has no such finding, it covers one of
+    A difference accepts a finding of its own source. If its source has no such finding, it accepts one of
     another page about the same product, because sections move between pages. It is outdated if its source
-    was given and it covered no finding.
+    was given and it accepted no finding.
     """
-    by_key = group_by(differences, lambda each: (each.evidence, each.element, each.address, each.in_source))
+    by_key = grouped(differences, lambda each: (each.evidence, each.element, each.address, each.in_source))
     used: set[Difference] = set()
-    unresolved: list[Finding] = []
+    remaining: list[Finding] = []
     accepted: list[Finding] = []
-    # Two passes: a difference that covers a finding of its own source covers no finding of another page.
-    elsewhere: list[tuple[Finding, list[Difference]]] = []
+    # Two passes: a difference that accepts a finding of its own source accepts no finding of another page.
+    without_own_source: list[tuple[Finding, list[Difference]]] = []
     for finding in findings:
         matching = by_key.get((finding.evidence, finding.element, finding.address, finding.in_source), [])
         # If several entries match one source, all count as used, so none is reported as outdated.
-        own = [each for each in matching if each.source in finding.sources]
-        if own:
-            used.update(own)
+        same_source = [each for each in matching if each.source in finding.sources]
+        if same_source:
+            used.update(same_source)
             accepted.append(finding)
         else:
-            elsewhere.append((finding, matching))
-    moved: set[Difference] = set()
-    for finding, matching in elsewhere:
-        free = [each for each in matching if each not in used]
-        moved.update(free)
-        (accepted if free else unresolved).append(finding)
+            without_own_source.append((finding, matching))
+    used_for_other_page: set[Difference] = set()
+    for finding, matching in without_own_source:
+        unused = [each for each in matching if each not in used]
+        used_for_other_page.update(unused)
+        (accepted if unused else remaining).append(finding)
     # A difference cannot be outdated if its source was not given.
     covered = {name for each in evidence for name in each.covered}
-    out_of_date = [each for each in differences if each not in used | moved and each.source in covered]
-    return unresolved + [_outdated_finding(each) for each in out_of_date], accepted
+    out_of_date = [
+        each for each in differences if each not in used | used_for_other_page and each.source in covered
+    ]
+    return remaining + [_outdated_finding(each) for each in out_of_date], accepted
 
 
 def text_of(findings: Iterable[Finding], source: str, why: str) -> str:
@@ -117,7 +119,7 @@ def text_of(findings: Iterable[Finding], source: str, why: str) -> str:
     """
     kept: dict[tuple[str, str], dict[str, None]] = {}
     for each in findings:
-        if each.kind in ACCEPTABLE and each.element in ELEMENTS:
+        if each.kind in KEEPABLE and each.element in ELEMENTS:
             kept.setdefault((each.element, each.in_source), {})[each.address] = None
     entries = [
         {"source": source, element: list(addresses), "in_source": in_source, "why": why}

@@ -93,35 +93,37 @@ def check_invariant(
     passed as `Frame`. Unless `thorough` is set, messages that no compiled decoder accepts are not compared.
     """
     name = chosen_wire.dialect.name
-    codec, careful = _copy_of((_WARM_CODECS if warm else _COLD_CODECS)[name]), _COLD_CODECS[name]
+    codec, explainer_codec = _copy_of((_WARM_CODECS if warm else _COLD_CODECS)[name]), _COLD_CODECS[name]
     for frame in frames:
-        given = Frame(frame) if framed else frame
+        passed_frame = Frame(frame) if framed else frame
         if not thorough and codec._compiled.decode(frame, framed) is None:
             with contextlib.suppress(DecodeError):
-                codec.decode(given)
+                codec.decode(passed_frame)
             continue
         if not is_frame(frame):
-            _is_refused(codec, frame)
+            _check_refused(codec, frame)
             continue
         try:
-            expected, strict = explain(careful, frame)
+            expected, strict = explain(explainer_codec, frame)
         except DecodeError:
-            _is_refused(codec, frame)
+            _check_refused(codec, frame)
             continue
-        _compare(codec.decode(given), expected)
-        found, problems = codec.check(given)
-        _compare(found, expected)
+        _compare(codec.decode(passed_frame), expected)
+        decoded, problems = codec.check(passed_frame)
+        _compare(decoded, expected)
         assert problems == strict, f"the fast path reports {problems}, but the explainer {strict}"
         assert not (expected.problems and not strict), (
             "strict decoding misses problems that lenient decoding reports"
         )
 
 
-def _compare(found: Message, expected: Message) -> None:
-    assert dump(found) == dump(expected), f"decoded as {dump(found)}, by the explainer as {dump(expected)}"
+def _compare(decoded: Message, expected: Message) -> None:
+    assert dump(decoded) == dump(expected), (
+        f"decoded as {dump(decoded)}, by the explainer as {dump(expected)}"
+    )
 
 
-def _is_refused(codec: Codec, frame: bytes) -> None:
+def _check_refused(codec: Codec, frame: bytes) -> None:
     try:
         codec.decode(frame)
     except DecodeError:

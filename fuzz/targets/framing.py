@@ -16,7 +16,7 @@ def check(data: bytes) -> None:
     not depend on the chunks or on earlier messages."""
     choices = Choices(data)
     by_check_sum = choices.one_in(2)
-    before = [wire.message(choices, choices.pick(wire.WIRES)) for _ in range(choices.below(3))]
+    earlier = [wire.message(choices, choices.pick(wire.WIRES)) for _ in range(choices.below(3))]
     stream = b""
     for _ in range(1 + choices.below(6)):
         match choices.below(4):
@@ -25,33 +25,33 @@ def check(data: bytes) -> None:
             case 1:
                 stream += wire.damage(choices, wire.message(choices, choices.pick(wire.WIRES)))
             case 2:
-                stream += choices.pick(before) if before else b"8=FIXT.1.1\x019="
+                stream += choices.pick(earlier) if earlier else b"8=FIXT.1.1\x019="
             case _:
                 stream += choices.chunk()
     sizes = [1 + choices.below(64) for _ in range(choices.below(16))]
-    check_invariant(stream + choices.rest(), sizes, before, skip_by_check_sum=by_check_sum)
+    check_invariant(stream + choices.rest(), sizes, earlier, skip_by_check_sum=by_check_sum)
 
 
 def check_invariant(
-    stream: bytes, sizes: Sequence[int], before: Sequence[bytes] = (), *, skip_by_check_sum: bool = False
+    stream: bytes, sizes: Sequence[int], earlier: Sequence[bytes] = (), *, skip_by_check_sum: bool = False
 ) -> list[Frame | Garbled | Oversized]:
     """Check the invariant for one stream, in chunks whose sizes cycle through `sizes`, after the complete
-    messages in `before`. Return the results."""
+    messages in `earlier`. Return the results."""
     settings = {"skip_by_check_sum": skip_by_check_sum}
     cold = Framer("FIXT.1.1", MAX_BODY_LENGTH, **settings)
     expected = results(cold, [stream])
-    at = 0
+    position = 0
     for result in expected:
         if isinstance(result, Frame):
             assert is_frame(result.data), f"returned as a message, but is not one: {result.data!r}"
-            assert stream[at : at + len(result.data)] == result.data
-            at += len(result.data)
+            assert stream[position : position + len(result.data)] == result.data
+            position += len(result.data)
         elif isinstance(result, Garbled):
-            assert stream.startswith(result.data, at)
-            at += result.size
-    assert at + cold.skipped + cold.pending == len(stream), "bytes were lost or reported twice"
+            assert stream.startswith(result.data, position)
+            position += result.size
+    assert position + cold.skipped + cold.pending == len(stream), "bytes were lost or reported twice"
     warm = Framer("FIXT.1.1", MAX_BODY_LENGTH, **settings)
-    results(warm, [message for message in before if is_frame(message)])
+    results(warm, [message for message in earlier if is_frame(message)])
     if warm.pending or warm.skipped:  # a message that is too large is garbage
         warm = Framer("FIXT.1.1", MAX_BODY_LENGTH, **settings)
     assert results(warm, wire.split_into_chunks(stream, sizes)) == expected, (
@@ -69,12 +69,12 @@ def check_invariant(
 
 def results(framer: Framer, chunks: Sequence[bytes]) -> list[Frame | Garbled | Oversized]:
     """Feed the chunks, and return all results."""
-    found: list[Frame | Garbled | Oversized] = []
+    collected: list[Frame | Garbled | Oversized] = []
     for chunk in chunks or (b"",):
         framer.feed(chunk)
         while (result := framer.next()) is not None:
-            found.append(result)
-    return found
+            collected.append(result)
+    return collected
 
 
 def size_of(result: Frame | Garbled | Oversized) -> int:

@@ -37,7 +37,7 @@ MAX_UNSENT = 8192
 MAX_EVENTS = 64
 MAX_STEPS = 8
 _MAX_CALLS = 32
-_ROOM = 16 * 1024
+_MAX_EXCESS = 16 * 1024
 """Number of bytes by which the unsent data may exceed the limit, because the answers to the message being
 handled may still be added."""
 _SESSION_MESSAGE = re.compile(rb"8=FIXT\.1\.1\x019=[0-9]+\x0135=[0-5Aj]\x01")
@@ -46,7 +46,7 @@ _NUMBER = re.compile(rb"\x0134=0*([0-9]{1,18})\x01")
 
 def _session_messages(stream: bytes) -> list[bytes]:
     """Return the beginnings of session messages and rejects in a stream."""
-    return [stream[found.start() : found.start() + 256] for found in _SESSION_MESSAGE.finditer(stream)]
+    return [stream[match.start() : match.start() + 256] for match in _SESSION_MESSAGE.finditer(stream)]
 
 
 @lru_cache(256)
@@ -165,16 +165,16 @@ class Player:
         """Events of this connection."""
         self.delivered: set[int] = set()
         """Numbers of messages delivered since the last reset."""
-        self.explained: set[int] = set()
+        self.rejected: set[int] = set()
         """Numbers of messages reported as rejected since the last reset."""
         self.skipped: list[tuple[int, int]] = []
         """Ranges of numbers that were reported as skipped or lost."""
-        self.first = 1
+        self.first_expected = 1
         """The first number expected since the last reset."""
         self.reset_unanswered_at_start = False
         """Whether the connection began with an unanswered reset. While it is unanswered, earlier messages are
         unknown, and an acceptor adopts the MsgSeqNum of the peer's Logon."""
-        self.fed = b""
+        self.received = b""
         """All bytes received."""
         self.codec = self.config.codec
         self.has_forwarded = False
@@ -188,7 +188,7 @@ class Player:
 
     # The peer
 
-    def peer(
+    def receive(
         self,
         msg_type: bytes,
         body: bytes = b"",
@@ -216,26 +216,26 @@ class Player:
         if "141" in fields and number is None:
             self.peer_number = 1
         text = "".join(f"{tag}={value}\x01" for tag, value in fields.items())
-        self.peer(b"A", text.encode() + body, number)
+        self.receive(b"A", text.encode() + body, number)
 
     def feed(self, data: bytes) -> None:
         """Receive bytes from the peer."""
-        self.fed += data
+        self.received += data
         try:
             self.session.receive_data(data, self.now)
         except LocalProtocolError as error:
-            refused = str(error)
-            assert self.session.state is State.DISCONNECTED or "unfetched events" in refused, refused
+            text = str(error)
+            assert self.session.state is State.DISCONNECTED or "unfetched events" in text, text
 
     # The user
 
     def call(self, action: Callable[[], Any]) -> None:
         """Make a call that may be rejected; if so, it must not have changed the session."""
-        before = self._state()
+        state_before = self._state()
         try:
             action()
         except (LocalProtocolError, DecodeError):
-            unchanged = before == self._state()
+            unchanged = state_before == self._state()
             assert unchanged or self.config.sign_logon is None, "the call was refused but changed the session"
 
     def _state(self) -> tuple[State, int, int, int]:
@@ -251,7 +251,7 @@ class Player:
         """Advance the clocks by `seconds`; if `wall` is given, advance the wall clock by `wall` instead."""
         self.monotonic += seconds
         self.utc += timedelta(seconds=seconds if wall is None else wall)
-        self.timer()
+        self.handle_timers()
 
     def wait(self, seconds: float) -> None:
         """Advance the clocks, handling each deadline when it is due, up to a maximum number of deadlines."""
@@ -263,7 +263,7 @@ class Player:
             self.advance(max(due - self.monotonic, 0.0))
         self.advance(max(end - self.monotonic, 0.0))
 
-    def timer(self) -> None:
+    def handle_timers(self) -> None:
         """Handle all due deadlines; afterwards no deadline may be due."""
         for _ in range(12):
             due = self.session.next_deadline()
@@ -286,7 +286,7 @@ class Player:
         if self.store.resets != self.resets:
             self.resets = self.store.resets
             if session.next_incoming < self.expected:
-                self._begin(session.next_incoming)
+                self._forget_numbers(session.next_incoming)
         assert session.next_incoming >= self.expected, "the expected number decreases without a reset"
         self.expected = session.next_incoming
         if session.wants_close:
@@ -297,20 +297,22 @@ class Player:
             assert session.next_deadline() is None
         assert session.store.next_incoming <= session.next_incoming
 
-    def _begin(self, expected: int) -> None:
+    def _forget_numbers(self, expected: int) -> None:
         """Forget the reported numbers, because the numbers were reset or the process is new."""
-        self.first = self.expected = expected
+        self.first_expected = self.expected = expected
         self.delivered.clear()
-        self.explained.clear()
+        self.rejected.clear()
         self.skipped.clear()
 
     def check_reported(self) -> None:
         """Check that each consumed number was reported to the user, or belongs to a session message."""
         if self.reset_unanswered_at_start and self.store.reset_unanswered:
             return
-        own = {int(found[1]) for found in map(_NUMBER.search, _session_messages(self.fed)) if found}
-        known = self.delivered | self.explained | own
-        number = self.first
+        session_message_numbers = {
+            int(match[1]) for match in map(_NUMBER.search, _session_messages(self.received)) if match
+        }
+        known = self.delivered | self.rejected | session_message_numbers
+        number = self.first_expected
         while number < self.expected:
             ends = [end for begin, end in self.skipped if begin <= number <= end]
             assert ends or number in known, f"{number} is consumed but was not reported to the user"
@@ -322,7 +324,7 @@ class Player:
         if isinstance(event, LoggedOn) and event.reset:
             # The event may be reported late: messages sent after the reset but before this Logon may still be
             # missing.
-            self._begin(min(event.logon.header.msg_seq_num, self.session.next_incoming))
+            self._forget_numbers(min(event.logon.header.msg_seq_num, self.session.next_incoming))
         if isinstance(event, MessageReceived):
             number = event.message.header.msg_seq_num
             assert number not in self.delivered, f"{number} is delivered twice"
@@ -335,29 +337,29 @@ class Player:
                     f"{number} is consumed and cannot be delivered again"
                 )
             else:
-                self.explained.add(number)
+                self.rejected.add(number)
         if isinstance(event, SequenceSkipped | MessagesLost):
             self.skipped.append((event.begin, event.end))
 
     def check_sent(self, data: bytes) -> None:
         """Check that the session sends complete, valid messages with consecutive numbers."""
-        assert len(data) <= 2 * MAX_UNSENT + _ROOM, f"{len(data)} bytes were waiting"
+        assert len(data) <= 2 * MAX_UNSENT + _MAX_EXCESS, f"{len(data)} bytes were waiting"
         framer = Framer("FIXT.1.1", 1 << 20)
         framer.feed(data)
-        while (found := framer.next()) is not None:
-            assert isinstance(found, Frame), f"sent bytes that are not a message: {found}"
-            self._number(*_outline(self.setting.name, found.data, forwarded=self.has_forwarded))
-            self.frames = [*self.frames[-3:], found.data]
+        while (frame := framer.next()) is not None:
+            assert isinstance(frame, Frame), f"sent bytes that are not a message: {frame}"
+            self._check_number(*_outline(self.setting.name, frame.data, forwarded=self.has_forwarded))
+            self.frames = [*self.frames[-3:], frame.data]
         assert framer.pending == 0
 
-    def _number(self, msg_type: str, number: int, is_resent: bool) -> None:
+    def _check_number(self, msg_type: str, number: int, is_resent: bool) -> None:
         if is_resent:
             return
         if msg_type == "A" and number == 1:
             self.own_number = 1
-        due = self.own_number
-        is_expected = number >= due if self.may_skip else number == due
-        assert is_expected, f"number {number} is sent instead of {due}"
+        expected = self.own_number
+        is_expected = number >= expected if self.may_skip else number == expected
+        assert is_expected, f"number {number} is sent instead of {expected}"
         self.own_number, self.may_skip = number + 1, False
 
     # The next connection
@@ -373,7 +375,7 @@ class Player:
             self.take()
         if restart:
             self.session = Session(self.config, self.store)
-            self._begin(self.store.next_incoming)
+            self._forget_numbers(self.store.next_incoming)
         else:
             self.session = Session(self.config, continues=self.session)
         self.reset_unanswered_at_start = self.store.reset_unanswered
@@ -427,13 +429,13 @@ def reach(player: Player, state: str) -> None:
             player.logon()
         case "recovering" | "reconnected":
             player.peer_number += 3
-            player.peer(b"0")
+            player.receive(b"0")
         case "resetting":
             player.call(lambda: player.session.reset(player.now))
         case "logout sent":
             player.call(lambda: player.session.logout(player.now, text="bye"))
         case "protocol violation":
-            player.peer(b"0", number=1, header=b"43=N\x01")
+            player.receive(b"0", number=1, header=b"43=N\x01")
         case "reading resumed":
             player.call(player.session.pause_reading)
             player.advance(40)
@@ -505,7 +507,7 @@ def check(data: bytes) -> None:
     consumed sequence number is reported to the user, the end is reported once, as the last event, and queues
     stay within their bounds."""
     player = play(data)
-    player.timer()
+    player.handle_timers()
     player.take()
     player.check_reported()
 
@@ -528,7 +530,7 @@ def play(data: bytes) -> Player:
         if player.session.state is State.CLOSED:
             if choices.one_in(2):
                 break
-            _connect_again(player, choices)
+            _reconnect(player, choices)
         _step(player, choices)
     return player
 
@@ -541,7 +543,7 @@ def start_player(setting: Setting, state: str) -> Player:
     return player
 
 
-def _connect_again(player: Player, choices: Choices) -> None:
+def _reconnect(player: Player, choices: Choices) -> None:
     player.reconnect(restart=choices.one_in(2))
     reach(player, choices.pick(("connected", "logon requested", "established")))
 
@@ -549,7 +551,7 @@ def _connect_again(player: Player, choices: Choices) -> None:
 def _step(player: Player, choices: Choices) -> None:
     match choices.below(16):
         case 0 | 1 | 2 | 3 | 4 | 5:
-            _peer(player, choices)
+            _receive_from_peer(player, choices)
         case 6:
             _feed_template(player, choices)
         case 7:
@@ -567,10 +569,10 @@ def _step(player: Player, choices: Choices) -> None:
         case 14:
             _call(player, choices)
         case _:
-            _connect_again(player, choices)
+            _reconnect(player, choices)
 
 
-def _peer(player: Player, choices: Choices) -> None:
+def _receive_from_peer(player: Player, choices: Choices) -> None:
     msg_type, body = choices.pick(_BODIES)
     if choices.one_in(8):
         msg_type = choices.pick(_TYPES)
@@ -583,7 +585,7 @@ def _peer(player: Player, choices: Choices) -> None:
         case 3:
             player.peer_number = player.session.next_incoming
     body += choices.chunk() if choices.one_in(4) else b""
-    player.peer(msg_type, body, number, choices.pick(_HEADERS), **choices.pick(_CHANGES * 2 + ({},) * 16))
+    player.receive(msg_type, body, number, choices.pick(_HEADERS), **choices.pick(_CHANGES * 2 + ({},) * 16))
 
 
 def _feed_literal(player: Player, choices: Choices) -> None:
@@ -597,7 +599,7 @@ def _feed_literal(player: Player, choices: Choices) -> None:
     )
     player.peer_number = max(player.peer_number, number + 1)
     header = choices.chunk()
-    player.peer(msg_type, choices.chunk(), number, header)
+    player.receive(msg_type, choices.chunk(), number, header)
 
 
 def _feed_template(player: Player, choices: Choices) -> None:
@@ -615,7 +617,7 @@ def _feed_template(player: Player, choices: Choices) -> None:
     if choices.one_in(8):
         player.feed(wire.damage(choices, wire.join_fields(fields)))
     else:
-        player.peer(fields[0][1], body[: MAX_MESSAGE_SIZE * 2])
+        player.receive(fields[0][1], body[: MAX_MESSAGE_SIZE * 2])
 
 
 def _message(player: Player, choices: Choices) -> Message:

@@ -1,4 +1,4 @@
-"""Wire messages of definitions: encoding of those to send, and comparison with those expected."""
+"""Encode the messages that acceptance definitions send, and compare received messages with expected ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ every message and TransactTime in every order.
 """
 _ENVELOPE = frozenset({9, 10})
 """Tags whose values depend on all other fields, and are checked against them."""
-_WORDING = frozenset({58})
+_FREE_TEXT = frozenset({58})
 """Free text: only its presence is compared."""
 Field = tuple[int, str]
 
@@ -42,13 +42,13 @@ HEADER = frozenset(_tags(DIALECT.header))
 def to_wire(text: str) -> bytes:
     """Convert a step's message to bytes: insert times, and add BodyLength and CheckSum if missing."""
     now = datetime.now(UTC)
-    message = _TIME.sub(lambda found: _time(now, found[1], found[2]), text)
+    message = _TIME.sub(lambda match: _time(now, match[1], match[2]), text)
     if not message.startswith("8="):
         return message.encode("latin-1")
     head, rest = message.split(SOH, 1)
-    found = re.search(rf"(?<={SOH})10=[^{SOH}]*{SOH}$", rest)
-    check_sum = None if found is None else found[0]
-    body = rest if found is None else rest[: found.start()]
+    match = re.search(rf"(?<={SOH})10=[^{SOH}]*{SOH}$", rest)
+    check_sum = None if match is None else match[0]
+    body = rest if match is None else rest[: match.start()]
     length = "" if re.search(rf"(^|{SOH})9=", body) else f"9={len(body)}{SOH}"
     whole = f"{head}{SOH}{length}{body}"
     return (whole + (check_sum or f"10={_sum(whole):03d}{SOH}")).encode("latin-1")
@@ -71,13 +71,13 @@ def fields(text: str) -> list[Field]:
 def frame_fault(frame: bytes) -> str | None:
     """Return the fault in the BodyLength or CheckSum of a message from the engine, or None."""
     text = frame.decode("latin-1")
-    found = re.fullmatch(rf"(8=[^{SOH}]*{SOH}9=([0-9]+){SOH}(.*))10=([0-9]{{3}}){SOH}", text, re.DOTALL)
-    if found is None:
+    match = re.fullmatch(rf"(8=[^{SOH}]*{SOH}9=([0-9]+){SOH}(.*))10=([0-9]{{3}}){SOH}", text, re.DOTALL)
+    if match is None:
         return "not a FIX message"
-    if int(found[2]) != len(found[3]):
-        return f"BodyLength is {found[2]}, expected {len(found[3])}"
-    if int(found[4]) != _sum(found[1]):
-        return f"CheckSum is {found[4]}, expected {_sum(found[1]):03d}"
+    if int(match[2]) != len(match[3]):
+        return f"BodyLength is {match[2]}, expected {len(match[3])}"
+    if int(match[4]) != _sum(match[1]):
+        return f"CheckSum is {match[4]}, expected {_sum(match[1]):03d}"
     return None
 
 
@@ -86,30 +86,33 @@ def difference(expected: str, actual: str) -> str | None:
 
     The order of header fields is compared; the order of body fields is not.
     """
-    requested, found = (
+    expected_fields, actual_fields = (
         [_normalized(*each) for each in fields(text) if each[0] not in _ENVELOPE]
         for text in (expected, actual)
     )
-    omitted = _OMITTED_TIMES.difference(tag for tag, _ in requested)
-    found = [each for each in found if each[0] not in omitted]
-    missing, surplus = Counter(requested) - Counter(found), Counter(found) - Counter(requested)
-    if missing or surplus:
-        return f"missing {_listed(missing)}, surplus {_listed(surplus)}"
-    order = [[tag for tag, _ in side if tag in HEADER] for side in (requested, found)]
+    omitted = _OMITTED_TIMES.difference(tag for tag, _ in expected_fields)
+    actual_fields = [each for each in actual_fields if each[0] not in omitted]
+    missing, unexpected = (
+        Counter(expected_fields) - Counter(actual_fields),
+        Counter(actual_fields) - Counter(expected_fields),
+    )
+    if missing or unexpected:
+        return f"missing {_listed(missing)}, unexpected {_listed(unexpected)}"
+    order = [[tag for tag, _ in side if tag in HEADER] for side in (expected_fields, actual_fields)]
     if order[0] != order[1]:
         return f"header in the order {order[1]}, expected {order[0]}"
-    if found[: len(order[0])] != [each for each in found if each[0] in HEADER]:
+    if actual_fields[: len(order[0])] != [each for each in actual_fields if each[0] in HEADER]:
         return "header fields follow body fields"
     return None
 
 
 def _normalized(tag: int, value: str) -> Field:
-    if tag in _WORDING:
+    if tag in _FREE_TEXT:
         return tag, "text"
     if tag in _TIMES:
         return tag, "time" if not value or _TIMESTAMP.fullmatch(value) or value.startswith("<TIME") else value
     return tag, value
 
 
-def _listed(found: Counter[Field]) -> str:
-    return ", ".join(f"{tag}={value}" for tag, value in found.elements()) or "nothing"
+def _listed(counted: Counter[Field]) -> str:
+    return ", ".join(f"{tag}={value}" for tag, value in counted.elements()) or "nothing"

@@ -27,7 +27,7 @@ def test_superlinear_or_slow_work_is_reported(
     expected: str,
 ) -> None:
     monkeypatch.setattr(cost, "seconds", lambda work: work() * 1e-5)
-    found = cost.broken(cost.Case("toy", int, steps, careful))
+    found = cost.persistent_excess(cost.Case("toy", int, steps, careful))
     assert expected in found
     assert bool(found) == bool(expected)
 
@@ -45,4 +45,4 @@ def test_a_temporary_slowdown_is_not_reported(
         return size * (1e-3 if slow_runs[-1] and size == 4 * cost.SIZE else 1e-5)
 
     monkeypatch.setattr(cost, "seconds", seconds)
-    assert bool(cost.broken(cost.Case("toy", int, int))) is expected
+    assert bool(cost.persistent_excess(cost.Case("toy", int, int))) is expected

@@ -119,21 +119,21 @@ def delivered(player: Player) -> list[int]:
 
 def test_a_message_with_an_old_time_is_delivered_when_it_is_resent() -> None:
     player = established()
-    player.peer(b"8", b"37=o\x01", t52=b"20260821-14:00:00.000")
+    player.receive(b"8", b"37=o\x01", t52=b"20260821-14:00:00.000")
     assert delivered(player) == []
     assert player.session.next_incoming == 2
     player.reconnect(restart=False)
     player.peer_number = 3
     session.log_on(player)
-    player.peer(b"8", b"37=o\x01", number=2, header=b"43=Y\x01122=20260821-14:00:00\x01")
+    player.receive(b"8", b"37=o\x01", number=2, header=b"43=Y\x01122=20260821-14:00:00\x01")
     assert delivered(player) == [2]
     assert player.session.next_incoming == 4
 
 
 def test_exhausted_sequence_numbers_do_not_raise() -> None:
     player = established()
-    player.peer(b"4", b"36=999999999999999999\x01")
-    player.peer(b"8", b"37=o\x01", number=999999999999999999)
+    player.receive(b"4", b"36=999999999999999999\x01")
+    player.receive(b"8", b"37=o\x01", number=999999999999999999)
     player.take()
     player.reconnect(restart=False)
     session.log_on(player)
@@ -143,13 +143,13 @@ def test_exhausted_sequence_numbers_do_not_raise() -> None:
 def test_a_possible_duplicate_with_its_first_sending_time_is_delivered() -> None:
     player = established()
     old = b"20260821-14:00:00"
-    player.peer(b"8", b"37=o\x01", header=b"43=Y\x01122=" + old + b"\x01", t52=old)
+    player.receive(b"8", b"37=o\x01", header=b"43=Y\x01122=" + old + b"\x01", t52=old)
     assert delivered(player) == [2]
 
 
 def test_a_session_without_resend_delivers_a_message_with_an_old_time_before_it_ends() -> None:
     player = established("KalshiNR")
-    player.peer(b"8", b"37=o\x01", t52=b"20260821-14:00:00.000")
+    player.receive(b"8", b"37=o\x01", t52=b"20260821-14:00:00.000")
     assert delivered(player) == [2]
     assert isinstance(player.events[-1], SessionEnded)
 
@@ -160,7 +160,7 @@ def test_messages_received_while_the_caller_was_suspended_are_delivered(clock: s
     sent = session._stamp(player.utc)
     player.monotonic += 33
     player.utc += timedelta(seconds=33 if clock == "both" else 0)
-    player.peer(b"8", b"37=o\x01", t52=sent)
+    player.receive(b"8", b"37=o\x01", t52=sent)
     assert delivered(player) == [2]
 
 
@@ -172,7 +172,7 @@ def test_sequence_numbers_continue_from_the_logon_after_a_lost_reset() -> None:
     session.connect(player)
     player.logon(number=10)
     player.call(lambda: player.session.accept_logon(player.now))
-    player.peer(b"8", b"37=o\x01", number=11)
+    player.receive(b"8", b"37=o\x01", number=11)
     assert delivered(player) == [11]
     player.logon(b"141=Y\x01", number=1)
     delivered(player)
@@ -181,7 +181,7 @@ def test_sequence_numbers_continue_from_the_logon_after_a_lost_reset() -> None:
 
 def test_the_event_for_a_message_that_is_too_large_has_its_type() -> None:
     player = established("KalshiMD")
-    player.peer(b"W", b"55=" + b"x" * session.MAX_MESSAGE_SIZE + b"\x01")
+    player.receive(b"W", b"55=" + b"x" * session.MAX_MESSAGE_SIZE + b"\x01")
     player.take()
     (reported,) = [event for event in player.events if isinstance(event, MessageTooLarge)]
     assert (reported.limit, reported.msg_type) == (session.MAX_MESSAGE_SIZE, "W")
@@ -210,7 +210,7 @@ def test_open_requests_with_unconfirmed_answers_are_bounded() -> None:
     player = established(explicit_confirm=True)
     for number in range(player.config.max_open_requests + 1):
         player.session.send(order(cl_ord_id=f"a{number}"), player.now)
-        player.peer(b"8", b"37=o%d\x0111=a%d\x01150=0\x0139=0\x01" % (number, number))
+        player.receive(b"8", b"37=o%d\x0111=a%d\x01150=0\x0139=0\x01" % (number, number))
         player.take()
     with pytest.raises(LocalProtocolError, match="not confirmed"):
         player.session.send(order(cl_ord_id="b"), player.now)

@@ -129,7 +129,7 @@ def compare_cohorts(seed: int, length: int, shuffle: int) -> None:
             found = uncertainties(separate)
         for order in grouped:
             if random.random() < 0.1:
-                assert order.state is separate._kept.orders[order.number].state
+                assert order.state is separate._index.orders[order.number].state
         assert uncertainties(grouped) == found
         if random.random() < 0.2:
             rows.update(json.loads(json.dumps(dict(grouped.dump()))))
@@ -139,7 +139,7 @@ def compare_cohorts(seed: int, length: int, shuffle: int) -> None:
     for one, other in ((grouped, separate), (first, reloaded(separate))):
         assert views(one) == views(other)
         assert knowledge(one) == knowledge(other)
-    members = {number: cohort for cohort in grouped._kept.cohorts for number in cohort.slots}
+    members = {number: cohort for cohort in grouped._index.cohorts for number in cohort.slots}
     assert members == {order.number: order.cohort for order in grouped if order.cohort is not None}
 
 
@@ -263,12 +263,12 @@ def test_a_loss_visits_no_order(event: object, applications: list[int]) -> None:
 
 def test_certain_orders_are_not_visited_to_find_the_uncertain_ones() -> None:
     orders = open_orders(50)
-    assert list(orders._kept.maybe_uncertain()) == []
+    assert list(orders._index.maybe_uncertain()) == []
     apply(orders, report("new", "1;60", "o7", "c7", cum="4"))
-    assert [order.order_id for order in orders._kept.maybe_uncertain()] == ["o7"]
+    assert [order.order_id for order in orders._index.maybe_uncertain()] == ["o7"]
     apply(orders, SESSION_ENDED, report("new", "1;61", "o9", "c9"))
     assert [item.about for item in orders.uncertain()].count("order c7") == 2
-    maybe_uncertain = {order.order_id for order in orders._kept.maybe_uncertain()}
+    maybe_uncertain = {order.order_id for order in orders._index.maybe_uncertain()}
     assert {order.order_id for order in orders} - maybe_uncertain == {"o9"}
 
 
@@ -353,7 +353,7 @@ def test_the_rows_of_a_dump_are_bounded_by_the_orders_kept() -> None:
         load(other, rows)
         assert views(other) == views(orders)
     assert len(rows) <= 5
-    assert len(orders._kept.changed) <= 4
+    assert len(orders._index.changed) <= 4
 
 
 def test_loading_a_dump_made_before_a_loss_applies_the_end_of_its_session() -> None:

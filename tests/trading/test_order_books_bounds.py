@@ -75,7 +75,7 @@ def test_the_levels_are_rarely_recounted() -> None:
             counted += 1
             return super().values()
 
-    books._entries.room.books = Counting(books._books)  # type: ignore[assignment]
+    books._entries.level_limit.books = Counting(books._books)  # type: ignore[assignment]
     books.apply(snapshot("bid 1 at 0.5"))
     for _ in range(5000):
         books.apply(update("new bid 1 at 0.4"))

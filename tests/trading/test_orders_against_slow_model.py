@@ -137,9 +137,9 @@ def compare_with_a_scan(seed: int, length: int, shuffle: int) -> None:
             case 3 | 4 if len(orders):
                 orders.resolve(random.choice(list(orders)), is_open=random.random() < 0.3)
         live = {order.number for order in orders if not order.is_done}
-        indexed = [item for sides in orders._kept.live.values() for item in sides.values()]
+        indexed = [item for sides in orders._index.live.values() for item in sides.values()]
         assert {number for item in indexed for number in item} == live
-        assert orders._kept.own == {order.number for order in orders if order.placed} & live
+        assert orders._index.own == {order.number for order in orders if order.placed} & live
         for symbol in (None, SYMBOL, OTHER, "absent"):
             for side in (None, BUY, SELL):
                 scan = [
@@ -181,7 +181,7 @@ def test_a_query_for_one_symbol_does_not_visit_the_others() -> None:
     orders = Orders()
     feed(orders, place("a"), place("b", side=SELL), place("c", symbol=OTHER))
     first, second, _ = orders
-    orders._kept.live = Unvisited(orders._kept.live)
+    orders._index.live = Unvisited(orders._index.live)
     assert list(orders.live(SYMBOL)) == [first, second]
     assert list(orders.live(SYMBOL, SELL)) == [second]
     assert not orders.working(OTHER)

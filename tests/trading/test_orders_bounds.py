@@ -94,7 +94,7 @@ def test_reusing_a_clordid_does_not_grow_the_state() -> None:
     for number in range(1, 3 * MAX_NAMESAKES):
         feed(orders, place(), report("canceled", f"1;{number}", f"o{number}"))
     assert [order.state for order in orders] == [OrderState.DONE] * (3 * MAX_NAMESAKES - 1)
-    assert len(list(orders._kept.namesakes("a"))) == MAX_NAMESAKES
+    assert len(list(orders._index.namesakes("a"))) == MAX_NAMESAKES
     feed(orders, place(), report("new", "1;999", "o999"))
     found = orders.by_cl_ord_id("a")
     assert found is not None
@@ -113,7 +113,7 @@ def test_the_state_does_not_grow_over_many_orders() -> None:
             refusal(f"x{number}", f"o{number}", mine, number=number),
             report("filled", f"1;{3 * number + 1}", f"o{number}", mine, cum="10", last=("10", "0.4")),
         )
-    kept = orders._kept
+    kept = orders._index
     assert len(orders) == len(kept.by_id) == len(kept.names) == len(kept.done) == 20
     assert not kept.live
     assert not kept.touched

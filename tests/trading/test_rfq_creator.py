@@ -80,7 +80,7 @@ def test_ended_requests_are_evicted_for_new_ones() -> None:
     player.play(f"{OPENED} \n accept BUY c1 \n accept-status q1 0 c1 \n report c1 TRADE 100")
     player.play("request r2 \n request r3 \n request r4 \n rfqs r2 r3 r4")
     creator = player.machine
-    assert (creator._by_rfq_id, creator._accepted, creator._may_trade) == ({}, {}, {})
+    assert (creator._by_rfq_id, creator._accepted, creator._tradable_deals) == ({}, {}, {})
 
 
 def test_quotes_and_acceptances_are_bounded() -> None:

@@ -126,7 +126,7 @@ def test_pages_are_joined_until_the_last(settlements: Settlements) -> None:
     first = apply_one(settlements, report("r1", party("bob"), last_fragment=False, at=7))
     assert (first.settlement, len(settlements)) == (None, 0)
     assert settlements.incomplete() == [
-        IncompleteSettlement(MARKET, DAY, NOON + timedelta(seconds=7), pages=1, of=None)
+        IncompleteSettlement(MARKET, DAY, NOON + timedelta(seconds=7), pages=1, total_pages=None)
     ]
     with pytest.raises(KeyError):
         settlements[MARKET, DAY]
@@ -141,7 +141,7 @@ def test_the_last_page_does_not_complete_a_settlement_with_missing_pages(settlem
     settlements.apply(report("r3", party("cat"), last_fragment=True, **count, at=5))
     settlements.apply(report("r1", party("ann"), last_fragment=False, **count, at=3))
     assert settlements.incomplete() == [
-        IncompleteSettlement(MARKET, DAY, NOON + timedelta(seconds=3), pages=2, of=3)
+        IncompleteSettlement(MARKET, DAY, NOON + timedelta(seconds=3), pages=2, total_pages=3)
     ]
     update = apply_one(settlements, report("r2", party("bob"), last_fragment=False, **count))
     assert update.settlement is not None

@@ -73,7 +73,7 @@ class Client(ClientBase):
             # undo.
             if self._thread is thread:
                 self._change(self._core.abort, "interrupted")
-                thread.call_off()
+                thread.cancel()
                 self._join(self._plan.timeout)
                 self._close(clean=False)
             raise

@@ -27,19 +27,19 @@ class IoThread:
         self._shared = shared
         self._thread = threading.Thread(target=self._run, name="kalshi-fix", daemon=True)
         self._has_begun = False
-        """Whether `_run` has begun; it closes the shared core at the end."""
-        self._is_called_off = False
-        """Whether `call_off` has closed the shared core, so that `_run` must not begin."""
+        """Whether `_run` has begun; `_run` closes the shared core at its end."""
+        self._is_cancelled = False
+        """Whether `cancel` has closed the shared core, so that `_run` must not begin."""
 
     def start(self) -> None:
         """Start the thread; may be called only once."""
         self._thread.start()
 
-    def call_off(self) -> None:
+    def cancel(self) -> None:
         """Prevent the thread from running if it has not begun, and close the shared core in that case."""
         with self._shared.lock:
             if not self._has_begun:
-                self._is_called_off = True
+                self._is_cancelled = True
                 self._shared.close()
 
     @property
@@ -57,7 +57,7 @@ class IoThread:
     def _run(self) -> None:
         shared = self._shared
         with shared.lock:
-            if self._is_called_off:
+            if self._is_cancelled:
                 return
             self._has_begun = True
         # Every exception is caught: if this thread ended silently, calls that wait for it would never return.
@@ -110,27 +110,28 @@ class IoThread:
             with shared.lock:
                 core.connect_failed(error)
             return
-        self._serve(Transport(connected))
+        self._run_connection(Transport(connected))
 
-    def _serve(self, transport: Transport) -> None:
+    def _run_connection(self, transport: Transport) -> None:
         """Read and write until the session has ended; then close the connection."""
         shared = self._shared
-        core, found = shared.core, WOKEN
+        core, events = shared.core, WOKEN
         try:
             with shared.lock:
                 shared.attach(transport)
             while True:
                 with shared.lock:
-                    # Without work, only `prepare` is called, which checks whether calls still read.
-                    has_work = bool(found) or shared.is_due() or transport.unread
-                    if has_work and not shared.serve(transport, ready=bool(found & READY)):
+                    # `prepare` is called even without work, because it checks whether a user's call is still
+                    # reading.
+                    has_work = bool(events) or shared.is_due() or transport.unread
+                    if has_work and not shared.run_io(transport, ready=bool(events & READY)):
                         break
                     seconds = shared.prepare(transport)
                     # After `prepare`, which checks whether calls are waiting.
                     if has_work:
                         shared.notify()
                 # Sleep without the lock, so that other threads can send in the meantime.
-                found = shared.sleeper.sleep(seconds)
+                events = shared.sleeper.sleep(seconds)
         finally:
             with shared.lock:
                 shared.detach()
@@ -143,7 +144,7 @@ class IoThread:
 
 
 class _CancellableWait:
-    """The waits of a connection attempt, which end when the user leaves the client, for example with
+    """Waits during a connection attempt. A wait ends early if the user leaves the client, for example with
     Ctrl-C.
     """
 
@@ -171,25 +172,25 @@ class _CancellableWait:
         # A wake-up before the sleep is not lost, because its byte stays in the sleeper's socket.
         while not results:
             self._raise_if_abandoned()
-            left = end - time.monotonic()
-            if left <= 0:
+            remaining = end - time.monotonic()
+            if remaining <= 0:
                 return []
-            sleeper.sleep(left)
-        (found,) = results
-        if isinstance(found, BaseException):
-            raise found
-        return found
+            sleeper.sleep(remaining)
+        (result,) = results
+        if isinstance(result, BaseException):
+            raise result
+        return result
 
     def until_ready(self, raw: socket.socket, interest: int, seconds: float) -> None:
-        """Wait until a socket can be read or written, or for `seconds`."""
+        """Wait until a socket can be read or written, but at most `seconds`."""
         sleeper = self._shared.sleeper
-        number = raw.fileno()
+        descriptor = raw.fileno()
         self._raise_if_abandoned()
-        sleeper.watch(number, interest)
+        sleeper.watch(descriptor, interest)
         try:
             sleeper.sleep(seconds)
         finally:
-            sleeper.watch(number, 0)
+            sleeper.watch(descriptor, 0)
         self._raise_if_abandoned()
 
     def _raise_if_abandoned(self) -> None:

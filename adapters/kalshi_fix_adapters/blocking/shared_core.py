@@ -4,7 +4,7 @@ threads.
 The I/O thread (`io_thread`) connects, runs timers and closes. It reads when no call has read for a while. Of
 the user's threads that wait (`wait`), one reads (the reader), and the others sleep until `notify` is called.
 The user's thread writes the messages that it sends (`change`). If they must become durable first, the store's
-thread writes them (`committed`). In both cases the operating system has the bytes when `send` returns.
+thread writes them (`write_committed`). In both cases the operating system has the bytes when `send` returns.
 
 Ctrl-C, or any exception raised by a signal handler, may interrupt the user's thread anywhere. An interrupt in
 the middle of a change leaves the core or the stream inconsistent. Therefore `core.changing` is set during a
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from kalshi_fix_adapters.blocking.transport import Transport
 
 _READS_PER_CALL = 8
-"""Maximum number of reads before the thread runs timers and writes, because a venue that sends without a
-pause must not delay heartbeats.
+"""Maximum number of consecutive reads. After them, the thread runs timers and writes, because a venue that
+sends without a pause must not delay heartbeats.
 """
 _PAUSE_AFTER_READ = 0.25
 """Seconds for which the I/O thread does not read after a call has read. Example: a program waits for a
@@ -55,10 +55,10 @@ _FORKED_TEXT = "this process was forked from the one that has the connection; cr
 class _WaitingCall:
     """A waiting call, which may become the call that reads."""
 
-    __slots__ = ("held", "is_sleeping", "listener")
+    __slots__ = ("is_sleeping", "listener", "lock")
 
     def __init__(self) -> None:
-        self.held = Lock()
+        self.lock = Lock()
         """Locked until the call ends. The call locks it in a `with` statement, so that an interrupt at any
         point releases it.
         """
@@ -70,14 +70,14 @@ class _WaitingCall:
 
 class SharedCore:
     """The core and the connection of one client. Callers must hold `lock`, except for `wait`, `wake`,
-    `committed` and `after_fork_in_child`.
+    `write_committed` and `after_fork_in_child`.
     """
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self.core: ClientCore = ClientCore(
             plan,
             wake=self.wake,
-            on_commit=self.committed,
+            on_commit=self.write_committed,
             current_task=threading.get_ident,
             has_ended=_has_ended,
         )
@@ -169,7 +169,7 @@ class SharedCore:
             reader.listener.wake()
             reader.is_sleeping = False
 
-    def committed(self) -> None:
+    def write_committed(self) -> None:
         """Write the messages that have become durable; called in the store's thread.
 
         Waking the I/O thread to write them would delay every message.
@@ -182,7 +182,7 @@ class SharedCore:
                 except BaseException as error:  # noqa: BLE001 - it is raised again in the user's calls
                     # Signal handlers run only in the main thread, so this is an internal error rather than an
                     # interrupt.
-                    core.record_failure(error)
+                    core.failure(error)
                     core.changing = False
                     self.wake()
                 self.notify()
@@ -240,7 +240,7 @@ class SharedCore:
         self._transport, self._write = transport, transport.write
         self._last_read = 0.0
         if self._listener is not None:
-            self._listener.watch(transport.number, READ)
+            self._listener.watch(transport.descriptor, READ)
 
     def detach(self) -> None:
         """Stop using the connection, which is about to be closed."""
@@ -249,11 +249,11 @@ class SharedCore:
             # sleepers would then watch another file.
             for sleeper in (self.sleeper, self._listener):
                 if sleeper is not None:
-                    sleeper.watch(self._transport.number, 0)
+                    sleeper.watch(self._transport.descriptor, 0)
             self._transport = self._write = None
 
     def prepare(self, transport: Transport) -> float | None:
-        """Set the events that end the sleep before the next call to `serve`; return the number of seconds to
+        """Set the events that end the sleep before the next call to `run_io`; return the number of seconds to
         sleep, None for no limit.
         """
         core = self.core
@@ -265,7 +265,7 @@ class SharedCore:
         has_reader = self._has_reader()
         # This thread must read at once if calls wait without a reader, or if `logout` waits for this thread
         # to end.
-        if reading and (has_reader or not (self._waiters or core.logging_out)):
+        if reading and (has_reader or not (self._waiters or core.leaving)):
             pause_until = (now if has_reader else self._last_read) + _PAUSE_AFTER_READ
             if pause_until > now:
                 interest = 0
@@ -275,7 +275,7 @@ class SharedCore:
         # (`write_wants_read`).
         if (reading and transport.read_wants_write) or (core.output and not transport.write_wants_read):
             interest |= WRITE
-        self.sleeper.watch(transport.number, interest)
+        self.sleeper.watch(transport.descriptor, interest)
         # Data inside the TLS layer does not make the socket readable, so do not sleep.
         if reading and transport.unread:
             return 0.0
@@ -285,15 +285,15 @@ class SharedCore:
         """Return whether the deadline that `prepare` has recorded is reached."""
         return self._due is not None and self._due <= time.monotonic()
 
-    def serve(self, transport: Transport, *, ready: bool) -> bool:
+    def run_io(self, transport: Transport, *, ready: bool) -> bool:
         """Read if the socket is `ready`, run timers and write; return whether the connection continues."""
         core = self.core
         if not core.changing:
             try:
                 self._move_bytes(transport, ready=ready)
             except BaseException as error:  # noqa: BLE001 - it is raised again in the user's calls
-                # As in `committed`: an internal error, not an interrupt.
-                core.record_failure(error)
+                # As in `write_committed`: an internal error, not an interrupt.
+                core.failure(error)
                 core.changing = False
         return not (core.changing or core.finished)
 
@@ -321,15 +321,15 @@ class SharedCore:
 
     def wait(
         self,
-        look: Callable[[], T],
+        poll: Callable[[], T],
         timeout: float | None,
         error: type[SessionClosedError] = SessionClosedError,
     ) -> T | None:
-        """Call `look` whenever its result may have changed, until the result is not None. Return the result,
-        or None after `timeout` seconds. Exceptions raised by `look` propagate.
+        """Call `poll` whenever its result may have changed, until the result is not None. Return the result,
+        or None after `timeout` seconds. Exceptions raised by `poll` propagate.
 
-        `look` is called with the lock held and may change the core. An interrupt in the middle of a change
-        ends the client. After any other exception, an event that `look` has taken is put back. So if `look`
+        `poll` is called with the lock held and may change the core. An interrupt in the middle of a change
+        ends the client. After any other exception, an event that `poll` has taken is put back. So if `poll`
         converts an event to an error, it must return the error, and the caller must raise it.
 
         Raises:
@@ -338,9 +338,9 @@ class SharedCore:
         core = self.core
         deadline = None if timeout is None else time.monotonic() + timeout
         in_time = timeout is None or timeout > 0
-        before, call, ready = core.last_taken, _WaitingCall(), False
+        last_taken, call, ready = core.last_taken, _WaitingCall(), False
         try:
-            with call.held:
+            with call.lock:
                 while True:
                     with self.lock:
                         if self.core.changing:
@@ -349,14 +349,14 @@ class SharedCore:
                         try:
                             if ready:
                                 self._read_now()
-                            # `look` may take an event, or send a message.
-                            found = look()
-                            if found is None and not in_time:
+                            # `poll` may take an event, or send a message.
+                            result = poll()
+                            if result is None and not in_time:
                                 self._read_now()
-                                found = look()
-                            if found is not None or not in_time:
+                                result = poll()
+                            if result is not None or not in_time:
                                 self._stop_reading(call)
-                                return found
+                                return result
                             waiter = self._begin_waiting(call)
                         finally:
                             # If a change was interrupted, the I/O thread must end the client.
@@ -364,19 +364,19 @@ class SharedCore:
                                 self.wake()
                     ready, in_time = self._sleep(call if waiter is None else waiter, deadline)
         except BaseException as raised:
-            # The exception may be an interrupt during the release of the lock, after `look` has returned. An
-            # event taken by `look` has then not reached the caller, and is put back.
+            # The exception may be an interrupt during the release of the lock, after `poll` has returned. An
+            # event taken by `poll` has then not reached the caller, and is put back.
             with self.lock:
                 self._stop_reading(call)
                 self.wake()
                 if not core.changing:
-                    core.put_back(before)
+                    core.put_back(last_taken)
                 elif not isinstance(raised, error):
                     self._interrupted_by = raised
             raise
 
     def _has_reader(self) -> bool:
-        return self._reader is not None and self._reader.held.locked()
+        return self._reader is not None and self._reader.lock.locked()
 
     def _begin_waiting(self, call: _WaitingCall) -> threading.Lock | None:
         """Let a call read while it waits, if no other call does, and return None. Otherwise return a lock to
@@ -449,13 +449,13 @@ class SharedCore:
         """Wait for a notification or, as the reader, until the socket is readable. Return two values: whether
         the socket is readable, and whether there is still time before the deadline.
         """
-        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
         if isinstance(call, _WaitingCall):
             assert call.listener is not None  # noqa: S101 - for mypy
-            found = call.listener.sleep(left)
-            return bool(found & READY), bool(found) or deadline is None or time.monotonic() < deadline
+            events = call.listener.sleep(remaining)
+            return bool(events & READY), bool(events) or deadline is None or time.monotonic() < deadline
         # A lock accepts no timeout longer than TIMEOUT_MAX, but a user may pass one.
-        if call.acquire(timeout=-1.0 if left is None else min(left, threading.TIMEOUT_MAX)):
+        if call.acquire(timeout=-1.0 if remaining is None else min(remaining, threading.TIMEOUT_MAX)):
             return False, True
         with self.lock:
             self._waiters.discard(call)

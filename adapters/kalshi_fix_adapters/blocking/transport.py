@@ -17,7 +17,7 @@ class Transport:
         connected.setblocking(False)
         self._socket = connected
         self._pending = connected.pending if isinstance(connected, ssl.SSLSocket) else None
-        self.number: int = connected.fileno()
+        self.descriptor: int = connected.fileno()
         self.unread: bool = False
         """Whether to read again without waiting for the socket: there may be data inside the TLS layer, or
         more data than one read returns.

@@ -38,7 +38,7 @@ class Publisher:
     dropped events are lost.
 
     Attributes:
-        published: Number of messages published on the bus, without repetitions.
+        published: Number of messages published on the bus; each is counted once, even if it is repeated.
         acknowledged: Number of messages that the broker has acknowledged.
         redelivered: Number of attempts to repeat a message that the broker did not acknowledge in time.
         waiting: Number of events that were taken from the client and are not yet acknowledged.
@@ -74,8 +74,8 @@ class Publisher:
         self._drops_at_limit, self._retry = at_limit == "drop", retry
         self._work = asyncio.Event()
         """Set when an event is added, and when the client has ended."""
-        self._room = asyncio.Event()
-        """Set when the broker has acknowledged a round."""
+        self._has_room = asyncio.Event()
+        """Set when the broker has acknowledged a round of messages, so further events may be taken."""
         self._ended = False
         """Whether the client has ended."""
         self.published: int = 0
@@ -117,8 +117,8 @@ class Publisher:
                 if self.is_full and self._batcher.drop(event):
                     continue
             while self.is_full:
-                self._room.clear()
-                await self._room.wait()
+                self._has_room.clear()
+                await self._has_room.wait()
             self.waiting_bytes += self._batcher.add(event)
             self.waiting += 1
             self._work.set()
@@ -126,24 +126,24 @@ class Publisher:
     async def _send(self) -> None:
         """Publish the events that were taken, one round after the other."""
         while True:
-            found = self._batcher.next_round()
-            if found is None:
+            current = self._batcher.next_round()
+            if current is None:
                 if self._ended:
                     return
                 self._work.clear()
                 await self._work.wait()
                 continue
-            messages = found.messages
+            messages = current.messages
             self.published += len(messages)
             if len(messages) == 1:
                 await self._deliver(messages[0])
             else:
                 await asyncio.gather(*map(self._deliver, messages))
-            if found.last is not None and not self._drops_at_limit:
-                self._client.confirm(found.last)
-            self.waiting -= found.count
-            self.waiting_bytes -= found.size
-            self._room.set()
+            if current.last is not None and not self._drops_at_limit:
+                self._client.confirm(current.last)
+            self.waiting -= current.count
+            self.waiting_bytes -= current.size
+            self._has_room.set()
 
     async def _deliver(self, message: OutgoingMessage) -> None:
         """Publish a message again and again until the broker acknowledges it."""

@@ -158,15 +158,15 @@ async def stream(link: Link) -> StreamState:
     """
     try:
         await link.store()
-        found = await link.jetstream.stream_info(NAME)
+        info = await link.jetstream.stream_info(NAME)
     except ServiceUnavailableError:
         raise ConfigurationError(
             "the server has no JetStream; add jetstream {} to its configuration"
         ) from None
-    config = found.config
+    config = info.config
     return StreamState(
-        messages=found.state.messages,
-        size=found.state.bytes,
+        messages=info.state.messages,
+        size=info.state.bytes,
         max_age=config.max_age or 0.0,
         max_bytes=config.max_bytes or -1,
         replicas=config.num_replicas or 1,
@@ -203,10 +203,10 @@ async def tail(
                     await pull.consumer_info()
                     continue
                 for message in messages:
-                    found = _stored(message)
-                    last = found.sequence
-                    yield found
-                    if not (found.pending or follow):
+                    stored = _bus_message(message)
+                    last = stored.sequence
+                    yield stored
+                    if not (stored.pending or follow):
                         return
         except ConnectionClosedError:
             raise
@@ -223,14 +223,14 @@ async def last_message(link: Link, channel: Channel) -> BusMessage | None:
     config = consumer_config(DeliverPolicy.LAST, IDLE_SECONDS)
     pull = await link.jetstream.pull_subscribe(f"{channel.prefix}.>", stream=NAME, config=config)
     try:
-        return _stored((await fetch(pull, 1, _WAIT_SECONDS))[0])
+        return _bus_message((await fetch(pull, 1, _WAIT_SECONDS))[0])
     except TimeoutError:
         return None
     finally:
         await pull.unsubscribe()
 
 
-def _stored(message: Msg) -> BusMessage:
+def _bus_message(message: Msg) -> BusMessage:
     metadata = message.metadata
     try:
         batch_id = BatchId.parse((message.headers or {}).get(MESSAGE_ID, ""))
@@ -248,10 +248,10 @@ def _stored(message: Msg) -> BusMessage:
 
 async def consumers(link: Link) -> list[ConsumerLag]:
     """Return the consumers of the stream, the slowest consumer first."""
-    found: list[ConsumerLag] = []
+    lags: list[ConsumerLag] = []
     while True:
-        page = await link.jetstream.consumers_info(NAME, len(found))
-        found += [
+        page = await link.jetstream.consumers_info(NAME, len(lags))
+        lags += [
             ConsumerLag(
                 each.config.description or each.name,
                 each.config.filter_subject or "",
@@ -261,16 +261,16 @@ async def consumers(link: Link) -> list[ConsumerLag]:
             for each in page
         ]
         if len(page) < _PAGE_SIZE:
-            return sorted(found, key=lambda each: -each.pending)
+            return sorted(lags, key=lambda each: -each.pending)
 
 
 async def publishers(link: Link, *, may_send: bool = False) -> list[PublisherState]:
     """Return the publisher of each channel. With `may_send`, find out whether a process answers commands."""
     keys = f"$KV.{NAME}.*.*.*.*.publisher"
-    found = await link.jetstream.stream_info(f"KV_{NAME}", subjects_filter=keys)
+    info = await link.jetstream.stream_info(f"KV_{NAME}", subjects_filter=keys)
     channels = [
         Channel.parse(key.removeprefix(f"$KV.{NAME}.").removesuffix(".publisher"))
-        for key in sorted(found.state.subjects or ())
+        for key in sorted(info.state.subjects or ())
     ]
     return [
         PublisherState(
@@ -298,7 +298,7 @@ async def _answers_commands(link: Link, channel: Channel) -> bool | None:
 async def permissions(link: Link, channel: Channel) -> Permissions:
     """Test the user's permissions. No message is stored."""
     command = command_subject(channel, 0, "0")
-    clock_ahead = await _read(link, channel)
+    clock_ahead = await _probe_reading(link, channel)
     publish = await _probe(link, channel.subject("event", "check"))
     send = await _probe(link, command)
     last_error = link.client.last_error
@@ -314,7 +314,7 @@ async def permissions(link: Link, channel: Channel) -> Permissions:
     )
 
 
-async def _read(link: Link, channel: Channel) -> float | None:
+async def _probe_reading(link: Link, channel: Channel) -> float | None:
     """Test whether the user may read: create a consumer, and read a key. Return the number of seconds by
     which this clock is ahead of the server's; None if reading is forbidden.
     """

@@ -143,7 +143,7 @@ class _Printer:
 
     def finish(self) -> int:
         """Return the exit status."""
-        return 0 if self._events and not self._output.found else self._output.finish()
+        return 0 if self._events and not self._output.message_count else self._output.finish()
 
 
 @bus.command()

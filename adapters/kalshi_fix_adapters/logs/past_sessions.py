@@ -43,9 +43,9 @@ from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.trading import DropCopy
 
 MAX_SENT: Final = 10_000
-"""Maximum number of sent messages of a connection that are kept, because a reject may answer them."""
+"""Maximum number of sent messages kept for each connection, because a later reject may refer to them."""
 MAX_MISSING: Final = 1_000
-"""Maximum number of ranges of missing numbers of a connection."""
+"""Maximum number of ranges of missing sequence numbers kept for each connection."""
 MAX_CONNECTIONS: Final = 1_000
 """Maximum number of connections that are open at the same time. If there are more, the oldest is assumed to
 have ended.
@@ -112,11 +112,11 @@ def replay(
             events: list[object] = []
             for item in items:
                 try:
-                    found = apply(item, _now(time_type, time)) if time_type else apply(item)
+                    updates = apply(item, _now(time_type, time)) if time_type else apply(item)
                 except LocalProtocolError:
                     continue  # the machine rejects this message, which was nevertheless sent
-                if found is not None:
-                    events += found if isinstance(found, list) else [found]
+                if updates is not None:
+                    events += updates if isinstance(updates, list) else [updates]
             items = events if replaces_event else items + events
     return count
 
@@ -176,15 +176,15 @@ def _recording_events(recording: Recording, sessions: _Sessions, as_of: AsOf) ->
         if recording.damaged_bytes != skipped:
             skipped = recording.damaged_bytes
             yield from sessions.record_loss(time)
-        session = sessions.of(record.connection)
-        yield from sessions.end_displaced(time)
+        session = sessions.session_of(record.connection)
+        yield from sessions.end_evicted(time)
         if record.kind is Kind.RECEIVED:
             framer = session.framer
             framer.feed(record.data)
-            take = session.received
-            while (found := framer.next()) is not None:
-                if found.__class__ is Frame:
-                    for event in take(decode(found), found.data):
+            record_received = session.record_received
+            while (framed := framer.next()) is not None:
+                if framed.__class__ is Frame:
+                    for event in record_received(decode(framed), framed.data):
                         yield time, session.session_type, event
             continue
         if record.kind is Kind.SENT:
@@ -192,7 +192,7 @@ def _recording_events(recording: Recording, sessions: _Sessions, as_of: AsOf) ->
                 message = decode(record.data)
             except DecodeError:
                 continue
-            events = session.sent(message)
+            events = session.record_sent(message)
         elif record.kind is Kind.ENDED:
             events = sessions.end(record.connection)
         else:
@@ -212,13 +212,15 @@ def _log_events(path: str | Path, sessions: _Sessions, as_of: AsOf) -> Iterator[
         ids = (header.sender_comp_id, header.target_comp_id)
         ids = ids if entry.direction == "sent" else ids[::-1]
         time = entry.time or _UNKNOWN_TIME
-        for old in sessions.earlier_connections(ids, entry.connection):
-            for event in sessions.end(old):
+        for earlier in sessions.earlier_connections(ids, entry.connection):
+            for event in sessions.end(earlier):
                 yield time, ids[1] or "", event
-        session = sessions.of((ids, entry.connection))
-        yield from sessions.end_displaced(time)
+        session = sessions.session_of((ids, entry.connection))
+        yield from sessions.end_evicted(time)
         events = (
-            session.sent(message) if entry.direction == "sent" else session.received(message, entry.frame)
+            session.record_sent(message)
+            if entry.direction == "sent"
+            else session.record_received(message, entry.frame)
         )
         for event in events:
             yield time, session.session_type, event
@@ -229,20 +231,21 @@ class _Sessions:
 
     def __init__(self) -> None:
         self._open: dict[Any, _Session] = {}
-        self.displaced: _Session | None = None
-        """The session that the last call of `of` removed to make room; None if it removed none."""
+        self.evicted: _Session | None = None
+        """The session that the last call of `session_of` removed to make room; None if it removed none."""
 
-    def of(self, key: Any) -> _Session:
+    def session_of(self, key: Any) -> _Session:
+        """Return the session of a connection; a new one if the connection is not known."""
         session = self._open.get(key)
         if session is None:
             if len(self._open) >= MAX_CONNECTIONS:
-                self.displaced = self._open.pop(next(iter(self._open)))
+                self.evicted = self._open.pop(next(iter(self._open)))
             session = self._open[key] = _Session()
         return session
 
-    def end_displaced(self, time: datetime) -> Iterator[_EventTuple]:
-        """End the displaced session, so that its orders become uncertain; yield the resulting events."""
-        session, self.displaced = self.displaced, None
+    def end_evicted(self, time: datetime) -> Iterator[_EventTuple]:
+        """End the removed session, so that its orders become uncertain; yield the resulting events."""
+        session, self.evicted = self.evicted, None
         if session is not None:
             for event in session.end():
                 yield time, session.session_type, event
@@ -280,7 +283,7 @@ class _Session:
         self._sent: dict[int, Message] = {}
         self._is_logged_on = False
 
-    def sent(self, message: Message) -> list[object]:
+    def record_sent(self, message: Message) -> list[object]:
         """Record a sent message; return the arguments for `apply`."""
         self._set_session_type(message.header.target_comp_id)
         if isinstance(message, Logon):
@@ -296,7 +299,7 @@ class _Session:
                 del self._sent[next(iter(self._sent))]
         return [] if message.__class__ in _SESSION_MESSAGES or isinstance(message, Reject) else [message]
 
-    def received(self, message: Message, frame: bytes) -> list[object] | tuple[object, ...]:
+    def record_received(self, message: Message, frame: bytes) -> list[object] | tuple[object, ...]:
         """Record a received message; return the arguments for `apply`."""
         header = message.header
         number = header.msg_seq_num
@@ -305,9 +308,9 @@ class _Session:
             return (
                 MessageReceived(message, header.poss_dup_flag is True, header.poss_resend is True, frame),
             )
-        return self._received(message, number, frame)
+        return self._record_received(message, number, frame)
 
-    def _received(self, message: Message, number: int | None, frame: bytes) -> list[object]:
+    def _record_received(self, message: Message, number: int | None, frame: bytes) -> list[object]:
         events: list[object] = []
         header: Any = message.header
         self._set_session_type(header.sender_comp_id)
@@ -320,7 +323,7 @@ class _Session:
                 self._expected = None
                 self._missing.clear()
             events.append(LoggedOn(message, message.heart_bt_int or 0, reset, self._flags))
-        if number is not None and not self._is_new(number, poss_dup=poss_dup, events=events):
+        if number is not None and not self._record_number(number, poss_dup=poss_dup, events=events):
             return events
         match message:
             case Logout():
@@ -338,7 +341,7 @@ class _Session:
                 events.append(MessageReceived(message, poss_dup, header.poss_resend is True, frame))
         return events
 
-    def _is_new(self, number: int, *, poss_dup: bool, events: list[object]) -> bool:
+    def _record_number(self, number: int, *, poss_dup: bool, events: list[object]) -> bool:
         """Record a sequence number, and append MessagesLost to `events` if the numbers before it are missing
         and will not be resent. Return False for a possible duplicate that does not fill a gap.
         """

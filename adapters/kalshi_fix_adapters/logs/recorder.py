@@ -86,7 +86,7 @@ class Recorder(Observer):
         if recording.torn:
             self.truncated_bytes = recording.torn
             with self.path.open("r+b") as file:
-                file.truncate(recording.whole)
+                file.truncate(recording.complete_size)
             _log.warning(
                 "the recording %s ended in %s bytes of an incomplete record, which were removed",
                 self.path,

@@ -109,9 +109,9 @@ _KINDS: Final = tuple(Kind)
 
 def pack(time: datetime, connection: int, kind: Kind, data: bytes) -> bytes:
     """Return a record in its file format."""
-    since = (time - _EPOCH) // _MICROSECOND
-    head_part = HEAD.pack(0, 0, since, connection, kind)[_SUM_START:]
-    return HEAD.pack(len(data), crc32(data, crc32(head_part)), since, connection, kind) + data
+    microseconds = (time - _EPOCH) // _MICROSECOND
+    head_part = HEAD.pack(0, 0, microseconds, connection, kind)[_SUM_START:]
+    return HEAD.pack(len(data), crc32(data, crc32(head_part)), microseconds, connection, kind) + data
 
 
 class _Reader:
@@ -126,21 +126,21 @@ class _Reader:
         self._base = 0
         self.spent = 0
         """Number of bytes that searches have read or checksummed."""
-        self._is_last = False
+        self._no_record_follows = False
         """Whether a search has found that no complete record follows."""
 
-    def window(self, at: int, count: int) -> tuple[bytes, int]:
-        """Return a buffer that contains `count` bytes from position `at` (fewer at the end of the file), and
-        the offset of `at` in this buffer.
+    def window(self, position: int, count: int) -> tuple[bytes, int]:
+        """Return a buffer that contains `count` bytes from `position` on (fewer at the end of the file), and
+        the offset of `position` in this buffer.
         """
-        if at < self._base or min(at + count, self.size) > self._base + len(self._buffer):
-            self._file.seek(at)
-            self._buffer, self._base = self._file.read(max(_CHUNK, count)), at
+        if position < self._base or min(position + count, self.size) > self._base + len(self._buffer):
+            self._file.seek(position)
+            self._buffer, self._base = self._file.read(max(_CHUNK, count)), position
             self.spent += len(self._buffer)
             # The file was truncated in the meantime.
-            if len(self._buffer) < min(count, self.size - at):
-                self.size = at + len(self._buffer)
-        return self._buffer, at - self._base
+            if len(self._buffer) < min(count, self.size - position):
+                self.size = position + len(self._buffer)
+        return self._buffer, position - self._base
 
     def has_recording_start(self) -> bool:
         """Return whether the file is a recording of this version. If its first bytes are damaged, a complete
@@ -150,86 +150,91 @@ class _Reader:
         if MAGIC.startswith(begin):
             return True
         # The last byte is the version.
-        return begin[:-1] != MAGIC[:-1] and self.end_of(len(MAGIC)) is not None
+        return begin[:-1] != MAGIC[:-1] and self.record_end(len(MAGIC)) is not None
 
-    def head(self, at: int) -> tuple[int, int, bool]:
+    def head(self, position: int) -> tuple[int, int, bool]:
         """Return the end position and the checksum according to the head at a position, and whether the
         values of the head are possible. The end position is 0 if there is no head, or if the record would be
         too large.
         """
-        buffer, index = self.window(at, HEAD.size)
+        buffer, index = self.window(position, HEAD.size)
         if index + HEAD.size > len(buffer):
             return 0, 0, False
-        length, total, microseconds, _, kind = HEAD.unpack_from(buffer, index)
-        end = at + HEAD.size + length if length <= MAX_DATA else 0
-        return end, total, end > 0 and microseconds in _TIMES and kind < len(_KINDS)
+        length, checksum, microseconds, _, kind = HEAD.unpack_from(buffer, index)
+        end = position + HEAD.size + length if length <= MAX_DATA else 0
+        return end, checksum, end > 0 and microseconds in _TIMES and kind < len(_KINDS)
 
-    def end_of(self, at: int) -> int | None:
+    def record_end(self, position: int) -> int | None:
         """Return the end of the record at a position; None if there is no complete record."""
-        limit = _SEARCH_BASE + _SEARCH_RATIO * at
+        limit = _SEARCH_BASE + _SEARCH_RATIO * position
         if self.spent > limit:
             return None
-        end, total, possible = self.head(at)
-        if not possible or end > self.size or self.spent + end - at > limit:
+        end, checksum, is_possible = self.head(position)
+        if not is_possible or end > self.size or self.spent + end - position > limit:
             return None
-        self.spent += end - at
-        return end if self.sum(at, end) == total else None
+        self.spent += end - position
+        return end if self.checksum(position, end) == checksum else None
 
-    def sum(self, at: int, end: int) -> int:
-        """Return the checksum of a record from `at` to `end`."""
-        buffer, index = self.window(at, end - at)
-        return crc32(buffer[index + _SUM_START : index + end - at])
+    def checksum(self, position: int, end: int) -> int:
+        """Return the checksum of a record from `position` to `end`."""
+        buffer, index = self.window(position, end - position)
+        return crc32(buffer[index + _SUM_START : index + end - position])
 
     def search(self, damaged: int) -> int | None:
-        """Return the position of the next complete record after a damaged record; None if there is none."""
-        end, total, _ = self.head(damaged)
+        """Return the position at which reading continues after a damaged record (see the module docstring).
+        Return None if no complete record follows and the end of the damaged record is unknown.
+        """
+        end, checksum, _ = self.head(damaged)
         # The size in the damaged head is correct if the next record, or the end of the file, is at the
         # resulting position.
-        intact = end == self.size or (0 < end < self.size and self.end_of(end) is not None)
-        checksummed_to, running = damaged + _SUM_START, 0
-        at, stop = damaged + 1, end if intact else 0 if self._is_last else self.size
-        while at + HEAD.size <= stop:
-            buffer, index = self.window(at, HEAD.size)
+        is_size_correct = end == self.size or (0 < end < self.size and self.record_end(end) is not None)
+        checksum_position, running_checksum = damaged + _SUM_START, 0
+        position, stop = damaged + 1, end if is_size_correct else 0 if self._no_record_follows else self.size
+        while position + HEAD.size <= stop:
+            buffer, index = self.window(position, HEAD.size)
             if len(buffer) - index < HEAD.size:
                 break  # the file was truncated in the meantime
-            for found in _HEAD_PATTERN.finditer(buffer, index, index + stop - at):
-                start = at + found.start() - index
-                if self.end_of(start) is None:
+            for match in _HEAD_PATTERN.finditer(buffer, index, index + stop - position):
+                start = position + match.start() - index
+                if self.record_end(start) is None:
                     continue
-                if not intact:
+                if not is_size_correct:
                     return start
                 if start < damaged + HEAD.size:
                     continue
                 # This is a part of the damaged record, unless the checksum is correct for a record that ends
                 # here.
-                while checksummed_to < start:
-                    chunk, offset = self.window(checksummed_to, min(_CHUNK, start - checksummed_to))
-                    part = chunk[offset : offset + start - checksummed_to]
-                    running, checksummed_to = crc32(part, running), checksummed_to + len(part)
-                if running == total:
+                while checksum_position < start:
+                    chunk, offset = self.window(checksum_position, min(_CHUNK, start - checksum_position))
+                    part = chunk[offset : offset + start - checksum_position]
+                    running_checksum, checksum_position = (
+                        crc32(part, running_checksum),
+                        checksum_position + len(part),
+                    )
+                if running_checksum == checksum:
                     return start
-            at += len(buffer) - index - HEAD.size + 1
-        if intact:
+            position += len(buffer) - index - HEAD.size + 1
+        if is_size_correct:
             return end
-        self._is_last = True
-        return self._end_by_sum(damaged, total) if end > self.size else None
+        self._no_record_follows = True
+        return self._end_by_checksum(damaged, checksum) if end > self.size else None
 
-    def _end_by_sum(self, at: int, total: int) -> int | None:
+    def _end_by_checksum(self, position: int, checksum: int) -> int | None:
         """Return the end of a record with a wrong size: the position for which the checksum is correct. None
         if there is none.
         """
-        buffer, index = self.window(at, self.size - at)
-        running = crc32(buffer[index + _SUM_START : index + HEAD.size])
-        for end in range(index + HEAD.size, index + self.size - at + 1):
-            if running == total:
-                return at + end - index
-            running = crc32(buffer[end : end + 1], running)
+        buffer, index = self.window(position, self.size - position)
+        running_checksum = crc32(buffer[index + _SUM_START : index + HEAD.size])
+        for end in range(index + HEAD.size, index + self.size - position + 1):
+            if running_checksum == checksum:
+                return position + end - index
+            running_checksum = crc32(buffer[end : end + 1], running_checksum)
         return None
 
-    def is_torn(self, at: int) -> bool:
+    def is_torn(self, position: int) -> bool:
         """Return whether the record at a position is incomplete because its end was never written."""
-        end, _, possible = self.head(at)
-        return self.size - at < HEAD.size or (possible and end > self.size)
+        end, _, is_possible = self.head(position)
+        return self.size - position < HEAD.size or (is_possible and end > self.size)
 
 
 class Recording:
@@ -243,7 +248,7 @@ class Recording:
     def __init__(self, path: str | Path) -> None:
         """Store the path; the file is opened when the iteration begins."""
         self.path: Path = Path(path)
-        self.whole: int = 0
+        self.complete_size: int = 0
         """Size of the file without an incomplete record at its end, set once all records have been read."""
         self.torn: int = 0
         """Size of the incomplete record that a crash left at the end; 0 until all records are read."""
@@ -259,44 +264,44 @@ class Recording:
             RecordingError: the file is not a recording.
             OSError, EOFError: the file cannot be read or decompressed.
         """
-        self.whole = self.torn = self.damaged_bytes = 0
+        self.complete_size = self.torn = self.damaged_bytes = 0
         self.damaged = []
-        with _opened(self.path) as file:
+        with _open_decompressed(self.path) as file:
             reader = _Reader(file)
-            at = self._first_record(reader)
+            position = self._first_record(reader)
             head_size, unpack = HEAD.size, HEAD.unpack_from
-            while at < reader.size:
-                buffer, index = reader.window(at, head_size)
-                first, size = at, len(buffer)
+            while position < reader.size:
+                buffer, index = reader.window(position, head_size)
+                window_start, size = position, len(buffer)
                 while index + head_size <= size:
-                    length, total, microseconds, connection, kind = unpack(buffer, index)
+                    length, checksum, microseconds, connection, kind = unpack(buffer, index)
                     begin = index + head_size
                     end = begin + length
                     if end > size:
                         break
                     # The checksum covers the bytes after itself.
                     if (
-                        crc32(buffer[index + _SUM_START : end]) != total
+                        crc32(buffer[index + _SUM_START : end]) != checksum
                         or length > MAX_DATA
                         or microseconds not in _TIMES
                         or kind >= len(_KINDS)
                     ):
                         reader.spent += length
                         break
-                    at += head_size + length
+                    position += head_size + length
                     index = end
                     time = _EPOCH + timedelta(microseconds=microseconds)
                     yield Record(time, connection, _KINDS[kind], buffer[begin:end])
-                if at > first or reader.end_of(at) is not None:
+                if position > window_start or reader.record_end(position) is not None:
                     continue  # continue with the next part of the file
-                found = reader.search(at)
-                if found is None and reader.is_torn(at):
-                    self.torn = reader.size - at
+                next_record = reader.search(position)
+                if next_record is None and reader.is_torn(position):
+                    self.torn = reader.size - position
                     break
-                found = found or reader.size
-                self._record_damage(at, found)
-                at = found
-            self.whole = reader.size - self.torn
+                next_record = next_record or reader.size
+                self._record_damage(position, next_record)
+                position = next_record
+            self.complete_size = reader.size - self.torn
 
     def _first_record(self, reader: _Reader) -> int:
         """Return the position of the first record."""
@@ -324,13 +329,13 @@ class Recording:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _open_decompressed(path: Path) -> Iterator[BinaryIO]:
     """Open a file; if its name ends with .gz, decompress it into a temporary file."""
     with path.open("rb") as file:
         if path.suffix != ".gz":
             yield file
             return
-        # A reader moves backwards too, which is slow in a compressed file.
+        # `_Reader` also moves backwards, which is slow in a compressed file.
         with gzip.open(file) as packed, tempfile.TemporaryFile() as unpacked:
             shutil.copyfileobj(packed, unpacked)
             unpacked.flush()

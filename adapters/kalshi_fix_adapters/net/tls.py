@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from kalshi_fix_adapters.net.key_text import looks_like_key, safe_repr
+from kalshi_fix_adapters.net.key_text import looks_like_key, shown
 from kalshi_fix_sansio.classes.hide_locals import init_hides_locals
 from kalshi_fix_sansio.classes.value import Value
 from kalshi_fix_sansio.errors import ConfigurationError
@@ -37,7 +37,7 @@ def _fingerprint(value: str | None) -> str | None:
     return digits
 
 
-def _path(value: str | Path | None) -> Path | None:
+def _to_path(value: str | Path | None) -> Path | None:
     if value is not None and looks_like_key(str(value)):
         raise ConfigurationError(
             "ca_file or pinned_file is PEM text (not shown); specify the file's path, or pass a CA's text as "
@@ -62,9 +62,9 @@ class Tls(Value):
         server_name: The name in the certificate, also sent as SNI, if it differs from the host.
     """
 
-    ca_file: Path | None = attrs.field(default=None, converter=_path)
+    ca_file: Path | None = attrs.field(default=None, converter=_to_path)
     ca_data: str | None = attrs.field(default=None, repr=False)
-    pinned_file: Path | None = attrs.field(default=None, converter=_path)
+    pinned_file: Path | None = attrs.field(default=None, converter=_to_path)
     pinned_sha256: str | None = attrs.field(default=None, converter=_fingerprint)
     server_name: str | None = None
 
@@ -84,12 +84,12 @@ class Tls(Value):
             )
         except FileNotFoundError:
             raise ConfigurationError(
-                f"the CA file {safe_repr(self.ca_file)} does not exist; check the path"
+                f"the CA file {shown(self.ca_file)} does not exist; check the path"
             ) from None
         except (OSError, ValueError):
-            where = "ca_data" if self.ca_file is None else f"the CA file {safe_repr(self.ca_file)}"
+            source = "ca_data" if self.ca_file is None else f"the CA file {shown(self.ca_file)}"
             raise ConfigurationError(
-                f"{where} contains no readable PEM certificate; give one that begins with "
+                f"{source} contains no readable PEM certificate; give one that begins with "
                 "'-----BEGIN CERTIFICATE-----'"
             ) from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -111,17 +111,17 @@ class Tls(Value):
         """
         import ssl
 
-        found = set() if self.pinned_sha256 is None else {self.pinned_sha256}
+        fingerprints = set() if self.pinned_sha256 is None else {self.pinned_sha256}
         if self.pinned_file is not None:
             try:
                 der = ssl.PEM_cert_to_DER_cert(_first_certificate(self.pinned_file.read_text("latin-1")))
             except (OSError, ValueError):
                 raise ConfigurationError(
-                    f"the pinned certificate {safe_repr(self.pinned_file)} cannot be read as PEM; "
-                    "save it with: openssl s_client -connect HOST:PORT </dev/null | openssl x509 > FILE"
+                    f"the pinned certificate {shown(self.pinned_file)} cannot be read as PEM; save it with: "
+                    "openssl s_client -connect HOST:PORT </dev/null | openssl x509 > FILE"
                 ) from None
-            found.add(hashlib.sha256(der).hexdigest())
-        return frozenset(found)
+            fingerprints.add(hashlib.sha256(der).hexdigest())
+        return frozenset(fingerprints)
 
 
 def _first_certificate(pem: str) -> str:

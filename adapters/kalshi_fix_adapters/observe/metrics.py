@@ -7,7 +7,7 @@ from typing import Final
 
 from kalshi_fix_adapters.events import ClientEvent
 from kalshi_fix_adapters.observe.observer import (
-    ALARMING,
+    ALERT_EVENTS,
     HeartbeatTiming,
     LogonTiming,
     Observer,
@@ -55,7 +55,8 @@ class PrometheusMetrics(Observer):
     def __init__(self, session: str) -> None:
         self._session = session
         _UP.labels(session).set(0)  # set before the first logon, so that an alert also covers its failure
-        for kind in ALARMING:  # start at 0, because Prometheus sees no increase in a counter that starts at 1
+        # Start at 0, because Prometheus sees no increase in a counter that starts at 1.
+        for kind in ALERT_EVENTS:
             _EVENTS.labels(session, kind.__name__)
 
     def on_state(self, old: State, new: State, now: Instant) -> None:

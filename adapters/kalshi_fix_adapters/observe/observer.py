@@ -32,7 +32,14 @@ OnWire = Callable[[Direction, bytes, Instant], object]
 """A function that is called with all bytes read or written, including signatures. It must be quick and must
 not raise.
 """
-ALARMING: Final = (OutcomesUnknown, OrdersUnverified, MessagesLost, MessageRejected, ReadingPaused, GaveUp)
+ALERT_EVENTS: Final = (
+    OutcomesUnknown,
+    OrdersUnverified,
+    MessagesLost,
+    MessageRejected,
+    ReadingPaused,
+    GaveUp,
+)
 """Events that should cause an alert; see docs/how-to/metrics.md."""
 
 

@@ -83,19 +83,19 @@ class WireLog:
         self.close()
 
     def connect(
-        self, where: str, now: Instant, *, max_message_size: int = MAX_BODY_LENGTH
+        self, endpoint: str, now: Instant, *, max_message_size: int = MAX_BODY_LENGTH
     ) -> WireLogConnection:
         """Write the line for a new connection; return the object that writes its messages.
 
         A message whose BodyLength exceeds `max_message_size` is logged without its content.
         """
         # Names given by users may contain line breaks, which could forge a line.
-        where = where.encode("unicode_escape").decode("ascii")
+        endpoint = endpoint.encode("unicode_escape").decode("ascii")
         with self._file.lock:
             self._connections += 1
             number = self._connections
-            self._open_connections[number] = where
-        self.write(number, [f"connected to {where}"], now)
+            self._open_connections[number] = endpoint
+        self.write(number, [f"connected to {endpoint}"], now)
         return WireLogConnection(self, number, max_message_size)
 
     def disconnect(self, number: int, now: Instant) -> None:
@@ -106,8 +106,8 @@ class WireLog:
 
     def write(self, number: int, lines: Sequence[str], now: Instant) -> None:
         """Write lines of a connection. File system errors are logged and never raised."""
-        at = stamp(now.utc)
-        data = "".join(f"{at} {number} {line}\n" for line in lines).encode("ascii")
+        timestamp = stamp(now.utc)
+        data = "".join(f"{timestamp} {number} {line}\n" for line in lines).encode("ascii")
         notes: list[str] = []
         with self._file.lock:
             if self._closed:
@@ -115,8 +115,8 @@ class WireLog:
                 return
             try:
                 if self._file.exceeds_limit(len(data)):
-                    self._rotate(at, notes)
-                self._append(data, at, notes)
+                    self._rotate(timestamp, notes)
+                self._append(data, timestamp, notes)
             except OSError as error:
                 if not self._consecutive_lost:
                     notes.append(f"cannot be written ({error.strerror}); the session continues without it")
@@ -132,10 +132,10 @@ class WireLog:
             self._closed = True
             self._file.close()
 
-    def _append(self, data: bytes, stamp: str, notes: list[str]) -> None:
+    def _append(self, data: bytes, timestamp: str, notes: list[str]) -> None:
         if self._consecutive_lost:
             lost = self._consecutive_lost
-            note = f"{stamp} 0 incomplete log; lines missing here: {lost}\n"
+            note = f"{timestamp} 0 incomplete log; lines missing here: {lost}\n"
             self._file.append(note.encode("ascii") + data)
             self._consecutive_lost = 0
             notes.append(
@@ -144,14 +144,16 @@ class WireLog:
         else:
             self._file.append(data)
 
-    def _rotate(self, stamp: str, notes: list[str]) -> None:
+    def _rotate(self, timestamp: str, notes: list[str]) -> None:
         try:
             self._file.rotate()
         except OSError as error:
             notes.append(f"cannot be rotated ({error.strerror}); it grows beyond its limit")
             return
-        for number, where in self._open_connections.items():
-            self._append(f"{stamp} {number} still connected to {where}\n".encode("ascii"), stamp, notes)
+        for number, endpoint in self._open_connections.items():
+            self._append(
+                f"{timestamp} {number} still connected to {endpoint}\n".encode("ascii"), timestamp, notes
+            )
 
 
 class WireLogConnection:
@@ -162,7 +164,7 @@ class WireLogConnection:
         self._number = number
         self._transcript: Transcript | None = Transcript(max_message_size)
 
-    def wire(self, direction: Direction, data: bytes, now: Instant) -> None:
+    def record(self, direction: Direction, data: bytes, now: Instant) -> None:
         """Write bytes that were sent or received, in chunks of any size."""
         if self._transcript is None:
             return

@@ -114,6 +114,9 @@ END $$;
 # A commit is one statement, so the row of the session is locked only while the server executes this
 # statement. With several statements, a client that stops between two of them would keep the lock. The
 # `synchronous_commit` setting ends with the transaction, so it is safe behind a connection pooler.
+#
+# `numbers` contains the new values of the session's columns, in the order of the UPDATE; NULL keeps a value.
+# `restarts` deletes all sent messages; `clears` deletes those below the new `oldest_kept`.
 _WRITE: Final = f"""
 CREATE FUNCTION kalshi_fix.write(
     of_store bigint, own_fence bigint, failover text, lease interval, numbers bigint[], restarts boolean,

@@ -1,4 +1,5 @@
-"""The mark: a file next to a store with the numbers that the store has reached, used to detect lost commits.
+"""The mark: a file next to a store. It contains the sequence numbers that the store has reached, and is used
+to detect lost commits.
 
 Each frame of SQLite's write-ahead log has a checksum. At the first wrong checksum SQLite stops reading and
 silently drops the rest. This is correct after a loss of power, but wrong after a bit flip, because committed
@@ -23,9 +24,9 @@ _SIZE = 160
 _CLEARED_MARK = b"\n" * _SIZE
 
 
-_Reached = tuple[int, int]
+_SeqNums = tuple[int, int]
 """The numbers after a commit: `next_outgoing` and `next_incoming`."""
-_NOTHING: _Reached = (0, 0)
+_NO_NUMBERS: _SeqNums = (0, 0)
 
 
 def mark_path(store: Path) -> Path:
@@ -48,7 +49,7 @@ class Mark:
         Raises:
             OSError: the mark cannot be cleared. An old mark would make the store look damaged.
         """
-        self._durable = _NOTHING
+        self._durable = _NO_NUMBERS
         descriptor = self._open()
         os.lseek(descriptor, 0, os.SEEK_SET)
         os.write(descriptor, _CLEARED_MARK)
@@ -109,13 +110,13 @@ def read_mark(store: Path) -> bytes | None:
         return None
 
 
-def _parse(mark: bytes | None) -> tuple[str, _Reached, _Reached]:
+def _parse(mark: bytes | None) -> tuple[str, _SeqNums, _SeqNums]:
     """Return the boot id for which the mark is valid, the numbers reached, and the numbers synced to disk."""
     parts = (mark or b"").decode("latin-1").split()
     if len(parts) == 6 and parts[-1] == str(zlib.crc32(" ".join(parts[:-1]).encode())):
         outgoing, incoming, durable_outgoing, durable_incoming = map(int, parts[1:-1])
         return parts[0], (outgoing, incoming), (durable_outgoing, durable_incoming)
-    return "", _NOTHING, _NOTHING  # incomplete after a loss of power, or cleared
+    return "", _NO_NUMBERS, _NO_NUMBERS  # incomplete after a loss of power, or cleared
 
 
 def _boot_id() -> str:

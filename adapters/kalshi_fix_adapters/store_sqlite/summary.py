@@ -73,7 +73,7 @@ def _read(path: Path, mark: bytes | None, database: sqlite3.Connection, rows: in
     [problem] = database.execute("PRAGMA quick_check(1)").fetchone()
     if problem != "ok":
         raise DamagedRowError(problem)
-    ends = [
+    first_and_last = [
         message_of(row)
         for order in ("ASC", "DESC")
         for row in database.execute(_FIRST_OR_LAST_MESSAGE.format(order), (numbers.oldest_kept,))
@@ -81,4 +81,4 @@ def _read(path: Path, mark: bytes | None, database: sqlite3.Connection, rows: in
     count, size = database.execute(_COUNT_ROWS).fetchone()
     last = [(row[0], journal_text(row)) for row in database.execute(_LAST_ROWS, (rows,))]
     requests = read_requests(database)
-    return summarize(owner, numbers, ends, requests, rows=count, row_bytes=size, last_rows=last)
+    return summarize(owner, numbers, first_and_last, requests, rows=count, row_bytes=size, last_rows=last)

@@ -1,4 +1,4 @@
-"""Compare the values of coded fields."""
+"""Compare the values of fields that have a list of values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import attrs
 from codegen import model
 from codegen.diff.comparisons import advice, messages
 from codegen.diff.facts import MSG_TYPE, CodesFact, Fact, FieldFact, MemberFact, MessageFact, folded
-from codegen.diff.findings import Edit, Evidence, Finding, group_by, yaml_words
+from codegen.diff.findings import Edit, Evidence, Finding, grouped, yaml_words
 from kalshi_fix_adapters.documents.mistakes import Location
 
 
@@ -43,7 +43,7 @@ class _FieldValues:
                 if len(fact.codes) == 1:
                     at = self.evidence.spec.location("fields", self.field.name)
                     yield self._report("only", fact, at, value=fact.codes[0].value)
-        yield from self._gone_values()
+        yield from self._missing_values()
 
     def _report(self, what: str, facts: Fact | Iterable[Fact], at: Location, **values: Any) -> Finding:
         return self.evidence.report(f"code {what}", facts, at, **{"owner": "", "field": self.field, **values})
@@ -54,14 +54,14 @@ class _FieldValues:
         names = {value: folded(code.name) for value, code in known.items()}
         codes_listed = [code for each in self.lists for code in each.codes]
         for code in codes_listed:
-            label, own = folded(code.label), names.get(code.value, "")
+            label, own_name = folded(code.label), names.get(code.value, "")
             others = [value for value, name in names.items() if name == label and value != code.value]
             # A label that is the beginning of the right name is a short form, not the name of another value.
-            if own and label and others and not own.startswith(label):
+            if own_name and label and others and not own_name.startswith(label):
                 values = {"value": code.value, "label": code.label, "other": others[0]}
                 yield self._report("name", code, known[code.value].location, **values)
         listed = {"Y", "N"} if self.field.datatype.kind == "BOOLEAN" else known.keys()
-        new = group_by((code for code in codes_listed if code.value not in listed), lambda each: each.value)
+        new = grouped((code for code in codes_listed if code.value not in listed), lambda each: each.value)
         for value, codes in new.items():
             label = next((code.label for code in codes if code.label), "")
             line = f"`{advice.code_line(value, label)}`"
@@ -73,26 +73,26 @@ class _FieldValues:
             label = f" ({label})" if label else ""
             yield self._report("new", codes, at, value=value, label=label, write=write)
 
-    def _gone_values(self) -> Iterator[Finding]:
+    def _missing_values(self) -> Iterator[Finding]:
         """Yield values that a complete list leaves out, or that no list contains.
 
         A list in the table of a message applies to that message; any other list applies to the field.
         """
-        stated = {code.value for fact in self.lists for code in fact.codes}
-        complete = group_by((fact for fact in self.lists if fact.complete), lambda each: each.message)
+        listed_values = {code.value for fact in self.lists for code in fact.codes}
+        complete = grouped((fact for fact in self.lists if fact.complete), lambda each: each.message)
         for code in self.field.codes:
-            if not self._belongs(code) or code.pedigree.is_removed:
+            if not self._is_expected_in_list(code) or code.pedigree.is_removed:
                 continue
             # A value missing from a complete list was removed. Without a complete list, it was removed only
             # if no list contains it.
             for owner, lists in complete.items():
                 for fact in lists:
                     if code.value not in {each.value for each in fact.codes} | self._excluded(owner):
-                        yield self._missing(code, owner, [fact])
-            if not complete and code.value not in stated and self.evidence.expects(code.source):
-                yield self._missing(code, "", self.lists)
+                        yield self._missing_value_finding(code, owner, [fact])
+            if not complete and code.value not in listed_values and self.evidence.expects(code.source):
+                yield self._missing_value_finding(code, "", self.lists)
 
-    def _belongs(self, code: model.Code) -> bool:
+    def _is_expected_in_list(self, code: model.Code) -> bool:
         """Return whether a complete list should contain a value.
 
         It need not contain values whose source is another of the venue's documents.
@@ -103,7 +103,7 @@ class _FieldValues:
             return True
         return any(spec.pages_of(code.source, product) for product in evidence.products)
 
-    def _missing(self, code: model.Code, owner: str, lists: Sequence[Fact]) -> Finding:
+    def _missing_value_finding(self, code: model.Code, owner: str, lists: Sequence[Fact]) -> Finding:
         name = self.evidence.spec.block_name(owner)
         edit = Edit(code.location, f"remove `{code.name}`, or keep it with a reason")
         # A value missing from one message's list is still valid in other messages.
@@ -123,47 +123,58 @@ class _FieldValues:
     def _restriction(self, owner: str) -> Edit:
         """Propose to limit the field in this message to the values that the message's list contains."""
         spec, field = self.evidence.spec, self.field
-        placed = next((each for each in spec.members(owner) if each.field.tag == field.tag), None)
-        where = spec.location("messages", spec.messages[owner].name)
-        if placed is not None:
-            where = placed.member.location
-        stated = {code.value for fact in self.lists if fact.message == owner for code in fact.codes}
-        names = yaml_words([code.name for code in field.codes if code.value in stated])
+        placed_member = next((each for each in spec.members(owner) if each.field.tag == field.tag), None)
+        location = spec.location("messages", spec.messages[owner].name)
+        if placed_member is not None:
+            location = placed_member.member.location
+        listed_values = {code.value for fact in self.lists if fact.message == owner for code in fact.codes}
+        names = yaml_words([code.name for code in field.codes if code.value in listed_values])
         # Messages share the members of a group, so the limit must name the message.
-        shared = f"messages: {spec.block_name(owner)}" if placed is not None and placed.path else ""
+        shared = (
+            f"messages: {spec.block_name(owner)}" if placed_member is not None and placed_member.path else ""
+        )
+        # The second text is used for an edit that applies to some products only; their names replace
+        # PRODUCTS.
         when = f"when: {{{shared}}}, " if shared else ""
-        scoped = f"when: {{{', '.join(filter(None, ('products: PRODUCTS', shared)))}}}, "
-        lines = (f"`{field.name}`: `limits: {{{each}values: {names}}}`" for each in (when, scoped))
-        return Edit(where, next(lines), next(lines))
+        when_scoped = f"when: {{{', '.join(filter(None, ('products: PRODUCTS', shared)))}}}, "
+        lines = (f"`{field.name}`: `limits: {{{each}values: {names}}}`" for each in (when, when_scoped))
+        return Edit(location, next(lines), next(lines))
 
     def _excluded(self, owner: str) -> set[str]:
         """Return the values that the spec's limits exclude from a field of a message unconditionally."""
-        spec, field, found = self.evidence.spec, self.field, set[str]()
+        spec, field, excluded = self.evidence.spec, self.field, set[str]()
         if owner not in spec.messages:
-            return found
+            return excluded
         places = spec.places(spec.messages[owner], self.evidence.product)
         members = [placed.member for placed in spec.members(owner) if placed.field.tag == field.tag]
         for limit in (limit for member in members for limit in (*field.limits, *member.limits)):
             scope = limit.when.scope
-            named = not scope.messages or owner in dict(scope.messages).values()
+            applies_to_message = not scope.messages or owner in dict(scope.messages).values()
             # A limit that depends on another field is skipped: the list contains values that are excluded
             # only under a condition.
-            conditional = limit.when.terms or scope.logon
-            if limit.values and named and not conditional and all(each.within(scope) for each in places):
-                found.update(code.value for code in field.codes if code.value not in limit.values)
-        return found
+            is_conditional = limit.when.terms or scope.logon
+            if (
+                limit.values
+                and applies_to_message
+                and not is_conditional
+                and all(each.within(scope) for each in places)
+            ):
+                excluded.update(code.value for code in field.codes if code.value not in limit.values)
+        return excluded
 
 
-def _without_values(evidence: Evidence, with_values: set[int]) -> Iterator[Finding]:
+def _without_values(evidence: Evidence, tags_with_values: set[int]) -> Iterator[Finding]:
     """Yield fields with rows but no values in this source, although the spec names it as their source."""
-    spec, laid_out = evidence.spec, {fact.tag for fact in evidence.facts(MemberFact)}
+    spec, tags_with_rows = evidence.spec, {fact.tag for fact in evidence.facts(MemberFact)}
     if not evidence.is_pages:
-        laid_out = {fact.tag for fact in evidence.facts(FieldFact)}
-        coded = {field.tag for field in spec.dialect.fields if field.codeset is not None} & laid_out
+        tags_with_rows = {fact.tag for fact in evidence.facts(FieldFact)}
+        tags_with_codeset = {
+            field.tag for field in spec.dialect.fields if field.codeset is not None
+        } & tags_with_rows
         # A dictionary with values for at most half of these fields omits values on purpose.
-        if len(coded & with_values) <= len(coded) / 2:
+        if len(tags_with_codeset & tags_with_values) <= len(tags_with_codeset) / 2:
             return
-    for tag in sorted((laid_out & spec.fields.keys()) - with_values - {MSG_TYPE}):
+    for tag in sorted((tags_with_rows & spec.fields.keys()) - tags_with_values - {MSG_TYPE}):
         field = spec.fields[tag]
         expected = next((code.source for code in field.codes if evidence.expects(code.source)), "")
         if field.codeset is not None and expected:

@@ -42,37 +42,37 @@ _FORMS = {
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
     """Yield contradictions between the examples of the pages and the spec."""
-    laid_out = {(fact.block, fact.tag) for fact in evidence.facts(MemberFact)}
+    table_rows = {(fact.block, fact.tag) for fact in evidence.facts(MemberFact)}
     for example in evidence.facts(ExampleFact):
         key = next((pair.value for pair in example.pairs if pair.tag == MSG_TYPE), "")
         if key in evidence.spec.messages:
-            yield from _Walk(evidence, evidence.spec.messages[key], example, laid_out).findings()
+            yield from _ExampleCheck(evidence, evidence.spec.messages[key], example, table_rows).findings()
 
 
 @attrs.define
-class _Walk:
-    """Walk over the fields of one example."""
+class _ExampleCheck:
+    """Checks the fields of one example in order."""
 
     evidence: Evidence
     message: model.Message
     example: ExampleFact
-    laid_out: set[tuple[str, int]]
+    table_rows: set[tuple[str, int]]
     """Message and tag of every table row; differences reported for a row are not reported again for an
     example.
     """
-    _at: int = 0
+    _index: int = 0
 
     @cached_property
     def _places(self) -> list[Place]:
         """The places where the example may have been sent, given its CompIDs."""
         spec = self.evidence.spec
         places = spec.places(self.message, self.evidence.product)
-        named = {pair.tag: pair.value for pair in self.example.pairs if pair.tag in (SENDER, TARGET)}
+        comp_ids = {pair.tag: pair.value for pair in self.example.pairs if pair.tag in (SENDER, TARGET)}
         # The venue's CompID is the name of a session type: the client sends if it is the target, the venue if
         # it is the sender.
         for tag, sender in ((TARGET, "client"), (SENDER, "venue")):
-            if named.get(tag) in spec.vocabulary.sessions:
-                return [each for each in places if each.session == named[tag] and each.sender == sender]
+            if comp_ids.get(tag) in spec.vocabulary.sessions:
+                return [each for each in places if each.session == comp_ids[tag] and each.sender == sender]
         return places
 
     def findings(self) -> Iterator[Finding]:
@@ -80,14 +80,14 @@ class _Walk:
         if not self._places:
             return
         spec = self.evidence.spec
-        own = spec.members(self.message.msg_type)
-        members = [*own, *spec.members("header"), *spec.members("trailer")]
+        own_members = spec.members(self.message.msg_type)
+        members = [*own_members, *spec.members("header"), *spec.members("trailer")]
         body = {placed.field.tag: placed for placed in members if not placed.path}
         nested = {placed.field.tag: placed for placed in members if placed.path}
         pairs, seen = self.example.pairs, set[int]()
-        while self._at < len(pairs):
-            pair = pairs[self._at]
-            self._at += 1
+        while self._index < len(pairs):
+            pair = pairs[self._index]
+            self._index += 1
             placed = body.get(pair.tag)
             if placed is None:
                 name_of = spec.field_name
@@ -104,7 +104,7 @@ class _Walk:
             if placed.member.group is not None:
                 yield from self._group(pair, placed, members)
         # Only fields of the body are checked, because examples omit most of the header and trailer.
-        unseen = (placed for placed in own if not placed.path and placed.field.tag not in seen)
+        unseen = (placed for placed in own_members if not placed.path and placed.field.tag not in seen)
         missing = [placed.field for placed in unseen if all(map(placed.required, self._places))]
         if missing and not self.example.shortened:
             fields = ", ".join(f"{field.name} ({field.tag})" for field in missing)
@@ -116,25 +116,25 @@ class _Walk:
     ) -> Iterator[Finding]:
         """Check the entries after a counter."""
         group, path = counter.member.group, (*counter.path, counter.field.tag)
-        own = {placed.field.tag: placed for placed in members if placed.path == path}
-        opening = [field.tag for field in group.delimiters] if group is not None else []
-        pairs, opened, seen = self.example.pairs, 0, set[int]()
+        group_members = {placed.field.tag: placed for placed in members if placed.path == path}
+        first_tags = [field.tag for field in group.delimiters] if group is not None else []
+        pairs, entry_count, seen = self.example.pairs, 0, set[int]()
         # The loop ends at the first field outside the group, where the caller continues.
-        while self._at < len(pairs) and (placed := own.get(pairs[self._at].tag)) is not None:
-            pair = pairs[self._at]
-            if pair.tag in seen or not opened:  # A repeated field begins the next entry.
-                if pair.tag not in opening:
-                    names = " or ".join(self.evidence.spec.field_name(tag) for tag in opening)
+        while self._index < len(pairs) and (placed := group_members.get(pairs[self._index].tag)) is not None:
+            pair = pairs[self._index]
+            if pair.tag in seen or not entry_count:  # A repeated field begins the next entry.
+                if pair.tag not in first_tags:
+                    names = " or ".join(self.evidence.spec.field_name(tag) for tag in first_tags)
                     values = {"counter": counter.field.name, "own": names}
                     yield self._report("opens an entry", pair, placed, **values)
-                opened, seen = opened + 1, set()
+                entry_count, seen = entry_count + 1, set()
             seen.add(pair.tag)
-            self._at += 1
+            self._index += 1
             yield from self._field(pair, placed)
             if placed.member.group is not None:
                 yield from self._group(pair, placed, members)
-        if count.value.isdigit() and int(count.value) != opened and not self.example.shortened:
-            yield self._report("count", count, counter, value=count.value, opened=opened)
+        if count.value.isdigit() and int(count.value) != entry_count and not self.example.shortened:
+            yield self._report("count", count, counter, value=count.value, opened=entry_count)
 
     def _field(self, pair: Pair, placed: PlacedMember) -> Iterator[Finding]:
         field = placed.field
@@ -154,7 +154,7 @@ class _Walk:
 
     def _has_table_row(self, tag: int) -> bool:
         """Return whether a row of a table about the message has this tag."""
-        return (self.message.msg_type, tag) in self.laid_out
+        return (self.message.msg_type, tag) in self.table_rows
 
     def _report(self, what: str, pair: Pair, placed: PlacedMember, **values: Any) -> Finding:
         values = {"block": self.message.name, "field": placed.field, **values}

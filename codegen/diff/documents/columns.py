@@ -58,30 +58,31 @@ _KINDS = {
 
 
 def roles(header: Sequence[str]) -> dict[str, int]:
-    """Return the column index of each role by the headings; of two columns with one role, the first wins.
+    """Return the index of the column for each role, as determined from the headings. If two columns have the
+    same role, the first is used.
 
     A column about a field, such as `Text (58)`, has the role `field 58`. A column of hosts has the role
     `host`, or, if its heading names the role of the hosts, a role such as `host order entry`.
     """
-    found: dict[str, int] = {}
+    columns: dict[str, int] = {}
     for index, cell in enumerate(header):
         if role := _role(plain(cell).strip(" :")):
-            found.setdefault(role, index)
+            columns.setdefault(role, index)
     # In a list of codes, the column `Value` contains the codes. `tables.read` uses this role only if the
     # text above the table announces a list of codes.
-    if "values" in found and "code" not in found:
-        found["code"] = found["values"]
-    return found
+    if "values" in columns and "code" not in columns:
+        columns["code"] = columns["values"]
+    return columns
 
 
 def _role(text: str) -> str | None:
-    small = text.lower()
+    lowercase = text.lower()
     for role, words in _ROLES:
-        if re.fullmatch(words, small):
+        if re.fullmatch(words, lowercase):
             return role
     if tagged := _NAME_AND_TAG.match(text):
         return f"field {tagged[2]}"
-    if host := _HOST.match(small):
+    if host := _HOST.match(lowercase):
         return f"host {host[1]}".strip()
     return None
 
@@ -100,25 +101,25 @@ def required(cell: str) -> str | None:
 
 def kind(text: str) -> str | None:
     """Return the lexical kind of a page's word for a type; None for an unknown word."""
-    small = re.sub(r"[\s_-]+", " ", plain(text).strip().lower())
+    lowercase = re.sub(r"[\s_-]+", " ", plain(text).strip().lower())
     # `String (36)`, `Char[1]`: the length is not part of the type.
-    small = re.sub(r"\s*(?:\(.*\)|\[.*\])\Z", "", small)
-    return next((name for name, words in _KINDS.items() if re.fullmatch(words, small)), None)
+    lowercase = re.sub(r"\s*(?:\(.*\)|\[.*\])\Z", "", lowercase)
+    return next((name for name, words in _KINDS.items() if re.fullmatch(words, lowercase)), None)
 
 
-def same_kind(theirs: str, own: str) -> bool:
+def same_kind(page_kind: str, spec_kind: str) -> bool:
     """Return whether a page's kind is compatible with a lexical kind of the spec."""
-    if theirs == "CODED":
-        return own in ("STRING", "CHAR", "INT", "BOOLEAN")
-    return theirs == own or (theirs == "INT" and own in INTEGER_KINDS)
+    if page_kind == "CODED":
+        return spec_kind in ("STRING", "CHAR", "INT", "BOOLEAN")
+    return page_kind == spec_kind or (page_kind == "INT" and spec_kind in INTEGER_KINDS)
 
 
 def requirement_of_heading(text: str) -> str:
-    """Return Y or O for a heading of required or optional fields, else an empty string."""
-    small = text.lower()
+    """Return Y for a heading above required fields, O above optional fields; otherwise an empty string."""
+    lowercase = text.lower()
     # `Required Fields`, but not `Required Permissions`.
-    if not re.search(r"\b(?:fields?|tags?|parameters?|flags?)\b", small):
+    if not re.search(r"\b(?:fields?|tags?|parameters?|flags?)\b", lowercase):
         return ""
-    if re.search(r"\b(?:optional|conditional)\b", small):
+    if re.search(r"\b(?:optional|conditional)\b", lowercase):
         return "O"
-    return "Y" if re.search(r"\b(?:required|mandatory)\b", small) else ""
+    return "Y" if re.search(r"\b(?:required|mandatory)\b", lowercase) else ""

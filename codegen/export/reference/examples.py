@@ -64,25 +64,31 @@ def load(dialect: Dialect, folder: Path) -> dict[str, list[Example]]:
     if root is None:
         raise SpecError(mistakes.found)
     tags = {member.field.name: member.field.tag for member in dialect.header}
-    names = root.entries.get("venue_header")
-    order = [item.text for item in names.items if isinstance(item, Scalar)] if isinstance(names, Seq) else []
-    for name in order:
+    header_names = root.entries.get("venue_header")
+    header_order = (
+        [item.text for item in header_names.items if isinstance(item, Scalar)]
+        if isinstance(header_names, Seq)
+        else []
+    )
+    for name in header_order:
         if name not in tags:
             mistakes.add(root.at("venue_header"), f"the header has no `{name}`", did_you_mean(name, tags))
-    reader = _Reader(dialect, mistakes, tuple(tags[name] for name in order if name in tags))
-    listed = root.mapping("examples")
+    reader = _Reader(dialect, mistakes, tuple(tags[name] for name in header_order if name in tags))
+    examples_by_message = root.mapping("examples")
     messages = {message.name: message for message in dialect.messages}
-    found = {}
-    for name in listed:
+    examples = {}
+    for name in examples_by_message:
         if name not in messages:
-            mistakes.add(listed.at(name), f"there is no message `{name}`", did_you_mean(name, messages))
+            mistakes.add(
+                examples_by_message.at(name), f"there is no message `{name}`", did_you_mean(name, messages)
+            )
         else:
-            found[name] = list(reader.examples(messages[name], listed.entries[name]))
+            examples[name] = list(reader.examples(messages[name], examples_by_message.entries[name]))
     # Every message has an example on its page and in the log.
-    for name in messages.keys() - found.keys():
+    for name in messages.keys() - examples.keys():
         mistakes.add(Location(path.as_posix(), 1), f"message `{name}` has no example", "add one")
     mistakes.raise_any()
-    return _formatted(found)
+    return _format_examples(examples)
 
 
 def run(examples: Mapping[str, list[Example]]) -> dict[str, list[Example]]:
@@ -107,18 +113,20 @@ def run(examples: Mapping[str, list[Example]]) -> dict[str, list[Example]]:
         lines = result.stderr.strip().splitlines()
         what = f"the examples do not run: {lines[-1] if lines else ''}"
         mistakes.fail(Location(FILE, 1), what, "correct the example")
-    answers = iter(json.loads(result.stdout))
-    found: dict[str, list[Example]] = {}
+    outcomes = iter(json.loads(result.stdout))
+    with_wire: dict[str, list[Example]] = {}
     for name, listed in examples.items():
         for example in listed:
-            answer = next(answers)
-            if "fault" in answer:
+            outcome = next(outcomes)
+            if "fault" in outcome:
                 mistakes.add(
-                    example.location, f"the example of {name} fails: {answer['fault']}", "correct it"
+                    example.location,
+                    f"the example of {name} fails: {outcome['fault']}",
+                    "correct it",
                 )
-            found.setdefault(name, []).append(attrs.evolve(example, wire=answer.get("wire", "")))
+            with_wire.setdefault(name, []).append(attrs.evolve(example, wire=outcome.get("wire", "")))
     mistakes.raise_any()
-    return found
+    return with_wire
 
 
 def log(examples: Mapping[str, list[Example]]) -> str:
@@ -165,12 +173,12 @@ class _Reader:
             header = self.venue_header if sender == "venue" else ()
             yield Example(message.name, product, name, sender, source, item.location, header)
 
-    def _call(self, cls: str, members: tuple[Member, ...], fields: Map, names: set[str]) -> str:
+    def _call(self, class_name: str, members: tuple[Member, ...], fields: Map, names: set[str]) -> str:
         known = {member.field.name: member for member in members}
         arguments = []
         for name in fields:
             if name not in known:
-                self.mistakes.add(fields.at(name), f"{cls} has no `{name}`", did_you_mean(name, known))
+                self.mistakes.add(fields.at(name), f"{class_name} has no `{name}`", did_you_mean(name, known))
                 continue
             member, node = known[name], fields.entries[name]
             if member.group is not None:
@@ -185,7 +193,7 @@ class _Reader:
             elif isinstance(node, Scalar):
                 value = self._value(member.field, node.text, node.location, names)
                 arguments.append(f"{member.attribute}={value}")
-        return f"{cls}({', '.join(arguments)})"
+        return f"{class_name}({', '.join(arguments)})"
 
     def _value(self, field: Field, value: str, location: Location, names: set[str]) -> str:
         if field.codeset is not None:
@@ -225,16 +233,16 @@ class _Reader:
         return f"{function}({', '.join([*map(str, parts), *zone])})"
 
 
-def _formatted(examples: Mapping[str, list[Example]]) -> dict[str, list[Example]]:
+def _format_examples(examples: Mapping[str, list[Example]]) -> dict[str, list[Example]]:
     sources = {
         f"{name}_{number}.py": example.source
         for name, listed in examples.items()
         for number, example in enumerate(listed)
     }
-    laid_out = format_sources(sources)
+    formatted = format_sources(sources)
     return {
         name: [
-            attrs.evolve(example, source=laid_out[f"{name}_{number}.py"].strip())
+            attrs.evolve(example, source=formatted[f"{name}_{number}.py"].strip())
             for number, example in enumerate(listed)
         ]
         for name, listed in examples.items()

@@ -63,10 +63,10 @@ class Sums:
             return byte_sum(buffer[start:end])
         totals = self._totals
         while len(totals) <= last:
-            at = self._base + (len(totals) - 1) * ADLER_BLOCK
+            position = self._base + (len(totals) - 1) * ADLER_BLOCK
             # A block before the beginning of the buffer has no bytes left; `max` is needed because a negative
             # index would count from the end.
-            totals.append(totals[-1] + byte_sum(buffer[max(at, 0) : max(at + ADLER_BLOCK, 0)]))
+            totals.append(totals[-1] + byte_sum(buffer[max(position, 0) : max(position + ADLER_BLOCK, 0)]))
         return (
             byte_sum(buffer[start : self._base + first * ADLER_BLOCK])
             + totals[last]

@@ -127,7 +127,7 @@ RULES_BY_STATE: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
         State.DISCONNECTED: (),
         State.AWAITING_LOGON: _HANDSHAKE,
         State.LOGON_RECEIVED: _HANDSHAKE,
-        # An initiator that was blocked accepts an old answer, so it needs `CALL_DUE` to detect that. An
+        # An initiator that was blocked accepts an old answer, so it needs `CALL_DUE` to detect the pause. An
         # acceptor never accepts an old Logon (`Handshake`), so it does not need this deadline.
         State.LOGON_SENT: (*_HANDSHAKE, CALL_DUE),
         State.ESTABLISHED: _LOGGED_ON,
@@ -186,9 +186,9 @@ class SendingTimes:
         if was_blocked:
             # Time since the last call, by each clock. The range begins earlier by the tolerance, because a
             # message that arrived just after that call may have been sent that much earlier.
-            by_monotonic = timedelta(seconds=monotonic - timers.call_at + self._call_interval)
-            by_utc = utc - self.latest + tolerance
-            self.catch_up(utc - max(by_monotonic, by_utc) - tolerance, utc)
+            monotonic_pause = timedelta(seconds=monotonic - timers.call_at + self._call_interval)
+            utc_pause = utc - self.latest + tolerance
+            self.catch_up(utc - max(monotonic_pause, utc_pause) - tolerance, utc)
             # The store may have been suspended too, or have completed the commit unnoticed.
             timers.commits_since = monotonic
             if timers.commit_at is not None:

@@ -31,8 +31,8 @@ def test_a_wire_log_has_time_direction_and_connection(tmp_path: Path) -> None:
     path = tmp_path / "wire.log"
     with WireLog(path) as log:
         first, second = (log.connect(name, Instant(0.0, NOON)) for name in ("KalshiNR", "KalshiMD"))
-        first.wire("sent", VALID.replace(b"|", b"\x01"), Instant(1.0, NOON.replace(microsecond=7)))
-        second.wire("received", VALID.replace(b"|", b"\x01"), Instant(1.0, NOON.replace(second=1)))
+        first.record("sent", VALID.replace(b"|", b"\x01"), Instant(1.0, NOON.replace(microsecond=7)))
+        second.record("received", VALID.replace(b"|", b"\x01"), Instant(1.0, NOON.replace(second=1)))
         first.close(Instant(2.0, NOON))
     found = list(read_log(path))
     assert [(item.time, item.direction, item.connection, item.line) for item in found] == [

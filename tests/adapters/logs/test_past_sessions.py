@@ -132,7 +132,7 @@ def write(path: Path, *connections: Any, log: bool, chunk_size: int = 1 << 20, e
     with WireLog(path) if log else Recorder(path) as writer:
         for frames in connections:
             connection: Any = writer.connect("somewhere", Instant(0.0, NOON)) if log else None
-            record = connection.wire if log else writer.on_wire
+            record = connection.record if log else writer.on_wire
             for direction, data in frames:
                 now = Instant(now.monotonic + 1, now.utc + timedelta(seconds=1))
                 for begin in range(0, len(data), chunk_size):

@@ -71,7 +71,7 @@ def test_a_truncated_file_is_shortened_to_its_complete_records(path: Path) -> No
         whole = max(end for end in ends if end <= size)
         recording = Recording(path)
         assert len(list(recording)) == max(0, ends.index(whole) - 1)
-        assert (recording.whole, recording.torn) == (whole, size - whole)
+        assert (recording.complete_size, recording.torn) == (whole, size - whole)
         with Recorder(path) as recorder:
             assert recorder.truncated_bytes == size - whole
             recorder.on_wire("received", b"new", at(0))
@@ -138,7 +138,7 @@ def test_damage_affects_only_the_damaged_record_and_is_reported(
     ranges = [range(START + begin, START + end) for begin, end in damaged]
     assert [item.data for item in recording] == read
     assert (recording.damaged, recording.damaged_bytes) == (ranges, sum(map(len, ranges)))
-    assert (recording.whole, recording.torn) == (START + len(data), 0)
+    assert (recording.complete_size, recording.torn) == (START + len(data), 0)
     assert len(caplog.records) == bool(damaged)
     with Recorder(path) as recorder:
         assert (recorder.truncated_bytes, recorder.damaged) == (0, ranges)

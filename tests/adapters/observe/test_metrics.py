@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from kalshi_fix_adapters.events import ReadingPaused
 from kalshi_fix_adapters.observe.dispatch import Dispatcher
 from kalshi_fix_adapters.observe.metrics import PrometheusMetrics, export_bus
-from kalshi_fix_adapters.observe.observer import ALARMING, HeartbeatTiming, LogonTiming
+from kalshi_fix_adapters.observe.observer import ALERT_EVENTS, HeartbeatTiming, LogonTiming
 from kalshi_fix_sansio.session.states import State
 from tests.helpers import Clock
 
@@ -23,7 +23,7 @@ def value(name: str, **labels: str) -> float | None:
 def test_alarms_are_counted_from_zero_and_labelled_with_the_clients_name() -> None:
     clock = Clock()
     one, two = PrometheusMetrics("one"), PrometheusMetrics("two")
-    for kind in ALARMING:
+    for kind in ALERT_EVENTS:
         assert value("fix_events_total", session="one", event=kind.__name__) == 0
     assert value("fix_up", session="one") == 0
     observers = Dispatcher("KalshiNR prediction", one)

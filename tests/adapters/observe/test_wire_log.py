@@ -62,7 +62,7 @@ def test_oversized_messages_are_reported(path: Path) -> None:
     with WireLog(path) as log:
         for limit in (len(ORDER), 60):
             connection = log.connect("KalshiNR", NOW, max_message_size=limit)
-            connection.wire("received", ORDER + HEARTBEAT, NOW)
+            connection.record("received", ORDER + HEARTBEAT, NOW)
             connection.close(NOW)
     reported = [line for line in path.read_text().splitlines() if "skipping" in line]
     assert len(reported) == 1
@@ -73,11 +73,11 @@ def test_oversized_messages_are_reported(path: Path) -> None:
 def test_a_connection_is_logged_from_beginning_to_end(path: Path) -> None:
     with WireLog(path) as log:
         connection = log.connect("KalshiNR at 127.0.0.1:8228", NOW)
-        connection.wire("sent", HEARTBEAT, later(0.5))
-        connection.wire("received", ORDER, later(1))
+        connection.record("sent", HEARTBEAT, later(0.5))
+        connection.record("received", ORDER, later(1))
         connection.close(later(2))
         connection.close(later(3))
-        connection.wire("sent", HEARTBEAT, later(4))
+        connection.record("sent", HEARTBEAT, later(4))
     assert path.read_text() == (
         "2026-11-21 12:00:00.000007Z 1 connected to KalshiNR at 127.0.0.1:8228\n"
         f"2026-11-21 12:00:00.500007Z 1 sent     {shown(HEARTBEAT)}\n"
@@ -107,9 +107,9 @@ def test_an_existing_log_is_continued_and_its_file_mode_corrected(path: Path) ->
 def test_connections_are_numbered(path: Path) -> None:
     with WireLog(path) as log:
         one, two = log.connect("one", NOW), log.connect("two", NOW)
-        one.wire("sent", ORDER[:30], NOW)
-        two.wire("sent", HEARTBEAT, NOW)
-        one.wire("sent", ORDER[30:], NOW)
+        one.record("sent", ORDER[:30], NOW)
+        two.record("sent", HEARTBEAT, NOW)
+        one.record("sent", ORDER[30:], NOW)
     lines = path.read_text().splitlines()[2:]
     assert [line.split(" ", 2)[2] for line in lines] == [
         f"2 sent     {shown(HEARTBEAT)}",
@@ -149,8 +149,8 @@ def test_bytes_that_are_not_a_message_are_escaped() -> None:
 def test_an_incomplete_message_is_shown_at_the_end(path: Path) -> None:
     with WireLog(path) as log:
         connection = log.connect("x", NOW)
-        connection.wire("received", b"220 mail.example ESMTP\r\n", NOW)
-        connection.wire("sent", HEARTBEAT + ORDER[:60], NOW)
+        connection.record("received", b"220 mail.example ESMTP\r\n", NOW)
+        connection.record("sent", HEARTBEAT + ORDER[:60], NOW)
         connection.close(NOW)
     lines = [line.split(" ", 2)[2] for line in path.read_text().splitlines()[2:]]
     assert lines == [
@@ -205,8 +205,8 @@ def test_the_command_reads_the_wire_log(path: Path) -> None:
     reject = encode_frame("FIXT.1.1", reject[reject.index(b"35=") : -7].replace(b"\\", b"|"))
     with WireLog(path) as log:
         connection = log.connect("x", NOW)
-        connection.wire("sent", LOGON, NOW)
-        connection.wire("received", reject, NOW)
+        connection.record("sent", LOGON, NOW)
+        connection.record("received", reject, NOW)
     logon, rejected = map(json.loads, invoke("decode", "--json", path).stdout.splitlines())
     assert logon["fields"]["RawData"] == "<hidden>"
     assert rejected["fields"]["Text"] == "a|b\n§"
@@ -276,7 +276,7 @@ def full_log(path: Path, **limits: Any) -> tuple[WireLog, list[str]]:
     log = WireLog(path, **limits)
     connection = log.connect("somewhere", NOW)
     for second in range(10):
-        connection.wire("sent", HEARTBEAT, later(second))
+        connection.record("sent", HEARTBEAT, later(second))
     return log, [f"{second:02}.000007Z 1 sent     {shown(HEARTBEAT)}" for second in range(10)]
 
 
@@ -329,8 +329,8 @@ def test_several_threads_may_write(path: Path) -> None:
     def write() -> None:
         connection = log.connect("x", NOW)
         for _ in range(200):
-            connection.wire("sent", HEARTBEAT[:50], NOW)
-            connection.wire("sent", HEARTBEAT[50:], NOW)
+            connection.record("sent", HEARTBEAT[:50], NOW)
+            connection.record("sent", HEARTBEAT[50:], NOW)
         connection.close(NOW)
 
     with WireLog(path, max_bytes=50_000, backups=100) as log:
@@ -379,14 +379,14 @@ def test_a_full_disk_is_reported_once_and_lost_lines_are_counted(
     connection = log.connect("x", NOW)
     disk.room = 130
     for _ in range(3):
-        connection.wire("sent", HEARTBEAT + HEARTBEAT, NOW)
+        connection.record("sent", HEARTBEAT + HEARTBEAT, NOW)
     assert log.lost == 6
     assert [record.message for record in caplog.records] == [
         f"the wire log {path} cannot be written (No space left on device); the session continues without it"
     ]
     assert path.read_text().count("\n") == 1
     disk.room = 10**9
-    connection.wire("sent", ORDER, NOW)
+    connection.record("sent", ORDER, NOW)
     assert log.lost == 6
     assert [line[28:] for line in path.read_text().splitlines()[1:]] == [
         "0 incomplete log; lines missing here: 6",
@@ -397,7 +397,7 @@ def test_a_full_disk_is_reported_once_and_lost_lines_are_counted(
     )
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
     disk.room = 0
-    connection.wire("sent", ORDER, NOW)
+    connection.record("sent", ORDER, NOW)
     assert (log.lost, len(caplog.records)) == (7, 3)
     log.close()
 
@@ -410,7 +410,7 @@ def test_a_file_size_limit_set_by_the_system_is_reported(path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 50, limits[1]))
     try:
-        connection.wire("sent", HEARTBEAT, NOW)
+        connection.record("sent", HEARTBEAT, NOW)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert log.lost == 1
@@ -434,7 +434,7 @@ def test_messages_after_closing_count_as_lost(path: Path, caplog: pytest.LogCapt
     connection = log.connect("x", NOW)
     log.close()
     log.close()
-    connection.wire("sent", HEARTBEAT, NOW)
+    connection.record("sent", HEARTBEAT, NOW)
     assert log.lost == 1
     assert not caplog.records
 

@@ -38,11 +38,11 @@ def _drop(kind: type) -> Any:
 
 
 def _refuse_all(take: Any, machine: Orders, message: Any) -> None:
-    found = machine._kept.requests(message.cl_ord_id)
+    found = machine._index.requests(message.cl_ord_id)
     take(machine, message)
     for order, request in found:
         if request in order.pending:
-            machine._kept.answer(order, request)
+            machine._index.answer(order, request)
 
 
 def _drop_early_settlement(apply: Any, machine: Positions, update: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Unpack
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import CommandError, converting_errors
+from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import Screen, plain
 from kalshi_fix_adapters.config.environment import export_lines
 from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
@@ -103,7 +103,7 @@ def venue(
     host: str,
     input_log: Path | None,
     web: int | None,
-    **requested: Unpack[ScenarioOptions],
+    **scenario_choices: Unpack[ScenarioOptions],
 ) -> None:
     """Run the simulated Kalshi on loopback TLS ports until Ctrl-C. A second Ctrl-C ends it at once.
 
@@ -118,15 +118,15 @@ def venue(
         return
     ports = {key: (first_port or FIRST_PORT) + i for i, key in enumerate(all_ports())}
     with (
-        converting_errors(),
-        _folder(folder) as chosen,
-        contextlib.nullcontext() if input_log is None else InputLog(input_log) as written,
+        plain_errors(),
+        _folder(folder) as venue_folder,
+        contextlib.nullcontext() if input_log is None else InputLog(input_log) as log,
         _start(
-            Sandbox(scenario=chosen_scenario(**requested), ports=ports, input_log=written, host=host),
+            Sandbox(scenario=chosen_scenario(**scenario_choices), ports=ports, input_log=log, host=host),
             on_free_ports=first_port is None,
         ) as sandbox,
-        _files(sandbox, chosen) as environments,
-        _control(sandbox, chosen) as channel,
+        _files(sandbox, venue_folder) as environments,
+        _control(sandbox, venue_folder) as channel,
         _page(sandbox, channel, web) as address,
     ):
         _announce(sandbox, environments, address)
@@ -148,13 +148,13 @@ def _start(sandbox: Sandbox, *, on_free_ports: bool) -> Iterator[Sandbox]:
 
 
 @contextlib.contextmanager
-def _folder(given: Path | None) -> Iterator[Path]:
-    if given is not None:
+def _folder(folder: Path | None) -> Iterator[Path]:
+    if folder is not None:
         # A new folder is readable by this user only. A folder that another user created is refused, even if
         # it appeared just now.
-        given.mkdir(mode=0o700, parents=True, exist_ok=True)
-        check_private(given)
-        yield given
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_private(folder)
+        yield folder
         return
     with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX) as temporary:
         yield Path(temporary)
@@ -239,11 +239,11 @@ def _file_exists_error(error: FileExistsError) -> CommandError:
 @contextlib.contextmanager
 def _ignore_interrupts() -> Iterator[None]:
     """Ignore Ctrl-C during a short block; a second Ctrl-C could otherwise leave keys undeleted."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    previous_handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous_handler)
 
 
 def _exports(
@@ -273,12 +273,12 @@ def _exports(
 
 def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]], page: str | None) -> None:
     screen = Screen()
-    listening = {key: str(sandbox.server.port(*key)) for key in all_ports()}
-    screen.print_table(
+    ports = {key: str(sandbox.server.port(*key)) for key in all_ports()}
+    screen.table(
         f"The simulated Kalshi listens on {sandbox.server.host} until Ctrl-C",
         ["session type", *(f"{product} port" for product in PRODUCTS)],
         [
-            [session, *(listening.get((product, session), "-") for product in PRODUCTS)]
+            [session, *(ports.get((product, session), "-") for product in PRODUCTS)]
             for session in SESSION_TYPES
         ],
     )
@@ -287,11 +287,11 @@ def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]], page
         for product, markets in sandbox.scenario.markets.items()
         for market in markets
     ]
-    screen.print_table("Markets", ["market", "product", "tick"], markets[:MAX_LISTED])
+    screen.table("Markets", ["market", "product", "tick"], markets[:MAX_LISTED])
     if len(markets) > MAX_LISTED:
-        screen.print_lines([plain(f"and {len(markets) - MAX_LISTED} more")])
+        screen.lines([plain(f"and {len(markets) - MAX_LISTED} more")])
     if page is not None:
-        screen.print_text(["", "In a browser, open this address, whose last part is a secret:", "", page])
+        screen.text(["", "In a browser, open this address, whose last part is a secret:", "", page])
     (first, exports), *others = environments
     command = _source(first)
     if screen.is_terminal:
@@ -309,7 +309,7 @@ def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]], page
         files = [path for path, _ in others]
         hint += ["", "The other owners:", "", *map(_source, files[:MAX_LISTED])]
         hint += [f"# and {len(files) - MAX_LISTED} more"] if len(files) > MAX_LISTED else []
-    screen.print_text(hint)
+    screen.text(hint)
     screen.flush()
 
 
@@ -319,7 +319,7 @@ def _source(environment: Path) -> str:
 
 
 def _ticks(rules: MarketRules) -> str:
-    """Return the tick of a market in dollars, with the finer ticks of its outer price ranges, if any."""
+    """Return the tick of a market in dollars, and the finer ticks of its outer price ranges, if any."""
     edges = [f"{edge.step} from {edge.start} to {edge.end}" for edge in rules.edges]
     return "; ".join([str(rules.tick), *edges])
 
@@ -348,11 +348,11 @@ def env(folder: Path | None) -> None:
     In bash, `source "$(kalshi-fix venue env)"` sets the variables that its clients need. The exit status is 1
     if no venue is running, or several are.
     """
-    with converting_errors():
+    with plain_errors():
         # The folder named by the environment is ignored: it may belong to an earlier venue.
         path = running_venue(folder, {}).parent / ENVIRONMENT_FILE
     screen = Screen()
-    screen.print_text([str(path.absolute())])
+    screen.text([str(path.absolute())])
     screen.flush()
 
 

@@ -25,7 +25,7 @@ class DailyCap:
     day: date | None = None
     """The day of the last fill."""
 
-    def room(self, today: date) -> Decimal:
+    def remaining(self, today: date) -> Decimal:
         """Return the amount that may still be ordered today."""
         return self.limit - self.reserved - (self.used if self.day == today else ZERO)
 

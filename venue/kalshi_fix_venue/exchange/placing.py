@@ -231,7 +231,7 @@ def _cap_refusal(state: ExchangeState, command: PlaceOrder, now: datetime) -> Re
     account, cap = state.accounts[command.account], state.caps.get(command.account.customer)
     if cap is not None:
         weight = state.weight(command.account, command.side, command.price, command.quantity)
-        if weight <= cap.room(state.clearing_date(now)):
+        if weight <= cap.remaining(state.clearing_date(now)):
             return None
     # Undo `_refusal`, which adds an acceptable order to the account.
     account.add_open_quantity(command.market, command.side, command.price, -command.quantity)

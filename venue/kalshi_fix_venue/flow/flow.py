@@ -77,27 +77,27 @@ class Flow:
     def begin(self, now: Instant) -> None:
         """Start the traders. Does nothing if the flow has already begun."""
         if self._next is None and self._config.rate and self._markets:
-            self._next = now.monotonic + self._gap()
+            self._next = now.monotonic + self._draw_delay()
 
     def next_deadline(self) -> float | None:
         """Return when the next trader acts, in seconds of `Instant.monotonic`; None for never."""
         return self._next
 
-    def due(self, now: Instant) -> Iterator[tuple[str, Command]]:
+    def due_commands(self, now: Instant) -> Iterator[tuple[str, Command]]:
         """Yield the product and the command of each action that is due; the caller executes each before it
         requests the next one."""
-        done = 0
+        count = 0
         while self._next is not None and self._next <= now.monotonic:
-            if done == MAX_AT_ONCE:
-                self._next = now.monotonic + self._gap()
+            if count == MAX_AT_ONCE:
+                self._next = now.monotonic + self._draw_delay()
                 return
-            done += 1
+            count += 1
             action = self._act(now)
-            self._next += _BURST_GAP if self._burst is not None else self._gap()
+            self._next += _BURST_GAP if self._burst is not None else self._draw_delay()
             if action is not None:
                 yield action
 
-    def _gap(self) -> float:
+    def _draw_delay(self) -> float:
         return self._random.expovariate(self._config.rate)
 
     def _act(self, now: Instant) -> tuple[str, Command] | None:

@@ -49,6 +49,7 @@ class Turn:
     new_id: Callable[[], str]
     """Generates order ids."""
     largest: int
+    """Maximum quantity of an order, in contracts."""
     fair: FairPrice
     now: datetime
 
@@ -82,9 +83,9 @@ class Trader:
         return f"{self.name}-{self.requests}"
 
     def place(
-        self, turn: Turn, side: Side, price: Decimal, time_in_force: TimeInForce, **more: Any
+        self, turn: Turn, side: Side, price: Decimal, time_in_force: TimeInForce, **attributes: Any
     ) -> PlaceOrder:
-        """Return a new order; `more` are further attributes of `PlaceOrder`."""
+        """Return a new order; `attributes` are further attributes of `PlaceOrder`."""
         return PlaceOrder(
             order_id=turn.new_id(),
             cl_ord_id=self.cl_ord_id(),
@@ -95,7 +96,7 @@ class Trader:
             quantity=turn.quantity(),
             price=price,
             time_in_force=time_in_force,
-            **more,
+            **attributes,
         )
 
 
@@ -105,8 +106,8 @@ class Maker(Trader):
 
     levels: int = 1
     _quotes: dict[tuple[str, Side, int], tuple[str, ...]] = attrs.field(factory=dict)
-    """By market, side and level, the ClOrdIDs that the order may have: first that of the last amend, then the
-    previous one, which is valid if the amend was refused. The order may have ended."""
+    """By market, side and level, the ClOrdIDs that the order may have: first the ClOrdID of the last
+    amend, then the previous ClOrdID, which is valid if the amend was refused. The order may have ended."""
 
     def act(self, turn: Turn) -> Command | None:
         """Update one of its quotes: place it, move it, change its quantity or cancel it."""
@@ -115,8 +116,8 @@ class Maker(Trader):
         side, level = turn.random.choice((Side.BUY, Side.SELL)), turn.random.randrange(self.levels)
         slot = (turn.fair.rules.ticker, side, level)
         price = turn.fair.offset_price(side, level + 0.5 + self._skew(turn, side))
-        found = (turn.exchange.find(self.name, known) for known in self._quotes.get(slot, ()))
-        open_order = next((order for order in found if order is not None), None)
+        open_orders = (turn.exchange.find(self.name, known) for known in self._quotes.get(slot, ()))
+        open_order = next((order for order in open_orders if order is not None), None)
         if open_order is None:
             if price is None:
                 return None
@@ -141,10 +142,10 @@ class Maker(Trader):
     def _skew(self, turn: Turn, side: Side) -> float:
         """Return how many steps to add to the distance from the fair price. The distance grows with the
         position, so the position does not grow without limit."""
-        share = float(turn.position(self.account(turn.fair))) / (_FULL_SKEW * turn.largest)
-        away = max(-1.0, min(1.0, share)) * self.levels
+        position_ratio = float(turn.position(self.account(turn.fair))) / (_FULL_SKEW * turn.largest)
+        steps = max(-1.0, min(1.0, position_ratio)) * self.levels
         # Never negative: a maker does not take liquidity.
-        return max(away if side is Side.BUY else -away, 0.0)
+        return max(steps if side is Side.BUY else -steps, 0.0)
 
 
 @attrs.define(eq=False)
@@ -153,23 +154,25 @@ class Taker(Trader):
 
     def side(self, turn: Turn) -> Side:
         """Draw a side; the larger the position, the more likely is the side that reduces it."""
-        share = float(turn.position(self.account(turn.fair))) / (_FULL_SKEW * turn.largest)
-        buys = turn.random.random() < 0.5 - max(-0.5, min(0.5, share))
+        position_ratio = float(turn.position(self.account(turn.fair))) / (_FULL_SKEW * turn.largest)
+        buys = turn.random.random() < 0.5 - max(-0.5, min(0.5, position_ratio))
         return Side.BUY if buys else Side.SELL
 
     def act(self, turn: Turn, side: Side | None = None) -> Command | None:
         """Send an immediate-or-cancel or fill-or-kill order, or leave an order near the fair price for some
         minutes."""
         chosen = self.side(turn) if side is None else side
-        drawn = turn.random.random()
-        if side is not None or drawn < 0.7:
+        draw = turn.random.random()
+        if side is not None or draw < 0.7:
             price = turn.fair.offset_price(chosen, -turn.random.randint(1, 3))
-            time_in_force, until = TimeInForce.IMMEDIATE_OR_CANCEL, None
-        elif drawn < 0.8:
+            time_in_force, expire_time = TimeInForce.IMMEDIATE_OR_CANCEL, None
+        elif draw < 0.8:
             price = turn.fair.offset_price(chosen, -2)
-            time_in_force, until = TimeInForce.FILL_OR_KILL, None
+            time_in_force, expire_time = TimeInForce.FILL_OR_KILL, None
         else:
             price = turn.fair.offset_price(chosen, turn.random.randint(0, 2))
             time_in_force = TimeInForce.GOOD_TILL_DATE
-            until = turn.now + timedelta(seconds=turn.random.randint(1, _MAX_LIFETIME))
-        return None if price is None else self.place(turn, chosen, price, time_in_force, expire_time=until)
+            expire_time = turn.now + timedelta(seconds=turn.random.randint(1, _MAX_LIFETIME))
+        return (
+            None if price is None else self.place(turn, chosen, price, time_in_force, expire_time=expire_time)
+        )

@@ -70,7 +70,7 @@ class OrderEntry:
             OrderMassCancelRequest: self._mass_cancel,
         }
 
-    def output_written(self, login: Login) -> None:
+    def record_output_written(self, login: Login) -> None:
         """Record that a login's messages have been written, or never will be, so none of its amends is still
         in flight."""
         self._in_flight.pop(login, None)

@@ -19,15 +19,15 @@ from kalshi_fix_venue.exchange import Exchange
 from kalshi_fix_venue.gateway.clearing import operator_of
 from kalshi_fix_venue.gateway.logins import Login
 
-_READING = (MarketDataRequest, SecurityStatusRequest, EventResendRequest)
+_READ_REQUESTS = (MarketDataRequest, SecurityStatusRequest, EventResendRequest)
 """Messages that every session may send."""
-_CREATORS = (QuoteRequest, AcceptQuote, RFQCancel)
+_CREATOR_MESSAGES = (QuoteRequest, AcceptQuote, RFQCancel)
 """Messages from the creators of RFQs."""
 
 
 def permission_refusal(message: Message, login: Login, exchange: Exchange) -> str | None:
     """Return why a session or its key may not send a message, or None if it may."""
-    if isinstance(message, _READING):
+    if isinstance(message, _READ_REQUESTS):
         return None
     if login.flags.listener_session:
         return "Listener sessions are read-only"
@@ -41,7 +41,7 @@ def permission_refusal(message: Message, login: Login, exchange: Exchange) -> st
     ):
         return "SenderSubID is for clearing members"
     # In RFQs, keys that are restricted to a subaccount are only for makers.
-    accepts = isinstance(message, NewOrderSingle) and (message.quote_id or message.rfq_id) is not None
-    if login.restricted_to is not None and (accepts or isinstance(message, _CREATORS)):
+    is_acceptance = isinstance(message, NewOrderSingle) and (message.quote_id or message.rfq_id) is not None
+    if login.restricted_to is not None and (is_acceptance or isinstance(message, _CREATOR_MESSAGES)):
         return "The API key is restricted to one subaccount"
     return None

@@ -145,13 +145,13 @@ class ProductGateway:
             + self._rfqs.close_rfqs_on_ended_markets(outcomes)
         )
 
-    def output_written(self, login: Login) -> None:
+    def record_output_written(self, login: Login) -> None:
         """Record that all messages of a login have been written."""
-        self._orders.output_written(login)
+        self._orders.record_output_written(login)
 
     def end_session(self, login: Login) -> None:
         """Record that a login's session has ended."""
-        self.output_written(login)
+        self.record_output_written(login)
         self.logins.end_session(login)
         self._market_data.forget(login)
         self._rfqs.end_session(login)

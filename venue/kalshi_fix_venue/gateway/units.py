@@ -46,7 +46,7 @@ def money(amount: Decimal) -> Decimal:
 
 
 def exchange_fees(amount: Decimal) -> list[MiscFee]:
-    """Return the single fee of a report, in dollars."""
+    """Return a fee in dollars as the only entry of a report's fee group."""
     return [
         MiscFee(
             misc_fee_amt=money(amount),
@@ -58,7 +58,7 @@ def exchange_fees(amount: Decimal) -> list[MiscFee]:
 
 
 def collateral_changes(amount: Decimal, kind: CollateralAmountType) -> list[CollateralAmountChange]:
-    """Return the single collateral change of a report, in dollars."""
+    """Return a collateral change in dollars as the only entry of a report's group."""
     return [CollateralAmountChange(collateral_amount_change=money(amount), collateral_amount_type=kind)]
 
 

@@ -192,9 +192,9 @@ class Determine(MarketEnd):
     def perform(self, venue: Operable, now: Instant) -> Answer:
         """Determine."""
         market = venue.exchange(self._product(venue)).markets[self.market]
-        amends = market.state in _STATES_AFTER_DISPUTE and self.result is not None
+        is_amendment = market.state in _STATES_AFTER_DISPUTE and self.result is not None
         return self._run_commands(
-            venue, now, self._state_command(MarketState.AMENDED if amends else MarketState.DETERMINED)
+            venue, now, self._state_command(MarketState.AMENDED if is_amendment else MarketState.DETERMINED)
         )
 
 
@@ -207,10 +207,10 @@ class Settle(MarketEnd):
     def perform(self, venue: Operable, now: Instant) -> Answer:
         """Determine and settle."""
         market = venue.exchange(self._product(venue)).markets[self.market]
-        settled = self._state_command(MarketState.SETTLED)
+        settle_command = self._state_command(MarketState.SETTLED)
         if market.state.is_decided:
-            return self._run_commands(venue, now, settled)
-        return self._run_commands(venue, now, self._state_command(MarketState.DETERMINED), settled)
+            return self._run_commands(venue, now, settle_command)
+        return self._run_commands(venue, now, self._state_command(MarketState.DETERMINED), settle_command)
 
 
 @attrs.frozen(kw_only=True)
@@ -346,11 +346,14 @@ class Transfer(Operation):
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
         exchange = venue.exchange(self.product)
-        left, there = (str(exchange.account(account).balance) for account in (source, target))
-        text = (
-            f"{self.owner}: {self.amount} dollars moved; the source has {left} left, the target has {there}"
+        source_balance, target_balance = (
+            str(exchange.account(account).balance) for account in (source, target)
         )
-        return {"text": text, "left": left, "there": there}
+        text = (
+            f"{self.owner}: {self.amount} dollars moved; the source has {source_balance} left, "
+            f"the target has {target_balance}"
+        )
+        return {"text": text, "source_balance": source_balance, "target_balance": target_balance}
 
 
 # Sessions

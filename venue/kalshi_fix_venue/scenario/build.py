@@ -62,7 +62,7 @@ def build_scenario(file: ScenarioFile) -> Scenario:
         accounts=tuple(_accounts(file)),
         keys=tuple(_keys(file)),
         settings=_settings(file),
-        positions=tuple(_initial_positions(file, markets)),
+        initial_positions=tuple(_initial_positions(file, markets)),
         steps=(*_steps_to_states(file), *file.schedule),
         flow=None if flow is None else attrs.evolve(flow, seed=file.seed or 0),
         seed=file.seed,
@@ -75,33 +75,35 @@ def wrong_references(file: ScenarioFile) -> Iterator[tuple[ValuePath, str]]:
     tickers = {product: {each.rules.ticker: each for each in listed} for product, listed in markets.items()}
     all_tickers = {**tickers[PREDICTION], **tickers[MARGIN]}
     yield from _wrong_prices(file, tickers)
-    named: list[tuple[ValuePath, str, Iterable[str]]] = [
+    references: list[tuple[ValuePath, str, Iterable[str]]] = [
         (("groups", name, "markets", number), ticker, tickers[PREDICTION])
         for name, group in file.groups.items()
         for number, ticker in enumerate(group.markets)
     ]
     if file.flow is not None:
-        named += [(("flow", "markets", n), ticker, all_tickers) for n, ticker in enumerate(file.flow.markets)]
+        references += [
+            (("flow", "markets", n), ticker, all_tickers) for n, ticker in enumerate(file.flow.markets)
+        ]
     for number, step in enumerate(file.schedule):
         market, owner = getattr(step.operation, "market", None), getattr(step.operation, "owner", None)
         if market is not None:
-            named.append((("schedule", number, "market"), market, all_tickers))
+            references.append((("schedule", number, "market"), market, all_tickers))
         # Owners that the command line adds are not known here; their names all begin with `OWNER`.
         if owner is not None and file.accounts and not owner.startswith(OWNER):
-            named.append((("schedule", number, "owner"), owner, file.accounts))
+            references.append((("schedule", number, "owner"), owner, file.accounts))
     for number, key in enumerate(file.keys):
-        named.append((("keys", number, "owner"), key.owner, file.accounts))
+        references.append((("keys", number, "owner"), key.owner, file.accounts))
         accounts = file.accounts[key.owner].by_product() if key.owner in file.accounts else {}
         if accounts and key.product is not None and key.product not in accounts:
             yield ("keys", number, "product"), f"add accounts.{key.owner}.{key.product}"
             continue
         for product in accounts if key.product is None else (key.product,):
-            named += [
+            references += [
                 (("keys", number, "customers", n), customer, accounts[product].customers)
                 for n, customer in enumerate(key.customers or ())
                 if product in accounts
             ]
-    for path, name, known in named:
+    for path, name, known in references:
         if name not in known:
             yield path, did_you_mean(name, known)
     if sum(keys.count for keys in _keys(file)) > MAX_KEYS:
@@ -128,16 +130,19 @@ def _wrong_prices(
             yield (*path, "liquidity", "spacing"), f"write a multiple of the tick {rules.tick}"
     for owner, product, account in _each_account(file):
         for ticker, position in account.positions.items():
-            held = ("accounts", owner, product, "positions", ticker)
+            position_path = ("accounts", owner, product, "positions", ticker)
             market = tickers[product].get(ticker)
             if market is None:
-                yield held, f"{ticker} is not a {product} market; {did_you_mean(ticker, tickers[product])}"
+                yield (
+                    position_path,
+                    f"{ticker} is not a {product} market; {did_you_mean(ticker, tickers[product])}",
+                )
                 continue
             if not market.rules.accepts_quantity(abs(position.quantity)):
                 step = market.rules.quantity_step
-                yield (*held, "quantity"), f"write a multiple of {step} that is not 0"
+                yield (*position_path, "quantity"), f"write a multiple of {step} that is not 0"
             if position.price is not None and not market.rules.accepts_price(position.price):
-                yield (*held, "price"), "write a price that the market accepts"
+                yield (*position_path, "price"), "write a price that the market accepts"
 
 
 def _each_market(file: ScenarioFile) -> Iterator[tuple[str, str, AnyMarket]]:
@@ -163,7 +168,9 @@ def _markets(file: ScenarioFile) -> dict[str, tuple[Market, ...]]:
     listed = list(_each_market(file))
     return {
         product: tuple(
-            _market(product, ticker, each) for of_product, ticker, each in listed if of_product == product
+            _market(product, ticker, each)
+            for listed_product, ticker, each in listed
+            if listed_product == product
         )
         for product in (PREDICTION, MARGIN)
     }
@@ -184,7 +191,7 @@ def _rules(product: str, ticker: str, section: AnyMarket) -> MarketRules:
         "position_limit": section.position_limit,
         "sell_position_floor": section.sell_position_floor,
         "opened": section.state is not MarketState.INITIALIZED,
-        "fees": _fees(product, section.fees) if section.fees.stated_values() else None,
+        "fees": _fees(product, section.fees) if section.fees.given() else None,
     }
     if isinstance(section, schema.PredictionMarket):
         rules = prediction_market(
@@ -200,14 +207,14 @@ def _rules(product: str, ticker: str, section: AnyMarket) -> MarketRules:
         if section.maximum_price is not None:
             changes["maximum_price"] = section.maximum_price
         if section.band is not None:
-            changes["band"] = PriceBand(**section.band.stated_values())
+            changes["band"] = PriceBand(**section.band.given())
         if not section.banded:
             changes["band"] = None
     return attrs.evolve(rules, **changes)
 
 
 def _fees(product: str, section: schema.Fees) -> FeeSchedule:
-    return attrs.evolve(_FEES[product], **section.stated_values())
+    return attrs.evolve(_FEES[product], **section.given())
 
 
 def _steps_to_states(file: ScenarioFile) -> Iterator[Step]:
@@ -231,16 +238,14 @@ def _accounts(file: ScenarioFile) -> Iterator[AccountConfig]:
                 direct_member=account.direct_member, without_netting=frozenset(account.without_netting)
             ),
             customers=tuple(
-                CustomerConfig(
-                    party_id=party_id, on_shards=customer.shards, **customer.stated_values("shards")
-                )
+                CustomerConfig(party_id=party_id, on_shards=customer.shards, **customer.given("shards"))
                 for party_id, customer in account.customers.items()
             ),
             on_shards={
                 shard: {0: balances.balance, **balances.subaccounts}
                 for shard, balances in getattr(account, "shards", {}).items()
             },
-            **account.stated_values("direct_member", "without_netting", "customers", "shards", "positions"),
+            **account.given("direct_member", "without_netting", "customers", "shards", "positions"),
         )
 
 
@@ -282,36 +287,32 @@ def _keys(file: ScenarioFile) -> Iterator[Keys]:
 def _settings(file: ScenarioFile) -> dict[str, Any]:
     by_product = {PREDICTION: file.fees.prediction, MARGIN: file.fees.margin}
     settings = {
-        "fees": {
-            product: _fees(product, fees) for product, fees in by_product.items() if fees.stated_values()
-        },
+        "fees": {product: _fees(product, fees) for product, fees in by_product.items() if fees.given()},
         "pauses": tuple(_pauses(file)),
         "market_groups": tuple(
-            MarketGroup(name=name, **group.stated_values()) for name, group in file.groups.items()
+            MarketGroup(name=name, **group.given()) for name, group in file.groups.items()
         ),
         "rfqs": _rfqs(file.rfqs),
         "combos": tuple(_combos(file)),
         "assumptions": file.assumptions,
     }
     # Absent keys have the default of `VenueConfig`.
-    return file.limits.stated_values() | {name: value for name, value in settings.items() if value}
+    return file.limits.given() | {name: value for name, value in settings.items() if value}
 
 
 def _rfqs(section: schema.Rfqs | None) -> RfqSettings | None:
     if section is None:
         return None
-    documented, changes = RfqSettings(), section.stated_values()
+    documented, changes = RfqSettings(), section.given()
     for name in changes.keys() & {"standard", "high_volatility"}:
-        changes[name] = attrs.evolve(getattr(documented, name), **changes[name].stated_values())
+        changes[name] = attrs.evolve(getattr(documented, name), **changes[name].given())
     return attrs.evolve(documented, **changes)
 
 
 def _combos(file: ScenarioFile) -> Iterator[ComboCollection]:
     for ticker, combo in file.combos.items():
-        events = tuple(
-            ComboEvent(ticker=event, **legs.stated_values()) for event, legs in combo.events.items()
-        )
-        yield ComboCollection(ticker=ticker, events=events, **combo.stated_values("events"))
+        events = tuple(ComboEvent(ticker=event, **legs.given()) for event, legs in combo.events.items())
+        yield ComboCollection(ticker=ticker, events=events, **combo.given("events"))
 
 
 def _pauses(file: ScenarioFile) -> Iterator[WeeklyPause]:
@@ -321,5 +322,5 @@ def _pauses(file: ScenarioFile) -> Iterator[WeeklyPause]:
         yield WeeklyPause(
             weekday=WEEKDAYS.index(pause.weekday),
             state=_PAUSE_STATES[pause.what],
-            **pause.stated_values("weekday", "what"),
+            **pause.given("weekday", "what"),
         )

@@ -78,19 +78,19 @@ class ByteFaults:
         if not self._armed.is_armed(Cut) and not self._incomplete_request:
             return data
         data, self._incomplete_request = self._incomplete_request + data, b""
-        read = 0
+        passed_size = 0
         for frame, msg_type in _frames(data):
             if not msg_type:
                 # An incomplete message is kept until it is complete; bytes that cannot begin a message are
                 # passed to the session.
                 if len(frame) < _HEAD_SIZE or (_HEAD.match(frame) and len(frame) < MAX_BODY_LENGTH):
                     self._incomplete_request = frame
-                    return data[:read]
+                    return data[:passed_size]
                 return data
             self.cut = self._armed.trigger(Cut, identity, now, msg_type, at="request")
             if self.cut is not None:
-                return data[:read]
-            read += len(frame)
+                return data[:passed_size]
+            passed_size += len(frame)
         return data
 
     def next_deadline(self, identity: ConnectionIdentity, now: Instant) -> float | None:
@@ -154,16 +154,16 @@ class ByteFaults:
 
 def _frames(data: bytes) -> Iterator[tuple[bytes, str]]:
     """Split bytes into messages with their MsgTypes; other or incomplete bytes have an empty type."""
-    at = 0
-    while at < len(data):
-        head = _HEAD.match(data, at)
+    position = 0
+    while position < len(data):
+        head = _HEAD.match(data, position)
         # BodyLength counts the bytes after its own SOH, which precedes `35=`.
         end = -1 if head is None else head.end(2) + 1 + int(head[2]) + CHECK_SUM_SIZE
         if head is None or end > len(data):
-            yield data[at:], ""
+            yield data[position:], ""
             return
-        yield data[at:end], head[3].decode("latin-1")
-        at = end
+        yield data[position:end], head[3].decode("latin-1")
+        position = end
 
 
 def _head(frame: bytes) -> re.Match[bytes]:
@@ -183,10 +183,10 @@ def _body(frame: bytes) -> list[bytes]:
 def _as_resent(frame: bytes) -> bytes:
     """Return a message in the form in which it is resent, with the same sequence number."""
     fields = _body(frame)
-    at = next(i for i, field in enumerate(fields) if field.startswith(_SENDING_TIME))
-    original = fields[at].removeprefix(_SENDING_TIME)
-    fields.insert(at + 1, _ORIG_SENDING_TIME + original)
-    fields.insert(at, _POSS_DUP + b"Y" + SOH)
+    index = next(i for i, field in enumerate(fields) if field.startswith(_SENDING_TIME))
+    original = fields[index].removeprefix(_SENDING_TIME)
+    fields.insert(index + 1, _ORIG_SENDING_TIME + original)
+    fields.insert(index, _POSS_DUP + b"Y" + SOH)
     return _rebuild(frame, fields)
 
 
@@ -196,8 +196,8 @@ def _replace_comp_ids(frame: bytes, sender: str, target: str | None) -> bytes:
     fields = _body(frame)
     for tag, name in ((_SENDER, sender), (_TARGET, target)):
         if name is not None:
-            at = next(i for i, field in enumerate(fields) if field.startswith(tag))
-            fields[at] = tag + name.encode("latin-1", "replace") + SOH
+            index = next(i for i, field in enumerate(fields) if field.startswith(tag))
+            fields[index] = tag + name.encode("latin-1", "replace") + SOH
     return _rebuild(frame, fields)
 
 

@@ -57,8 +57,8 @@ class Connection:
     def is_finished(self) -> bool:
         """Return whether the connection was cut, or its session has ended and no bytes are delayed. Call
         `has_output` first."""
-        held = self.faults is not None and self.faults.has_delayed_messages
-        return self.is_cut or (self.session.wants_close and not held)
+        has_delayed_messages = self.faults is not None and self.faults.has_delayed_messages
+        return self.is_cut or (self.session.wants_close and not has_delayed_messages)
 
     def next_deadline(self, now: Instant) -> float | None:
         """Return the next deadline of its session or of a message delayed by faults."""
@@ -128,7 +128,9 @@ class Connections:
     def refresh(
         self, cut: Callable[[Connection, Cut, Instant], None], now: Instant, *, in_order: bool
     ) -> None:
-        """Update the state of changed connections; `cut` ends those that a fault has cut."""
+        """Update the state of changed connections; with `in_order`, in the order of their ids. `cut` ends
+        those that a fault has cut.
+        """
         # A cut may create output for others, such as reports to listeners about orders that it cancels.
         while self._changed:
             changed, self._changed = self._changed, set()

@@ -28,7 +28,7 @@ from kalshi_fix_venue.exchange import MARGIN
 MAX_QUEUED: Final = 32 * 1024
 """Maximum number of unread bytes of one connection. If there are more, the oldest are dropped."""
 MAX_QUEUES: Final = 64
-"""Maximum number of connections whose bytes wait. If there are more, the bytes of the oldest are dropped."""
+"""Maximum number of connections with unread bytes. If there are more, the bytes of the oldest are dropped."""
 MAX_SESSIONS: Final = 64
 """Maximum number of sessions with kept messages. If there are more, the messages of the session that has been
 silent longest are dropped."""
@@ -51,11 +51,12 @@ class _Queue:
     """Each chunk with its position among those of all connections, and whether the venue sent it."""
     size: int = 0
     has_gap: bool = False
+    """Whether bytes before the first chunk were dropped."""
 
 
 @attrs.define
-class _Wire:
-    """The readers that split a connection's bytes into messages, by direction, and its API key."""
+class _ConnectionState:
+    """The API key of a connection, and by direction the reader that splits its bytes into messages."""
 
     readers: dict[bool, LogReader] = attrs.field(factory=dict)
     key: str = ""
@@ -87,7 +88,7 @@ class Traffic:
         self._queues: OrderedDict[ClientProtocol, _Queue] = OrderedDict()
         self._with_gap: WeakSet[ClientProtocol] = WeakSet()
         """Connections whose next bytes follow a gap."""
-        self._wires: WeakKeyDictionary[ClientProtocol, _Wire] = WeakKeyDictionary()
+        self._states: WeakKeyDictionary[ClientProtocol, _ConnectionState] = WeakKeyDictionary()
         self._messages: OrderedDict[SessionId, deque[SeenMessage]] = OrderedDict()
         self._units: dict[str, Units] = {}
         self._decoder = DatedDecoder()
@@ -103,9 +104,9 @@ class Traffic:
                 queue = self._queues[connection] = _Queue(has_gap=connection in self._with_gap)
                 self._with_gap.discard(connection)
             queue.has_gap |= len(data) > MAX_QUEUED
-            kept = data[-MAX_QUEUED:]
-            queue.chunks.append((next(self._numbers), kept, is_sent))
-            queue.size += len(kept)
+            newest = data[-MAX_QUEUED:]
+            queue.chunks.append((next(self._numbers), newest, is_sent))
+            queue.size += len(newest)
             while queue.size > MAX_QUEUED:
                 queue.size -= len(queue.chunks.popleft()[1])
                 queue.has_gap = True
@@ -113,53 +114,61 @@ class Traffic:
     def last(self, session: SessionId | None = None) -> list[dict[str, Any]]:
         """Return the last messages of a session, or of all, newest first."""
         self._read()
-        found = (
+        messages = (
             chain.from_iterable(self._messages.values())
             if session is None
             else self._messages.get(session, ())
         )
-        newest = sorted(found, key=lambda each: -each.id)[:MAX_MESSAGES]
+        newest = sorted(messages, key=lambda each: -each.id)[:MAX_MESSAGES]
         return [self._row(each) for each in newest]
 
     def last_by_session(self) -> dict[SessionId, list[dict[str, Any]]]:
         """Return, for each session, the last message in each direction."""
         self._read()
         return {
-            session: [self._row(each) for each in {each.is_sent: each for each in kept}.values()]
-            for session, kept in self._messages.items()
+            session: [self._row(each) for each in {each.is_sent: each for each in messages}.values()]
+            for session, messages in self._messages.items()
         }
 
     def explanation(self, number: int) -> list[Line] | None:
         """Return a message as `kalshi-fix decode --full` prints it; None if it is no longer kept."""
         self._read()
-        found = next(
+        message = next(
             (each for each in chain.from_iterable(self._messages.values()) if each.id == number), None
         )
-        if found is None:
+        if message is None:
             return None
-        return list(lines(self._explain(found), self._units[found.session[0]]))
+        return list(lines(self._explain(message), self._units[message.session[0]]))
 
     def _read(self) -> None:
+        """Split the queued bytes into messages, in the order in which they were queued, and keep these."""
         with self._lock:
             queues, self._queues = self._queues, OrderedDict()
-        waiting: list[tuple[int, bytes, bool, ClientProtocol]] = []
+        chunks: list[tuple[int, bytes, bool, ClientProtocol]] = []
         for connection, queue in queues.items():
             if queue.has_gap:
-                self._wire(connection).readers.clear()
-            waiting += [(*chunk, connection) for chunk in queue.chunks]
-        for _, data, is_sent, connection in sorted(waiting, key=lambda each: each[0]):
-            wire = self._wire(connection)
-            reader = wire.readers.setdefault(is_sent, LogReader(MAX_FRAME))
+                self._state_of(connection).readers.clear()
+            chunks += [(*chunk, connection) for chunk in queue.chunks]
+        for _, data, is_sent, connection in sorted(chunks, key=lambda each: each[0]):
+            state = self._state_of(connection)
+            reader = state.readers.setdefault(is_sent, LogReader(MAX_FRAME))
             for logged in reader.feed(data):
-                self._keep(connection, wire, attrs.evolve(logged, line=1), is_sent=is_sent)
+                self._keep(connection, state, attrs.evolve(logged, line=1), is_sent=is_sent)
 
-    def _wire(self, connection: ClientProtocol) -> _Wire:
-        return self._wires.setdefault(connection, _Wire())
+    def _state_of(self, connection: ClientProtocol) -> _ConnectionState:
+        return self._states.setdefault(connection, _ConnectionState())
 
-    def _keep(self, connection: ClientProtocol, wire: _Wire, logged: LoggedMessage, *, is_sent: bool) -> None:
-        if not wire.key and not is_sent and (found := _CLIENT.search(logged.frame)):
-            wire.key = found[1].decode("latin-1")
-        session = (connection.product, connection.session_type, wire.key)
+    def _keep(
+        self,
+        connection: ClientProtocol,
+        state: _ConnectionState,
+        logged: LoggedMessage,
+        *,
+        is_sent: bool,
+    ) -> None:
+        if not state.key and not is_sent and (match := _CLIENT.search(logged.frame)):
+            state.key = match[1].decode("latin-1")
+        session = (connection.product, connection.session_type, state.key)
         message = SeenMessage(next(self._ids), session, is_sent, logged)
         units = self._units.setdefault(session[0], Units(always_dollars=session[0] == MARGIN))
         if _LOGON in logged.frame:

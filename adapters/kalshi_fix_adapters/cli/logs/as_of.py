@@ -14,13 +14,13 @@ _LATEST: Final = "latest"
 
 
 def _as_of(text: str) -> AsOf:
-    written = text.strip()
-    if written == _LATEST:
+    value = text.strip()
+    if value == _LATEST:
         return _LATEST
     try:
-        return date.fromisoformat(written)
+        return date.fromisoformat(value)
     except ValueError:
-        raise ValueError(f"{written!r} is neither a date such as 2026-06-30 nor {_LATEST!r}") from None
+        raise ValueError(f"{value!r} is neither a date such as 2026-06-30 nor {_LATEST!r}") from None
 
 
 as_of_option: Final = click.option(

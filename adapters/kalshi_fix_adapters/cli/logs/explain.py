@@ -23,7 +23,7 @@ from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.validation import Check, presence_checker
 
 MAX_CACHED_CHECKS: Final = 4096
-"""Maximum number of cached sets of checks, by message type, sender and target."""
+"""Maximum number of cached results of `_all_checks`: one for each message type, sender and target."""
 SENDER_COMP_ID, TARGET_COMP_ID = 49, 56
 VENUE_IDS: Final = frozenset(comp_id for kind in SESSION_TYPES.values() for comp_id in kind.comp_ids)
 """The CompIDs of Kalshi as a sender."""
@@ -80,12 +80,14 @@ def explain(logged: LoggedMessage | LogEntry, decoder: DatedDecoder) -> Explanat
     missing = {p.tag for p in inspection.problems if p.reason is Reason.REQUIRED_TAG_MISSING}
     # A missing BeginString, BodyLength, MsgType or CheckSum is only reported as missing, not also as out of
     # order.
-    found = [
+    problems = [
         p for p in inspection.problems if p.reason is not Reason.TAG_OUT_OF_ORDER or p.tag not in missing
     ]
-    known = {problem.tag for problem in found}
-    found += [p for p in _required_but_missing(codec, logged.frame, inspection) if p.tag not in known]
-    texts = [str(problem) for problem in found]
+    tags_with_problems = {problem.tag for problem in problems}
+    problems += [
+        p for p in _required_but_missing(codec, logged.frame, inspection) if p.tag not in tags_with_problems
+    ]
+    texts = [str(problem) for problem in problems]
     if logged.truncated:
         texts.append(f"the message does not end within {len(logged.frame)} bytes; the rest is skipped")
     return Explanation(logged.line, inspection, tuple(texts))

@@ -11,10 +11,10 @@ from typing import Final
 import click
 
 from kalshi_fix_adapters.blocking import Client
-from kalshi_fix_adapters.cli.kit.failures import CommandError, converting_errors
-from kalshi_fix_adapters.cli.kit.terminal import Line, folded, plain, pluralize, printable
-from kalshi_fix_adapters.cli.kit.values import ParsedParam
-from kalshi_fix_adapters.cli.sessions.live import follow, session_name, time_of_day
+from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
+from kalshi_fix_adapters.cli.kit.terminal import Line, counted, folded, plain, printable
+from kalshi_fix_adapters.cli.kit.values import Value
+from kalshi_fix_adapters.cli.sessions.live import clock, follow, session_name
 from kalshi_fix_adapters.cli.sessions.order_entry import SESSION
 from kalshi_fix_adapters.cli.sessions.target import Target, target_options
 from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
@@ -28,7 +28,7 @@ from kalshi_fix_sansio.trading import CopyState, DropCopy, ExecKey, Order, Order
 OLDER_ORDERS_NOTE = "Older orders without recent activity are not shown."
 MAX_RECENT_EVENTS: Final = 8
 """Maximum number of lines with recent events that are shown on a terminal."""
-MAX_CHANGED: Final = 10_000
+MAX_CHANGE_TIMES: Final = 10_000
 """Maximum number of orders whose time of last change is kept. If there are more, the times of finished orders
 are dropped.
 """
@@ -44,7 +44,7 @@ def _exec_key(text: str) -> ExecKey:
 @click.command()
 @click.option(
     "--since",
-    type=ParsedParam("execid", _exec_key),
+    type=Value("execid", _exec_key),
     multiple=True,
     help="ExecID of the first report to request. Repeat the option for each shard of the venue.",
 )
@@ -64,7 +64,7 @@ def orders(target: Target, since: tuple[ExecKey, ...], once: bool) -> None:
     starts = {key.shard: key for key in since}
     if len(starts) != len(since):
         raise click.UsageError("specify --since only once for each shard")
-    with converting_errors():
+    with plain_errors():
         plan = target.plan(
             SESSION,
             reconnect=None if once else ReconnectPolicy(),
@@ -86,13 +86,13 @@ class OpenOrders:
         """
         self._client = client
         self._orders = Orders(SESSION, product=product)
-        self._copies = DropCopy(SESSION, product=product)
+        self._drop_copy = DropCopy(SESSION, product=product)
         self._since = starts
         # The default is the lowest possible ExecID. The venue rejects it as too small if it has dropped old
         # reports.
         self._starts = starts or {0: ExecKey(0, 0, 0)}
         self._requested = False
-        self._changed: dict[int, str] = {}
+        self._change_times: dict[int, str] = {}
         """Time of day of the last change to each order, by `Order.number`."""
         self._recent: deque[str] = deque(maxlen=MAX_RECENT_EVENTS)
         self._started = False
@@ -107,12 +107,12 @@ class OpenOrders:
     @property
     def is_complete(self) -> bool:
         """Whether all requests for past reports have completed or failed."""
-        return self._requested and all(each.state is CopyState.FAILED for each in self._copies.pending)
+        return self._requested and all(each.state is CopyState.FAILED for each in self._drop_copy.pending)
 
     @property
     def has_all_reports(self) -> bool:
         """Whether all requested reports have been received."""
-        return self._requested and not self._copies.pending
+        return self._requested and not self._drop_copy.pending
 
     def apply(self, event: ClientEvent) -> list[str]:
         """Apply an event; return lines that describe the changes."""
@@ -121,7 +121,7 @@ class OpenOrders:
             self._requested = True
             self._requested_from = {}
             # Reports that were sent while there was no connection are only available from drop copy.
-            self._copies.request({**self._starts, **self._orders.newest}, self._orders.epoch, _now())
+            self._drop_copy.request({**self._starts, **self._orders.newest}, self._orders.epoch, _now())
         return lines
 
     def tick(self) -> list[str]:
@@ -129,24 +129,26 @@ class OpenOrders:
         lines: list[str] = []
         now = _now()
         # Request the reports of orders that a lost connection has made uncertain.
-        uncertain = self._orders.drop_copy_start(self._copies.forgotten) if not self._copies.pending else {}
+        uncertain = (
+            self._orders.drop_copy_start(self._drop_copy.forgotten) if not self._drop_copy.pending else {}
+        )
         # A range is requested only once. Orders that its reports do not resolve stay uncertain.
         if uncertain and uncertain != self._requested_from:
             self._requested_from = uncertain
-            self._copies.request(uncertain, self._orders.epoch, now)
-        for request in self._copies.handle_timer(now):
+            self._drop_copy.request(uncertain, self._orders.epoch, now)
+        for request in self._drop_copy.handle_timer(now):
             lines += self._apply(request)
             try:
                 self._client.send(request)
             except NotConnectedError:  # the event about the lost connection has not been received yet
-                self._copies.withdraw(request)
+                self._drop_copy.withdraw(request)
         if self.is_complete and not self._started:
             self._started = True
             lines += self._open_order_lines()
         unknown = list(self._unknown_lines()) if self._started else []
-        lines += [f"{time_of_day()} {line}" for line in unknown if line not in self._printed]
+        lines += [f"{clock()} {line}" for line in unknown if line not in self._printed]
         if self._printed and not unknown:
-            lines.append(f"{time_of_day()} all outcomes are known")
+            lines.append(f"{clock()} all outcomes are known")
         self._printed = unknown
         return lines
 
@@ -172,7 +174,7 @@ class OpenOrders:
         head: Line = (("bold " + style, _description(order)),)
         if order.state is not OrderState.OPEN:
             head = (*head, ("bold yellow", f" ({order.state.value})"))
-        changed = self._changed.get(order.number)
+        changed = self._change_times.get(order.number)
         details = [f"filled {order.cum_qty:f}", *([] if changed is None else [f"changed {changed}"])]
         details += [f"ClOrdID {printable(order.cl_ord_id)}", f"OrderID {printable(order.order_id or '-')}"]
         return [head, *_pack(details, width)]
@@ -180,22 +182,24 @@ class OpenOrders:
     def _open_order_lines(self) -> Iterator[str]:
         """Yield the number of open orders, and a line for each of them."""
         live = list(self._orders.live())
-        yield f"{time_of_day()} {pluralize(len(live), 'open order')}"
+        yield f"{clock()} {counted(len(live), 'open order')}"
         for order in live:
             state = "" if order.state is OrderState.OPEN else f", {order.state.value}"
-            yield f"{time_of_day()} {printable(order.cl_ord_id)} {_description(order)}{state}"
+            yield f"{clock()} {printable(order.cl_ord_id)} {_description(order)}{state}"
 
     def _apply(self, event: object) -> list[str]:
         lines: list[str] = []
-        for result in self._copies.apply(event, _now()):
+        for result in self._drop_copy.apply(event, _now()):
             for update in self._orders.apply(result):
                 if update.order is not None:
-                    self._changed[update.order.number] = time_of_day()
+                    self._change_times[update.order.number] = clock()
                 lines += _lines(update) if self._started else ()
         self._recent += lines
-        if len(self._changed) > MAX_CHANGED:
+        if len(self._change_times) > MAX_CHANGE_TIMES:
             numbers = [order.number for order in self._orders.live()]
-            self._changed = {each: self._changed[each] for each in numbers if each in self._changed}
+            self._change_times = {
+                each: self._change_times[each] for each in numbers if each in self._change_times
+            }
         return lines
 
     def _unknown_lines(self) -> Iterator[str]:
@@ -205,7 +209,7 @@ class OpenOrders:
             # A range includes its first ExecID, so there should be a report with this ExecID or a later one.
             if self.has_all_reports and (shard not in newest or newest[shard] < begin):
                 yield f"No report from shard {shard} since {begin}: does this ExecID belong to this account?"
-        for each in self._copies.pending:
+        for each in self._drop_copy.pending:
             yield f"Reports from shard {each.shard} since {each.begin}: {each.state.value}"
             if each.why in EventResendRejectReason.__members__:
                 yield f"  {each.why}; see kalshi-fix spec {each.why}"
@@ -233,13 +237,13 @@ def _description(order: Order) -> str:
 def _lines(update: OrderUpdate) -> Sequence[str]:
     order = update.order
     if update.lost_reports:
-        return [f"{time_of_day()} reports may be missing; open orders are uncertain"]
+        return [f"{clock()} reports may be missing; open orders are uncertain"]
     if update.verified:
-        open_orders = pluralize(sum(1 for _ in update.verified), "open order")
-        return [f"{time_of_day()} drop copy is complete, with {open_orders}"]
+        open_orders = counted(sum(1 for _ in update.verified), "open order")
+        return [f"{clock()} drop copy is complete, with {open_orders}"]
     if order is None or not (update.state_changed or update.fills or update.answered):
         return []
-    prefix = f"{time_of_day()} {printable(order.cl_ord_id)}"
+    prefix = f"{clock()} {printable(order.cl_ord_id)}"
     lines = [f"{prefix} filled {fill.quantity:f} at {fill.price:f}" for fill in update.fills]
     state = order.state.value if order.ending is None else order.ending.value
     return [*lines, f"{prefix} {state}, {order.leaves_qty:f} left"]

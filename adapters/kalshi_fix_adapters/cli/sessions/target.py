@@ -64,10 +64,10 @@ class Target:
         """
         # The attributes of this class have the names of settings of ClientConfig.
         config = ClientConfig(**attrs.asdict(self, recurse=False), **settings)
-        with warnings.catch_warnings(record=True) as found:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", KeyFileWarning)
             plan = make_plan(session, config)
-        for each in found:
+        for each in caught:
             print_stderr(f"warning: {each.message}")
         return plan
 

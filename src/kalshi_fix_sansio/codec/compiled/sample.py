@@ -23,13 +23,13 @@ _VALUES: Final[Mapping[Kind, str]] = MappingProxyType(
 """Invented values by kind; "1" for all other kinds."""
 
 
-def sample_of(explained: Explainer, fields: Mapping[int, FieldLayout]) -> bytes:
-    """Return a message of the same shape as the explained one. Its tags, MsgType and counters are the same;
-    all other values are invented.
+def sample_of(explainer: Explainer, fields: Mapping[int, FieldLayout]) -> bytes:
+    """Return a message of the same shape as the one that was explained. Its tags, MsgType and counters are
+    the same; all other values are invented.
     """
     parts = []
-    for tag, value, _ in explained.tokens[2:-1]:
+    for tag, value, _ in explainer.tokens[2:-1]:
         kind = fields[tag].kind if tag in fields else Kind.STRING
-        kept = tag == MSG_TYPE_TAG or kind is Kind.NUMINGROUP
-        parts.append(f"{tag}={value if kept else _VALUES.get(kind, '1')}\x01")
-    return encode_frame(explained.begin_string, "".join(parts).encode("latin-1"))
+        is_kept = tag == MSG_TYPE_TAG or kind is Kind.NUMINGROUP
+        parts.append(f"{tag}={value if is_kept else _VALUES.get(kind, '1')}\x01")
+    return encode_frame(explainer.begin_string, "".join(parts).encode("latin-1"))

@@ -58,7 +58,7 @@ def make_stale(update: BookUpdate, reason: StaleReason) -> BookUpdate:
 
 
 @attrs.define(eq=False)
-class Room:
+class LevelLimit:
     """Limits the total number of levels in all books."""
 
     books: Mapping[str, OrderBook]
@@ -88,7 +88,7 @@ class Entries:
     """Applies entries to books. Discrepancies of the kinds in `tolerated` do not make a book stale."""
 
     tolerated: frozenset[DiscrepancyKind]
-    room: Room
+    level_limit: LevelLimit
 
     def report(
         self,
@@ -148,24 +148,24 @@ class Entries:
             action, price, size = entry.md_update_action, entry.md_entry_px, entry.md_entry_size
             # Looked up for each entry, because clearing the book replaces the dict and the list.
             sizes, prices = side.sizes, side.prices
-            before = sizes.get(price)
+            old_size = sizes.get(price)
             if action is _CHANGE or action is _NEW:
                 if size <= ZERO:
                     self._report_size(update, entry)
                     continue
-                if before is None:
+                if old_size is None:
                     if not self._may_add(update, entry):
                         continue
-                    before = ZERO
+                    old_size = ZERO
                     insort(prices, price)
-                elif action is _NEW and not self._may_replace(update, entry, before):
+                elif action is _NEW and not self._may_replace(update, entry, old_size):
                     continue
                 # Set only after the checks, which may make the book stale: a stale book must have no levels.
                 sizes[price] = size
                 if prices[side.top] == price:
                     update.best_changed = True
             elif action is _DELETE:
-                if before is None:
+                if old_size is None:
                     detail = f"no level to delete at {price}"
                     self.report(update, DiscrepancyKind.LEVEL_MISSING, detail, entry)
                     continue
@@ -181,7 +181,7 @@ class Entries:
                 continue
             # Calling the class would take twice as long, and this is the most frequently executed loop of the
             # books.
-            levels.append(_new_tuple(LevelChange, (kind, price, before, size)))
+            levels.append(_new_tuple(LevelChange, (kind, price, old_size, size)))
         return None
 
     def _handle_other(self, update: BookUpdate, entry: MDIncEntry) -> None:
@@ -203,22 +203,26 @@ class Entries:
             self.report(update, DiscrepancyKind.NO_SNAPSHOT, detail, entry)
 
     def _may_add(self, update: BookUpdate, entry: MDIncEntry) -> bool:
-        """Return whether an entry may add a level. The book has no level at its price."""
+        """Return whether an entry may add a level, and report the discrepancy if there is one. The book has
+        no level at the price of the entry.
+        """
         price = entry.md_entry_px
         if price <= ZERO:
             self._report_price(update, entry)
             return False
-        if not self.room.reserve(1):
-            detail = f"no room for another level: the limit for all books is {self.room.limit}"
+        if not self.level_limit.reserve(1):
+            detail = f"no room for another level: the limit for all books is {self.level_limit.limit}"
             self.report(update, DiscrepancyKind.TOO_MANY, detail)
             return False
         return entry.md_update_action is _NEW or self.report(
             update, DiscrepancyKind.LEVEL_MISSING, f"no level to change at {price}", entry
         )
 
-    def _may_replace(self, update: BookUpdate, entry: MDIncEntry, before: Decimal) -> bool:
-        """Return whether a NEW level may replace an existing one."""
-        detail = f"{before} at {entry.md_entry_px}"
+    def _may_replace(self, update: BookUpdate, entry: MDIncEntry, old_size: Decimal) -> bool:
+        """Report that a NEW entry has the price of an existing level; return whether it may replace the
+        level.
+        """
+        detail = f"{old_size} at {entry.md_entry_px}"
         return self.report(update, DiscrepancyKind.LEVEL_EXISTS, detail, entry)
 
     def _handle_trade(self, update: BookUpdate, entry: MDIncEntry) -> None:
@@ -243,8 +247,8 @@ class Entries:
         # The new levels replace those of the book, so room is needed only for the difference.
         book = update.book
         more = len(entries) - len(book.bids) - len(book.offers)
-        if more > 0 and not self.room.reserve(more):
-            detail = f"no room for {len(entries)} levels: the limit for all books is {self.room.limit}"
+        if more > 0 and not self.level_limit.reserve(more):
+            detail = f"no room for {len(entries)} levels: the limit for all books is {self.level_limit.limit}"
             self.report(update, DiscrepancyKind.TOO_MANY, detail)
             return bids, offers
         for entry in entries:

@@ -30,7 +30,13 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.trading.books.book import BookState, OrderBook, StaleReason, level_text
 from kalshi_fix_sansio.trading.books.changes import BookUpdate, DiscrepancyKind
-from kalshi_fix_sansio.trading.books.entries import Entries, Room, book_problems, is_complete, make_stale
+from kalshi_fix_sansio.trading.books.entries import (
+    Entries,
+    LevelLimit,
+    book_problems,
+    is_complete,
+    make_stale,
+)
 from kalshi_fix_sansio.trading.books.subscriptions import DumpedRequest, Subscriptions
 from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
 
@@ -89,7 +95,7 @@ class OrderBooks(Mapping[str, OrderBook]):
                 room for its levels becomes stale.
         """
         self._books: dict[str, OrderBook] = {}
-        self._entries = Entries(tolerated - {DiscrepancyKind.TOO_MANY}, Room(self._books, max_levels))
+        self._entries = Entries(tolerated - {DiscrepancyKind.TOO_MANY}, LevelLimit(self._books, max_levels))
         self._max_books = max_books
         self._requests = Subscriptions()
         self._forgotten: set[str] = set()
@@ -183,7 +189,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         with loading(dumped, _State, "OrderBooks") as state:
             requests = Subscriptions.load(state.subscribed, state.requests)
             levels = sum(len(book.bids) + len(book.offers) for book in state.books)
-            books, max_levels = len(state.books), self._entries.room.limit
+            books, max_levels = len(state.books), self._entries.level_limit.limit
             if books > self._max_books or levels > max_levels:
                 raise ValueError(
                     f"the number of books ({books}) or levels ({levels}) "
@@ -194,7 +200,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         # Updated in place, because `_entries` counts the levels of the same dict.
         self._books.clear()
         self._books.update((book.symbol, book) for book in state.books)
-        self._entries.room.added = levels
+        self._entries.level_limit.added = levels
         self._requests, self._forgotten = requests, state.forgotten
 
     # --- messages from the venue ----------------------------------------------------------------------

@@ -42,8 +42,8 @@ class ExecKey(NamedTuple):
             return ExecKey(int(shard) if shard else 0, int(clock), int(event))
         if _NONE.fullmatch(text):
             return None
-        shown = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
-        raise ValueError(f"ExecID must be `clock;event` or `clock;event;shard`, not {shown!r}")
+        excerpt = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+        raise ValueError(f"ExecID must be `clock;event` or `clock;event;shard`, not {excerpt!r}")
 
     def __str__(self) -> str:
         """Return the key in its wire format, which omits shard 0."""
@@ -57,11 +57,11 @@ NO_KEY: Final = ExecKey(-1, -1, -1)
 
 def first_keys(keys: Iterable[ExecKey | None], forgotten: Mapping[int, ExecKey]) -> dict[int, ExecKey]:
     """Return the lowest key of each shard, ignoring keys at or below the shard's key in `forgotten`."""
-    found: dict[int, ExecKey] = {}
+    lowest: dict[int, ExecKey] = {}
     for key in keys:
         if key is not None and key > forgotten.get(key.shard, NO_KEY):
-            found[key.shard] = min(key, found.get(key.shard, key))
-    return found
+            lowest[key.shard] = min(key, lowest.get(key.shard, key))
+    return lowest
 
 
 def covers(begin: ExecKey, key: ExecKey | None) -> bool:

@@ -11,9 +11,9 @@ MAX_ID_SIZE: Final = 256
 """Maximum number of characters kept of an id, symbol or text from the venue."""
 
 
-def readable(text: str | None) -> bool:
-    """Return whether an id is present and short enough to be kept whole. A truncated id could identify
-    another item.
+def is_valid_id(text: str | None) -> bool:
+    """Return whether an id is present and short enough to be kept in full. Longer ids are rejected, because a
+    truncated id could identify another item.
     """
     return bool(text) and len(text or "") <= MAX_ID_SIZE
 
@@ -28,7 +28,7 @@ def sending_time(message: Any) -> datetime | None:
     return None if message.header is None else message.header.sending_time
 
 
-def first_sent(message: Any) -> datetime | None:
+def first_sending_time(message: Any) -> datetime | None:
     """Return the time when a message was first sent, in UTC; None if it cannot be read. It is in
     OrigSendingTime (122) if the message was resent, or else in SendingTime (52).
     """

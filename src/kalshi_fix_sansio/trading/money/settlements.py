@@ -25,7 +25,7 @@ from kalshi_fix_sansio.clock import END
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading.common.amounts import ZERO, add, from_cents, total
 from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, dump_state, loading
-from kalshi_fix_sansio.trading.common.received import clipped, readable, sending_time
+from kalshi_fix_sansio.trading.common.received import clipped, is_valid_id, sending_time
 from kalshi_fix_sansio.trading.common.uncertain_items import UncertainItem
 
 
@@ -134,14 +134,14 @@ class IncompleteSettlement:
         clearing_business_date: ClearingBusinessDate (715).
         since: The earliest SendingTime (52) of its pages, in UTC; None if the messages had none.
         pages: Number of pages received.
-        of: Total number of pages; None if no page contains it.
+        total_pages: Total number of pages; None if no page contains it.
     """
 
     symbol: str
     clearing_business_date: date
     since: datetime | None
     pages: int
-    of: int | None
+    total_pages: int | None
 
 
 @attrs.define(eq=False)
@@ -226,9 +226,9 @@ class _Pages:
         )
 
     @property
-    def weight(self) -> int:
+    def party_count(self) -> int:
         """Number of parties, counted against `max_parties`; a page without parties counts as one party."""
-        return sum(map(_weight, self.by_id.values()))
+        return sum(map(_party_count, self.by_id.values()))
 
 
 @attrs.frozen
@@ -256,19 +256,19 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
                 kept if removing complete settlements does not make enough room.
         """
         self._max_settlements, self._max_parties = max_settlements, max_parties
-        self._kept: dict[tuple[str, date], _Pages] = {}
+        self._pages_by_key: dict[tuple[str, date], _Pages] = {}
         """The pages by market and date, the least recently changed first."""
-        self._weight = 0
+        self._party_count = 0
         """Number of parties on all pages."""
 
     def __getitem__(self, key: tuple[str, date]) -> Settlement:
-        pages = self._kept[key]
+        pages = self._pages_by_key[key]
         if not pages.is_complete():
             raise KeyError(key)
         return pages.settlement()
 
     def __iter__(self) -> Iterator[tuple[str, date]]:
-        return (key for key, pages in self._kept.items() if pages.is_complete())
+        return (key for key, pages in self._pages_by_key.items() if pages.is_complete())
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -277,7 +277,7 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         """Return the settlements with missing pages, the one that has waited longest first."""
         waiting = [
             IncompleteSettlement(pages.symbol, pages.date, pages.since, len(pages.by_id), pages.total)
-            for pages in self._kept.values()
+            for pages in self._pages_by_key.values()
             if not pages.is_complete()
         ]
         return sorted(waiting, key=lambda each: (each.since or END, each.symbol))
@@ -310,16 +310,16 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
             _add_discrepancy(update, SettlementDiscrepancyKind.UNREADABLE, page)
             return update
         key = (report.symbol, report.clearing_business_date)
-        pages = self._kept.get(key)
-        before = None if pages is None else pages.by_id.get(report.market_settlement_report_id)
-        if before is not None:
+        pages = self._pages_by_key.get(key)
+        known_page = None if pages is None else pages.by_id.get(report.market_settlement_report_id)
+        if known_page is not None:
             # SendingTime differs in a resent report; all other fields must be equal.
-            if attrs.evolve(before, sent_at=page.sent_at) == page:
+            if attrs.evolve(known_page, sent_at=page.sent_at) == page:
                 return None
             detail = f"report {report.market_settlement_report_id}"
             _add_discrepancy(update, SettlementDiscrepancyKind.CHANGED, detail)
             return update
-        if not self._make_room(key, _weight(page)):
+        if not self._make_room(key, _party_count(page)):
             _add_discrepancy(
                 update, SettlementDiscrepancyKind.TOO_MANY, f"number of parties left out: {len(page.parties)}"
             )
@@ -329,8 +329,8 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
 
     def _add(self, update: SettlementUpdate, key: tuple[str, date], report_id: str, page: _Page) -> None:
         # Removed and reinserted as the newest, because `_make_room` removes the oldest first.
-        pages = self._kept.pop(key, None) or _Pages(*key)
-        self._kept[key] = pages
+        pages = self._pages_by_key.pop(key, None) or _Pages(*key)
+        self._pages_by_key[key] = pages
         if pages.by_id:
             # The settlement was reported as complete too early. The page is kept for the payouts it contains.
             if pages.is_complete():
@@ -346,35 +346,39 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
                 _add_discrepancy(update, SettlementDiscrepancyKind.PARTY_TWICE, party.party_id)
             pages.party_ids.add(party.party_id)
         pages.add(report_id, page)
-        self._weight += _weight(page)
+        self._party_count += _party_count(page)
         if pages.is_complete():
             update.settlement = pages.settlement()
 
-    def _make_room(self, key: tuple[str, date], weight: int) -> bool:
+    def _make_room(self, key: tuple[str, date], party_count: int) -> bool:
         """Remove complete settlements, the oldest first, until there is room for a page; return whether there
         is room. Without enough room, none is removed.
         """
-        count, total, removed = len(self._kept) + (key not in self._kept), self._weight + weight, []
-        for other, pages in self._kept.items():
+        count, total, removed = (
+            len(self._pages_by_key) + (key not in self._pages_by_key),
+            self._party_count + party_count,
+            [],
+        )
+        for other, pages in self._pages_by_key.items():
             if count <= self._max_settlements and total <= self._max_parties:
                 break
             # An incomplete settlement is kept. If it were removed, it could never become complete, because
             # the venue does not send its pages again.
             if other != key and pages.is_complete():
                 removed.append(other)
-                count, total = count - 1, total - pages.weight
+                count, total = count - 1, total - pages.party_count
         if count > self._max_settlements or total > self._max_parties:
             return False
         for other in removed:
-            del self._kept[other]
-        self._weight = total - weight
+            del self._pages_by_key[other]
+        self._party_count = total - party_count
         return True
 
     # --- dump and load --------------------------------------------------------------------------------
 
     def dump(self) -> dict[str, Any]:
         """Return the state as JSON values, for `load`."""
-        return dump_state(_State(list(self._kept.values())))
+        return dump_state(_State(list(self._pages_by_key.values())))
 
     def load(self, dumped: Mapping[str, Any]) -> None:
         """Replace the state with a dump.
@@ -384,8 +388,8 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         """
         with loading(dumped, _State, "Settlements") as state:
             kept = {(each.symbol, each.date): _rebuild(each) for each in state.settlements}
-        self._kept = kept
-        self._weight = sum(pages.weight for pages in kept.values())
+        self._pages_by_key = kept
+        self._party_count = sum(pages.party_count for pages in kept.values())
 
 
 def _rebuild(dumped: _Pages) -> _Pages:
@@ -395,7 +399,8 @@ def _rebuild(dumped: _Pages) -> _Pages:
     return pages
 
 
-def _weight(page: _Page) -> int:
+def _party_count(page: _Page) -> int:
+    """Return the number of parties on a page; 1 for a page without parties."""
     return max(1, len(page.parties))
 
 
@@ -403,7 +408,7 @@ def _page(report: Any) -> _Page | str:
     """Return the fields of a report to keep, or a description of its error."""
     for name in ("market_settlement_report_id", "symbol", "market_result"):
         value = getattr(report, name)
-        if not readable(value):
+        if not is_valid_id(value):
             return f"{name} is {clipped(value)!r}"
     if report.clearing_business_date is None or report.settlement_price is None:
         missing = "ClearingBusinessDate" if report.clearing_business_date is None else "SettlementPrice"
@@ -413,7 +418,7 @@ def _page(report: Any) -> _Page | str:
         return str(report.problems[0])
     parties: list[SettledParty] = []
     for party in report.market_settlement_party_ids:
-        if not readable(party.market_settlement_party_id):
+        if not is_valid_id(party.market_settlement_party_id):
             return f"MarketSettlementPartyID is {clipped(party.market_settlement_party_id)!r}"
         parties.append(_party(party))
     return _Page(

@@ -18,7 +18,7 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.dialect.conditions import Terms, holds, terms
 from kalshi_fix_sansio.trading.common.amounts import ZERO, add
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
-from kalshi_fix_sansio.trading.common.received import MAX_ID_SIZE, clipped, first_sent
+from kalshi_fix_sansio.trading.common.received import MAX_ID_SIZE, clipped, first_sending_time
 from kalshi_fix_sansio.trading.orders.order import ENDINGS, Account, Fill, ReportFacts
 
 PENDING_TYPES: Final = frozenset((ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE))
@@ -121,7 +121,7 @@ def identity(message: Any) -> str:
     content = (
         message.MSG_TYPE,
         number,
-        first_sent(message),
+        first_sending_time(message),
         *(getattr(message, name, None) for name in names),
     )
     return sha256(repr(tuple(map(str, content))).encode()).hexdigest()[:32]

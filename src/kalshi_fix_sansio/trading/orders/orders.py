@@ -99,6 +99,7 @@ rows.
 _KEYS_PER_STEP: Final = 20_000
 """Maximum number of row keys that are read in one step of loading."""
 _CHANGES: Final = (OrderCancelReplaceRequest, OrderCancelRequest)
+"""The requests to change or cancel one order."""
 _REQUESTS: Final = frozenset(("D", "F", "G", "q"))
 """MsgTypes of requests about orders."""
 _REPORTS: Final = frozenset(("8", "9", "3", "j", "r"))
@@ -157,12 +158,12 @@ class Orders:
         """
         self._session_type = SESSION_TYPES[session_type]
         self._product = product
-        given: Any = {"use_dollars": True} if logon is None else logon
-        self._set_logon(values_of(given) if isinstance(given, LogonFields) else given)
+        fields: Any = {"use_dollars": True} if logon is None else logon
+        self._set_logon(values_of(fields) if isinstance(fields, LogonFields) else fields)
         self._max_fills = max_fills
         self._losses = Losses()
         self._reports = NewestReports(max_orders)
-        self._kept = OrderIndex(max_orders, self._losses, self._reports)
+        self._index = OrderIndex(max_orders, self._losses, self._reports)
         self._mass_cancels = MassCancels()
         self.epoch: int = 1
         """Counter that increases with each event that makes an outcome uncertain. `DropCopyRange.epoch` is
@@ -171,10 +172,10 @@ class Orders:
         self._logged_on = self._loading = False
         self._number = 0
         self._time: datetime | None = None
-        self._answers = RequestSettler(self._kept)
+        self._answers = RequestSettler(self._index)
         self.unattributed: UnattributedRequests = UnattributedRequests()
         """Requests with an unknown outcome that concern unknown orders or could not be decoded."""
-        self._uncertainty = Uncertainty(self._kept, self._reports, self._answers, self._mass_cancels)
+        self._uncertainty = Uncertainty(self._index, self._reports, self._answers, self._mass_cancels)
 
     def _set_logon(self, logon: Mapping[str, Any]) -> None:
         self._logon = {name: value for name, value in logon.items() if isinstance(value, bool)}
@@ -183,29 +184,29 @@ class Orders:
     # --- queries --------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Order]:
-        return iter(self._kept.orders.values())
+        return iter(self._index.orders.values())
 
     def _repr_html_(self) -> str:
         live = list(self.live())
         return orders_table(f"{len(live)} order{'' if len(live) == 1 else 's'} not done", live)
 
     def __len__(self) -> int:
-        return len(self._kept.orders)
+        return len(self._index.orders)
 
     def by_order_id(self, order_id: str) -> Order | None:
         """Return the order with this OrderID (37), if it is known."""
-        return self._kept.by_id.get(order_id)
+        return self._index.by_id.get(order_id)
 
     def by_cl_ord_id(self, cl_ord_id: str) -> Order | None:
         """Return the order that has this ClOrdID (11) now, was placed with it, or has a pending request with
         it. If several match, return the newest one that is not done, or else the newest.
         """
-        return self._kept.by_cl_ord_id(cl_ord_id)
+        return self._index.by_cl_ord_id(cl_ord_id)
 
     def live(self, symbol: str | None = None, side: Side | None = None) -> LazyItems[Order]:
         """Return the orders that are not done, in any state, the oldest first. The result is lazy: each
         order is looked up when the iteration reaches it."""
-        return LazyItems(lambda: self._kept.live_orders(symbol, side))
+        return LazyItems(lambda: self._index.live_orders(symbol, side))
 
     def working(self, symbol: str | None = None, side: Side | None = None) -> LazyItems[Order]:
         """Return the orders that are OPEN or UNVERIFIED: open at the venue, as far as is known. Like the
@@ -226,7 +227,7 @@ class Orders:
         """Return the uncertainties that no expected message will resolve. The result is lazy: each item is
         determined when the iteration reaches it.
         """
-        return LazyItems(lambda: self._uncertainty.items(self._kept.maybe_uncertain(), self.unattributed))
+        return LazyItems(lambda: self._uncertainty.items(self._index.maybe_uncertain(), self.unattributed))
 
     @property
     def newest(self) -> Mapping[int, ExecKey]:
@@ -346,16 +347,17 @@ class Orders:
         ends.
         """
         if isinstance(request, NewOrderSingle):
-            waiting = [order for order, _ in self._kept.awaiting_outcome(request.cl_ord_id)]
+            waiting = [order for order, _ in self._index.awaiting_outcome(request.cl_ord_id)]
             # An earlier order with this ClOrdID whose outcome is unknown is kept.
             sent = [order for order in waiting if order.state is OrderState.SENT]
             if sent:
-                self._kept.drop(max(sent, key=lambda order: order.number))
+                self._index.drop(max(sent, key=lambda order: order.number))
         elif isinstance(request, _CHANGES):
             pending = [each for each in self._find_pending(request) if not each[1].is_unknown]
             if pending:
+                # The newest of the requests with the same terms as the first, which matches best.
                 newest = max(reversed(pending), key=lambda each: each[1].terms == pending[0][1].terms)
-                self._kept.answer(*newest)
+                self._index.answer(*newest)
         elif isinstance(request, OrderMassCancelRequest):
             self._mass_cancels.withdraw(request.cl_ord_id)
         return self._take_updates()
@@ -380,15 +382,15 @@ class Orders:
         return self._take_updates()
 
     def resolve(self, order: Order, *, is_open: bool) -> list[OrderUpdate]:
-        """Apply what the user has learned elsewhere, for example from REST: whether an order is open.
+        """Apply information from another source, such as REST: whether an order is open.
 
         This resolves the uncertainty about the order's state, changes and cancels. Missing fills stay listed
         until their reports arrive. Later reports from the venue still count. An order that is no longer kept
         is not changed.
         """
-        if self._kept.orders.get(order.number) is not order:
+        if self._index.orders.get(order.number) is not order:
             return []
-        self._kept.begin(order)
+        self._index.begin(order)
         order.knowledge = RESOLUTIONS[is_open]
         for request in list(order.pending):
             if request.is_unknown or not is_open:
@@ -402,7 +404,7 @@ class Orders:
 
     def _take_updates(self) -> list[OrderUpdate]:
         """Complete and return the updates that the applied message causes, and those about mass cancels."""
-        updates = self._kept.take_updates()
+        updates = self._index.take_updates()
         if self._mass_cancels.open:
             for update in updates:
                 if update.order is not None and (update.forgotten or update.order.is_done):
@@ -432,20 +434,20 @@ class Orders:
         if isinstance(message, NewOrderSingle):
             self._add(message, self._reports.newest())
         elif isinstance(message, OrderMassCancelRequest):
-            self._mass_cancels.record_sent(message.cl_ord_id, set(self._kept.own), self._reports.newest())
+            self._mass_cancels.send(message.cl_ord_id, set(self._index.own), self._reports.newest())
         else:
             self._request_change(message)
 
-    def _add(self, message: NewOrderSingle, after: Mapping[int, ExecKey]) -> Order:
+    def _add(self, message: NewOrderSingle, newest_reports: Mapping[int, ExecKey]) -> Order:
         order = Order(self._number + 1, message.symbol, message.side, losses=self._losses)
-        order.placed = self._make_placed(message, after)
-        self._kept.keep_matches(message.cl_ord_id)
+        order.placed = self._make_placed(message, newest_reports)
+        self._index.keep_matches(message.cl_ord_id)
         # The session's own orders are kept even beyond the limit, because the user controls their number.
-        self._kept.make_room()
-        self._kept.add(order)
+        self._index.make_room()
+        self._index.add(order)
         return order
 
-    def _make_placed(self, message: NewOrderSingle, after: Mapping[int, ExecKey]) -> NewOrderRequest:
+    def _make_placed(self, message: NewOrderSingle, newest_reports: Mapping[int, ExecKey]) -> NewOrderRequest:
         self._number += 1
         return NewOrderRequest(
             self._number,
@@ -454,23 +456,23 @@ class Orders:
             message.order_qty,
             read_account(message) or PRIMARY,
             message.ex_destination,
-            tuple(after.values()),
+            tuple(newest_reports.values()),
         )
 
     def _request_change(self, message: _Change) -> None:
         order = self._order_of(message)
         if order is None:
             detail = f"{message.MSG_TYPE} {message.cl_ord_id} with OrigClOrdID {message.orig_cl_ord_id}"
-            self._kept.record_discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
+            self._index.record_discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
             return
         if order.is_done:  # the venue cannot accept the request
             self._answers.record_settled_early(message.cl_ord_id)
             return
-        self._kept.begin(order)
+        self._index.begin(order)
         order.pending.append(self._pending_request(message, self._reports.newest_of(order)))
 
     def _order_of(self, message: _Change) -> Order | None:
-        return self._kept.by_id.get(message.order_id or "") or self.by_cl_ord_id(message.orig_cl_ord_id)
+        return self._index.by_id.get(message.order_id or "") or self.by_cl_ord_id(message.orig_cl_ord_id)
 
     def _pending_request(self, message: _Change, after: ExecKey | None = None) -> PendingRequest:
         pending = PendingRequest(message.MSG_TYPE, message.cl_ord_id, message.orig_cl_ord_id, after=after)
@@ -484,41 +486,46 @@ class Orders:
         first.
         """
         terms = self._pending_request(message).terms
-        found = self._kept.requests(message.cl_ord_id, message.MSG_TYPE)
-        return sorted(found, key=lambda each: each[1].terms != terms)
+        pending = self._index.requests(message.cl_ord_id, message.MSG_TYPE)
+        return sorted(pending, key=lambda each: each[1].terms != terms)
 
     def _price(self, price: Decimal) -> Decimal:
         return price if self._dollars else from_cents(price)
 
     # --- reports --------------------------------------------------------------------------------------
 
-    def _handle_report(self, message: ExecutionReport, copied: DropCopyReport | None = None) -> None:
+    def _handle_report(
+        self, message: ExecutionReport, drop_copy_report: DropCopyReport | None = None
+    ) -> None:
+        """Apply an execution report: find its order, and update the order's quantities, end, account, price
+        and fills. `drop_copy_report` is set if drop copy returned the report.
+        """
         report: Any = message  # an unreadable field is None, regardless of its type annotation
         header = report.header
         if header is not None:
             self._time = header.sending_time or self._time
         missing = missing_field(report)
         if missing is not None:
-            named = self._kept.by_id.get(report.order_id or "")
-            self._kept.record_discrepancy(
-                named, OrderDiscrepancyKind.UNREADABLE, f"a report does not contain {missing}"
+            named_order = self._index.by_id.get(report.order_id or "")
+            self._index.record_discrepancy(
+                named_order, OrderDiscrepancyKind.UNREADABLE, f"a report does not contain {missing}"
             )
             # The content of the report is unknown, so the order that it names becomes uncertain. If it names
             # no known order, every order becomes uncertain.
             if report.exec_type not in PENDING_TYPES:
-                self._record_lost_reports(named)
+                self._record_lost_reports(named_order)
             return
-        kept = self._kept
-        order = kept.by_id.get(report.order_id)
+        index = self._index
+        order = index.by_id.get(report.order_id)
         long_field = overlong_id(report)
         if long_field is not None:
-            kept.record_discrepancy(
+            index.record_discrepancy(
                 None, OrderDiscrepancyKind.TOO_MANY, f"{long_field} in a report is too long"
             )
             return
         kind = report.exec_type
         if kind == _REJECTED and leaves_open(report):
-            self._leave_open(report)
+            self._handle_unknown_outcome(report)
             return
         if self.unattributed and kind not in PENDING_TYPES:
             self.unattributed.answer(report.cl_ord_id, NewOrderSingle)
@@ -536,9 +543,9 @@ class Orders:
             order = self._find(report, key)
         if order is None:
             return
-        update = kept.begin(order)
+        update = index.begin(order)
         if malformed:
-            kept.record_discrepancy(order, OrderDiscrepancyKind.BAD_EXEC_ID, malformed)
+            index.record_discrepancy(order, OrderDiscrepancyKind.BAD_EXEC_ID, malformed)
         if kind in PENDING_TYPES:
             return
         cum_qty = report.cum_qty
@@ -550,42 +557,45 @@ class Orders:
         if report.alloc_account is not None or report.party_ids:
             _record_account(order, read_account(report), NO_KEY if key is None else key)
         if key is not None:
-            dollars = self._dollars if copied is None else copied.dollars
+            dollars = self._dollars if drop_copy_report is None else drop_copy_report.dollars
             price = report.price
             if price is not None and not dollars:
                 price = from_cents(price)
             if order.first_key is None or key < order.first_key:
                 order.first_key, order.first_cl_ord_id = key, report.orig_cl_ord_id or report.cl_ord_id
-            self._record_key(order, facts, key, price, copied is None)
+            self._update_from_keyed_report(order, facts, key, price, drop_copy_report is None)
             if kind == _TRADE:
                 self._apply_fill(order, update, report, key, dollars)
         if report.symbol != order.symbol or report.side != order.side:
             detail = f"symbol {report.symbol} and side {report.side} for OrderID {order.order_id}"
-            kept.record_discrepancy(order, OrderDiscrepancyKind.TERMS, detail)
+            index.record_discrepancy(order, OrderDiscrepancyKind.TERMS, detail)
         if order.end is not None and order.last is not None and _revives(order.last, order.end):
-            kept.record_discrepancy(order, OrderDiscrepancyKind.REVIVED, f"report {order.last.key}")
+            index.record_discrepancy(order, OrderDiscrepancyKind.REVIVED, f"report {order.last.key}")
         if key is not None or order.end is not None:
-            self._answers.settle(order, report, key, copied is not None)
-        kept.rematch(order)
+            self._answers.settle(order, report, key, drop_copy_report is not None)
+        index.rematch(order)
 
-    def _record_key(
+    def _update_from_keyed_report(
         self, order: Order, facts: ReportFacts, key: ExecKey, price: Decimal | None, live: bool
     ) -> None:
+        """Update the newest report and the newest price of an order from a report with a key. A live report,
+        unlike one from drop copy, also updates the knowledge about the order's state.
+        """
         last, shard = order.last, key.shard
         if last is None or key > last.key:
             order.last, is_open = facts, not facts.ends
             if price is not None:
-                order.reported_price = key, price
+                order.limit = key, price
             if last is None or last.key.shard != shard:
                 self._reports.record_shard(order.symbol, shard)
         else:
             order.last, is_open = max(last, facts), False
-            if price is not None and (order.reported_price is None or order.reported_price < (key, price)):
-                order.reported_price = key, price
+            if price is not None and (order.limit is None or order.limit < (key, price)):
+                order.limit = key, price
         if live:
             order.seen_live = True
             if order.knowledge is not CLEAR:
-                order.knowledge = order.knowledge.record_report(key, is_open=is_open)
+                order.knowledge = order.knowledge.report(key, is_open=is_open)
         self._reports.record(key, live=live)
 
     def _apply_fill(
@@ -594,7 +604,7 @@ class Orders:
         price, quantity = report.last_px, report.last_qty
         if price is None or quantity is None or quantity <= ZERO:
             detail = f"trade {key} has no LastPx, or no LastQty above 0"
-            self._kept.record_discrepancy(order, OrderDiscrepancyKind.UNREADABLE, detail)
+            self._index.record_discrepancy(order, OrderDiscrepancyKind.UNREADABLE, detail)
             return
         if not dollars:
             price = from_cents(price)
@@ -604,50 +614,50 @@ class Orders:
             if known.price != price or known.quantity != quantity:
                 reported = f"{known.quantity:f} at {known.price:f} and as {quantity:f} at {price:f}"
                 detail = f"trade {key} was reported as {reported}"
-                self._kept.record_discrepancy(order, OrderDiscrepancyKind.CONFLICT, detail)
+                self._index.record_discrepancy(order, OrderDiscrepancyKind.CONFLICT, detail)
             return
         if len(fills) >= self._max_fills:
-            self._kept.record_discrepancy(
+            self._index.record_discrepancy(
                 order, OrderDiscrepancyKind.TOO_MANY, f"{self._max_fills} fills are already kept"
             )
             return
         fill = read_fill(report, key, price, quantity)
-        order.add_fill(fill)
+        order.count(fill)
         update.fills.append(fill)
         if order.filled_qty > order.cum_qty:
             detail = f"the fills add up to {order.filled_qty:f}, CumQty is {order.cum_qty:f}"
-            self._kept.record_discrepancy(order, OrderDiscrepancyKind.OVERFILLED, detail)
+            self._index.record_discrepancy(order, OrderDiscrepancyKind.OVERFILLED, detail)
 
     def _find(self, report: Any, key: ExecKey | None) -> Order | None:
         """Return the order for the first report with a new OrderID. This is an order that this session placed
         or, if there is none, a new order, which another session placed. Return None if the report is not
         counted.
         """
-        own = self._own_order(report, key)
-        if own is not None:
-            own.order_id = report.order_id
-            self._kept.by_id[own.order_id or ""] = own
-            return own
+        own_order = self._own_order(report, key)
+        if own_order is not None:
+            own_order.order_id = report.order_id
+            self._index.by_id[own_order.order_id or ""] = own_order
+            return own_order
         if report.exec_type in PENDING_TYPES:
             return None
         if key is not None and key <= self._reports.floors.get(key.shard, NO_KEY):
             detail = f"report {key} of order {report.order_id}"
-            self._kept.record_discrepancy(None, OrderDiscrepancyKind.FORGOTTEN, detail)
+            self._index.record_discrepancy(None, OrderDiscrepancyKind.FORGOTTEN, detail)
             return None
-        if not self._kept.make_room():
-            detail = f"{self._kept.max_orders} orders are kept, and none is done"
-            self._kept.record_discrepancy(None, OrderDiscrepancyKind.TOO_MANY, detail)
+        if not self._index.make_room():
+            detail = f"{self._index.max_orders} orders are kept, and none is done"
+            self._index.record_discrepancy(None, OrderDiscrepancyKind.TOO_MANY, detail)
             return None
         self._number += 1
         order = Order(self._number, report.symbol, report.side, report.order_id, losses=self._losses)
         # The order may be older than the last loss, so earlier reports about it may be missing.
-        order.knowledge = Knowledge(KnowledgeKind.LOSS, self._losses.epoch, self._time)
-        self._kept.add(order)
+        order.knowledge = Knowledge(KnowledgeKind.LOSS, self._losses.reports, self._time)
+        self._index.add(order)
         return order
 
     def _own_order(self, report: Any, key: ExecKey | None) -> Order | None:
         for name in (report.cl_ord_id, report.orig_cl_ord_id):
-            for order, placed in self._kept.awaiting_outcome(name or ""):
+            for order, placed in self._index.awaiting_outcome(name or ""):
                 same_terms = (order.symbol, order.side) == (report.symbol, report.side)
                 if order.order_id is None and same_terms and not placed.is_after(key):
                     return order
@@ -662,64 +672,67 @@ class Orders:
         """
         if self._answers.record_answer(report):
             return None
-        waiting = self._kept.awaiting_outcome(report.cl_ord_id)
+        waiting = self._index.awaiting_outcome(report.cl_ord_id)
         if waiting:
-            named = [order for order, _ in waiting if order.order_id == report.order_id]
-            order = named[0] if named else waiting[0][0]
+            with_order_id = [order for order, _ in waiting if order.order_id == report.order_id]
+            order = with_order_id[0] if with_order_id else waiting[0][0]
             # A rejected order has no OrderID: the one in its pending report may belong to another order.
             if order.order_id is not None:
-                self._kept.begin(order)
-                del self._kept.by_id[order.order_id]
+                self._index.begin(order)
+                del self._index.by_id[order.order_id]
                 order.order_id = None
             return order
         for order, request in self._answers.candidates_for_reject(report)[:1]:
-            self._kept.answer(order, request)
+            self._index.answer(order, request)
         return None
 
-    def _leave_open(self, report: Any) -> None:
+    def _handle_unknown_outcome(self, report: Any) -> None:
         """Apply an answer stating that the venue does not know the outcome of the request."""
         if self._answers.record_answer(report):
             return
         self.epoch += 1
-        waiting = self._kept.awaiting_outcome(report.cl_ord_id)
+        waiting = self._index.awaiting_outcome(report.cl_ord_id)
         if waiting:
             # The report answers the newest request whose answer was expected until now.
-            named = [each for each in waiting if each[0].order_id == report.order_id]
+            with_order_id = [each for each in waiting if each[0].order_id == report.order_id]
             order, placed = max(
-                named or waiting, key=lambda each: (not each[1].uncertain_since_epoch, each[0].number)
+                with_order_id or waiting, key=lambda each: (not each[1].uncertain_since_epoch, each[0].number)
             )
-            self._kept.begin(order)
+            self._index.begin(order)
             order.leave_unanswered(placed, self.epoch, self._time)
         else:
             for order, request in self._answers.candidates_for_reject(report)[:1]:
-                self._kept.begin(order)
+                self._index.begin(order)
                 request.leave_unanswered(self.epoch, self._time)
 
     def _handle_cancel_reject(self, message: OrderCancelReject) -> None:
+        """Apply the rejection of a change or cancel. If it leaves the outcome open, the request becomes
+        uncertain.
+        """
         self._record_time(message)
         if self._answers.record_answer(message):
             return
-        found = self._answers.candidates_for_reject(message)
-        if not found and (
+        candidates = self._answers.candidates_for_reject(message)
+        if not candidates and (
             message.cl_ord_id in self._answers.settled_early
             or (not leaves_open(message) and self.unattributed.answer(message.cl_ord_id, *_CHANGES))
         ):
             return
-        if not found:
+        if not candidates:
             detail = f"OrderCancelReject for {clipped(message.cl_ord_id)}"
-            order = self._kept.by_id.get(message.order_id or "")
-            order = order or self._kept.by_cl_ord_id(message.orig_cl_ord_id or "")
+            order = self._index.by_id.get(message.order_id or "")
+            order = order or self._index.by_cl_ord_id(message.orig_cl_ord_id or "")
             # If the order is done, the answer contains no new information.
             if order is None or not order.is_done:
-                self._kept.record_discrepancy(order, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
+                self._index.record_discrepancy(order, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
             return
-        order, request = found[0]
-        self._kept.begin(order)
+        order, request = candidates[0]
+        self._index.begin(order)
         if leaves_open(message):
             self.epoch += 1
             request.leave_unanswered(self.epoch, self._time)
             return
-        self._kept.answer(order, request)
+        self._index.answer(order, request)
         # The venue no longer has the order, although no report of its end has been received.
         if message.ord_status in ENDED_STATUSES and not order.is_done:
             self.epoch += 1
@@ -729,29 +742,30 @@ class Orders:
         self._record_time(message)
         if not (
             self._answers.record_answer(message)
-            or self._mass_cancels.apply_report(message)
+            or self._mass_cancels.answer(message)
             or self.unattributed.answer(message.cl_ord_id, OrderMassCancelRequest)
         ):
             detail = f"OrderMassCancelReport for {clipped(message.cl_ord_id)}"
-            self._kept.record_discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
+            self._index.record_discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
 
     def _handle_reject_received(self, event: RejectReceived) -> None:
+        """Apply the reject of a sent request that the venue did not process."""
         self._record_time(event.reject)
         sent: Any = event.sent
         if isinstance(sent, NewOrderSingle):
-            for order, placed in self._kept.awaiting_outcome(sent.cl_ord_id)[:1]:
-                self._kept.begin(order)
+            for order, placed in self._index.awaiting_outcome(sent.cl_ord_id)[:1]:
+                self._index.begin(order)
                 placed.refused = True
                 self._answers.settle_all(order)
         elif isinstance(sent, _CHANGES):
             for order, request in self._find_pending(sent)[:1]:
-                self._kept.answer(order, request)
+                self._index.answer(order, request)
         elif isinstance(sent, OrderMassCancelRequest):
             text: Any = getattr(event.reject, "text", None)
-            self._mass_cancels.record_refusal(sent.cl_ord_id, clipped(text or event.reject.NAME))
+            self._mass_cancels.refuse(sent.cl_ord_id, clipped(text or event.reject.NAME))
         elif sent is None and getattr(event.reject, "ref_msg_type", None) in _REQUESTS:
             detail = f"{event.reject.NAME} for MsgSeqNum {event.ref_seq_num}"
-            self._kept.record_discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
+            self._index.record_discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
 
     def _handle_outcomes_unknown(self, event: OutcomesUnknown) -> None:
         """Mark the listed requests as uncertain, because they will not be answered. Adopt unknown requests as
@@ -769,10 +783,14 @@ class Orders:
                 self._handle_unknown_change(request, message)
 
     def _handle_unknown_order(self, request: OpenRequest, message: NewOrderSingle | None) -> None:
-        order = self._kept.unlisted_order(request.request_id)
+        """Mark a new order whose outcome is unknown. If this object does not know the request, use the order
+        that reports have shown, or else add one. If the request could not be decoded either, keep it as
+        unattributed, unless reports have shown an order with its ClOrdID.
+        """
+        order = self._index.unlisted_order(request.request_id)
         reported = None
         if order is None:
-            reported = self._kept.known_from_reports(request.request_id, self._reports.loaded)
+            reported = self._index.known_from_reports(request.request_id, self._reports.loaded)
         since = self._time
         if order is None and message is not None:
             if reported is not None and (reported.symbol, reported.side) == (message.symbol, message.side):
@@ -784,30 +802,35 @@ class Orders:
             if reported is None:
                 self.unattributed.keep(request)
             return
-        self._kept.begin(order)
+        self._index.begin(order)
         order.placed.listed = True
         if order.state is OrderState.SENT:
             order.leave_unanswered(order.placed, self.epoch, since or self._time)
-        self._kept.index(order)  # the next request in the event may be about this order
+        self._index.index(order)  # the next request in the event may be about this order
 
     def _handle_unknown_mass_cancel(self, request: OpenRequest) -> None:
+        """Mark a mass cancel whose outcome is unknown; add it first if this object does not know it."""
         name, since = request.request_id, self._time
         if self._mass_cancels.find(name) is None:
             # Without a known order, no report could show that the mass cancel was carried out.
-            if not self._kept.own:
+            if not self._index.own:
                 self.unattributed.keep(request)
                 return
-            self._mass_cancels.record_sent(name, set(self._kept.own), dict(self._reports.loaded))
+            self._mass_cancels.send(name, set(self._index.own), dict(self._reports.loaded))
             since = request.sent_at
         self._mass_cancels.record_loss(self.epoch, since, name)
 
     def _handle_unknown_change(self, request: OpenRequest, message: _Change | None) -> None:
-        found = (
-            self._kept.requests(request.request_id, request.msg_type)
+        """Mark a change or cancel whose outcome is unknown. If this object does not know the request, add it
+        to its order, unless the order is done or reports show that the request was accepted. If the request
+        could not be decoded, or its order is unknown, keep it as unattributed.
+        """
+        candidates = (
+            self._index.requests(request.request_id, request.msg_type)
             if message is None
             else self._find_pending(message)
         )
-        unlisted = [each for each in found if not each[1].listed]
+        unlisted = [each for each in candidates if not each[1].listed]
         if unlisted:
             terms = unlisted[0][1].terms
             order, pending = min(unlisted, key=lambda each: (each[1].terms != terms, not each[1].is_unknown))
@@ -825,10 +848,10 @@ class Orders:
             if pending.renames and order.cl_ord_id == pending.cl_ord_id:
                 return  # reports already show that the request was accepted
             order.pending.append(pending)
-        self._kept.begin(order)
+        self._index.begin(order)
         pending.listed = True
         pending.leave_unanswered(self.epoch, since or self._time)
-        self._kept.index(order)
+        self._index.index(order)
 
     # --- session events -------------------------------------------------------------------------------
 
@@ -836,7 +859,8 @@ class Orders:
         self._record_time(event.logon)
         # On a session type with resends, only a sequence reset loses earlier messages. Without resends,
         # reports may have been lost if this logon follows a session whose end was not applied.
-        if event.reset if self._session_type.resend else self._logged_on:
+        reports_lost = event.reset if self._session_type.resend else self._logged_on
+        if reports_lost:
             self._record_lost_reports()
         self._set_logon(event.flags)
         self._logged_on = True
@@ -864,7 +888,7 @@ class Orders:
             self._mass_cancels.record_loss(self.epoch, self._time, refused.cl_ord_id)
             return
         order_id = getattr(refused, "order_id", None)
-        order = self._kept.by_id.get(order_id) if order_id else None
+        order = self._index.by_id.get(order_id) if order_id else None
         self._record_lost_reports(order)
 
     def _record_lost_reports(
@@ -881,14 +905,14 @@ class Orders:
         loss = Loss(self.epoch, self._time, dict(self._reports.live))
         if order is not None:
             if not order.is_done:
-                self._kept.begin(order)
+                self._index.begin(order)
                 order.record_losses(loss, loss.epoch, loss, loss.epoch)
             return
         self._losses.add(loss, answers=answers, cancels=cancels)
         if answers:
             self._mass_cancels.record_loss(self.epoch, self._time)
-        if self._kept.live:
-            self._kept.touched.append(OrderUpdate(None, lost=self._kept.live))
+        if self._index.live:
+            self._index.touched.append(OrderUpdate(None, lost=self._index.live))
 
     # --- dump and load --------------------------------------------------------------------------------
 
@@ -910,7 +934,7 @@ class Orders:
         if self._loading:
             self._raise_not_loaded()
         yield _ROW, None
-        for slot, row in self._kept.dump(full=full):
+        for slot, row in self._index.dump(full=full):
             yield f"{_ROW}/{slot}", row
         yield _ROW, dump_attributes(self, _State)
 
@@ -937,7 +961,7 @@ class Orders:
         fresh = Orders(
             self._session_type.name,
             product=self._product,
-            max_orders=self._kept.max_orders,
+            max_orders=self._index.max_orders,
             max_fills=self._max_fills,
         )
         head = rows.get(_ROW)
@@ -963,7 +987,7 @@ class Orders:
             if not count % _KEYS_PER_STEP:
                 yield []
             slots += name.startswith(prefix)
-        for _ in self._kept.load((rows.get(f"{prefix}{slot}", MISSING_ROW) for slot in range(slots)), marks):
+        for _ in self._index.load((rows.get(f"{prefix}{slot}", MISSING_ROW) for slot in range(slots)), marks):
             yield []
 
     def _load_rest(self, state: _State) -> list[OrderUpdate]:
@@ -973,8 +997,8 @@ class Orders:
         if state._logged_on:
             self._handle_end()
         updates = self._take_updates()
-        if not updates and any(each.state in UNCERTAIN_STATES for each in self._kept.maybe_uncertain()):
-            updates.append(OrderUpdate(None, lost=self._kept.live))
+        if not updates and any(each.state in UNCERTAIN_STATES for each in self._index.maybe_uncertain()):
+            updates.append(OrderUpdate(None, lost=self._index.live))
         return updates
 
 
@@ -988,7 +1012,7 @@ _HANDLERS: Final[Mapping[type, Callable[[Orders, Any], None]]] = {
     OrderCancelRequest: Orders._handle_request,
     OrderMassCancelRequest: Orders._handle_request,
     DropCopyReport: lambda orders, copied: orders._handle_report(copied.report, copied),
-    DropCopyRange: lambda orders, covered: orders._uncertainty.apply_range(covered),
+    DropCopyRange: lambda orders, covered: orders._uncertainty.cover(covered),
     RejectReceived: Orders._handle_reject_received,
     OutcomesUnknown: Orders._handle_outcomes_unknown,
     LoggedOn: Orders._handle_logon,
@@ -1009,14 +1033,11 @@ def _record_account(order: Order, account: Account | None, key: ExecKey) -> None
     """Set the account of an order from a report, unless a newer report contains one."""
     if account is None:
         return
-    reported = order.reported_account
+    stated = order.stated
     # Two sessions may receive reports with the same key and different accounts. Comparing the accounts too
     # makes the result independent of which report arrives first.
-    if reported is None or (key, *_account_sort_key(account)) > (
-        reported[0],
-        *_account_sort_key(reported[1]),
-    ):
-        order.reported_account = key, account
+    if stated is None or (key, *_account_sort_key(account)) > (stated[0], *_account_sort_key(stated[1])):
+        order.stated = key, account
 
 
 def _account_sort_key(account: Account) -> tuple[int, str]:
@@ -1024,4 +1045,4 @@ def _account_sort_key(account: Account) -> tuple[int, str]:
 
 
 def _revives(last: ReportFacts, end: ReportFacts) -> bool:
-    return last.key > end.key != NO_KEY and not last.ends and last.leaves_qty > ZERO
+    return last.key > end.key and not last.ends and last.leaves_qty > ZERO

@@ -80,7 +80,7 @@ class DropCopyRange:
     requested_at: datetime | None = None
 
 
-def unwrapped(event: object) -> object:
+def unwrap(event: object) -> object:
     """Return the message inside a MessageReceived or DropCopyReport; return any other event unchanged."""
     if isinstance(event, MessageReceived):
         return event.message

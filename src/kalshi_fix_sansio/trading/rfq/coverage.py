@@ -10,7 +10,7 @@ import attrs
 
 from kalshi_fix_sansio.trading.common.dumping import keyed_by
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey, covers
-from kalshi_fix_sansio.trading.common.received import readable, remember
+from kalshi_fix_sansio.trading.common.received import is_valid_id, remember
 from kalshi_fix_sansio.trading.drop_copy import MAX_SHARDS
 from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyRange
 
@@ -51,22 +51,22 @@ class ReportKeys:
             return
         if key is None:
             return
-        if readable(report.symbol):
+        if is_valid_id(report.symbol):
             self.record_shard(report.symbol, key.shard)
-        _keep(self._newest, key)
+        _keep_newest(self._newest, key)
         if report.transact_time is not None:
             for each in waiting:
                 if each.time is not None and report.transact_time < each.time:
-                    _keep(each.keys, key)
+                    _keep_newest(each.keys, key)
 
     def record_shard(self, symbol: str, shard: int) -> None:
         """Record the shard of a market."""
         remember(self._shards, symbol, shard, MAX_SYMBOLS)
 
-    def record_begin(self, preceding: PrecedingReports, time: datetime | None) -> None:
+    def record_preceding(self, preceding: PrecedingReports, time: datetime | None) -> None:
         """Record that all reports received so far precede the order, and so does `time`, if given."""
         for key in self._newest.values():
-            _keep(preceding.keys, key)
+            _keep_newest(preceding.keys, key)
         if time is not None:
             preceding.time = time if preceding.time is None else max(preceding.time, time)
 
@@ -78,19 +78,23 @@ class ReportKeys:
         return None if shard is None else preceding.keys.get(shard)
 
     def proves_no_order(
-        self, covered: DropCopyRange, symbol: str, preceding: PrecedingReports, due: datetime
+        self, drop_copy_range: DropCopyRange, symbol: str, preceding: PrecedingReports, due: datetime
     ) -> bool:
         """Return whether a range that contains no report about the order proves that there is no order. `due`
         is the time by which the order would have been reported.
 
         A range contains the reports up to the time of its request.
         """
-        if covered.end is not None or covered.requested_at is None or covered.requested_at < due:
+        if (
+            drop_copy_range.end is not None
+            or drop_copy_range.requested_at is None
+            or drop_copy_range.requested_at < due
+        ):
             return False
-        return covers(covered.begin, self.first_key(symbol, preceding))
+        return covers(drop_copy_range.begin, self.first_key(symbol, preceding))
 
 
-def _keep(newest: dict[int, ExecKey], key: ExecKey) -> None:
+def _keep_newest(newest: dict[int, ExecKey], key: ExecKey) -> None:
     known = newest.get(key.shard)
     if known is None or known < key:
         remember(newest, key.shard, key, MAX_SHARDS)

@@ -32,7 +32,7 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import LoggedOn, OpenRequest
 from kalshi_fix_sansio.trading.common.amounts import ONE, ZERO, divide, subtract, to_cents
 from kalshi_fix_sansio.trading.common.dumping import keyed_by, loading
-from kalshi_fix_sansio.trading.common.received import clipped, readable, remember
+from kalshi_fix_sansio.trading.common.received import clipped, is_valid_id, remember
 from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
 from kalshi_fix_sansio.trading.orders.order_making import customer_parties
 from kalshi_fix_sansio.trading.orders.order_reports import PENDING_TYPES, leaves_open
@@ -157,12 +157,12 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
                 yield uncertain_rfq(kind, rfq.quote_req_id, rfq.symbol or "", rfq.rfq_id, quote_id, since)
 
     def _awaited_deals(self) -> Iterator[tuple[Acceptance, datetime]]:
-        for each in self._may_trade.values():
+        for each in self._tradable_deals.values():
             if each.deadline is not None and each.uncertain_since is None:
                 yield each, each.deadline
 
     def _uncertain_deals(self) -> Iterator[tuple[Acceptance, datetime]]:
-        for deal in self._may_trade.values():
+        for deal in self._tradable_deals.values():
             for each in deal.rfq.acceptances:
                 # Without a ClOrdID, no report can be matched with its order.
                 if each.may_trade and each.uncertain_since is not None and each.cl_ord_id is not None:
@@ -374,7 +374,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
 
     def _forget(self, rfq: CreatorRfq) -> None:
         del self._rfqs[rfq.quote_req_id]
-        self._may_trade.pop(rfq.quote_req_id, None)
+        self._tradable_deals.pop(rfq.quote_req_id, None)
         self._by_rfq_id.pop(rfq.rfq_id or "", None)
         for acceptance in list(rfq.acceptances):
             self._drop(acceptance)
@@ -444,7 +444,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         rfq.acceptances.append(acceptance)
         if not sent_earlier:
             quote = rfq.quotes.get(quote_id)
-            self._keys.record_begin(acceptance.preceding, None if quote is None else quote.age[1])
+            self._keys.record_preceding(acceptance.preceding, None if quote is None else quote.age[1])
         self._index(acceptance)
         self._reindex(rfq)
 
@@ -468,7 +468,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             self._record_unknown(RfqDiscrepancyKind.UNKNOWN_RFQ, ack, ack.quote_req_id, QuoteRequest)
             return
         update = self._update_of(rfq)
-        if not readable(ack.rfq_id) or len(ack.symbol or "") > len(clipped(ack.symbol)):
+        if not is_valid_id(ack.rfq_id) or len(ack.symbol or "") > len(clipped(ack.symbol)):
             self._add_discrepancy(
                 update, RfqDiscrepancyKind.UNREADABLE, f"{ack.NAME} for {rfq.quote_req_id} without an RfqId"
             )
@@ -542,7 +542,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
 
     def _handle_quote(self, message: Any) -> None:
         quote = read_quote(message)
-        if quote is None or not readable(message.quote_req_id):
+        if quote is None or not is_valid_id(message.quote_req_id):
             self._add_discrepancy(
                 None, RfqDiscrepancyKind.UNREADABLE, f"{message.NAME} {clipped(message.quote_id)!r}"
             )
@@ -619,7 +619,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         self._reindex(rfq)
 
     def _handle_report(self, report: Any) -> None:
-        deals = self._may_trade.values()
+        deals = self._tradable_deals.values()
         self._keys.record_report(report, [each.preceding for deal in deals for each in deal.rfq.acceptances])
         acceptance = self._find(report.cl_ord_id, None)
         if acceptance is None or report.exec_type in PENDING_TYPES:
@@ -706,7 +706,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             is_tracked = isinstance(message, AcceptQuote) or any(
                 each.rfq_id is None and not each.has_ended for each in self._rfqs.values()
             )
-            if is_tracked and readable(rfq_id) and rfq_id not in self._by_rfq_id:
+            if is_tracked and is_valid_id(rfq_id) and rfq_id not in self._by_rfq_id:
                 # The request for quotes is unknown, or its ack has not been received. Its acceptance may
                 # trade, so it must be tracked. An order for a request that is certainly unknown is tracked by
                 # `Orders` alone.
@@ -752,9 +752,9 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             rfq.quotes.clear()
         acceptance = rfq.acceptance
         if rfq.has_ended or acceptance is None:
-            self._may_trade.pop(rfq.quote_req_id, None)
+            self._tradable_deals.pop(rfq.quote_req_id, None)
         else:
-            self._may_trade[rfq.quote_req_id] = acceptance
+            self._tradable_deals[rfq.quote_req_id] = acceptance
 
     def _update_of(self, rfq: CreatorRfq) -> CreatorUpdate:
         """Return the update of a request that is about to change."""

@@ -13,7 +13,7 @@ from kalshi_fix_sansio._generated import MultivariateSelectedLeg, Side
 from kalshi_fix_sansio.clock import BEGINNING
 from kalshi_fix_sansio.trading.common.amounts import ONE, ZERO, subtract
 from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, keyed_by
-from kalshi_fix_sansio.trading.common.received import clipped, first_sent, readable
+from kalshi_fix_sansio.trading.common.received import clipped, first_sending_time, is_valid_id
 from kalshi_fix_sansio.trading.rfq.deals import Deal, Fact, RfqUpdate
 from kalshi_fix_sansio.trading.rfq.values import valid_prices
 
@@ -277,7 +277,7 @@ def _rank(quote: CreatorQuote, side: Side) -> tuple[Decimal, tuple[datetime, dat
 
 def read_quote(message: Any) -> CreatorQuote | None:
     """Return the quote in a message; None if it is unreadable or not a quote."""
-    if not (valid_prices(message.bid_px, message.offer_px) and readable(message.quote_id)):
+    if not (valid_prices(message.bid_px, message.offer_px) and is_valid_id(message.quote_id)):
         return None
     header = message.header
     number = None if header is None else header.msg_seq_num
@@ -291,5 +291,5 @@ def read_quote(message: Any) -> CreatorQuote | None:
         message.order_qty,
         clipped(message.party_ids[0].party_id) or None if message.party_ids else None,
         message.transact_time,
-        age=(message.transact_time or BEGINNING, first_sent(message) or BEGINNING, number or 0),
+        age=(message.transact_time or BEGINNING, first_sending_time(message) or BEGINNING, number or 0),
     )

@@ -26,7 +26,7 @@ from kalshi_fix_sansio.trading.common.dumping import dump_attributes, load_attri
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey, first_keys
 from kalshi_fix_sansio.trading.common.received import clipped
 from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
-from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyRange, unwrapped
+from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyRange, unwrap
 from kalshi_fix_sansio.trading.rfq.coverage import ReportKeys
 from kalshi_fix_sansio.trading.rfq.creator_state import Acceptance
 from kalshi_fix_sansio.trading.rfq.deals import RfqUpdate
@@ -68,15 +68,15 @@ class RfqMachine(ABC, Generic[R, D, U]):
         self._volatile_symbols = volatile_symbols
         self._grace, self._dollars, self._max_rfqs = grace, dollars, max_rfqs
         self._rfqs: dict[str, R] = {}
-        self._may_trade: dict[str, D] = {}
+        self._tradable_deals: dict[str, D] = {}
         """Accepted deals that may trade: by QuoteID for a maker, by QuoteReqID for a creator."""
         self._keys = ReportKeys()
         self._now: datetime | None = None
         self.unattributed: UnattributedRequests = UnattributedRequests()
         """Requests with an unknown outcome that concern unknown RFQs or quotes, or could not be decoded."""
         self._updates: dict[Any, U] = {}
-        """Updates of the current call by the key of their request, or by a number for a discrepancy without a
-        request.
+        """Updates of the current call, by the key of their request. If a discrepancy concerns no request, the
+        key of its update is a number.
         """
 
     # --- queries --------------------------------------------------------------------------------------
@@ -92,12 +92,12 @@ class RfqMachine(ABC, Generic[R, D, U]):
 
         An accepted quote counts until its order is reported, or the venue reports the end of the request.
         """
-        found = Exposure()
-        for deal in self._may_trade.values():
+        exposure = Exposure()
+        for deal in self._tradable_deals.values():
             if symbol in (None, deal.rfq.symbol):
                 for trade in deal.possible_trades():
-                    found = found.plus(*trade)
-        return found
+                    exposure = exposure.plus(*trade)
+        return exposure
 
     def uncertain(self) -> list[UncertainRfq]:
         """Return the uncertainties that no expected message will resolve."""
@@ -161,7 +161,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
         """
         # Deadlines that passed before the event must be handled first.
         now = self._advance(now)
-        message = unwrapped(event)
+        message = unwrap(event)
         match message:
             case ExecutionReport():
                 self._handle_report(message)
@@ -211,10 +211,10 @@ class RfqMachine(ABC, Generic[R, D, U]):
     def _record_lost_answers(self) -> None:
         """Record that answers about any request or quote may be lost."""
 
-    def _handle_range(self, covered: DropCopyRange) -> None:
+    def _handle_range(self, drop_copy_range: DropCopyRange) -> None:
         """End the deals whose orders drop copy proves not to exist."""
         for deal, due in list(self._uncertain_deals()):
-            if self._keys.proves_no_order(covered, deal.rfq.symbol or "", deal.preceding, due):
+            if self._keys.proves_no_order(drop_copy_range, deal.rfq.symbol or "", deal.preceding, due):
                 self._handle_no_order(deal)
 
     @abstractmethod
@@ -268,5 +268,5 @@ class RfqMachine(ABC, Generic[R, D, U]):
     def _restore(self, state: attrs.AttrsInstance) -> None:
         """Replace the state with one that was loaded; the caller then rebuilds the indexes."""
         load_attributes(self, state)
-        self._may_trade.clear()
+        self._tradable_deals.clear()
         self._updates.clear()

@@ -29,7 +29,7 @@ from kalshi_fix_sansio.clock import END, shift_time
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import LoggedOn, OpenRequest, SessionEnded
 from kalshi_fix_sansio.trading.common.dumping import keyed_by, loading
-from kalshi_fix_sansio.trading.common.received import clipped, readable
+from kalshi_fix_sansio.trading.common.received import clipped, is_valid_id
 from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
 from kalshi_fix_sansio.trading.orders.order_reports import PENDING_TYPES
 from kalshi_fix_sansio.trading.rfq.coverage import ReportKeys
@@ -167,12 +167,12 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
                 )
 
     def _awaited_deals(self) -> Iterator[tuple[MakerQuote, datetime]]:
-        for quote in self._may_trade.values():
+        for quote in self._tradable_deals.values():
             if quote.deadline is not None and quote.state in (QuoteState.ACCEPTED, QuoteState.CONFIRMED):
                 yield quote, quote.deadline
 
     def _uncertain_deals(self) -> Iterator[tuple[MakerQuote, datetime]]:
-        for quote in self._may_trade.values():
+        for quote in self._tradable_deals.values():
             if quote.state is QuoteState.UNKNOWN:
                 yield quote, self._order_due(quote)
 
@@ -333,7 +333,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
     def _make_room(self) -> bool:
         if len(self._rfqs) < self._max_rfqs:
             return True
-        tradable = {quote.rfq.rfq_id for quote in self._may_trade.values()}
+        tradable = {quote.rfq.rfq_id for quote in self._tradable_deals.values()}
         # A request with a quote that may trade is kept, because without it the execution reports could not be
         # matched.
         evicted = next(iter(self._idle), None) or next(
@@ -403,7 +403,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         quote.confirms += 1
         quote.end_uncertainty()
         if not sent_earlier:
-            self._keys.record_begin(quote.preceding, None)
+            self._keys.record_preceding(quote.preceding, None)
         return QuoteConfirm(quote_id=quote.quote_id, rfq_id=quote.rfq.rfq_id)
 
     def _handle_own_request(self, message: QuoteConfirm | QuoteCancel, *, sent_earlier: bool = False) -> None:
@@ -472,7 +472,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         if Fact.CONFIRMED not in quote.facts:
             quote.deadline = window_end(report, windows.confirmation, now)
             if not quote.confirms:
-                self._keys.record_begin(quote.preceding, window_end(report, 0, now))
+                self._keys.record_preceding(quote.preceding, window_end(report, 0, now))
             if quote.deadline <= now:
                 quote.facts.add(Fact.LAPSED)
             quote.end_uncertainty()
@@ -550,7 +550,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             self._reindex(rfq, quote)
 
     def _handle_report(self, report: Any) -> None:
-        self._keys.record_report(report, [each.preceding for each in self._may_trade.values()])
+        self._keys.record_report(report, [each.preceding for each in self._tradable_deals.values()])
         if report.exec_type in PENDING_TYPES:
             return
         quote = self._quotes.get(_quote_id(report))
@@ -662,9 +662,9 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         changed.
         """
         if quote is not None and quote.may_trade:
-            self._may_trade[quote.quote_id] = quote
+            self._tradable_deals[quote.quote_id] = quote
         elif quote is not None:
-            self._may_trade.pop(quote.quote_id, None)
+            self._tradable_deals.pop(quote.quote_id, None)
         if rfq.quote is None:
             self._idle.setdefault(rfq.rfq_id)
         else:
@@ -718,7 +718,7 @@ def _reason_unreadable(request: Any) -> str | None:
     for leg in request.multivariate_selected_legs:
         names += [leg.multivariate_selected_event_ticker, leg.multivariate_selected_market_ticker]
         names.append(leg.multivariate_selected_side)
-    return None if all(map(readable, names)) else "an id or ticker is missing or too long"
+    return None if all(map(is_valid_id, names)) else "an id or ticker is missing or too long"
 
 
 def _quote_id(report: Any) -> str:

@@ -116,9 +116,9 @@ def quote_status(
     """Return the status of a quote for its maker; for an acceptance it has the accepted side and size."""
     bid_size, offer_size = quote.bid_size, quote.offer_size
     if acceptance is not None:
-        taken = acceptance.side
-        bid_size = acceptance.quantity if taken is Side.SELL else None
-        offer_size = acceptance.quantity if taken is Side.BUY else None
+        side = acceptance.side
+        bid_size = acceptance.quantity if side is Side.SELL else None
+        offer_size = acceptance.quantity if side is Side.BUY else None
     dollars = quote.maker.flags.use_dollars
     return QuoteStatusReport(
         quote_id=quote.quote_id,

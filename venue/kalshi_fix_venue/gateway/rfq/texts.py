@@ -1,4 +1,5 @@
-"""Refusals of RFQ messages, and their Text (58), in addition to those of the spec and the exchange's causes.
+"""Refusals of RFQ messages, and the values of their Text (58). Some are defined in the spec or by the
+exchange's causes.
 
 Kalshi's page on RFQs names RFQ_CLOSED, `invalid_parameters` and INSUFFICIENT_BALANCE, and its page on RFQ
 messages names `RFQ already exists`. The other Texts are modelled on these.
@@ -46,7 +47,7 @@ RFQ_EXECUTED: Final = "RFQ was executed"
 
 @attrs.define(eq=False)
 class RefusalError(Exception):
-    """A message is refused and has changed nothing. Only refusals of requests have more than a Text."""
+    """A message is refused, and the state is unchanged. Only refusals of requests have more than a Text."""
 
     text: str
     reason: QuoteRequestRejectReason = QuoteRequestRejectReason.OTHER
