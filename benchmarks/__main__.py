@@ -31,7 +31,7 @@ ROUNDS, QUICK_ROUNDS = 15, 5
 CODEC_CASES: dict[str, Callable[[], list[Contender]]] = {
     "a": codec.decoding_contenders,
     "b": codec.encoding_contenders,
-    "c": stream.streaming,
+    "c": stream.stream_contenders,
     "e": books.market_data,
     "k": tracking.orders,
     "l": logs.logs,

@@ -59,7 +59,7 @@ def draw(results: Sequence[Result]) -> dict[str, str]:
         if values:
             charts[name] = bar_chart(title, values)
     for name, (case, unit, title) in LINES.items():
-        points = sizes.slopes(results, case)
+        points = sizes.costs_by_size(results, case)
         if points:
             charts[name] = line_chart(title, unit, points)
     return charts
@@ -87,7 +87,7 @@ def bar_chart(title: str, values: Iterable[tuple[str, float]]) -> str:
         parts.append(
             f'<text x="{_LEFT - 10}" y="{top + 15}" text-anchor="end">{escape(name)}</text>'
             f'<rect class="{kind}" x="{_LEFT}" y="{top}" width="{length:.1f}" height="{_ROW - 6}" rx="2"/>'
-            f'<text x="{_LEFT + length + 8:.1f}" y="{top + 15}">{report.shown(us)}{ratio_text}</text>'
+            f'<text x="{_LEFT + length + 8:.1f}" y="{top + 15}">{report.format_value(us)}{ratio_text}</text>'
         )
     return _svg(title, _TOP + 6 + len(ordered) * _ROW, parts)
 

@@ -19,7 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from benchmarks import samples
-from benchmarks.cases.stream import CHUNK, established
+from benchmarks.cases.stream import CHUNK, logged_on_session
 from kalshi_fix_sansio import MarketDataSnapshotFullRefresh, MDFullEntry, encode
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.trading import OrderBooks
@@ -52,7 +52,7 @@ def receive_messages(count: int) -> dict[str, float]:
 
     The memory is measured before the first message, after each twentieth of the messages, and at the end.
     """
-    session, seconds = established(), 0.0
+    session, seconds = logged_on_session(), 0.0
     sizes = [resident()]
     for chunk, time_received in chunks(count):
         now = Instant((time_received - samples.NOON).total_seconds(), time_received)
@@ -95,7 +95,7 @@ def apply_snapshots(levels: int, *counts: int) -> dict[int, float]:
 
 def send_orders(count: int) -> dict[str, float]:
     """Send orders after `Session.prepare`; return the time of the first and the median of the rest in µs."""
-    session, now, times = established(), Instant(1.0, samples.NOON), []
+    session, now, times = logged_on_session(), Instant(1.0, samples.NOON), []
     while session.prepare():
         pass
     orders = [samples.order(number) for number in range(count)]

@@ -156,7 +156,7 @@ def _group_cases(chosen_wire: Wire, layout: MessageLayout, group: GroupMember) -
         return codec.encode(_with_run(layout, group, **{attribute: _filled("", unit, "", size)}), header)
 
     def with_fields(tag: int, size: int) -> bytes:
-        return wire.framed([*fields, *[(b"%d" % tag, b"x")] * (size // 8)])
+        return wire.join_fields([*fields, *[(b"%d" % tag, b"x")] * (size // 8)])
 
     for tag in group.delimiters:
         begin = f"{chosen_wire.dialect.name} {layout.name}"
@@ -169,7 +169,7 @@ def _group_cases(chosen_wire: Wire, layout: MessageLayout, group: GroupMember) -
 
 # --- framing, logs, files
 
-_MESSAGE: Final = wire.framed([(b"35", b"0"), (b"34", b"2")])
+_MESSAGE: Final = wire.join_fields([(b"35", b"0"), (b"34", b"2")])
 _UNITS: Final = (
     b"8=FIXT.1.1\x019=",
     b"8=FIXT.1.1\x019=100000\x0135=0\x01",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from interop.meeting import Meeting
+from interop.pairing import Pairing
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import (
     CloseReason,
@@ -28,64 +28,64 @@ session 1.2 intervals later."""
 
 
 @pytest.fixture
-def meeting(role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer) -> Iterator[Meeting]:
+def pairing(role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer) -> Iterator[Pairing]:
     settings = {"HeartBtInt": str(HEART_BT_INT)}
-    with Meeting(role, tmp_path, dictionaries, signer, settings=settings) as meeting:
-        yield meeting
+    with Pairing(role, tmp_path, dictionaries, signer, settings=settings) as pairing:
+        yield pairing
 
 
-def test_quickfix_ends_the_session_when_our_side_falls_silent(meeting: Meeting) -> None:
+def test_quickfix_ends_the_session_when_our_side_falls_silent(pairing: Pairing) -> None:
     # QuickFIX sends no heartbeats while it waits for an answer, so our side may send a TestRequest too.
-    ours, logged_on = meeting.connect(
+    ours, logged_on = pairing.connect(
         MemoryStore(), lambda event: isinstance(event, PeerSilent), heart_bt_int=HEART_BT_INT
     )
     assert logged_on.heart_bt_int == HEART_BT_INT
     ours.outgoing.drop_every()
 
-    meeting.peer.inbox.wait_until_logged_out()
+    pairing.peer.inbox.wait_until_logged_out()
     ended = ours.expect(SessionEnded)
     assert ended.reason is CloseReason.CONNECTION_LOST
     assert not ended.clean
     # Our side was alive the whole time: it answered the TestRequest before the end.
-    assert ours.incoming.forwarded["1"] >= 1
+    assert ours.incoming.passed["1"] >= 1
     assert any(b"\x0135=0\x01" in frame and b"\x01112=TEST\x01" in frame for frame in ours.outgoing.dropped)
 
 
-def test_our_side_ends_the_session_when_the_peer_falls_silent(meeting: Meeting) -> None:
-    ours, _logged_on = meeting.connect(MemoryStore(), heart_bt_int=HEART_BT_INT)
+def test_our_side_ends_the_session_when_the_peer_falls_silent(pairing: Pairing) -> None:
+    ours, _logged_on = pairing.connect(MemoryStore(), heart_bt_int=HEART_BT_INT)
     ours.incoming.drop_every()
 
     requested = ours.expect(PeerSilent)
     ended = ours.expect(SessionEnded)
     assert ended.reason is CloseReason.PEER_SILENT
     assert not ended.clean
-    meeting.peer.inbox.wait_until_logged_out()
+    pairing.peer.inbox.wait_until_logged_out()
     # Like all other messages, the answer did not reach us.
     assert any(f"\x01112={requested.test_req_id}\x01".encode() in frame for frame in ours.incoming.dropped)
-    assert ours.outgoing.forwarded["1"] == 1
-    assert ours.outgoing.forwarded["5"] == 1
+    assert ours.outgoing.passed["1"] == 1
+    assert ours.outgoing.passed["5"] == 1
 
 
-def test_losing_one_of_our_heartbeats_causes_a_test_request(meeting: Meeting) -> None:
+def test_losing_one_of_our_heartbeats_causes_a_test_request(pairing: Pairing) -> None:
     # On a busy machine our side, which receives no message while QuickFIX waits, may send a TestRequest too.
-    ours, _logged_on = meeting.connect(
+    ours, _logged_on = pairing.connect(
         MemoryStore(), lambda event: isinstance(event, PeerSilent), heart_bt_int=HEART_BT_INT
     )
     ours.outgoing.drop_next("0")
     # QuickFIX sends a TestRequest; the answer shows that a message is missing, which a gap fill replaces.
     assert ours.expect(ResendServed).resent == 0
-    assert ours.incoming.forwarded["1"] == 1
-    meeting.exchange(ours, "after")
+    assert ours.incoming.passed["1"] == 1
+    pairing.exchange(ours, "after")
     ours.log_out()
 
 
-def test_losing_one_of_the_peers_heartbeats_causes_a_test_request(meeting: Meeting) -> None:
-    ours, _logged_on = meeting.connect(MemoryStore(), heart_bt_int=HEART_BT_INT)
+def test_losing_one_of_the_peers_heartbeats_causes_a_test_request(pairing: Pairing) -> None:
+    ours, _logged_on = pairing.connect(MemoryStore(), heart_bt_int=HEART_BT_INT)
     ours.incoming.drop_next("0")
     ours.expect(PeerSilent)
     gap = ours.expect(GapDetected)
     assert ours.expect(SequenceSkipped).gap_fill
     ours.expect(GapClosed)
     assert gap.begin == gap.end == 2
-    meeting.exchange(ours, "after")
+    pairing.exchange(ours, "after")
     ours.log_out()

@@ -46,8 +46,8 @@ def check(pairing: Pairing, ours: OurSide) -> None:
     pairing.peer.inbox.wait_until_logged_out()
     assert pairing.peer.inbox.is_empty()
     for passed, number_after in (
-        (ours.outgoing.forwarded, ours.session.next_outgoing),
-        (ours.incoming.forwarded, ours.session.next_incoming),
+        (ours.outgoing.passed, ours.session.next_outgoing),
+        (ours.incoming.passed, ours.session.next_incoming),
     ):
         heartbeats = passed["0"]
         assert passed == {"A": 1, "0": heartbeats, "5": 1}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from interop.meeting import Meeting
 from interop.ours import OurSide
+from interop.pairing import Pairing
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import (
     CloseReason,
@@ -23,7 +23,7 @@ from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_sansio.signing import Signer
 
 RESETTING_LOGON = ("A", {98: "0", 108: "30", 141: "Y", 1137: "9"})
-Start = Callable[..., Meeting]
+Start = Callable[..., Pairing]
 
 
 @pytest.fixture
@@ -31,73 +31,73 @@ def start(tmp_path: Path, dictionaries: dict[str, Path], signer: Signer) -> Iter
     """Return a function that starts QuickFIX as the counterparty of our side, which plays the given role."""
     meetings = []
 
-    def start(role: Role, **settings: str) -> Meeting:
-        meetings.append(Meeting(role, tmp_path, dictionaries, signer, settings=settings))
+    def start(role: Role, **settings: str) -> Pairing:
+        meetings.append(Pairing(role, tmp_path, dictionaries, signer, settings=settings))
         return meetings[-1]
 
     yield start
-    for meeting in meetings:
-        meeting.close()
+    for pairing in meetings:
+        pairing.close()
 
 
-def log_out(meeting: Meeting, ours: OurSide) -> None:
+def log_out(pairing: Pairing, ours: OurSide) -> None:
     ours.log_out()
-    meeting.peer.inbox.wait_until_logged_out()
-    assert meeting.peer.inbox.is_empty()
+    pairing.peer.inbox.wait_until_logged_out()
+    assert pairing.peer.inbox.is_empty()
 
 
 def test_the_peers_logon_resets_the_numbers_mid_session(start: Start) -> None:
-    meeting = start(Role.ACCEPTOR)
-    ours, _logged_on = meeting.connect(MemoryStore())
-    meeting.exchange(ours, "before-1", "before-2")
-    meeting.peer.send(*RESETTING_LOGON)
+    pairing = start(Role.ACCEPTOR)
+    ours, _logged_on = pairing.connect(MemoryStore())
+    pairing.exchange(ours, "before-1", "before-2")
+    pairing.peer.send(*RESETTING_LOGON)
 
     assert ours.expect(LoggedOn).reset
     assert (ours.session.next_outgoing, ours.session.next_incoming) == (2, 2)
-    meeting.exchange(ours, "after-1", "after-2")
+    pairing.exchange(ours, "after-1", "after-2")
     assert (ours.session.next_outgoing, ours.session.next_incoming) == (4, 4)
-    log_out(meeting, ours)
-    assert meeting.peer.next_incoming == ours.session.next_outgoing == 5
+    log_out(pairing, ours)
+    assert pairing.peer.next_incoming == ours.session.next_outgoing == 5
 
 
 def test_the_peers_logon_resets_the_numbers_during_a_gap(start: Start) -> None:
-    meeting = start(Role.ACCEPTOR)
-    ours, _logged_on = meeting.connect(MemoryStore())
-    meeting.exchange(ours, "before")
+    pairing = start(Role.ACCEPTOR)
+    ours, _logged_on = pairing.connect(MemoryStore())
+    pairing.exchange(ours, "before")
     ours.outgoing.drop_next("2")
     ours.incoming.drop_next("D")
-    meeting.peer.send(*meeting.theirs("lost"))
-    meeting.peer.send(*meeting.theirs("held"))
+    pairing.peer.send(*pairing.their_message("lost"))
+    pairing.peer.send(*pairing.their_message("held"))
     ours.expect(GapDetected)
-    meeting.peer.send(*RESETTING_LOGON)
+    pairing.peer.send(*RESETTING_LOGON)
 
     # After the reset, the old numbers of the missing and the held messages mean nothing, so these messages
     # are lost.
     assert ours.expect(MessagesLost) == MessagesLost(3, 4)
     assert ours.expect(LoggedOn).reset
-    meeting.exchange(ours, "after")
-    log_out(meeting, ours)
+    pairing.exchange(ours, "after")
+    log_out(pairing, ours)
 
 
 def test_our_logon_resets_the_numbers_mid_session(start: Start, role: Role) -> None:
-    meeting = start(role)
-    ours, _logged_on = meeting.connect(MemoryStore())
-    meeting.exchange(ours, "before-1", "before-2")
+    pairing = start(role)
+    ours, _logged_on = pairing.connect(MemoryStore())
+    pairing.exchange(ours, "before-1", "before-2")
     ours.call(lambda session, now: session.reset(now))
 
     assert ours.expect(LoggedOn).reset
     assert (ours.session.next_outgoing, ours.session.next_incoming) == (2, 2)
-    meeting.exchange(ours, "after-1", "after-2")
+    pairing.exchange(ours, "after-1", "after-2")
     assert (ours.session.next_outgoing, ours.session.next_incoming) == (4, 4)
-    log_out(meeting, ours)
+    log_out(pairing, ours)
 
 
 def test_an_endless_exchange_of_resets_is_refused(start: Start) -> None:
     """QuickFIX's acceptor cannot reset during a session: it answers our answer with another reset."""
-    meeting = start(Role.INITIATOR)
-    ours, _logged_on = meeting.connect(MemoryStore())
-    meeting.exchange(ours, "before")
-    meeting.peer.send(*RESETTING_LOGON)
+    pairing = start(Role.INITIATOR)
+    ours, _logged_on = pairing.connect(MemoryStore())
+    pairing.exchange(ours, "before")
+    pairing.peer.send(*RESETTING_LOGON)
 
     assert ours.expect(LoggedOn).reset
     ended = ours.expect(object)
@@ -108,35 +108,35 @@ def test_an_endless_exchange_of_resets_is_refused(start: Start) -> None:
     assert isinstance(ended, SessionEnded)
     assert ended.reason is CloseReason.PROTOCOL_ERROR
     assert ended.text == "MsgSeqNum must be 1 with ResetSeqNumFlag=Y"
-    meeting.peer.inbox.wait_until_logged_out()
-    assert ours.outgoing.forwarded["A"] == 2
-    assert ours.outgoing.forwarded["5"] == 1
+    pairing.peer.inbox.wait_until_logged_out()
+    assert ours.outgoing.passed["A"] == 2
+    assert ours.outgoing.passed["5"] == 1
 
 
 def test_the_peers_sequence_reset_is_followed_mid_session(start: Start, role: Role) -> None:
-    meeting = start(role)
-    ours, _logged_on = meeting.connect(MemoryStore())
-    meeting.exchange(ours, "before")
-    meeting.peer.send("4", {36: "1000", 123: "N"})
-    meeting.peer.next_outgoing = 1000
+    pairing = start(role)
+    ours, _logged_on = pairing.connect(MemoryStore())
+    pairing.exchange(ours, "before")
+    pairing.peer.send("4", {36: "1000", 123: "N"})
+    pairing.peer.next_outgoing = 1000
 
     assert ours.expect(SequenceSkipped) == SequenceSkipped(3, 999, gap_fill=False)
-    meeting.exchange(ours, "after")
+    pairing.exchange(ours, "after")
     assert (ours.session.next_outgoing, ours.session.next_incoming) == (4, 1001)
-    log_out(meeting, ours)
+    log_out(pairing, ours)
 
 
 def test_the_next_logon_resets_the_numbers(start: Start, role: Role) -> None:
     store = MemoryStore()
-    meeting = start(role, ResetOnLogon="Y" if role is Role.ACCEPTOR else "N")
-    ours, _logged_on = meeting.connect(store, reset_seq_num=False)
-    meeting.exchange(ours, "before-1", "before-2")
-    log_out(meeting, ours)
+    pairing = start(role, ResetOnLogon="Y" if role is Role.ACCEPTOR else "N")
+    ours, _logged_on = pairing.connect(store, reset_seq_num=False)
+    pairing.exchange(ours, "before-1", "before-2")
+    log_out(pairing, ours)
     assert (store.next_outgoing, store.next_incoming) == (5, 5)
 
-    ours, logged_on = meeting.connect(store, reset_seq_num=True)
+    ours, logged_on = pairing.connect(store, reset_seq_num=True)
     assert logged_on.reset
     assert (store.next_outgoing, store.next_incoming) == (2, 2)
-    meeting.exchange(ours, "after")
-    log_out(meeting, ours)
+    pairing.exchange(ours, "after")
+    log_out(pairing, ours)
     assert (store.next_outgoing, store.next_incoming) == (4, 4)

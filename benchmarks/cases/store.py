@@ -15,7 +15,7 @@ from statistics import quantiles
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from benchmarks import samples
-from benchmarks.cases.stream import established
+from benchmarks.cases.stream import logged_on_session
 from benchmarks.measure import Contender, Result, measure, result
 from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner
 from kalshi_fix_sansio.clock import Instant
@@ -96,7 +96,7 @@ def _sender(stores: list[Store] | tuple[()]) -> Callable[[], None]:
     """Return a function that sends orders, one at a time on each session. Each store gets a session; without
     stores, one session keeps its messages in memory.
     """
-    sessions = [established(name="KalshiRT", store=store) for store in stores or (None,)]
+    sessions = [logged_on_session(name="KalshiRT", store=store) for store in stores or (None,)]
     numbers = counting()
     orders = [samples.order(number) for number in range(BATCH)]
 
@@ -134,7 +134,7 @@ def _at_fixed_rate(name: str, stores: Iterable[Store]) -> list[Result]:
 
 def _delays(store: Store) -> list[float]:
     """Return the delay of each order in microseconds."""
-    session = established(name="KalshiRT", store=store)
+    session = logged_on_session(name="KalshiRT", store=store)
     while session.prepare():  # clients do the same before the logon
         pass
     committed = threading.Event()

@@ -83,7 +83,7 @@ def numbered_reports(size: int = SIZE) -> list[bytes]:
     total = 0
     while total < size:
         number = len(reports)
-        reports.append(samples.received(samples.report(number), number))
+        reports.append(samples.encode_received(samples.report(number), number))
         total += len(reports[-1])
     return reports
 

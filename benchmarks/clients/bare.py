@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks import samples
-from benchmarks.clients.drive import Measurements, as_coroutine_function, drive, run_to_end
+from benchmarks.clients.drive import Measurements, drive, run_synchronously, to_coroutine
 from kalshi_fix_sansio import NewOrderSingle
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived
@@ -68,10 +68,8 @@ def on_socket(port: int, _: str, authority: str | None) -> Measurements:
         if authority is not None:
             context = ssl.create_default_context(cafile=authority)
             link = stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
-        return run_to_end(
-            _run_session(
-                as_coroutine_function(link.sendall), as_coroutine_function(lambda: link.recv(_MAX_BYTES))
-            )
+        return run_synchronously(
+            _run_session(to_coroutine(link.sendall), to_coroutine(lambda: link.recv(_MAX_BYTES)))
         )
 
 
@@ -102,7 +100,7 @@ def on_asyncio(port: int, _: str, authority: str | None) -> Measurements:
     async def run() -> Measurements:
         loop = asyncio.get_running_loop()
         transport, protocol = await loop.create_connection(_Protocol, "127.0.0.1", port)
-        return await _run_session(as_coroutine_function(transport.write), protocol.read)
+        return await _run_session(to_coroutine(transport.write), protocol.read)
 
     return asyncio.run(run())
 

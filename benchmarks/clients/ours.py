@@ -13,10 +13,10 @@ from benchmarks import samples
 from benchmarks.clients.drive import (
     TIMEOUT,
     Measurements,
-    as_coroutine_function,
     drive,
-    run_to_end,
+    run_synchronously,
     tick_orders,
+    to_coroutine,
 )
 from kalshi_fix_adapters.net.tls import Plaintext, Tls
 from kalshi_fix_sansio import MarketDataIncrementalRefresh, NewOrderSingle
@@ -39,8 +39,8 @@ def blocking(*options: Any) -> Measurements:
 
     with order_entry(**_options(*options)) as client:
         messages: Any = client.messages(timeout=TIMEOUT)
-        send = as_coroutine_function(lambda values: client.send(NewOrderSingle(**values)))
-        return run_to_end(drive(send, as_coroutine_function(lambda: next(messages).cl_ord_id)))
+        send = to_coroutine(lambda values: client.send(NewOrderSingle(**values)))
+        return run_synchronously(drive(send, to_coroutine(lambda: next(messages).cl_ord_id)))
 
 
 async def _drive_async(module: Any, *options: Any) -> Measurements:

@@ -70,7 +70,9 @@ def diff(
         click.echo(f"{file}: recorded the text of {len(given_sources.readings)} files as reviewed", err=True)
         spec = SpecIndex(context.obj)
     # Facts first, then prose: `passages` leaves out the lines that already have a finding.
-    unresolved, accepted = differences.accept(compare.compare(evidence), intended_differences, evidence)
+    unresolved, accepted = differences.apply_differences(
+        compare.compare(evidence), intended_differences, evidence
+    )
     unresolved += passages.compare(evidence, unresolved, spec, old)
     unresolved += compare.missing_sources(given_sources, spec, partial=partial)
     reported = findings.merge_products(unresolved, spec.products)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import attrs
 import yaml
 
-from codegen.diff.findings import KEEPABLE, STALE, Edit, Evidence, Finding, grouped
+from codegen.diff.findings import ACCEPTABLE, STALE, Edit, Evidence, Finding, group_by
 from codegen.diff.spec_index import DICTIONARY, PAGE, SpecIndex
 from codegen.errors import Mistakes
 from codegen.read.context import maps, text, words
@@ -85,7 +85,7 @@ def apply_differences(
     another page about the same product, because sections move between pages. It is outdated if its source
     was given and it accepted no finding.
     """
-    by_key = grouped(differences, lambda each: (each.evidence, each.element, each.address, each.in_source))
+    by_key = group_by(differences, lambda each: (each.evidence, each.element, each.address, each.in_source))
     used: set[Difference] = set()
     remaining: list[Finding] = []
     accepted: list[Finding] = []
@@ -119,7 +119,7 @@ def text_of(findings: Iterable[Finding], source: str, why: str) -> str:
     """
     kept: dict[tuple[str, str], dict[str, None]] = {}
     for each in findings:
-        if each.kind in KEEPABLE and each.element in ELEMENTS:
+        if each.kind in ACCEPTABLE and each.element in ELEMENTS:
             kept.setdefault((each.element, each.in_source), {})[each.address] = None
     entries = [
         {"source": source, element: list(addresses), "in_source": in_source, "why": why}

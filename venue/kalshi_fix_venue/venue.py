@@ -301,7 +301,7 @@ class VenueModel:
             # Fetched output counts as written, so an amend whose answer was fetched is no longer in flight.
             # The next page of past reports is sent only now, so pages do not pile up for a slow reader.
             gateway = self._gateways[connection.product]
-            gateway.output_written(connection.login)
+            gateway.record_output_written(connection.login)
             if gateway.drop_copy.is_replaying(connection.login):
                 self._pages_due[conn] = None
         return output
@@ -370,7 +370,7 @@ class VenueModel:
             self._queues_to_trim.rotate()
         self._perform_scheduled(now)
         if self._flow is not None:
-            for product, command in self._flow.due(now):
+            for product, command in self._flow.due_commands(now):
                 self.execute(product, command, now)
 
     def _send_next_pages(self, now: Instant) -> None:

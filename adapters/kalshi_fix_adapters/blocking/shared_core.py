@@ -182,7 +182,7 @@ class SharedCore:
                 except BaseException as error:  # noqa: BLE001 - it is raised again in the user's calls
                     # Signal handlers run only in the main thread, so this is an internal error rather than an
                     # interrupt.
-                    core.failure(error)
+                    core.record_failure(error)
                     core.changing = False
                     self.wake()
                 self.notify()
@@ -265,7 +265,7 @@ class SharedCore:
         has_reader = self._has_reader()
         # This thread must read at once if calls wait without a reader, or if `logout` waits for this thread
         # to end.
-        if reading and (has_reader or not (self._waiters or core.leaving)):
+        if reading and (has_reader or not (self._waiters or core.logging_out)):
             pause_until = (now if has_reader else self._last_read) + _PAUSE_AFTER_READ
             if pause_until > now:
                 interest = 0
@@ -293,7 +293,7 @@ class SharedCore:
                 self._move_bytes(transport, ready=ready)
             except BaseException as error:  # noqa: BLE001 - it is raised again in the user's calls
                 # As in `write_committed`: an internal error, not an interrupt.
-                core.failure(error)
+                core.record_failure(error)
                 core.changing = False
         return not (core.changing or core.finished)
 

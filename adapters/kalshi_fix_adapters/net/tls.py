@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from kalshi_fix_adapters.net.key_text import looks_like_key, shown
+from kalshi_fix_adapters.net.key_text import looks_like_key, safe_repr
 from kalshi_fix_sansio.classes.hide_locals import init_hides_locals
 from kalshi_fix_sansio.classes.value import Value
 from kalshi_fix_sansio.errors import ConfigurationError
@@ -84,10 +84,10 @@ class Tls(Value):
             )
         except FileNotFoundError:
             raise ConfigurationError(
-                f"the CA file {shown(self.ca_file)} does not exist; check the path"
+                f"the CA file {safe_repr(self.ca_file)} does not exist; check the path"
             ) from None
         except (OSError, ValueError):
-            source = "ca_data" if self.ca_file is None else f"the CA file {shown(self.ca_file)}"
+            source = "ca_data" if self.ca_file is None else f"the CA file {safe_repr(self.ca_file)}"
             raise ConfigurationError(
                 f"{source} contains no readable PEM certificate; give one that begins with "
                 "'-----BEGIN CERTIFICATE-----'"
@@ -117,8 +117,8 @@ class Tls(Value):
                 der = ssl.PEM_cert_to_DER_cert(_first_certificate(self.pinned_file.read_text("latin-1")))
             except (OSError, ValueError):
                 raise ConfigurationError(
-                    f"the pinned certificate {shown(self.pinned_file)} cannot be read as PEM; save it with: "
-                    "openssl s_client -connect HOST:PORT </dev/null | openssl x509 > FILE"
+                    f"the pinned certificate {safe_repr(self.pinned_file)} cannot be read as PEM; "
+                    "save it with: openssl s_client -connect HOST:PORT </dev/null | openssl x509 > FILE"
                 ) from None
             fingerprints.add(hashlib.sha256(der).hexdigest())
         return frozenset(fingerprints)

@@ -129,7 +129,7 @@ class Dispatcher:
             self._notify("on_wire", direction, data, now)
         try:
             if self._wire_log_connection is not None:
-                self._wire_log_connection.wire(direction, data, now)
+                self._wire_log_connection.record(direction, data, now)
             if self._transcript is not None:
                 for line in self._transcript.feed(direction, data, now):
                     self._log.wire(line)

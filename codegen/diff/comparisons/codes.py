@@ -10,7 +10,7 @@ import attrs
 from codegen import model
 from codegen.diff.comparisons import advice, messages
 from codegen.diff.facts import MSG_TYPE, CodesFact, Fact, FieldFact, MemberFact, MessageFact, folded
-from codegen.diff.findings import Edit, Evidence, Finding, grouped, yaml_words
+from codegen.diff.findings import Edit, Evidence, Finding, group_by, yaml_words
 from kalshi_fix_adapters.documents.mistakes import Location
 
 
@@ -61,7 +61,7 @@ class _FieldValues:
                 values = {"value": code.value, "label": code.label, "other": others[0]}
                 yield self._report("name", code, known[code.value].location, **values)
         listed = {"Y", "N"} if self.field.datatype.kind == "BOOLEAN" else known.keys()
-        new = grouped((code for code in codes_listed if code.value not in listed), lambda each: each.value)
+        new = group_by((code for code in codes_listed if code.value not in listed), lambda each: each.value)
         for value, codes in new.items():
             label = next((code.label for code in codes if code.label), "")
             line = f"`{advice.code_line(value, label)}`"
@@ -79,7 +79,7 @@ class _FieldValues:
         A list in the table of a message applies to that message; any other list applies to the field.
         """
         listed_values = {code.value for fact in self.lists for code in fact.codes}
-        complete = grouped((fact for fact in self.lists if fact.complete), lambda each: each.message)
+        complete = group_by((fact for fact in self.lists if fact.complete), lambda each: each.message)
         for code in self.field.codes:
             if not self._is_expected_in_list(code) or code.pedigree.is_removed:
                 continue

@@ -63,7 +63,7 @@ class Scratch(SpecCopy):
         index = self.index
         given = sources.gather(paths, index, product)
         evidence = findings.evidence_of(given, index, product)
-        left, _ = differences.accept(compare.compare(evidence), differences.read(index), evidence)
+        left, _ = differences.apply_differences(compare.compare(evidence), differences.read(index), evidence)
         left += passages.compare(evidence, left, index)
         return findings.merge_products(left, index.products)
 

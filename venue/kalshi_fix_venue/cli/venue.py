@@ -14,7 +14,7 @@ from typing import Unpack
 
 import click
 
-from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
+from kalshi_fix_adapters.cli.kit.failures import CommandError, converting_errors
 from kalshi_fix_adapters.cli.kit.terminal import Screen, plain
 from kalshi_fix_adapters.config.environment import export_lines
 from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
@@ -118,7 +118,7 @@ def venue(
         return
     ports = {key: (first_port or FIRST_PORT) + i for i, key in enumerate(all_ports())}
     with (
-        plain_errors(),
+        converting_errors(),
         _folder(folder) as venue_folder,
         contextlib.nullcontext() if input_log is None else InputLog(input_log) as log,
         _start(
@@ -274,7 +274,7 @@ def _exports(
 def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]], page: str | None) -> None:
     screen = Screen()
     ports = {key: str(sandbox.server.port(*key)) for key in all_ports()}
-    screen.table(
+    screen.print_table(
         f"The simulated Kalshi listens on {sandbox.server.host} until Ctrl-C",
         ["session type", *(f"{product} port" for product in PRODUCTS)],
         [
@@ -287,11 +287,11 @@ def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]], page
         for product, markets in sandbox.scenario.markets.items()
         for market in markets
     ]
-    screen.table("Markets", ["market", "product", "tick"], markets[:MAX_LISTED])
+    screen.print_table("Markets", ["market", "product", "tick"], markets[:MAX_LISTED])
     if len(markets) > MAX_LISTED:
-        screen.lines([plain(f"and {len(markets) - MAX_LISTED} more")])
+        screen.print_lines([plain(f"and {len(markets) - MAX_LISTED} more")])
     if page is not None:
-        screen.text(["", "In a browser, open this address, whose last part is a secret:", "", page])
+        screen.print_text(["", "In a browser, open this address, whose last part is a secret:", "", page])
     (first, exports), *others = environments
     command = _source(first)
     if screen.is_terminal:
@@ -309,7 +309,7 @@ def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]], page
         files = [path for path, _ in others]
         hint += ["", "The other owners:", "", *map(_source, files[:MAX_LISTED])]
         hint += [f"# and {len(files) - MAX_LISTED} more"] if len(files) > MAX_LISTED else []
-    screen.text(hint)
+    screen.print_text(hint)
     screen.flush()
 
 
@@ -348,11 +348,11 @@ def env(folder: Path | None) -> None:
     In bash, `source "$(kalshi-fix venue env)"` sets the variables that its clients need. The exit status is 1
     if no venue is running, or several are.
     """
-    with plain_errors():
+    with converting_errors():
         # The folder named by the environment is ignored: it may belong to an earlier venue.
         path = running_venue(folder, {}).parent / ENVIRONMENT_FILE
     screen = Screen()
-    screen.text([str(path.absolute())])
+    screen.print_text([str(path.absolute())])
     screen.flush()
 
 

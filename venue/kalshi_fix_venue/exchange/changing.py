@@ -183,7 +183,7 @@ def _exceeds_cap(state: ExchangeState, order: Order, price: Decimal, leaves: Dec
     """Return whether an order with this open quantity at this price exceeds its daily cap."""
     current = state.weight(order.account, order.side, order.price, order.leaves)
     increase = state.weight(order.account, order.side, price, leaves) - current
-    available = state.caps[order.account.customer].room(state.clearing_date(now))
+    available = state.caps[order.account.customer].remaining(state.clearing_date(now))
     return increase > max(available, ZERO)
 
 

@@ -62,7 +62,7 @@ def build_scenario(file: ScenarioFile) -> Scenario:
         accounts=tuple(_accounts(file)),
         keys=tuple(_keys(file)),
         settings=_settings(file),
-        initial_positions=tuple(_initial_positions(file, markets)),
+        positions=tuple(_initial_positions(file, markets)),
         steps=(*_steps_to_states(file), *file.schedule),
         flow=None if flow is None else attrs.evolve(flow, seed=file.seed or 0),
         seed=file.seed,
@@ -191,7 +191,7 @@ def _rules(product: str, ticker: str, section: AnyMarket) -> MarketRules:
         "position_limit": section.position_limit,
         "sell_position_floor": section.sell_position_floor,
         "opened": section.state is not MarketState.INITIALIZED,
-        "fees": _fees(product, section.fees) if section.fees.given() else None,
+        "fees": _fees(product, section.fees) if section.fees.stated_values() else None,
     }
     if isinstance(section, schema.PredictionMarket):
         rules = prediction_market(
@@ -207,14 +207,14 @@ def _rules(product: str, ticker: str, section: AnyMarket) -> MarketRules:
         if section.maximum_price is not None:
             changes["maximum_price"] = section.maximum_price
         if section.band is not None:
-            changes["band"] = PriceBand(**section.band.given())
+            changes["band"] = PriceBand(**section.band.stated_values())
         if not section.banded:
             changes["band"] = None
     return attrs.evolve(rules, **changes)
 
 
 def _fees(product: str, section: schema.Fees) -> FeeSchedule:
-    return attrs.evolve(_FEES[product], **section.given())
+    return attrs.evolve(_FEES[product], **section.stated_values())
 
 
 def _steps_to_states(file: ScenarioFile) -> Iterator[Step]:
@@ -238,14 +238,16 @@ def _accounts(file: ScenarioFile) -> Iterator[AccountConfig]:
                 direct_member=account.direct_member, without_netting=frozenset(account.without_netting)
             ),
             customers=tuple(
-                CustomerConfig(party_id=party_id, on_shards=customer.shards, **customer.given("shards"))
+                CustomerConfig(
+                    party_id=party_id, on_shards=customer.shards, **customer.stated_values("shards")
+                )
                 for party_id, customer in account.customers.items()
             ),
             on_shards={
                 shard: {0: balances.balance, **balances.subaccounts}
                 for shard, balances in getattr(account, "shards", {}).items()
             },
-            **account.given("direct_member", "without_netting", "customers", "shards", "positions"),
+            **account.stated_values("direct_member", "without_netting", "customers", "shards", "positions"),
         )
 
 
@@ -287,32 +289,36 @@ def _keys(file: ScenarioFile) -> Iterator[Keys]:
 def _settings(file: ScenarioFile) -> dict[str, Any]:
     by_product = {PREDICTION: file.fees.prediction, MARGIN: file.fees.margin}
     settings = {
-        "fees": {product: _fees(product, fees) for product, fees in by_product.items() if fees.given()},
+        "fees": {
+            product: _fees(product, fees) for product, fees in by_product.items() if fees.stated_values()
+        },
         "pauses": tuple(_pauses(file)),
         "market_groups": tuple(
-            MarketGroup(name=name, **group.given()) for name, group in file.groups.items()
+            MarketGroup(name=name, **group.stated_values()) for name, group in file.groups.items()
         ),
         "rfqs": _rfqs(file.rfqs),
         "combos": tuple(_combos(file)),
         "assumptions": file.assumptions,
     }
     # Absent keys have the default of `VenueConfig`.
-    return file.limits.given() | {name: value for name, value in settings.items() if value}
+    return file.limits.stated_values() | {name: value for name, value in settings.items() if value}
 
 
 def _rfqs(section: schema.Rfqs | None) -> RfqSettings | None:
     if section is None:
         return None
-    documented, changes = RfqSettings(), section.given()
+    documented, changes = RfqSettings(), section.stated_values()
     for name in changes.keys() & {"standard", "high_volatility"}:
-        changes[name] = attrs.evolve(getattr(documented, name), **changes[name].given())
+        changes[name] = attrs.evolve(getattr(documented, name), **changes[name].stated_values())
     return attrs.evolve(documented, **changes)
 
 
 def _combos(file: ScenarioFile) -> Iterator[ComboCollection]:
     for ticker, combo in file.combos.items():
-        events = tuple(ComboEvent(ticker=event, **legs.given()) for event, legs in combo.events.items())
-        yield ComboCollection(ticker=ticker, events=events, **combo.given("events"))
+        events = tuple(
+            ComboEvent(ticker=event, **legs.stated_values()) for event, legs in combo.events.items()
+        )
+        yield ComboCollection(ticker=ticker, events=events, **combo.stated_values("events"))
 
 
 def _pauses(file: ScenarioFile) -> Iterator[WeeklyPause]:
@@ -322,5 +328,5 @@ def _pauses(file: ScenarioFile) -> Iterator[WeeklyPause]:
         yield WeeklyPause(
             weekday=WEEKDAYS.index(pause.weekday),
             state=_PAUSE_STATES[pause.what],
-            **pause.given("weekday", "what"),
+            **pause.stated_values("weekday", "what"),
         )

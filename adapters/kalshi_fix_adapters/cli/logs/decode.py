@@ -115,22 +115,22 @@ class Output:
     def begin(self, name: str) -> None:
         """Print the name of the next file, if there are several."""
         if self._titled and self._options.form in (Form.BRIEF, Form.FULL):
-            self._screen.lines([(("bold", f"==> {name} <=="),)])
+            self._screen.print_lines([(("bold", f"==> {name} <=="),)])
 
     def add(self, batch: Batch) -> None:
         """Print the output for some messages."""
-        self.message_count += batch.message_count
-        self._problems += batch.problems
+        self.message_count += batch.match_count
+        self._problems += batch.problem_count
         for facts, is_selected, has_problems in batch.facts:
             self._summary.add(facts, selected=is_selected, has_problems=has_problems)
         for each in batch.orders:
             self._orders.add(each)
         if batch.text:
-            self._screen.text(batch.text)
+            self._screen.print_text(batch.text)
         is_brief = self._options.form is Form.BRIEF
         # Messages are truncated to the width of the terminal; their problems are not.
         for is_problem, lines in groupby(batch.lines, _is_problem):
-            self._screen.lines(list(lines), truncate=is_brief and not is_problem)
+            self._screen.print_lines(list(lines), truncate=is_brief and not is_problem)
         # Flush, so that a log that is still being written is shown up to its current end.
         self._screen.flush()
 
@@ -138,11 +138,11 @@ class Output:
         """Print the summary; return the exit status."""
         count, problems = (
             self.message_count + self._summary.message_count,
-            self._problems + self._summary.problems,
+            self._problems + self._summary.problem_count,
         )
         results: dict[Form, Summary | OrderList] = {Form.NONE: self._summary, Form.ORDERS: self._orders}
         if self._options.form in results and count:
-            self._screen.lines(list(results[self._options.form].lines()))
+            self._screen.print_lines(list(results[self._options.form].lines()))
             self._screen.flush()
         for text in self.versions.sentences():
             print_stderr(text)
@@ -167,7 +167,7 @@ def _decode(name: str, options: OutputOptions, output: Output, *, follow: bool, 
         if processes == 1:
             batches = _batches(log_data, options)
         else:
-            batches = in_processes(Decoder(options).batch, log_data, processes)
+            batches = in_processes(Decoder(options).decode_batch, log_data, processes)
         for batch in batches:
             output.add(batch)
 
@@ -175,5 +175,5 @@ def _decode(name: str, options: OutputOptions, output: Output, *, follow: bool, 
 def _batches(log_data: Iterator[bytes], options: OutputOptions) -> Iterator[Batch]:
     decoder, reader = Decoder(options), LogReader()
     for chunk in log_data:
-        yield decoder.batch(reader.feed(chunk))
-    yield decoder.batch(reader.close())
+        yield decoder.decode_batch(reader.feed(chunk))
+    yield decoder.decode_batch(reader.close())

@@ -11,10 +11,10 @@ from typing import Final
 import click
 
 from kalshi_fix_adapters.blocking import Client
-from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
-from kalshi_fix_adapters.cli.kit.terminal import Line, counted, folded, plain, printable
-from kalshi_fix_adapters.cli.kit.values import Value
-from kalshi_fix_adapters.cli.sessions.live import clock, follow, session_name
+from kalshi_fix_adapters.cli.kit.failures import CommandError, converting_errors
+from kalshi_fix_adapters.cli.kit.terminal import Line, folded, plain, pluralize, printable
+from kalshi_fix_adapters.cli.kit.values import ParsedParam
+from kalshi_fix_adapters.cli.sessions.live import follow, session_name, time_of_day
 from kalshi_fix_adapters.cli.sessions.order_entry import SESSION
 from kalshi_fix_adapters.cli.sessions.target import Target, target_options
 from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
@@ -44,7 +44,7 @@ def _exec_key(text: str) -> ExecKey:
 @click.command()
 @click.option(
     "--since",
-    type=Value("execid", _exec_key),
+    type=ParsedParam("execid", _exec_key),
     multiple=True,
     help="ExecID of the first report to request. Repeat the option for each shard of the venue.",
 )
@@ -64,7 +64,7 @@ def orders(target: Target, since: tuple[ExecKey, ...], once: bool) -> None:
     starts = {key.shard: key for key in since}
     if len(starts) != len(since):
         raise click.UsageError("specify --since only once for each shard")
-    with plain_errors():
+    with converting_errors():
         plan = target.plan(
             SESSION,
             reconnect=None if once else ReconnectPolicy(),
@@ -146,9 +146,9 @@ class OpenOrders:
             self._started = True
             lines += self._open_order_lines()
         unknown = list(self._unknown_lines()) if self._started else []
-        lines += [f"{clock()} {line}" for line in unknown if line not in self._printed]
+        lines += [f"{time_of_day()} {line}" for line in unknown if line not in self._printed]
         if self._printed and not unknown:
-            lines.append(f"{clock()} all outcomes are known")
+            lines.append(f"{time_of_day()} all outcomes are known")
         self._printed = unknown
         return lines
 
@@ -182,17 +182,17 @@ class OpenOrders:
     def _open_order_lines(self) -> Iterator[str]:
         """Yield the number of open orders, and a line for each of them."""
         live = list(self._orders.live())
-        yield f"{clock()} {counted(len(live), 'open order')}"
+        yield f"{time_of_day()} {pluralize(len(live), 'open order')}"
         for order in live:
             state = "" if order.state is OrderState.OPEN else f", {order.state.value}"
-            yield f"{clock()} {printable(order.cl_ord_id)} {_description(order)}{state}"
+            yield f"{time_of_day()} {printable(order.cl_ord_id)} {_description(order)}{state}"
 
     def _apply(self, event: object) -> list[str]:
         lines: list[str] = []
         for result in self._drop_copy.apply(event, _now()):
             for update in self._orders.apply(result):
                 if update.order is not None:
-                    self._change_times[update.order.number] = clock()
+                    self._change_times[update.order.number] = time_of_day()
                 lines += _lines(update) if self._started else ()
         self._recent += lines
         if len(self._change_times) > MAX_CHANGE_TIMES:
@@ -237,13 +237,13 @@ def _description(order: Order) -> str:
 def _lines(update: OrderUpdate) -> Sequence[str]:
     order = update.order
     if update.lost_reports:
-        return [f"{clock()} reports may be missing; open orders are uncertain"]
+        return [f"{time_of_day()} reports may be missing; open orders are uncertain"]
     if update.verified:
-        open_orders = counted(sum(1 for _ in update.verified), "open order")
-        return [f"{clock()} drop copy is complete, with {open_orders}"]
+        open_orders = pluralize(sum(1 for _ in update.verified), "open order")
+        return [f"{time_of_day()} drop copy is complete, with {open_orders}"]
     if order is None or not (update.state_changed or update.fills or update.answered):
         return []
-    prefix = f"{clock()} {printable(order.cl_ord_id)}"
+    prefix = f"{time_of_day()} {printable(order.cl_ord_id)}"
     lines = [f"{prefix} filled {fill.quantity:f} at {fill.price:f}" for fill in update.fills]
     state = order.state.value if order.ending is None else order.ending.value
     return [*lines, f"{prefix} {state}, {order.leaves_qty:f} left"]

@@ -41,12 +41,18 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.trading.common.amounts import ZERO
 from kalshi_fix_sansio.trading.common.dumping import dump_attributes, keyed_by, load_attributes, loading
-from kalshi_fix_sansio.trading.common.received import clipped, first_sent, readable, remember, sending_time
+from kalshi_fix_sansio.trading.common.received import (
+    clipped,
+    first_sending_time,
+    is_valid_id,
+    remember,
+    sending_time,
+)
 from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
 from kalshi_fix_sansio.trading.common.uncertain_items import Remedy, UncertainItem, numbered_items
 from kalshi_fix_sansio.trading.groups.order_group import GroupState, OrderGroup
 from kalshi_fix_sansio.trading.orders.order_reports import ENDED_STATUSES
-from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyReport, unwrapped
+from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyReport, unwrap
 
 MAX_LOST_REQUESTS: Final = 64
 """Maximum number of unanswered requests from earlier processes that are remembered until an event
@@ -271,7 +277,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             LocalProtocolError: another OrderGroupRequest than the one passed is unanswered, or there is no
                 room for the group that it would create. Do not send the passed request.
         """
-        message = unwrapped(event)
+        message = unwrap(event)
         # Only the venue's times count. A message passed without its event may be a request, whose header
         # contains the client's time. The time of such a message is therefore used only if clients never send
         # its type.
@@ -406,7 +412,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
                 _add_discrepancy(update, GroupDiscrepancyKind.ORPHAN, group_id, f"limit {group.limit}")
             return
         self._update_of(group)
-        answered_at = first_sent(response) or self._time
+        answered_at = first_sending_time(response) or self._time
         limit = response.order_group_contracts_limit
         if limit is None:  # a reset, trigger or deletion
             self._mark_outcome_unknown(group, answered_at)
@@ -417,7 +423,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self, update: GroupUpdate, response: OrderGroupResponse, group_id: str, *, created: bool
     ) -> OrderGroup | None:
         """Add and return a group that is not known yet; return None if there is no room for it."""
-        if not readable(group_id) or len(self._groups) >= self._max_groups:
+        if not is_valid_id(group_id) or len(self._groups) >= self._max_groups:
             detail = f"{len(self._groups)} groups are kept, and the id has {len(group_id)} characters"
             _add_discrepancy(update, GroupDiscrepancyKind.TOO_MANY, clipped(group_id), detail)
             return None
@@ -427,14 +433,14 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._groups[group_id] = group
         if not created:
             # Earlier requests about the group, and their effects, are unknown.
-            self._mark_outcome_unknown(group, first_sent(response))
+            self._mark_outcome_unknown(group, first_sending_time(response))
         return group
 
     def _apply_action(
         self, group: OrderGroup, request: OrderGroupRequest, response: OrderGroupResponse
     ) -> None:
         """Apply an answered request to its group. The venue executed it between `earliest` and `latest`."""
-        latest = first_sent(response) or self._time or END
+        latest = first_sending_time(response) or self._time or END
         earliest = self._requested_at or (BEGINNING if latest is END else latest)
         limit = response.order_group_contracts_limit
         match request.order_group_action:
@@ -480,7 +486,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         requested_at = None
         if request is self._in_flight:
             self._in_flight, requested_at = None, self._requested_at
-        if group is None and not is_create and (not readable(group_id) or len(self) >= self._max_groups):
+        if group is None and not is_create and (not is_valid_id(group_id) or len(self) >= self._max_groups):
             self.unattributed.keep(lost)
             return
         update = self._update_of(group)
@@ -580,7 +586,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
     def _record_order_id(self, report: Any, group_id: str) -> None:
         """Remember the group of an order under its OrderID, and whether the order has ended."""
         name = report.order_id
-        if not readable(name):
+        if not is_valid_id(name):
             return
         self._by_cl_ord_id.pop(report.cl_ord_id, None)
         if report.ord_status in ENDED_STATUSES:
@@ -600,7 +606,12 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._update_of(group)
         time = self._event_time(report, is_copy=is_copy)
         if report.exec_type == ExecType.TRADE:
-            if time is None or not report.last_qty or report.last_qty < ZERO or not readable(report.exec_id):
+            if (
+                time is None
+                or not report.last_qty
+                or report.last_qty < ZERO
+                or not is_valid_id(report.exec_id)
+            ):
                 self._mark_reports_missing([group_id])
             else:
                 # The OrderID is part of the key, because both sides of a trade may belong to the group.
@@ -616,7 +627,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
 
     def _event_time(self, report: Any, *, is_copy: bool) -> datetime | None:
         """Return the time of the event in a report, in UTC; None if unknown."""
-        sent = first_sent(report)
+        sent = first_sending_time(report)
         # The SendingTime of a drop copy report is the time of the copy, not of the event.
         time: datetime | None = report.transact_time or (None if is_copy else sent)
         if time is None or time == BEGINNING:

@@ -434,7 +434,7 @@ class Orders:
         if isinstance(message, NewOrderSingle):
             self._add(message, self._reports.newest())
         elif isinstance(message, OrderMassCancelRequest):
-            self._mass_cancels.send(message.cl_ord_id, set(self._index.own), self._reports.newest())
+            self._mass_cancels.record_sent(message.cl_ord_id, set(self._index.own), self._reports.newest())
         else:
             self._request_change(message)
 
@@ -585,17 +585,17 @@ class Orders:
         if last is None or key > last.key:
             order.last, is_open = facts, not facts.ends
             if price is not None:
-                order.limit = key, price
+                order.reported_price = key, price
             if last is None or last.key.shard != shard:
                 self._reports.record_shard(order.symbol, shard)
         else:
             order.last, is_open = max(last, facts), False
-            if price is not None and (order.limit is None or order.limit < (key, price)):
-                order.limit = key, price
+            if price is not None and (order.reported_price is None or order.reported_price < (key, price)):
+                order.reported_price = key, price
         if live:
             order.seen_live = True
             if order.knowledge is not CLEAR:
-                order.knowledge = order.knowledge.report(key, is_open=is_open)
+                order.knowledge = order.knowledge.record_report(key, is_open=is_open)
         self._reports.record(key, live=live)
 
     def _apply_fill(
@@ -622,7 +622,7 @@ class Orders:
             )
             return
         fill = read_fill(report, key, price, quantity)
-        order.count(fill)
+        order.add_fill(fill)
         update.fills.append(fill)
         if order.filled_qty > order.cum_qty:
             detail = f"the fills add up to {order.filled_qty:f}, CumQty is {order.cum_qty:f}"
@@ -651,7 +651,7 @@ class Orders:
         self._number += 1
         order = Order(self._number, report.symbol, report.side, report.order_id, losses=self._losses)
         # The order may be older than the last loss, so earlier reports about it may be missing.
-        order.knowledge = Knowledge(KnowledgeKind.LOSS, self._losses.reports, self._time)
+        order.knowledge = Knowledge(KnowledgeKind.LOSS, self._losses.epoch, self._time)
         self._index.add(order)
         return order
 
@@ -742,7 +742,7 @@ class Orders:
         self._record_time(message)
         if not (
             self._answers.record_answer(message)
-            or self._mass_cancels.answer(message)
+            or self._mass_cancels.apply_report(message)
             or self.unattributed.answer(message.cl_ord_id, OrderMassCancelRequest)
         ):
             detail = f"OrderMassCancelReport for {clipped(message.cl_ord_id)}"
@@ -762,7 +762,7 @@ class Orders:
                 self._index.answer(order, request)
         elif isinstance(sent, OrderMassCancelRequest):
             text: Any = getattr(event.reject, "text", None)
-            self._mass_cancels.refuse(sent.cl_ord_id, clipped(text or event.reject.NAME))
+            self._mass_cancels.record_refusal(sent.cl_ord_id, clipped(text or event.reject.NAME))
         elif sent is None and getattr(event.reject, "ref_msg_type", None) in _REQUESTS:
             detail = f"{event.reject.NAME} for MsgSeqNum {event.ref_seq_num}"
             self._index.record_discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
@@ -816,7 +816,7 @@ class Orders:
             if not self._index.own:
                 self.unattributed.keep(request)
                 return
-            self._mass_cancels.send(name, set(self._index.own), dict(self._reports.loaded))
+            self._mass_cancels.record_sent(name, set(self._index.own), dict(self._reports.loaded))
             since = request.sent_at
         self._mass_cancels.record_loss(self.epoch, since, name)
 
@@ -1012,7 +1012,7 @@ _HANDLERS: Final[Mapping[type, Callable[[Orders, Any], None]]] = {
     OrderCancelRequest: Orders._handle_request,
     OrderMassCancelRequest: Orders._handle_request,
     DropCopyReport: lambda orders, copied: orders._handle_report(copied.report, copied),
-    DropCopyRange: lambda orders, covered: orders._uncertainty.cover(covered),
+    DropCopyRange: lambda orders, covered: orders._uncertainty.apply_range(covered),
     RejectReceived: Orders._handle_reject_received,
     OutcomesUnknown: Orders._handle_outcomes_unknown,
     LoggedOn: Orders._handle_logon,
@@ -1033,11 +1033,11 @@ def _record_account(order: Order, account: Account | None, key: ExecKey) -> None
     """Set the account of an order from a report, unless a newer report contains one."""
     if account is None:
         return
-    stated = order.stated
+    stated = order.reported_account
     # Two sessions may receive reports with the same key and different accounts. Comparing the accounts too
     # makes the result independent of which report arrives first.
     if stated is None or (key, *_account_sort_key(account)) > (stated[0], *_account_sort_key(stated[1])):
-        order.stated = key, account
+        order.reported_account = key, account
 
 
 def _account_sort_key(account: Account) -> tuple[int, str]:
@@ -1045,4 +1045,4 @@ def _account_sort_key(account: Account) -> tuple[int, str]:
 
 
 def _revives(last: ReportFacts, end: ReportFacts) -> bool:
-    return last.key > end.key and not last.ends and last.leaves_qty > ZERO
+    return last.key > end.key != NO_KEY and not last.ends and last.leaves_qty > ZERO

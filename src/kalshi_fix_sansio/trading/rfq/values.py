@@ -35,7 +35,7 @@ from kalshi_fix_sansio.trading.common.amounts import (
     to_whole_cents,
     total,
 )
-from kalshi_fix_sansio.trading.common.received import first_sent
+from kalshi_fix_sansio.trading.common.received import first_sending_time
 from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequest
 from kalshi_fix_sansio.trading.common.uncertain_items import Remedy, UncertainItem
 
@@ -207,7 +207,7 @@ def window_end(message: Any, seconds: float, now: datetime) -> datetime:
     If there is no message, or SendingTime is missing or later than `now`, the window begins at `now`.
     """
     # For a resent message, the window began when it was first sent.
-    sent = None if message is None else first_sent(message)
+    sent = None if message is None else first_sending_time(message)
     return shift_time(now if sent is None else min(now, sent), timedelta(seconds=seconds))
 
 
@@ -215,7 +215,11 @@ def answer_key(message: Any, number: int) -> str:
     """Return a key that identifies an answer, to count a redelivered answer once. It consists of MsgSeqNum
     and the time when the answer was first sent, or is `number` if the message has no header.
     """
-    return str(number) if message.header is None else f"{message.header.msg_seq_num} {first_sent(message)}"
+    return (
+        str(number)
+        if message.header is None
+        else f"{message.header.msg_seq_num} {first_sending_time(message)}"
+    )
 
 
 def valid_prices(bid: Decimal | None, offer: Decimal | None) -> bool:
