@@ -32,7 +32,7 @@ MAX_BYTES = MAX_SHAPES * 32 * 1024
 twice the size of the message from which it was learned.
 """
 ALLOCATIONS_TO_COLLECT = 5_000
-"""Number of new objects after which garbage is collected in a quiet moment; this takes about 1 ms."""
+"""Number of new objects after which garbage is collected in a quiet moment."""
 MAX_ALLOCATIONS = 1_000_000
 """Number of new objects after which Python collects garbage without waiting for a quiet moment."""
 
