@@ -33,8 +33,8 @@ KEY_ID = "0b3f9c1e-6a37-4a7c-9d1b-2f6f1d1f0c11"
 VENUE = "KalshiNR"
 NOON = datetime(2026, 8, 17, 16, 0, 0, 123000, tzinfo=UTC)
 COUNT = 1000
-"""Number of different messages used in turn: more than the caches of the code and the processor hold, and
-more than branch prediction can learn."""
+"""Number of different messages used in turn: more than fit in the library's own caches or the processor's
+caches, and more than the branch predictor can learn."""
 MARKETS = tuple(f"KXHIGH{city}-26AUG{day}-B80" for city in ("NY", "CH", "MI", "AU") for day in (17, 18))
 SYMBOL = MARKETS[0]
 LEVELS = 40

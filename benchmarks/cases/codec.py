@@ -38,8 +38,8 @@ def decoding_contenders(count: int = samples.COUNT) -> list[Contender]:
 def encoding_contenders(count: int = samples.COUNT) -> list[Contender]:
     """Return contenders that write orders.
 
-    Engines with types, and QuickFIX, can encode a finished order. For these engines, making an order from
-    values is measured separately. An engine without types always makes a message field by field.
+    Engines with typed messages, and QuickFIX, can encode an order that already exists. For these engines,
+    building an order from values is measured separately. The others always build a message field by field.
     """
     values = [samples.order_values(number) for number in range(count)]
     texts = [samples.order_fields(each) for each in values]

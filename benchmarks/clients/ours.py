@@ -82,7 +82,9 @@ def _both_clients(
 
 
 def blocking_ticks(*options: Any, timeout: float | None = None) -> None:
-    """Answer each update with an order, using our blocking clients; with a timeout of 0, one polls."""
+    """Answer each update with an order, using our blocking clients; with a timeout of 0, the market data
+    client polls.
+    """
     from kalshi_fix_adapters import blocking as module
 
     market, orders = _both_clients(module, *options)

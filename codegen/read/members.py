@@ -199,7 +199,7 @@ class BlockResolver:
     def _past(
         self, member_entry: _MemberEntry, node: Map, pedigree: model.Pedigree, block: _BlockContext
     ) -> Iterator[tuple[model.Change, model.Member]]:
-        """Yield the changes to a member that contain its earlier form, with the member in that form."""
+        """Yield each change that records the member's earlier form, together with the member in that form."""
         if "changed" not in node:
             return
         for change, earlier in self.context.past(node, pedigree, "was"):
@@ -326,7 +326,7 @@ class BlockResolver:
         member_names = words(node.entries[modes[0]])
         if len(member_names) < 2:
             what = f"`{modes[0]}` in {label} names fewer than two members"
-            mistakes.add(node.location, what, "name them all")
+            mistakes.add(node.location, what, "list at least two members")
         names = []
         for name, where in member_names:
             what = f"`{modes[0]}` in {label} names `{name}`, which is not a member of it"

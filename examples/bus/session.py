@@ -27,7 +27,7 @@ def check(message: Message) -> Refusal | None:
         return None
     if isinstance(message, NewOrderSingle) and (message.order_qty or 0) <= 10:
         return None
-    return Refusal("the desk sends cancels, and orders of at most 10 contracts")
+    return Refusal("only cancels, and orders of at most 10 contracts, are allowed")
 
 
 async def main(folder: str, *symbols: str) -> None:

@@ -39,16 +39,16 @@ def test_most_scenarios_are_fuzz_inputs() -> None:
 )
 def test_an_input_produces_the_events_of_its_scenario(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     reported: list[str] = []
-    look = session.Player._check_event
+    original = session.Player._check_event
 
-    def noted(player: session.Player, event: Event) -> None:
+    def record(player: session.Player, event: Event) -> None:
         reported.append(type(event).__name__)
-        look(player, event)
+        original(player, event)
 
     path = scenarios.FOLDER / f"{name}.yaml"
     scenario = load(path, roles(path)[0])
     expected = [event.name for step in scenario.steps for event in step.events]
-    monkeypatch.setattr(session.Player, "_check_event", noted)
+    monkeypatch.setattr(session.Player, "_check_event", record)
     session.check(INPUTS[name.replace("/", "-")])
     if scenario.logged_on:
         expected = ["LogonRequested"] * (scenario.role is Role.ACCEPTOR) + ["LoggedOn", *expected]

@@ -36,8 +36,8 @@ def answers(wired: Wired, count: int, size: int = 1000) -> tuple[list[int], int]
 
 
 def are_recorded(wired: Wired, numbers: list[int]) -> list[bool]:
-    """Return, for each of these messages, whether the session still has it on record: the event of a Reject
-    that refers to the message then contains it."""
+    """Return whether each message is still in the session's record. If it is, the event for a Reject of that
+    message contains the message."""
     reported = [wired.receive(wired.peer.message("3", f"45={number}|")) for number in numbers]
     return [event.sent is not None for events in reported for event in of_type(events, RejectReceived)]
 

@@ -25,7 +25,7 @@ REGRESSIONS = {
         reports=0,
         faults=(Fault(10.0, Kind.FULL, Side.CLIENT, 27.0), Fault(31.0, Kind.HUGE, Side.CLIENT, 0.0, 4856)),
     ),
-    "a pause of the exchange that ends early reports a cancel before its order": Schedule(
+    "a cancel is reported before its order when an exchange pause is cut short": Schedule(
         seed=6001421,
         calm=12.0,
         orders=0,

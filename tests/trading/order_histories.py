@@ -184,7 +184,7 @@ class History:
 
 
 def compare_seeds(compare: Callable[[int, int, int], None], count: int) -> None:
-    """Call a comparison of random histories with several seeds."""
+    """Call `compare` once for each of the first `count` seeds, with histories of 40 steps."""
     for seed in range(count):
         compare(seed, 40, seed)
 

@@ -488,17 +488,17 @@ class VenueModel:
                 f"there is no API key {selection.key!r}; {did_you_mean(selection.key, self._keys)}"
             )
 
-    def log_out(self, who: SessionOperation, text: str | None, now: Instant) -> list[str]:
-        """Begin the Logout of the sessions that `who` concerns; return the ids of their keys.
+    def log_out(self, selection: SessionOperation, text: str | None, now: Instant) -> list[str]:
+        """Begin the Logout of the sessions that `selection` matches; return the ids of their keys.
 
         Raises:
-            ConfigurationError: `who` names an unknown key or owner.
+            ConfigurationError: `selection` names an unknown key or owner.
         """
-        self._check_names(who)
+        self._check_names(selection)
         connections = [
             connection
             for connection in self._logged_on_connections()
-            if connection.session.is_established and who.concerns(connection.identity)
+            if connection.session.is_established and selection.concerns(connection.identity)
         ]
         for connection in connections:
             connection.session.logout(now, text=text)

@@ -96,8 +96,8 @@ class Takeover:
         self._manager.notify("STATUS=primary")
 
     def check_store(self) -> None:
-        """Record whether the store was lost. Call this before the client is closed, because afterwards only a
-        loss that has ended the session is known.
+        """Record whether the store was lost. Call this before closing the client: afterwards `is_store_lost`
+        is true only if the loss ended the session.
         """
         self._is_lost = self._core.is_store_lost
 

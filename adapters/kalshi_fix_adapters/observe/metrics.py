@@ -85,7 +85,11 @@ class PrometheusMetrics(Observer):
 _BUS: Final = (
     (CounterMetricFamily, "published", "Messages that were published to the bus"),
     (CounterMetricFamily, "acknowledged", "Messages that the server has acknowledged"),
-    (CounterMetricFamily, "dropped", "Market data messages that were dropped at the limit"),
+    (
+        CounterMetricFamily,
+        "dropped",
+        "Market data messages dropped because too many events were waiting",
+    ),
     (CounterMetricFamily, "received", "Messages that a consumer has received"),
     (CounterMetricFamily, "redelivered", "Attempts to publish a message again, or messages received again"),
     (CounterMetricFamily, "fenced", "Messages from a publisher that another publisher had replaced"),

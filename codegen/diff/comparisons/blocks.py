@@ -51,7 +51,7 @@ class Block:
 
     @property
     def places(self) -> list[Place]:
-        """Places where the block may be sent, on the products of the evidence."""
+        """Places where the block may be sent, limited to the product of the evidence."""
         return self.spec.places(self.message, self.evidence.product)
 
     def member_of(self, fact: MemberFact) -> PlacedMember | None:
@@ -106,7 +106,7 @@ class Block:
         return fields[0].name, value if code is None else code.value
 
     def heading(self) -> list[MessageFact]:
-        """Return the heading of the block, as the location of absent elements; empty if there is none."""
+        """Return the block's heading in a list, to locate absent elements; empty if there is none."""
         # One heading is enough to locate the finding.
         return [each for each in self.evidence.facts(MessageFact) if each.msg_type == self.key][:1]
 
@@ -118,7 +118,7 @@ class Block:
         return self.evidence.report(name, facts, placed.member.location, **values)
 
 
-def side(sender: str | None) -> str:
+def sender_phrase(sender: str | None) -> str:
     """Return " from the client" or " from the venue", or an empty string for both senders."""
     return f" from the {sender}" if sender else ""
 

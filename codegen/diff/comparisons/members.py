@@ -14,7 +14,7 @@ import attrs
 
 from codegen import model
 from codegen.diff.comparisons import advice, groups
-from codegen.diff.comparisons.blocks import REQUIREMENTS, Block, first_word, side
+from codegen.diff.comparisons.blocks import REQUIREMENTS, Block, first_word, sender_phrase
 from codegen.diff.facts import MemberFact, MessageFact
 from codegen.diff.findings import Evidence, Finding, group_by
 from codegen.diff.spec_index import PlacedMember
@@ -77,7 +77,7 @@ class _Row:
         if not self.allowed:
             products = " and ".join(self.block.evidence.products)
             on_products = f" on {products}" if products else ""
-            yield self.difference("forbidden", side=side(self.fact.sender), on=on_products)
+            yield self.difference("forbidden", side=sender_phrase(self.fact.sender), on=on_products)
             return
         yield from self.compare_group()
         if self.fact.when is None:
@@ -127,7 +127,7 @@ class _Row:
             spec_word = "required under a condition"
         if spec_word:
             presence = "`required`" if fact.required == "Y" else "`optional`, perhaps with `required_when`"
-            word = REQUIREMENTS[fact.required] + side(fact.sender)
+            word = REQUIREMENTS[fact.required] + sender_phrase(fact.sender)
             yield self.difference("requirement", word=word, own=spec_word, presence=presence)
 
     def compare_conditional_requirement(self, when: tuple[str, str]) -> Iterator[Finding]:
@@ -259,7 +259,7 @@ def _new_member(block: Block, fact: MemberFact) -> Finding:
         tag=fact.tag if fact.tag in names else f"new field {fact.tag}",
         details=f" ({details})" if details else "",
         where=where,
-        side=side(fact.sender),
+        side=sender_phrase(fact.sender),
         word="present as required" if fact.required == "Y" else "present",
     )
 
@@ -318,7 +318,7 @@ def _missing_members(block: Block, sender: str | None) -> Iterator[Finding]:
         reported |= {field.tag} if is_whole_group else set()
         values = {
             "the": "the group " if is_whole_group else "",
-            "by": side(sender),
+            "by": sender_phrase(sender),
             "group": f"{block.key} absent {sender}",
         }
         yield block.report("missing member absent", placed, block.heading(), **values)

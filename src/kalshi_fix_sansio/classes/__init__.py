@@ -5,7 +5,7 @@
 - `lazy_dict`: a dict that computes each value on first use
 - `hide_locals`: keeps secrets out of tracebacks
 - `on_demand`: imports that are deferred until first use
-- `written_code`: compiles functions whose source is written at run time
+- `runtime_code`: compiles functions whose source is generated at run time
 
 These modules import no other part of the library.
 """

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from kalshi_fix_sansio.classes.written_code import make_function
+from kalshi_fix_sansio.classes.runtime_code import make_function
 
 _C = TypeVar("_C", bound=type[Any])
 

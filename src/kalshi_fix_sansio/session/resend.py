@@ -66,8 +66,8 @@ class Resender:
         self._paused_at = 0.0
         """Time at which the last page was produced, in seconds of `Instant.monotonic`."""
         self._turn: Instant | None = None
-        """The Instant of the current turn, in which `_messages_left` and `_bytes_left` may still be read.
-        Another Instant object, or `continue_resend`, begins the next turn.
+        """The Instant of the current turn. `_messages_left` and `_bytes_left` are what this turn may still
+        read from the store. Another Instant object, or `continue_resend`, begins the next turn.
         """
         self._messages_left = self._bytes_left = 0
 
@@ -213,7 +213,7 @@ class Resender:
             self._start(request.begin_seq_no, job.end, request, now)
 
     def mark_written(self) -> None:
-        """Record that `data_to_send` has returned all bytes produced so far, so the next page is due."""
+        """Record that `data_to_send` has returned bytes, or has none left: the next page is due."""
         # `_paused_at` is in the past, so the next page is due at once.
         self._core.timers.page_at = self._paused_at
 

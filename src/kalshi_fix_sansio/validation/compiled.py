@@ -37,7 +37,7 @@ from typing import Any, Final
 
 import attrs
 
-from kalshi_fix_sansio.classes.written_code import make_function
+from kalshi_fix_sansio.classes.runtime_code import make_function
 from kalshi_fix_sansio.dialect.layout import (
     BlockLayout,
     Condition,

@@ -25,7 +25,9 @@ def addresses(*hosts: str) -> list[AddressInfo]:
 
 
 class Steps:
-    """Answers each address from `answers`; only name resolution and timeouts take (virtual) time."""
+    """Each attempt to connect has the next outcome of `answers`: an exception, or None for success. Only name
+    resolution and timeouts take (virtual) time.
+    """
 
     def __init__(self, found: Sequence[AddressInfo] | Exception, *answers: BaseException | None) -> None:
         self._found = found

@@ -176,8 +176,8 @@ def test_after_a_power_loss_all_synced_data_is_present(tmp_path: Path, sync: str
             disk.after_power_loss(random).write(torn)
             lost += number - history.steps_to(reopened_state(torn), safe, number)
     assert disk.restarts > 5
-    # With "full", a change may be lost only if no sent bytes depend on it: the record of which messages from
-    # the peer were handled since the last send.
+    # With "full", the only change that may be lost is the record of which messages from the peer were handled
+    # since the last send, because no sent bytes depend on it.
     assert 0 < lost < 40 if sync == "full" else lost > 100
 
 

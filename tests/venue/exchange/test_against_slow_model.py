@@ -124,7 +124,7 @@ def _original_id(cl_ord_id: str) -> str:
     return cl_ord_id.partition(".")[0]
 
 
-class Match:
+class Comparison:
     """Applies each request to both models, and keeps the values derived from the outcomes."""
 
     def __init__(self, balance: str) -> None:
@@ -201,15 +201,15 @@ class Match:
 
 def compare(sequence: list[Place | Cancel | Amend]) -> int:
     """Apply requests to both models and compare the models after each; return the number of trades."""
-    match = Match("1000000")
+    comparison = Comparison("1000000")
     for number, request in enumerate(sequence):
-        match.apply(number, request)
-        assert match.fills == match.slow.fills
+        comparison.apply(number, request)
+        assert comparison.fills == comparison.slow.fills
         for side in (BUY, SELL):
-            assert match.levels(side) == match.slow.levels(side) == match.rebuilt[side]
-        bids, asks = match.levels(BUY), match.levels(SELL)
+            assert comparison.levels(side) == comparison.slow.levels(side) == comparison.rebuilt[side]
+        bids, asks = comparison.levels(BUY), comparison.levels(SELL)
         assert not bids or not asks or max(bids) < min(asks)
-    return len(match.fills)
+    return len(comparison.fills)
 
 
 @given(requests)

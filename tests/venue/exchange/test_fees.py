@@ -70,7 +70,7 @@ def test_an_order_keeps_its_overpayment_when_it_changes_from_taker_to_maker() ->
     assert maker.charge == Charge(trade_fee=d(0), rounding_fee=d("0.005"))
     harness.amend("bob", "b2", "b1", "0.61")
     _, maker = trades(harness.place("ann", "a3", SELL, "0.03", "0.50"))
-    # Now 0.0147 are overpaid, but a rebate would exceed the fee.
+    # By now 0.0147 has been overpaid, but a rebate would exceed the fee.
     assert maker.charge == Charge(trade_fee=d(0), rounding_fee=d("0.005"))
     assert harness.balance("bob") == 10_000 - d("0.16") - d("0.02") - d("0.02")
 

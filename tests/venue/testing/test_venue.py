@@ -197,7 +197,7 @@ def test_clients_may_use_margin_and_rsa_keys() -> None:
 @pytest.mark.parametrize("tls", [False, True])
 def test_a_reset_creates_no_keys_threads_or_connections(tls: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reset creates no keys, certificates, listeners, threads or connections: it is cheaper than a logon,
-    which creates and verifies a signature, a thread and a connection.
+    which creates a thread and a connection, and creates and verifies a signature.
     """
     with Venue(tls=tls) as venue:
         port = venue.options()["port"]

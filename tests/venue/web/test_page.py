@@ -120,7 +120,7 @@ def test_operations_are_performed_or_refused(page: Page) -> None:
     assert page.request("/do", method="POST", body=b"[]").json["ok"] is False
 
 
-def test_orders_trades_positions_and_messages_are_display_name(page: Page) -> None:
+def test_orders_trades_positions_and_messages_are_shown(page: Page) -> None:
     order = NewOrderSingle(cl_ord_id="a-1", symbol=MARKET, side=Side.BUY, price="0.12", order_qty=5)
     key = page.sandbox.keys["you", "prediction"][0].key_id
     with order_entry(**page.sandbox.options("you", "prediction", "KalshiNR")) as client:

@@ -36,6 +36,6 @@ def check_listing(state: ExchangeState, command: ListMarket) -> None:
         raise ValueError(f"market {command.rules.ticker} already exists")
 
 
-def list_market(state: ExchangeState, batch: Batch, command: ListMarket) -> None:  # noqa: ARG001 like all steps
+def list_market(state: ExchangeState, batch: Batch, command: ListMarket) -> None:  # noqa: ARG001 - all commands have the same signature
     """Add a market that `check_listing` has accepted. Trading begins immediately."""
     state.markets[command.rules.ticker] = Market(command.rules)

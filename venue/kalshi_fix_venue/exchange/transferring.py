@@ -28,7 +28,7 @@ def check_transfer(state: ExchangeState, command: MoveCash) -> None:
         )
 
 
-def transfer(state: ExchangeState, batch: Batch, command: MoveCash) -> None:  # noqa: ARG001 like all steps
+def transfer(state: ExchangeState, batch: Batch, command: MoveCash) -> None:  # noqa: ARG001 - all commands have the same signature
     """Execute a checked transfer."""
     state.accounts[command.source].balance -= command.amount
     state.accounts[command.target].balance += command.amount

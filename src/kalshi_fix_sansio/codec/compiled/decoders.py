@@ -38,7 +38,7 @@ from typing import Any, Final
 
 import attrs
 
-from kalshi_fix_sansio.classes.written_code import make_function
+from kalshi_fix_sansio.classes.runtime_code import make_function
 from kalshi_fix_sansio.codec.blocks import BlockItem, FieldItem, GroupItem
 from kalshi_fix_sansio.codec.compiled.converters import CONVERTERS, any_violation, convert_optional
 from kalshi_fix_sansio.codec.compiled.runs import RunField, lexical, run_of

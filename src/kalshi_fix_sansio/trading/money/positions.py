@@ -375,7 +375,8 @@ class Positions(Mapping[PositionKey, Position]):
         return dump_state(_State(self.refused, self._settled, list(self._positions.values())))
 
     def load(self, dumped: Mapping[str, Any]) -> None:
-        """Replace the state with a dump. Load it before `Orders`, whose updates contain the uncertain orders.
+        """Replace the state with a dump. Call this before `Orders.load`, and pass the updates that it yields
+        to `apply`: they contain the uncertain orders.
 
         Raises:
             ValueError: the dump was not produced by `dump` of this class and version; the state is unchanged.

@@ -98,7 +98,7 @@ class Uncertainty:
         return first_keys(keys, forgotten)
 
     def _uniform_cohorts(self) -> list[Cohort]:
-        """Return the cohorts whose orders are all certain, or all need drop copy from the same report."""
+        """Return the cohorts whose orders are all certain, or all need drop copy from the same report on."""
         return [each for each in self._index.cohorts if not each.is_lost or each.begin is not None]
 
     def _awaited(self, mass_cancel: MassCancel) -> dict[int, ExecKey]:

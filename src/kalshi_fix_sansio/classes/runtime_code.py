@@ -1,4 +1,4 @@
-"""Functions whose source is written at run time, from a dialect and, in `codec.compiled`, the tags that a
+"""Functions whose source is generated at run time, from a dialect and, in `codec.compiled`, the tags that a
 peer sends.
 
 All such functions are compiled here, so there is a single place to audit. Their source contains numbers and
