@@ -35,7 +35,7 @@ CORE = [f"tests/{item}" for item in QUICK["CORE"]]
     ],
 )
 def test_the_tests_of_changed_files_are_selected(changed: list[str], expected: list[str]) -> None:
-    assert QUICK["chosen"](changed) == sorted(expected)
+    assert QUICK["tests_to_run"](changed) == sorted(expected)
 
 
 def test_code_that_does_not_handle_the_dialect_fails_the_gate() -> None:

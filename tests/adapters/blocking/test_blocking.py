@@ -119,7 +119,7 @@ def test_an_interrupt_while_waiting_changes_nothing(
         with monkeypatch.context() as patch:
             patch.setattr(client._shared, "_sleep", INTERRUPT)
             # The venue may have answered before the first check.
-            patch.setattr(client, "_answer", lambda _: None)
+            patch.setattr(client, "_round_trip", lambda _: None)
             for use in (client.receive, client.test_request):
                 with pytest.raises(KeyboardInterrupt):
                     use()
