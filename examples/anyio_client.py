@@ -27,7 +27,7 @@ from kalshi_fix_sansio.errors import KalshiFixError
 T = TypeVar("T")
 
 
-class AnyNotifier(Notifier):
+class AnyioNotifier(Notifier):
     """An event that is set once, and then replaced."""
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class AnyNotifier(Notifier):
 class AnyioAdapter(AsyncAdapter):
     """Makes the connections of a client, in a task group that the client's context owns."""
 
-    notifier = AnyNotifier
+    notifier = AnyioNotifier
     current_task = staticmethod(anyio.get_current_task)
     connection_errors = (anyio.EndOfStream, anyio.BrokenResourceError, OSError)
 

@@ -127,7 +127,7 @@ SAMPLE: Final = tuple(
 
 
 def resident_memory() -> int:
-    """Return the resident memory of this process, in bytes."""
+    """Return the resident memory of this process, in bytes; on systems other than Linux, its peak so far."""
     if platform.system() == "Linux":
         with open("/proc/self/statm") as file:  # noqa: PTH123 - read often
             return int(file.read().split()[1]) * resource.getpagesize()

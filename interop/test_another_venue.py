@@ -25,7 +25,7 @@ STANDARD = Path(sys.prefix) / "share" / "quickfix" / "FIX44.xml"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page's folder after its last command."""
+    """The folder in which all commands of the page were run."""
     folder = tmp_path_factory.mktemp("acme")
     follow_page(folder, STANDARD)
     return folder

@@ -1,9 +1,9 @@
 """A resend of 20,000 messages from and to QuickFIX, in both roles, and our peak memory during it.
 
 The measure is the peak of Python's allocations according to `tracemalloc`, from just before the connection to
-the end of the resend. It includes all of our side. Because QuickFIX is written in C++, it includes only the
-fields of the message that QuickFIX last passed to Python. The resident size of the process would be
-meaningless: QuickFIX keeps its messages, copies of them and a log in the same process.
+the end of the resend. The peak includes all of our side. Of QuickFIX, which is written in C++, it includes
+only the fields of the message last passed to Python. The resident size of the process would be meaningless:
+QuickFIX keeps its messages, copies of them and a log in the same process.
 """
 
 from __future__ import annotations

@@ -170,11 +170,11 @@ def calls(count: int) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "DropCopy.dump()", drop_copies[0].dump
     complete = MessageReceived(EventResendComplete(ref_seq_num=1, resend_event_count=1000))
     yield "DropCopy.apply(EventResendComplete)", lambda: drop_copies.pop().apply(complete, _NOW)
-    makers: tuple[Any, ...] = (
+    rfq_machines: tuple[Any, ...] = (
         RfqMaker(lambda *_: None, lambda *_: False, lambda: "id"),
         RfqCreator(),
     )
-    for rfqs in makers:
+    for rfqs in rfq_machines:
         name = type(rfqs).__name__
         yield f"{name}.apply(report)", partial(rfqs.apply, report(), samples.NOON)
         yield f"{name}.uncertain()", rfqs.uncertain

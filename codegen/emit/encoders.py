@@ -284,8 +284,8 @@ class _Body:
         each = f"{snake_case(group.entry_class)}_entry"
         indent, count = "    ", "len"
         if always_required(member):
-            # `entry_count` raises if the value is not a list or is empty: unknown fields after an empty group
-            # could be parsed as its first entry.
+            # The counter is written even if the group is empty, so the value must be checked: `entry_count`
+            # raises if it is not a sequence.
             indent, count = "", "entry_count"
             self.imports.import_on_one_line("kalshi_fix_sansio.dialect.support", count)
         else:

@@ -11,8 +11,8 @@ context: leaving the context logs out and waits for the task, even if your code 
 your task is cancelled again while the client waits for the venue's Logout, the connection is dropped.
 
 A call that need not wait, such as one that takes a queued event or sends a message, returns without
-yielding to the event loop. After a few milliseconds of such calls (`SLICE`), a call yields to other tasks,
-and a cancellation takes effect. Any asyncio event loop can be used, including uvloop.
+yielding to the event loop. After a few milliseconds of such calls (`TIME_SLICE`), a call yields to other
+tasks, and a cancellation takes effect. Any asyncio event loop can be used, including uvloop.
 
 Events are kept in a queue with a limit. When it is full, the client stops reading, so TCP flow control slows
 down the venue, and no messages are lost; heartbeats continue. Heartbeats need the event loop, so run long

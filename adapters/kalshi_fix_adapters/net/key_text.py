@@ -12,8 +12,8 @@ from typing import Final
 MAX_SHOWN: Final = 300
 """Maximum length of a setting in an error text, in characters; longer settings are truncated."""
 _KEY_TEXT: Final = re.compile(r"-----|[\x00-\x1f\x7f]|\\n|M[A-Za-z0-9+/]{39}")
-"""PEM markers, newlines (including those written as a backslash and n), or the base64 text of a key, which
-starts with M, because every key is a SEQUENCE in DER.
+"""PEM markers, control characters such as newlines, newlines written as a backslash and n, or the base64 text
+of a key, which starts with M, because every key is a SEQUENCE in DER.
 """
 
 

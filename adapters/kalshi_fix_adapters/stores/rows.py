@@ -139,7 +139,7 @@ def journal_text(row: Row | None) -> str:
 
 
 def numbers_row(owner: StoreOwner, numbers: Numbers) -> Row:
-    """Return the columns of the numbers in the only row of table `session`, after the owner."""
+    """Return the columns of the numbers in a row of table `session`, after the owner."""
     values = (
         numbers.next_outgoing,
         numbers.next_incoming,
@@ -152,7 +152,7 @@ def numbers_row(owner: StoreOwner, numbers: Numbers) -> Row:
 
 
 def owner_row(owner: StoreOwner) -> Row:
-    """Return the columns of the owner in the only row of table `session`, before the numbers."""
+    """Return the columns of the owner in a row of table `session`, before the numbers."""
     return (owner.environment, owner.product, owner.sender_comp_id, owner.target_comp_id)
 
 

@@ -115,7 +115,9 @@ def same_kind(page_kind: str, spec_kind: str) -> bool:
 
 
 def requirement_of_heading(text: str) -> str:
-    """Return Y for a heading above required fields, O above optional fields; otherwise an empty string."""
+    """Return Y for a heading above required fields, O above optional or conditional fields; otherwise an
+    empty string.
+    """
     lowercase = text.lower()
     # `Required Fields`, but not `Required Permissions`.
     if not re.search(r"\b(?:fields?|tags?|parameters?|flags?)\b", lowercase):

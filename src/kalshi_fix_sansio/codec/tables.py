@@ -61,7 +61,7 @@ class FieldSlot:
     member: FieldMember
     field: FieldLayout
     """The field that is named in problems: that of the member or, for an obsolete tag, the field that has
-    this tag elsewhere in the dialect.
+    this tag elsewhere in the dialect, if there is one.
     """
     index: int
     """Index of the member in its block. The fields of a group entry must be in the order of their indexes."""
@@ -273,8 +273,8 @@ class Tables:
         sections = self.sections(body)
         slots = {str(tag): _reader_slot(slot, section) for tag, (section, slot) in sections.items()}
         # If the body redefines a tag that the header or trailer requires, the header or trailer never
-        # receives this tag. Require "" in its place, which is not a tag: the reader then rejects all messages
-        # of this type, and the explainer decodes them.
+        # receives this tag. Require "" instead: no field has this tag, so the reader rejects all messages of
+        # this type, and the explainer decodes them.
         required = frozenset(
             str(tag) if sections[tag][0] == section else ""
             for section, table in ((HEADER, self.header), (BODY, body), (TRAILER, self.trailer))

@@ -173,8 +173,8 @@ def refuse_to_encode(block: object, checked: bool = True) -> str:
 
 
 def entry_count(entries: Sequence[object]) -> int:
-    """Return the number of entries of a group. Raise TypeError if the value is not a sequence, such as an
-    empty dict.
+    """Return the number of entries of a group. Raise TypeError if the value is not a sequence; `len` alone
+    would accept an empty dict.
     """
     if not isinstance(entries, Sequence):
         raise TypeError(f"expected a list, not {type(entries).__name__}")

@@ -98,8 +98,7 @@ class Silence(Fault):
 
 @attrs.frozen(kw_only=True)
 class Withhold(Fault):
-    """Hold back application messages, such as reports, while heartbeats continue; they are sent when the
-    fault ends."""
+    """Hold back application messages, such as reports, until the fault ends; heartbeats continue."""
 
     NAME: ClassVar[str] = "withhold"
     message: str | None = parameter(MESSAGE, "only this MsgType, such as 8 or ExecutionReport", optional=True)
@@ -168,7 +167,8 @@ class Unavailable(MessageFault):
     applied: bool = parameter(FLAG, "whether they are actually applied", default=False)
 
     def applies_to_type(self, msg_type: str) -> bool:
-        """Return whether it is an order, an amend or a cancel."""
+        """Return whether it may be applied to messages of this type: to orders, amends and cancels, or only
+        to `message` if that is set."""
         return msg_type in ORDERS and self.message in (None, msg_type)
 
     text: ClassVar[str] = ExecutionReportText.EXCHANGE_UNAVAILABLE

@@ -29,7 +29,7 @@ OWNER: Final = "you"
 BALANCE: Final = Decimal(10_000)
 """Default balance of an account in dollars."""
 LIQUIDITY_BALANCE: Final = Decimal(10_000_000)
-"""Balance in dollars, on each shard, of the account to which resting orders belong."""
+"""Balance in dollars, on each shard, of each of the venue's own accounts."""
 KEYS_PER_OWNER: Final = 4
 """Default number of API keys of each owner on each product.
 

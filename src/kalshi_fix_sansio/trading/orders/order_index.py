@@ -77,7 +77,7 @@ class OrderIndex:
     replaces it.
     """
     touched: list[OrderUpdate] = attrs.field(factory=list)
-    """Updates to report; each is the `update` of its order."""
+    """Updates to report. An update that has an order is also the `update` of that order."""
 
     def by_cl_ord_id(self, cl_ord_id: str) -> Order | None:
         """Return the order with this ClOrdID; see `Orders.by_cl_ord_id`."""
@@ -185,8 +185,8 @@ class OrderIndex:
         return None
 
     def keep_matches(self, name: str) -> None:
-        """Keep the requests of the reported orders with this ClOrdID, because another order is sent with it.
-        Their reports cannot be about that order.
+        """Exclude the reported orders with this ClOrdID from later calls of `rematch`, because another order
+        is sent with the same ClOrdID. The reports received so far cannot be about that order.
         """
         for order in self.namesakes(name):
             if order.placed is not None and _is_reported(order):

@@ -276,7 +276,7 @@ def _rank(quote: CreatorQuote, side: Side) -> tuple[Decimal, tuple[datetime, dat
 
 
 def read_quote(message: Any) -> CreatorQuote | None:
-    """Return the quote in a message; None if it is unreadable or not a quote."""
+    """Return the quote in a message; None if its prices or its QuoteID are not valid."""
     if not (valid_prices(message.bid_px, message.offer_px) and is_valid_id(message.quote_id)):
         return None
     header = message.header

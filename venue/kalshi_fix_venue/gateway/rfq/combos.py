@@ -72,7 +72,7 @@ class Combos:
         ticker.
 
         Raises:
-            RefusalError: the collection does not allow the combination, or there are too many.
+            RefusalError: the collection does not allow the combination, or too many have been created.
         """
         collection = self._collections.get(combo.collection)
         if collection is None:
