@@ -206,8 +206,8 @@ def _missing(dialect: Dialect, area: str, names: Names) -> Iterator[UnhandledEle
             if member.attribute not in names.plain:
                 element = f"{owner}.{member.field.name}"
                 yield UnhandledElement(area, "members", element, message.family, member.location)
-            # The codes of a member that the code never mentions are not checked, nor are those of a constant
-            # member, which has only one value.
+            # If a member is not mentioned, its codes are not checked either. A constant member has only one
+            # value, so its codes are not checked.
             elif member.field.codeset is not None and member.constant is None:
                 family_of_codeset.setdefault(member.field.codeset.name, message.family)
     # `TEXTS` maps a text to its code, so handling the text covers the code.

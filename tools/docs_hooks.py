@@ -149,7 +149,9 @@ def on_pre_build(config: Any, **_: object) -> None:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: object) -> str:
-    """Render the diagrams, so that the theme does not load a script from another host in the browser."""
+    """Prepare the Markdown of a page: append the changelog, link classes, record the page for llms.txt, and
+    render the diagrams, so that the theme does not load a script from another host in the browser.
+    """
     if page.file.src_uri.startswith("reference/tags/"):
         page.meta["search"] = {"boost": 0.5}  # other pages with the word in their title are listed first
     # The title of a page whose first line is a comment would be its file name.
@@ -198,7 +200,9 @@ def shrink(match: re.Match[str]) -> str:
 
 
 def on_post_build(config: Any, **_: object) -> None:
-    """Write llms.txt in the order of the pages, and check that no page loads resources from other hosts."""
+    """Write llms.txt in the order of the pages. Check links, docstrings and the search, and that no page
+    loads resources from other hosts.
+    """
     lines = [f"# {config.site_name}", "", f"> {config.site_description}", ""]
     lines += [f"- [{title}]({url}): {text}" for title, url, text in pages]
     site = Path(config.site_dir)

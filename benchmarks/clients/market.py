@@ -7,8 +7,8 @@ answers it arrives at the socket. The market answers each order with an executio
 PAUSE seconds before each update.
 
 The time of arrival is the one that the kernel recorded. If this process read the clock itself, the result
-would include the time until it runs again. That is 1 to 3 ms if another process occupies its processor, which
-would make it the slowest tick of most runs, for every client.
+would include the time until it runs again. That is 1 to 3 ms if another process occupies its processor, and
+such an update would be the slowest of most runs, for every client.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class _Connection:
         return encode(message, samples.header(message.msg_type, next(self._numbers), now, venue=self.name))
 
     def receive(self) -> int:
-        """Read once, process the messages, and return when the bytes arrived, in ns of the system's clock."""
+        """Read once and process the messages; return the time of arrival, in ns of the system's clock."""
         _, ancillary, _, _ = self._arrivals.recvmsg(1, socket.CMSG_SPACE(_TIMESPEC.size), socket.MSG_PEEK)
         arrived = time.time_ns()
         for _, _, value in ancillary:

@@ -40,7 +40,7 @@ def read(spec: SpecIndex) -> list[Difference]:
     """Return all differences of the spec folder and of the folders that it extends.
 
     Raises:
-        SpecError: an entry names no element, or a source that is neither a page nor a dictionary.
+        SpecError: an entry names no element or several, or a source that is neither a page nor a dictionary.
     """
     mistakes = Mistakes()
     differences: list[Difference] = []

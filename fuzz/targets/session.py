@@ -230,7 +230,8 @@ class Player:
     # The user
 
     def call(self, action: Callable[[], Any]) -> None:
-        """Make a call that may be rejected; if so, it must not have changed the session."""
+        """Make a call that may be rejected. If this side signs its Logons, a rejected call must not have
+        changed the session."""
         state_before = self._state()
         try:
             action()

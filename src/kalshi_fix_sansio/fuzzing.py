@@ -190,7 +190,9 @@ def _encode(
 
 
 def _block(choices: Choices, layout: BlockLayout) -> Any:
-    """Build a message or a group entry. Required fields are always set, other fields sometimes."""
+    """Build a message or a group entry. The first field and required fields are always set, others
+    sometimes.
+    """
     values: dict[str, Any] = {}
     for member in layout.members:
         if isinstance(member, FieldMember):

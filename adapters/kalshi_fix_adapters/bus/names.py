@@ -36,7 +36,7 @@ def unescape(name: str) -> str:
     """Return the text from which `escape` made a name.
 
     Raises:
-        ValueError: `escape` returns this name for no text.
+        ValueError: there is no text for which `escape` returns this name.
     """
     if not _NAME.fullmatch(name):
         raise ValueError(f"not a valid name in a subject: {name[:80]!r}")

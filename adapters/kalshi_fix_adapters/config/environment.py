@@ -190,7 +190,9 @@ def find_endpoint(
     variables. If neither contains it, return Kalshi's own endpoint.
 
     Raises:
-        ConfigurationError: Kalshi has no such environment, or it does not offer the session type.
+        ConfigurationError: the product or the environment does not exist, the product does not have the
+            session type, the address is unknown or not valid, or the environment variables set other
+            addresses although production was requested.
     """
     prefix = _prefix(product)
     if environment not in ENVIRONMENTS:
@@ -234,7 +236,8 @@ def find_security(product: str, environment: str, *, environ: Mapping[str, str] 
     """Return the TLS settings: the CA file from the environment variables, or else the system's trusted CAs.
 
     Raises:
-        ConfigurationError: production was requested, and the environment variables set another CA.
+        ConfigurationError: production was requested, and the environment variables set another CA; or the
+            variable contains PEM text instead of a path.
     """
     name = f"{_prefix(product)}_FIX_CA_FILE"
     path = _override(name, environment, environ)

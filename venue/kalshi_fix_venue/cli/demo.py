@@ -59,7 +59,7 @@ _Entry = tuple[MDUpdateAction, MDEntryType, str, int]
 
 
 class DemoError(AdapterError):
-    """A step of the demo failed; the text names the step."""
+    """A step of the demo failed; the text contains the reason."""
 
 
 @click.command()

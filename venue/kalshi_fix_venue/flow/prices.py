@@ -35,10 +35,10 @@ class FairPrice:
 
     def move(self, random: Random, volatility: float, now: float) -> None:
         """Advance the random walk to the current time; the price is reflected at the limits of the market."""
-        spread = volatility * max(now - self._last_move, 0.0) ** 0.5 / _HOUR**0.5
+        deviation = volatility * max(now - self._last_move, 0.0) ** 0.5 / _HOUR**0.5
         self._last_move = now
         scale = 1.0 if self._is_prediction else self.value
-        value = self.value + random.gauss(0.0, 1.0) * spread * scale
+        value = self.value + random.gauss(0.0, 1.0) * deviation * scale
         if value < self._low:
             value = 2 * self._low - value
         if value > self._high:

@@ -24,7 +24,7 @@ class PastEvents:
 
     @property
     def last(self) -> ExecId:
-        """The last event."""
+        """The id of the last event."""
         return self.outcomes[-1].exec_id
 
 
@@ -43,7 +43,7 @@ class History:
     _by_account: dict[tuple[str, int], deque[PastEvents]] = attrs.field(factory=dict)
     """Events by owner and shard."""
     _forgotten: dict[int, ExecId] = attrs.field(factory=dict)
-    """The last dropped event of each shard."""
+    """The id of the last dropped event, by shard."""
     _count: int = 0
 
     def record(self, outcomes: Sequence[Outcome]) -> None:

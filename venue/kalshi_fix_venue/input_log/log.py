@@ -203,7 +203,7 @@ class LoggedVenue(VenueModel):
         self.connections_with_output()
 
     def finish(self) -> None:
-        """Write the remaining bytes."""
+        """Write the remaining bytes, and the last state."""
         for redaction in self._redactions.values():
             self._release(redaction, everything=True)
         self._input_log.write_line(state=state_digest(self))

@@ -1,7 +1,7 @@
 """Runs: long groups with regular entries. One regular expression and one loop decode any number of entries.
 
-Entries are regular if all have the same tags in the same order. Entries with different tags are regular too,
-but decoded more slowly, if every entry has only tags of the layout, in the layout's order.
+Entries are regular if all have the same tags in the same order. Entries with different tags are regular too
+if every entry has only tags of the layout, in the layout's order, but they are decoded more slowly.
 """
 
 from __future__ import annotations

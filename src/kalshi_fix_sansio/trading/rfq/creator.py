@@ -174,7 +174,8 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         """Record a request that is about to be sent; return its state.
 
         Raises:
-            RfqRequestError: an active request has the same QuoteReqID. Do not send the new request.
+            RfqRequestError: an active request has the same QuoteReqID. Do not send the new request. (An
+                uncertain request is replaced instead, unless it has an acceptance that may still trade.)
         """
         previous = self._rfqs.get(request.quote_req_id)
         if previous is not None:
