@@ -34,7 +34,7 @@ def test_a_session_stays_established_for_a_minute_without_messages(
 
         # Both pairs of roles run in the same minute. A TestRequest or the end of a session would be an event.
         until = time.monotonic() + IDLE
-        for _meeting, ours in sessions:
+        for _pairing, ours in sessions:
             ours.expect_nothing(until - time.monotonic())
 
         for pairing, ours in sessions:

@@ -38,7 +38,7 @@ TIMEOUT = 30.0
 """Seconds without data after which a connection is abandoned."""
 DEADLINE = 600.0
 """Maximum time in seconds for the index and all pages together; the dictionary, which may be on another host,
-has as much time again. It is checked after each block received.
+has as much time again. The limit is checked after each block received.
 """
 _BLOCK = 64 * 1024
 # A Markdown link, with or without `<…>`, or a bare address. Bounded, so that an endless line takes linear

@@ -30,7 +30,7 @@ RELEASED = "released.json"
 """File of a spec folder with the API of its last release; `python -m codegen api --release` writes it."""
 Api = dict[str, Any]
 _SECTIONS = ("classes", "constructors", "msg_types", "enums", "flows", "rules")
-"""Sections of an API without settings."""
+"""Sections of an API that contain no settings."""
 
 BreakKind = Literal["wire", "source", "typing", "venue"]
 EFFECTS: Mapping[BreakKind, str] = {

@@ -69,7 +69,7 @@ class Definition:
 
     @property
     def heart_bt_int(self) -> str:
-        """The first valid HeartBtInt (108) of the definition's Logons."""
+        """The first valid HeartBtInt (108) of the definition's Logons; "30" if there is none."""
         values = (step.value(108) for step in self.steps)
         return next((value for value in values if value is not None and value.isdigit()), "30")
 
@@ -130,7 +130,8 @@ def for_initiator(definition: Definition) -> Definition:
         if step.action is Action.CONNECT:
             steps += [attrs.evolve(step, action=Action.AWAIT_CONNECT), _logon(step.line, definition)]
             since_connect = 0
-        # Leave out the step that expects the engine's answer to the Logon, because it is expected above.
+        # Leave out the step that expects the engine's answer to the Logon, because the step added above
+        # expects that answer.
         elif since_connect != 1 or step.action is not Action.EXPECT:
             steps.append(step)
         since_connect += step.action in {Action.SEND, Action.EXPECT}

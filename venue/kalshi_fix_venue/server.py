@@ -33,7 +33,7 @@ Port = tuple[str, str]
 """Product and session type."""
 ANY_PORT = 0
 MAX_CATCH_UP_ROUNDS = 100
-"""Maximum number of times that `execute` and `inspect` let the event loop read bytes that clients have
+"""Maximum number of times that a call such as `run` lets the event loop read bytes that clients have
 written."""
 TLS_TIMEOUT = 10.0
 """Seconds allowed for the TLS handshake and for the TLS shutdown."""
@@ -313,7 +313,8 @@ class VenueServer:
         """Run a function that may change the venue in several steps, during which its clocks do not advance.
         Callable from the same threads as `execute`.
 
-        Bytes that clients in this process have written earlier are processed first.
+        If the server runs in a background thread, bytes that clients in this process have written earlier are
+        processed first.
 
         Raises:
             RuntimeError: the server is not running.

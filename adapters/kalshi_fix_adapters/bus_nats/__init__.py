@@ -6,9 +6,9 @@ package needs the extra `nats`.
             tasks.create_task(bus.publish(client))
             tasks.create_task(bus.serve(client))
 
-Modules: `connection` (`connect` and `Bus`), `publishing`, `events` (the consumer's side), `snapshots` and
-`commands`. Only this package imports the NATS client, which needs asyncio; the package `bus` contains all
-code that does not depend on the broker.
+Modules: `connection` (`connect` and `Bus`), `publishing`, `events` (the consumer's side), `snapshots`,
+`commands`, `operators` and `link` (the connection to NATS, used by the others). Only this package imports the
+NATS client, which needs asyncio; the package `bus` contains all code that does not depend on the broker.
 """
 
 from kalshi_fix_sansio.errors import ConfigurationError

@@ -57,7 +57,7 @@ class LogFile:
         return self._size == 0
 
     def exceeds_limit(self, size: int) -> bool:
-        """Return whether this many more bytes would exceed the limit."""
+        """Return whether this many more bytes would exceed the limit; False for an empty file."""
         return self._rotate_at is not None and self._size > 0 and self._rotate_at < self._size + size
 
     def append(self, data: bytes) -> None:

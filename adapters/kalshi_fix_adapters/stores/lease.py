@@ -50,12 +50,12 @@ class Lease:
         self._thread = threading.Thread(target=self._run, name="kalshi-fix-lease", daemon=True)
 
     def start(self, requested_at: float) -> None:
-        """Start watching the lease, which was requested at this time of `now`."""
+        """Start watching the lease, which was requested at this time on its clock."""
         self.record_renewal(requested_at)
         self._thread.start()
 
     def record_renewal(self, requested_at: float) -> None:
-        """Record a renewal that was requested at this time of `now`."""
+        """Record a renewal that was requested at this time on the lease's clock."""
         self._ends_at = requested_at + self._seconds * (1 - _MARGIN)
 
     def check(self) -> None:

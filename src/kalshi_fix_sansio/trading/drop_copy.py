@@ -310,7 +310,8 @@ class DropCopy:
         """Apply an event of the session, a received message, or a request that is about to be sent.
 
         Returns the objects to pass to `Orders.apply`, and to `RfqMaker.apply` or `RfqCreator.apply`:
-        `DropCopyReport` and `DropCopyRange`, and on KalshiNR every other event unchanged.
+        `DropCopyReport` and `DropCopyRange`, and on KalshiNR every other event unchanged, except the requests
+        for past reports and their answers.
 
         Raises:
             LocalProtocolError: an EventResendRequest contains a malformed ExecID, or an earlier one is still
@@ -524,8 +525,8 @@ class DropCopy:
         return dump_attributes(self, _State)
 
     def load(self, dumped: Mapping[str, Any]) -> None:
-        """Replace the state with one that `dump` returned. Call `load` before the session logs on. Incomplete
-        ranges are requested again.
+        """Replace the state with one that `dump` returned. Call `load` before the session logs on. Ranges
+        that are neither complete nor FAILED are requested again.
 
         Raises:
             ValueError: the dump was not produced by `dump` of this class and version; the state is unchanged.

@@ -6,7 +6,7 @@ They determine where a message may be sent, which members are required, optional
 conditions between fields, the number of group entries, and limits on values.
 
 For each `MessageContext` (product, session type, side, settings of the Logon), the rules of a layout are
-compiled once into a function that returns the problems. The function is then cached. `compiled` writes the
+compiled once into a function that returns the problems. The function is then cached. `compiled` generates the
 function; `rules` determines the rules that apply in a context, and contains the texts of the problems.
 """
 

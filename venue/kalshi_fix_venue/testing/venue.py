@@ -210,7 +210,7 @@ class Venue:
         what="exchange")`, `do("settle", market=ticker)`.
 
         Raises:
-            ConfigurationError: there is no such operation or parameter, or it is not possible now.
+            ConfigurationError: there is no such operation or parameter, or the operation is not possible now.
         """
         return self.server.perform(operation(name, parameters))
 

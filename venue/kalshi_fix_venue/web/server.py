@@ -74,7 +74,7 @@ class WebServer:
         self.port: int = port
         """The port, once it is served."""
         self.viewers: int = 0
-        """Pages that are being updated."""
+        """Number of pages that are being updated."""
         self._traffic = Traffic()
         self._drawing = ThreadPoolExecutor(1, "venue page")
         self._operations = operations()

@@ -39,8 +39,8 @@ class Keys:
     def __init__(self) -> None:
         self._saved_mode: list[Any] | None = None
         self._handlers: dict[int, Any] = {}
-        self.is_suspended: bool = False
-        """Whether Ctrl-Z was pressed."""
+        self.must_suspend: bool = False
+        """Whether Ctrl-Z was pressed, so `suspend` must be called."""
 
     def __enter__(self) -> Self:
         if sys.platform != "win32":
@@ -76,7 +76,7 @@ class Keys:
         mode again.
         """
         if sys.platform != "win32":
-            self.is_suspended = False
+            self.must_suspend = False
             self._restore()
             signal.signal(signal.SIGTSTP, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGTSTP)
@@ -98,7 +98,7 @@ class Keys:
 
     def _on_suspend(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        self.is_suspended = True
+        self.must_suspend = True
 
 
 def _exit(number: int, frame: FrameType | None) -> None:

@@ -190,7 +190,7 @@ class _Display:
                     if key == "q":
                         return
                     self._scroll(key)
-                if keys.is_suspended:
+                if keys.must_suspend:
                     live.stop()
                     keys.suspend()
                     self._drawn = None

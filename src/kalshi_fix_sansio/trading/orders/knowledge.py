@@ -1,5 +1,5 @@
-"""Certainty about the state of an order, as one value. Each method of `Knowledge` is a column of the
-transition table in `docs/orders.md`.
+"""Certainty about the state of an order, as one value. Each method of `Knowledge` that can change the
+kind is a column of the transition table in `docs/orders.md`.
 
 An unsolicited report is one that the venue sent when the order changed, not a copy returned by drop copy.
 """
