@@ -58,7 +58,7 @@ class Result:
     python: str
     machine: str
     unit: str = "us"
-    """Unit of the numbers, if not microseconds: `MiB`."""
+    """Unit of the numbers: `us` (microseconds) or `MiB`."""
     rounds: tuple[float, ...] = attrs.field(default=(), converter=_tuple)
     """The figure of each round, if ratios are calculated round by round; otherwise empty."""
 

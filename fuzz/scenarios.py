@@ -4,7 +4,7 @@ One role of each file is converted, with as many steps as an input can contain. 
 input cannot choose are left out. Such settings are sequence numbers or bounds of the store, intervals and
 bounds of the session, individual protocol options, and the second product of a session type. For a message
 that the user sends, only its type is kept. The expectations of a step are dropped, because the target checks
-its own invariant. Disconnects and users who take events slowly are left out.
+its own invariant. Steps in which the peer stops reading, or the user stops fetching events, are left out.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class _Writer:
             self._record_step(8, len(chunk), chunk)
 
     def _literal(self, frame: bytes) -> tuple[int | bytes, ...] | None:
-        """Return the choices that reproduce a message in step 7, or None if they cannot.
+        """Return the choices with which a step of kind 7 reproduces a message, or None if no choices can.
 
         The step contains the MsgType, the distance of MsgSeqNum from the expected number, and the other
         fields of the header and the body. It supplies the usual CompIDs and SendingTime, so the message must

@@ -29,14 +29,14 @@ Start = Callable[..., Pairing]
 @pytest.fixture
 def start(tmp_path: Path, dictionaries: dict[str, Path], signer: Signer) -> Iterator[Start]:
     """Return a function that starts QuickFIX as the counterparty of our side, which plays the given role."""
-    meetings = []
+    pairings = []
 
     def start(role: Role, **settings: str) -> Pairing:
-        meetings.append(Pairing(role, tmp_path, dictionaries, signer, settings=settings))
-        return meetings[-1]
+        pairings.append(Pairing(role, tmp_path, dictionaries, signer, settings=settings))
+        return pairings[-1]
 
     yield start
-    for pairing in meetings:
+    for pairing in pairings:
         pairing.close()
 
 

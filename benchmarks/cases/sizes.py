@@ -170,7 +170,7 @@ def _sessions(count: int) -> Contender:
 
 
 def _logs() -> Iterator[Contender]:
-    """Read or decode one message of logs of several sizes."""
+    """Read or decode logs of several sizes; the time is per message."""
     count = len(numbered_reports(logs.SIZE))
     for case, run in ((READ_LOG, logs.read), (LINES, partial(logs.decode_log, form=Form.BRIEF))):
         for size in COUNTS[case]:

@@ -1,4 +1,4 @@
-"""Determine the type of each given file (dictionary or page, and its product), and parse it."""
+"""Determine the kind (page, guide, dictionary, changelog) and the product of each given file; parse it."""
 
 from __future__ import annotations
 

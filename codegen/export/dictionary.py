@@ -1,5 +1,5 @@
-"""QuickFIX dictionaries of one product: FIXT11.xml for the session layer and FIX50SP2.xml for all others, or
-one file such as FIX44.xml where the version of FIX has no separate session layer.
+"""QuickFIX dictionaries of one product: FIXT11.xml for the session layer and FIX50SP2.xml for the application
+messages, or one file such as FIX44.xml where the version of FIX has no separate session layer.
 
 The requirements of QuickFIX's loader (DataDictionary.cpp) and validation determine the form:
 

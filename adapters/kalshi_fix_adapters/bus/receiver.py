@@ -27,7 +27,7 @@ MAX_LANES: Final = 4096
 """Maximum number of lanes that a receiver remembers."""
 _NUMBER: Final = re.compile(rb"\x0134=(\d{1,18})\x01")
 _HEAD_SIZE: Final = 24
-"""Number of bytes at the start of a message that always include BodyLength and the tag of MsgType."""
+"""Number of bytes at the start of a message that normally include BodyLength and the tag of MsgType."""
 
 
 class Verdict(Enum):

@@ -284,7 +284,9 @@ async def publishers(link: Link, *, may_send: bool = False) -> list[PublisherSta
 
 
 async def _answers_commands(link: Link, channel: Channel) -> bool | None:
-    """Return whether a process answers commands: send an empty command, which is refused."""
+    """Send an empty command, which is refused. Return whether a process answers it; None if no process has
+    ever answered commands.
+    """
     try:
         fence = await link.read_fence(channel, ROLE)
         await link.client.request(command_subject(channel, fence, "0"), timeout=_WAIT_SECONDS)

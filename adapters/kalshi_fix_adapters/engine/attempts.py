@@ -146,7 +146,7 @@ class Attempts:
         self.logging_out: bool = False
         """Whether the user has requested a logout."""
         self.error: KalshiFixError | None = None
-        """Reason why there will be no further attempts; None if the user requested that."""
+        """Error after which no further attempts are made; None if no error ended them, as after a logout."""
         self._plan = plan
         self._retries = Retries(plan.reconnect or ReconnectPolicy(), plan.config.heart_bt_int, random, now)
         self._number = 0

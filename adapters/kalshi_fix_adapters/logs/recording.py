@@ -10,7 +10,8 @@ contain bytes that look like a record. Therefore the reader first determines whe
 - The size in the damaged head gives a position. If a complete record or the end of the file follows there,
   the damaged record ends at this position.
 - Exception: a complete record begins before this position, and the checksum in the damaged head is correct
-  for the bytes up to it. Then only the size is wrong, and the damaged record ends where that record begins.
+  for the bytes before that record. Then only the size is wrong, and the damaged record ends where that record
+  begins.
 - Otherwise the damaged record ends at the next bytes that are a complete record.
 """
 

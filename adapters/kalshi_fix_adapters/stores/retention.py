@@ -103,8 +103,8 @@ class Retention:
 
     def record_ids(self, added: Collection[SentRequest]) -> int | None:
         """Record added ids of sent requests. If the caller must delete ids now, return the time before which
-        ids are expired; otherwise return None. The caller then deletes the expired ids, and the oldest ids in
-        excess of `max_messages`.
+        ids are expired: the caller deletes the expired ids, and the oldest ids in excess of `max_messages`.
+        Otherwise return None.
         """
         self._new_ids += len(added)
         if not added or self._new_ids < _BATCH_SIZE:

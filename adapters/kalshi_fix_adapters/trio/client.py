@@ -116,7 +116,7 @@ class _Adapter(AsyncAdapter):
         self._dial_scope: trio.CancelScope | None = None
         """The scope of the current connection attempt."""
         self._transport: Transport | None = None
-        """The connection, from the logon to its end."""
+        """The established connection; None if there is none."""
         super().__init__(plan)
 
     async def enter(self) -> None:

@@ -67,7 +67,9 @@ _MAX_LENGTH = re.compile(r"\bmax(?:imum)?(?: of)?:? (\d+) (?:ascii )?char", re.I
 
 @attrs.frozen
 class Context(ParsedHeading):
-    """The combined headings above a table. `messages` is taken from the heading that names its message."""
+    """The combined headings above a table. `messages` is taken from the nearest heading that names a message
+    or a block.
+    """
 
     file: str = ""
     vocabulary: Vocabulary = attrs.field(factory=Vocabulary)

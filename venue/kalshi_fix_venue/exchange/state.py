@@ -70,7 +70,7 @@ class ExchangeState:
     assumptions: Assumptions
     groups: OrderGroups
     results: Mapping[str, GroupResults]
-    """The market group of each grouped market, by ticker."""
+    """The group of each grouped market, with the results of the group's settled markets, by ticker."""
     caps: dict[str, DailyCap]
     """The daily caps, by customer account."""
     fees_collected: Decimal = ZERO

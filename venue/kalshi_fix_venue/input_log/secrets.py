@@ -56,7 +56,9 @@ class Redaction:
     _size: int = 0
 
     def add(self, number: int, data: bytes) -> bool:
-        """Add the data of a call; return whether it may be written unchanged and immediately."""
+        """Add the data of the `receive_data` call on line `number` of the log; return whether the data may be
+        written unchanged and immediately.
+        """
         if not self._held and _END.search(data) and _SECRET.search(data) is None:
             return True
         self._held.append((number, data))

@@ -219,8 +219,8 @@ class NewOrderRequest:
     """Whether an `OutcomesUnknown` event has listed the request."""
 
     def is_after(self, key: ExecKey | None) -> bool:
-        """Return whether the request was sent after a report of its shard as new as this one was received, so
-        the report cannot be about its order.
+        """Return whether the request was sent after the report with this key, or a newer one of the same
+        shard, was received, so the report cannot be about the order of the request.
         """
         return key is not None and any(each.shard == key.shard and key <= each for each in self.after)
 
@@ -266,7 +266,7 @@ class Order:
         number: Sequential number of the order within its `Orders`, from 1.
         symbol: Ticker of the market.
         side: Side (54); for the prediction product, whether YES is bought or sold.
-        order_id: OrderID (37); None until the venue has reported it, and for an order that it has rejected.
+        order_id: OrderID (37); None until the venue has reported it, and for an order that was rejected.
         fills: The fills by key, in the sequence in which they were received.
         filled_qty: Contracts, summed over the fills received.
         value: Dollars: the sum of price times quantity over the fills.
