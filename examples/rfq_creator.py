@@ -1,4 +1,4 @@
-"""Request quotes on a market, accept the best quote received within a second, and print the result.
+"""Request quotes on a market, accept the best one after a second without messages, and print the result.
 
 python rfq_creator.py SYMBOL CONTRACTS
 """

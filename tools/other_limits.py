@@ -1,4 +1,4 @@
-"""Run tests on a copy of the project in which each of the venue's limits has a different value.
+"""Run tests on a copy of the project in which all of the venue's limits have been changed.
 
 `make limits` runs it. In the copy's spec all rate limits, scopes, windows and bounds are changed, and the
 generated files are written again. A test that fails there hard-codes one of the venue's figures, so the next

@@ -1,4 +1,4 @@
-"""Keep one issue open while the venue's documents differ from the spec, with the list of differences.
+"""Keep one issue open that lists the differences between the venue's documents and the spec, if any.
 
 Used by .github/workflows/venue.yml: `venue_issue.py PAGES EARLIER`, with the folders of the documents and of
 earlier documents. If EARLIER is not empty, the list shows the changed words. If nothing is left to do, the

@@ -70,7 +70,7 @@ class Import:
 def import_dictionaries(
     dictionaries: Sequence[DataDictionary], name: str, title: str, only: Iterable[str] = ()
 ) -> Import:
-    """Return a spec folder for dictionaries, session layer first if it has a separate file.
+    """Return a spec folder for dictionaries. If the session layer has a separate file, it must be the first.
 
     `only` lists the application messages to import, by name or MsgType; if it is empty, all are imported.
 

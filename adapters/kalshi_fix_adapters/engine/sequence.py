@@ -86,7 +86,9 @@ class SequenceState:
         store object, which the user must close.
         """
         self.is_agreed: bool = False
-        """Whether a logon has been completed with these numbers."""
+        """Whether the next logon may continue with these numbers: a logon with them was completed, or `set`
+        was called. False again if the venue then expects other numbers.
+        """
         self.session: Session | None = None
         """The session of the current or last connection; None before the first connection, and after
         `close`.

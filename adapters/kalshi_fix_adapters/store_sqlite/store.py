@@ -147,7 +147,7 @@ class SqliteStore(DurableStore):
             return self._file.row(key) if key in self._row_sizes else None
 
     def _may_wait(self) -> bool:
-        """Return whether the next commit waits for the disk."""
+        """Return whether the next commit may wait for the disk."""
         return self._file.may_wait
 
     def _write(self, pending: PendingChanges) -> None:

@@ -9,8 +9,8 @@ A block is the header, the body, the trailer or a group entry. Fields are assign
   field continues that group. The entries after an unexpected field are therefore not lost.
 - Any other tag is unknown and belongs to the innermost open entry, or to the body.
 
-The value of a counter does not affect the assignment; if it differs from the number of entries, that is a
-problem.
+The value of a counter affects the assignment only in a group whose entries may begin with different tags (see
+`GroupItem.opens_entry`). A counter that differs from the number of entries is a problem.
 """
 
 from __future__ import annotations

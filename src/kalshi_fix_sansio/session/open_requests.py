@@ -48,8 +48,8 @@ adds one or two.
 
 
 class RecentAnswers:
-    """The names and OrderIDs in the latest answers. Only hashes are kept, so the peer cannot fill the memory
-    with long ids.
+    """The names and OrderIDs in the latest answers; here a name is only a value, such as a ClOrdID. Only
+    hashes are kept, so the peer cannot fill the memory with long ids.
 
     There are two sets. When the recent one is full, it replaces the previous one. This limits the size
     without recording the order in which names were added.

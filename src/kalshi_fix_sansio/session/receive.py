@@ -277,7 +277,7 @@ class Receiver:
             and message.reset_seq_num_flag is True
             and (core.is_logged_on or header.msg_seq_num == 1)
         ):
-            # After this side's Logout too, because the peer may have sent its Logon before it read that.
+            # After this side's Logout too: the peer may have sent its Logon before it read the Logout.
             self.handshake.resets.apply(message, now)
         elif msg_type == SEQUENCE_RESET and message.gap_fill_flag is not True:
             self._handle_reset_mode(message, problems, now)

@@ -21,14 +21,16 @@ ChangeMessage = OrderCancelRequest | OrderCancelReplaceRequest
 OrderMessage = NewOrderSingle | ChangeMessage
 
 
-def account_of(message: OrderMessage, login: Login, shard: int, venue: Exchange) -> AccountId | RejectCause:
-    """Return the account on a shard that a message names by its party or by AllocAccount (79). If the login
+def account_of(
+    message: OrderMessage, login: Login, shard: int, exchange: Exchange
+) -> AccountId | RejectCause:
+    """Return the account that a message names by its party or by AllocAccount (79), on a shard. If the login
     may not trade for it, return the cause of the refusal."""
-    return account_of_parties(message.party_ids, message.alloc_account, login, shard, venue)
+    return account_of_parties(message.party_ids, message.alloc_account, login, shard, exchange)
 
 
 def account_of_parties(
-    parties: Sequence[Party], subaccount: int | None, login: Login, shard: int, venue: Exchange
+    parties: Sequence[Party], subaccount: int | None, login: Login, shard: int, exchange: Exchange
 ) -> AccountId | RejectCause:
     """Return the account that the parties name on a shard or, without parties, that of the subaccount. If the
     login may not trade for it, return the cause of the refusal."""
@@ -37,7 +39,7 @@ def account_of_parties(
     if not parties:
         return login.account(subaccount, shard)
     (party,) = parties if len(parties) == 1 else (None,)
-    member = None if party is None else venue.customers.get(party.party_id)
+    member = None if party is None else exchange.customers.get(party.party_id)
     if party is None or member is None or party.party_role != PartyRole.CUSTOMER_ACCOUNT:
         return RejectCause.CUSTOMER_ACCOUNT_NOT_FOUND
     if member != login.owner or not login.may_act_for_customer(party.party_id):

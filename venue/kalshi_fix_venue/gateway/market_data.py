@@ -142,8 +142,8 @@ class MarketData:
         self._statuses.forget(login)
 
     def publish(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
-        """Return the messages to subscribers about a command's outcomes: one MarketDataIncrementalRefresh
-        (X) per market, with trades first, then the changes of market states."""
+        """Return the messages to subscribers about a command's outcomes: first a MarketDataIncrementalRefresh
+        (X) for each market, in which trades precede levels, then the changes of market states."""
         deliveries: list[Delivery] = [
             (login, MarketDataIncrementalRefresh(md_entries=update.entries_for(login)))
             for symbol, update in self._updates(outcomes).items()
@@ -182,7 +182,7 @@ class MarketData:
             self._books.add(login, symbol)
         return [self._snapshot(symbol, now) for symbol in symbols]
 
-    def _status_request(self, message: SecurityStatusRequest, login: Login, now: datetime) -> Result:  # noqa: ARG002 like all handlers
+    def _status_request(self, message: SecurityStatusRequest, login: Login, now: datetime) -> Result:  # noqa: ARG002 - all handlers have the same signature
         match message.subscription_request_type:
             case SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES:
                 self._statuses.add(login, message.symbol)

@@ -194,5 +194,5 @@ class OrderEntry:
         )
 
 
-def _refuse_quote_order(message: NewOrderSingle, login: Login, now: datetime) -> Result:  # noqa: ARG001 like all handlers
+def _refuse_quote_order(message: NewOrderSingle, login: Login, now: datetime) -> Result:  # noqa: ARG001 - all handlers have the same signature
     return [(login, business_reject(message, BusinessRejectReason.UNKNOWN_ID, "Unknown QuoteID"))], ()

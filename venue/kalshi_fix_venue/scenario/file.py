@@ -91,10 +91,10 @@ def parse_scenario(data: bytes, name: str = "scenario.yaml") -> Scenario:
 
 
 def read_nodes(data: bytes, name: str) -> Node:
-    """Read the YAML of a scenario file, within its bounds.
+    """Read the YAML of a scenario file, within `MAX_FILE_SIZE` and `BOUNDS`.
 
     Raises:
-        ScenarioError: it is too large, is not YAML, or repeats a key.
+        ScenarioError: it exceeds a bound, is not YAML, or repeats a key.
     """
     mistakes = Mistakes(MAX_MISTAKES, ScenarioError)
     if len(data) > MAX_FILE_SIZE:

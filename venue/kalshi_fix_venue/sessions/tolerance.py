@@ -69,7 +69,7 @@ class VenueCodec(Codec):
     """A codec that decodes client messages according to the venue's rules."""
 
     def check(self, frame: bytes | Frame) -> tuple[Message, tuple[Problem, ...]]:
-        """Check a message like `Codec`, but drop flags of a QuoteRequest outside its group."""
+        """Check a message as `Codec` does, but drop flags of a QuoteRequest outside its group."""
         message, problems = super().check(frame)
         if (
             problems

@@ -147,7 +147,7 @@ class Subscriptions:
         """Drop the subscriptions and the requests of earlier sessions. Return the markets for which no other
         request is waiting.
 
-        A request that was not loaded from a dump may already have been sent on the new session.
+        A request that was not loaded from a dump is kept: it may already have been sent on the new session.
         """
         self._subscribed.clear()
         dropped: set[str] = set()

@@ -274,8 +274,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
         Returns one update for each affected group.
 
         Raises:
-            LocalProtocolError: another OrderGroupRequest than the one passed is unanswered, or there is no
-                room for the group that it would create. Do not send the passed request.
+            LocalProtocolError: an earlier OrderGroupRequest is unanswered, or there is no room for the group
+                that the passed request would create. Do not send the passed request.
         """
         message = unwrap(event)
         # Only the venue's times count. A message passed without its event may be a request, whose header
