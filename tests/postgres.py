@@ -199,7 +199,7 @@ class PostgresRelay(Relay):
 
     def __init__(self, server: Server) -> None:
         super().__init__(server.connect)
-        self.lost_answer: bytes | None = None
+        self.unanswered_request: bytes | None = None
         """The next request that contains this text gets no answer: its connection ends instead."""
         self._unanswered: set[int] = set()
         self._folder = _Folder()
@@ -218,7 +218,7 @@ class PostgresRelay(Relay):
     def _passes(self, number: int, side: str, data: bytes) -> bool:
         if side == "server":
             return number not in self._unanswered
-        if self.lost_answer is not None and self.lost_answer in data:
-            self.lost_answer = None
+        if self.unanswered_request is not None and self.unanswered_request in data:
+            self.unanswered_request = None
             self._unanswered.add(number)
         return True

@@ -23,7 +23,7 @@ class Relay:
         self._changed = threading.Condition()
         self._swallowed_sides: frozenset[str] = frozenset()
         self._gates = {"client": threading.Event(), "server": threading.Event()}
-        """Clear while the relay holds back the bytes of this side."""
+        """By side, an event that is clear while the relay holds back the bytes of this side."""
         self.release()
         self.swallowed = 0
         """Number of bytes that were not forwarded."""

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def backtracking_repetitions(pattern: str) -> list[str]:
-    """Return every repetition that can backtrack, one character or one item at a time.
+    """Return every repetition that can backtrack, and every operator that is unknown to this function.
 
     Repetitions of single characters must be possessive, have a fixed count or match at most once. Without
     backtracking, an expression whose items begin with different literals reads each character a bounded

@@ -52,7 +52,7 @@ class Site:
         return execute_at(self.server.dsn(self.database), statement)
 
     def fence(self) -> object:
-        """Return the number of takeovers."""
+        """Return the rows with the store's fence, which every takeover increments."""
         return self.query("SELECT fence FROM kalshi_fix.session")
 
     def wait_for_orders(self, process: Script, more: int = 20) -> None:

@@ -41,7 +41,7 @@ class KillPoint(StrEnum):
 
 
 class Stage(IntEnum):
-    """The state of the session when its process was killed."""
+    """The stage that the client's process has reached."""
 
     STARTING = 0
     STORE = 1
@@ -74,7 +74,7 @@ class Run:
     loses_bytes: bool = False
     """Whether bytes in transit are lost when the process dies."""
     cut_at: int = 0
-    """Bytes towards the venue after which the connection is closed and the client reconnects; 0 for never."""
+    """Number of bytes to the venue until the connection is cut and the client reconnects; 0 for never."""
     orders: int = 0
     """The number of orders that the client sends before it waits for events."""
     trades: int = 0

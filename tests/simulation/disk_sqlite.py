@@ -1,7 +1,7 @@
 """The SQLite store on a disk that loses unsynced data, compared with the simulated store at every step.
 
 Every change is applied to both. After a crash or a power loss the file is opened again. Its content must
-equal that of the simulated store after the first changes, including at least all durable ones.
+equal a state that the simulated store had after some change, no earlier than the last durable one.
 """
 
 from __future__ import annotations

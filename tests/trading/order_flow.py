@@ -227,8 +227,8 @@ def feed(orders: Orders, *event: object) -> list[OrderUpdate]:
     the last one causes.
 
     Check that each order has at most one update, and that the update contains the order's previous state.
-    Check also that every order whose state has changed has an update, unless reports about any order may be
-    missing. The events are applied in a hostile decimal context.
+    Check also that every order whose state has changed has an update or is listed as verified by one, unless
+    reports about any order may be missing. The events are applied in a hostile decimal context.
     """
     reported: list[OrderUpdate] = []
     for item in event:

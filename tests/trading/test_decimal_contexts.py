@@ -240,7 +240,7 @@ def decisions() -> Iterator[object]:
 
 
 def dumps(machine: Any) -> Iterator[object]:
-    """Yield the dump of a machine, then the dump of a machine loaded from it."""
+    """Yield the dump of a machine, load it into the same machine, and yield the dump of the result."""
     dumped = dump(machine)
     yield dumped
     load(machine, dumped)

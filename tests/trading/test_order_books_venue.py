@@ -106,7 +106,7 @@ class TradedBooks:
         self.drain()
 
     def _record_fills(self) -> None:
-        """Record the fills that take liquidity, because both sides of a trade receive a report."""
+        """Record each trade once: both sides receive a report, and only the one for the taker counts."""
         for trader in self.traders:
             for message in trader.take():
                 if (

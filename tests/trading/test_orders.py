@@ -106,7 +106,7 @@ def test_each_report_answers_one_of_the_amends_under_one_clordid(orders: Orders,
     feed(orders, SECOND_REPORT, FIRST_REPORT, SECOND_REPORT)
     assert pending(order) == []
     assert order.leaves_qty == 30
-    # Nor does a report answer a request that was sent after it was received.
+    # A request that was sent after the reports were received is not answered by their redelivery.
     feed(orders, change("a", "a", "40"), FIRST_REPORT, SECOND_REPORT)
     assert pending(order) == [40]
 

@@ -215,7 +215,7 @@ def test_each_shard_has_the_whole_budget_and_an_unknown_one_has_none() -> None:
 # --- mass cancels ---------------------------------------------------------------------------------------
 
 
-def mass_cancels(number: int) -> Message:
+def numbered_mass_cancel(number: int) -> Message:
     return mass_cancel(f"m{number}")
 
 
@@ -223,13 +223,13 @@ def mass_cancels(number: int) -> Message:
 def test_mass_cancels_must_be_separated_by_an_interval(tier: str | None) -> None:
     harness = limited(tier)
     ann = harness.connect("ann")
-    assert accepted_count(ann, mass_cancels, 3) == 1
+    assert accepted_count(ann, numbered_mass_cancel, 3) == 1
     harness.wait(INTERVAL - 0.001)
-    assert accepted_count(ann, mass_cancels, 1) == 0
+    assert accepted_count(ann, numbered_mass_cancel, 1) == 0
     harness.wait(0.001)
     assert ann.answer_to(mass_cancel("m9"), OrderMassCancelReport).cl_ord_id == "m9"
     harness.wait(10 * INTERVAL)
-    assert accepted_count(ann, mass_cancels, 2) == 1
+    assert accepted_count(ann, numbered_mass_cancel, 2) == 1
 
 
 def test_orders_on_margin_with_a_shard_are_charged_to_the_single_budget() -> None:
@@ -246,9 +246,9 @@ def test_a_mass_cancel_that_the_budget_does_not_cover_may_be_repeated_immediatel
     harness: VenueHarness, ann: Client
 ) -> None:
     assert accepted_count(ann, new, BURST) == BURST
-    assert accepted_count(ann, mass_cancels, 1) == 0
+    assert accepted_count(ann, numbered_mass_cancel, 1) == 0
     harness.wait((COST - TOKENS_LEFT) / RATE + 0.001)
-    assert accepted_count(ann, mass_cancels, 1) == 1
+    assert accepted_count(ann, numbered_mass_cancel, 1) == 1
 
 
 # --- logons ---------------------------------------------------------------------------------------------

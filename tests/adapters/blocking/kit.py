@@ -41,8 +41,8 @@ def next_cl_ord_id(client: Client) -> str:
     return found
 
 
-class Orders:
-    """A peer that sends messages at a test's request."""
+class PeerDriver:
+    """Lets a test make the peer send messages."""
 
     def __init__(self) -> None:
         self.requests: queue.Queue[Callable[[Acceptor], object] | None] = queue.Queue()
@@ -75,15 +75,15 @@ class Orders:
 
 
 @contextmanager
-def trading(sandbox: Sandbox, **changes: Any) -> Iterator[tuple[Client, Orders]]:
-    """Yield a client that is logged on and has taken the events of its logon, and its peer."""
-    orders = Orders()
-    with logged_on_peer(orders) as port:
+def trading(sandbox: Sandbox, **changes: Any) -> Iterator[tuple[Client, PeerDriver]]:
+    """Yield a client that is logged on and has taken the events of its logon, and the driver of its peer."""
+    driver = PeerDriver()
+    with logged_on_peer(driver) as port:
         client = order_entry(**plaintext_options(sandbox, port, **changes))
         try:
             with client:
                 list(client.events(0))
-                yield client, orders
-                orders.end()
+                yield client, driver
+                driver.end()
         finally:
-            orders.end()
+            driver.end()

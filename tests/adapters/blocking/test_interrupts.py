@@ -82,7 +82,7 @@ def in_a_thread(function: Callable[[], object]) -> None:
 
 
 def still_works(client: Client) -> bool:
-    """Return whether orders and reports still work; if not, every call must raise the reason."""
+    """Return whether orders and reports still work; if not, calls must raise an error with the reason."""
     try:
         client.test_request(LONG)
     except NotConnectedError:
@@ -179,9 +179,9 @@ def test_an_event_lost_to_an_interrupt_is_redelivered(
 
     at, usable, interrupted = 0, 0, True
     while interrupted:
-        with trading(sandbox) as (client, orders):
+        with trading(sandbox) as (client, driver):
             while interrupted:
-                orders.requests.put(send_garbage_and_report)
+                driver.requests.put(send_garbage_and_report)
                 seen: list[str | None] = []
                 interrupter = Interrupter(at, FILES | {client_core.__file__}, error)
                 with contextlib.suppress(error, SessionClosedError, StopIteration), interrupter:

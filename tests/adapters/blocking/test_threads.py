@@ -32,7 +32,7 @@ from tests.helpers import MIN_HEART_BT_INT
 
 @pytest.fixture(autouse=True, params=[make_sleeper, Sleeper], ids=["users read", "users do not read"])
 def users_read(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Whether a waiting user reads, which needs a sleeper that other threads can change.
+    """Whether a waiting user reads the socket; this needs a sleeper with `can_watch_in_sleep`.
 
     After a call has read, the client's own thread does not read again until the test has ended. So the test
     fails if a waiting user depends on that thread.
@@ -64,14 +64,14 @@ def until_waiting(client: Client, users: int) -> None:
 
 
 def test_the_thread_does_not_read_while_users_read(sandbox: Sandbox, users_read: bool) -> None:
-    with trading(sandbox) as (client, orders), ThreadPoolExecutor(1) as pool:
+    with trading(sandbox) as (client, driver), ThreadPoolExecutor(1) as pool:
         sleeper = client._shared.sleeper
         for name in ("1", "2"):
             waiting = pool.submit(next_cl_ord_id, client)
             until_waiting(client, 1)
             while sleeper.interest != (0 if users_read else READ):
                 pass
-            orders.report(name)
+            driver.report(name)
             assert waiting.result(LONG) == name
         pool.submit(list, client.events(0)).result(LONG)
         while sleeper.interest:
@@ -82,7 +82,7 @@ def test_the_thread_does_not_read_while_users_read(sandbox: Sandbox, users_read:
 def test_the_thread_does_not_wake_waiting_users_without_a_reason(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
+    with trading(sandbox) as (client, driver), ThreadPoolExecutor() as pool:
         shared, checked, woken = client._shared, threading.Semaphore(0), threading.Event()
         waiting = pool.submit(next_cl_ord_id, client)
         until_waiting(client, 1)
@@ -102,7 +102,7 @@ def test_the_thread_does_not_wake_waiting_users_without_a_reason(
             for _ in range(5):
                 assert checked.acquire(timeout=LONG)
             assert not woken.is_set()
-        orders.report("1")
+        driver.report("1")
         assert waiting.result(LONG) == "1"
 
 
@@ -110,12 +110,12 @@ def test_the_thread_does_not_wake_waiting_users_without_a_reason(
 def test_the_thread_reads_again_after_the_reading_user_is_interrupted(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with trading(sandbox) as (client, orders):
+    with trading(sandbox) as (client, driver):
         with monkeypatch.context() as patch:
             patch.setattr(client._shared, "_sleep", Mock(side_effect=KeyboardInterrupt))
             with pytest.raises(KeyboardInterrupt):
                 client.receive(LONG)
-        orders.report("1")
+        driver.report("1")
         while not queued_events(client):
             pass
         assert next_cl_ord_id(client) == "1"
@@ -123,8 +123,8 @@ def test_the_thread_reads_again_after_the_reading_user_is_interrupted(
 
 def test_the_thread_reads_before_it_runs_timers(sandbox: Sandbox) -> None:
     """Otherwise a peer whose message was not read yet would seem to be silent."""
-    with trading(sandbox) as (client, orders):
-        orders.report("1")
+    with trading(sandbox) as (client, driver):
+        driver.report("1")
         while not queued_events(client):
             with client._shared.lock:
                 client._shared._due = 0.0
@@ -134,7 +134,7 @@ def test_the_thread_reads_before_it_runs_timers(sandbox: Sandbox) -> None:
 
 def test_a_polling_user_reads_in_its_own_thread(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that never waits may leave the client's own thread no time to run."""
-    with trading(sandbox) as (client, orders), monkeypatch.context() as patch:
+    with trading(sandbox) as (client, driver), monkeypatch.context() as patch:
         shared, is_sleeping, go = client._shared, threading.Event(), threading.Event()
 
         def sleep(_: float | None) -> int:
@@ -146,7 +146,7 @@ def test_a_polling_user_reads_in_its_own_thread(sandbox: Sandbox, monkeypatch: p
         shared.wake()
         assert is_sleeping.wait(LONG)
         for name in ("1", "2"):
-            orders.report(name)
+            driver.report(name)
             while not (found := list(client.messages(0))):
                 pass
             assert [item.cl_ord_id for item in found] == [name]  # type: ignore[attr-defined]
@@ -157,11 +157,11 @@ def test_a_polling_user_reads_in_its_own_thread(sandbox: Sandbox, monkeypatch: p
 
 
 def test_each_waiting_user_gets_its_own_result(sandbox: Sandbox) -> None:
-    with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
+    with trading(sandbox) as (client, driver), ThreadPoolExecutor() as pool:
         users = [pool.submit(next_of, client, HeartbeatReceived) for _ in range(3)]
         until_waiting(client, 3)
         for number in range(3):
-            orders.beat(str(number))
+            driver.beat(str(number))
         assert sorted(user.result(LONG).test_req_id for user in users) == ["0", "1", "2"]
         assert client.send(order()) == 2
 
@@ -191,7 +191,7 @@ def test_an_interrupted_user_leaves_the_others_waiting(
         first.append(threading.get_ident())
         return next_cl_ord_id(client)
 
-    with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
+    with trading(sandbox) as (client, driver), ThreadPoolExecutor() as pool:
         sleep = client._shared._sleep
 
         def interrupt(*arguments: Any) -> Any:
@@ -206,7 +206,7 @@ def test_an_interrupted_user_leaves_the_others_waiting(
             patch.setattr(client._shared, "_sleep", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 pool.submit(next_cl_ord_id, client).result(LONG)
-        orders.report("1")
+        driver.report("1")
         assert waiting.result(LONG) == "1"
         until_waiting(client, 0)
 
@@ -221,7 +221,7 @@ def test_another_waiting_user_reads_after_the_reading_one_is_interrupted(
         assert interrupted.wait(LONG)
         raise KeyboardInterrupt
 
-    with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
+    with trading(sandbox) as (client, driver), ThreadPoolExecutor() as pool:
         with monkeypatch.context() as patch:
             patch.setattr(client._shared, "_sleep", interrupt)
             first = pool.submit(next_cl_ord_id, client)
@@ -231,15 +231,15 @@ def test_another_waiting_user_reads_after_the_reading_one_is_interrupted(
             pass
         interrupted.set()
         assert isinstance(first.exception(LONG), KeyboardInterrupt)
-        orders.report("1")
+        driver.report("1")
         assert second.result(LONG) == "1"
 
 
 def test_a_logout_while_another_user_waits(sandbox: Sandbox) -> None:
-    with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
+    with trading(sandbox) as (client, driver), ThreadPoolExecutor() as pool:
         rest = pool.submit(lambda: list(client.events(LONG)))
         until_waiting(client, 1)
-        orders.end()
+        driver.end()
         ended = client.logout()
         assert ended is not None
         assert ended.clean
@@ -278,11 +278,11 @@ def test_a_failure_in_the_thread_reaches_every_user(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, failing_method: tuple[type, str]
 ) -> None:
     monkeypatch.setattr(shared_core, "make_sleeper", Sleeper)  # With this sleeper no user reads.
-    with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
+    with trading(sandbox) as (client, driver), ThreadPoolExecutor() as pool:
         waiting = [pool.submit(next_cl_ord_id, client) for _ in range(2)]
         until_waiting(client, 2)
         monkeypatch.setattr(*failing_method, Mock(side_effect=ZeroDivisionError))
-        orders.beat("1")
+        driver.beat("1")
         assert {type(item.exception(LONG)) for item in waiting} == {SessionClosedError}
         with pytest.raises(NotConnectedError, match="ZeroDivisionError"):
             client.send(order())
@@ -346,9 +346,9 @@ def test_a_renegotiation_does_not_wake_the_thread_while_the_queue_is_full(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, output: bytes
 ) -> None:
     """In TLS 1.2 reading can only continue after TLS has written, but no user reads."""
-    with trading(sandbox, queue_limit=4) as (client, orders):
+    with trading(sandbox, queue_limit=4) as (client, driver):
         shared, sleeper = client._shared, Sleeper()
-        orders.report(*map(str, range(20)))
+        driver.report(*map(str, range(20)))
         while client._core.wants_read:
             pass
         with shared.lock, monkeypatch.context() as patch:
@@ -377,12 +377,11 @@ def compute(_: Client, done: threading.Event) -> None:
     done.wait(LONG)
 
 
-def stop_taking_events(client: Client, done: threading.Event) -> None:
+def wait_for_events(client: Client, _: threading.Event) -> None:
     list(client.events(LONG))
-    done.wait(0)
 
 
-@pytest.mark.parametrize("behave", [look_occasionally, poll, compute, stop_taking_events])
+@pytest.mark.parametrize("behave", [look_occasionally, poll, compute, wait_for_events])
 def test_heartbeats_are_sent_whatever_the_user_does(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, behave: Callable[[Client, threading.Event], object]
 ) -> None:

@@ -82,7 +82,7 @@ async def test_no_secret_is_in_a_subject_payload_header_or_value(
                 await has_snapshot.wait()
                 for task in running:
                     task.cancel()
-            # The event of a Reject contains the message that it answers.
+            # The event of a Reject contains the message that was rejected.
             logon = Logon(encrypt_method=0, heart_bt_int=30, raw_data=b"signature", password="pass-word")
             await publish(bus, REPORTS, logged_on(), RejectReceived(Reject(ref_seq_num=1), 1, logon))
             await spy._link.client.flush()

@@ -54,7 +54,7 @@ def started(
 
 
 def interrupt(process: PipedProcess, number: signal.Signals = signal.SIGINT) -> tuple[int, bytes]:
-    """Interrupt the process and return its exit status and output."""
+    """Interrupt the process and return its exit status and error output."""
     process.send_signal(number)
     text = process.stderr.read()
     return process.wait(PATIENCE), text

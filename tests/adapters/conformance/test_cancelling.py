@@ -184,7 +184,8 @@ def test_a_cancelled_wait_loses_no_event(loop: Loop, new_client: NewClient, rela
         return cancelled
 
     for at in range(MAX_POINTS):
-        # How many more times `take` waits depends on how the reports arrive: try again.
+        # How often `take` waits depends on how the reports arrive: stop after three runs without a
+        # cancellation.
         if not any(loop.run(partial(main, at)) for _ in range(3)):
             break
     assert at > 0

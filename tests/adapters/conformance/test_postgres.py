@@ -36,7 +36,7 @@ async def test_a_commit_whose_answer_is_lost_ends_the_session_and_uses_up_the_nu
             [(before,)] = execute(NUMBERS)
             assert before == number + 1
             placed = order()
-            relay.lost_answer = placed.cl_ord_id.encode()
+            relay.unanswered_request = placed.cl_ord_id.encode()
             with pytest.raises(SendFailedError, match="could not be read or written"):
                 await client.send(placed)
             unknown = await event_of(client, OutcomesUnknown)

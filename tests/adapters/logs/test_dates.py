@@ -229,7 +229,7 @@ DAYS = sorted({day for edge in STATES for day in (edge - timedelta(days=1), edge
 
 
 @pytest.fixture(scope="module")
-def wires() -> list[examples.Example]:
+def all_examples() -> list[examples.Example]:
     dialect = load_dialect(SPEC)
     ran = examples.run(examples.load(dialect, SPEC))
     return [example for listed in ran.values() for example in listed]
@@ -267,9 +267,9 @@ def example_on(wire: str, day: date) -> bytes | None:
 
 @pytest.mark.parametrize("day", DAYS, ids=str)
 def test_a_log_of_the_examples_in_an_older_dialect_has_no_problem(
-    day: date, wires: list[examples.Example]
+    day: date, all_examples: list[examples.Example]
 ) -> None:
-    frames = [example_on(wire.wire, day) for wire in wires]
+    frames = [example_on(example.wire, day) for example in all_examples]
     existing = [frame for frame in frames if frame is not None]
     assert len(existing) > 30
     result = run_decode(log=b"\n".join(existing) + b"\n", status=0)

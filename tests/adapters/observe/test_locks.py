@@ -23,7 +23,7 @@ def is_free(lock: Any) -> bool:
 
 
 def interrupt_at(lock: Any, at: int) -> bool:
-    """Interrupt a `with` statement that uses a lock at this point; return whether there is such a point."""
+    """Interrupt a `with lock` statement at the point `at`; return whether the statement has such a point."""
     interrupter = Interrupter(at, {__file__, locks.__file__})
 
     def use() -> None:

@@ -7,7 +7,7 @@ some length; any part of the later writes may be on the disk, with arbitrary byt
 
 `Disk` determines that length by watching the store's statements and reading the index of the log. It can
 truncate, mix and damage the files as they are now, or as they were before the last commit, and write them to
-another folder, as a restarted machine would find them. (Reading a file closes SQLite's own locks on it within
+another folder, as a restarted machine would find them. (Reading a file releases SQLite's own locks on it in
 this process, which does not matter here: no other process uses it.)
 """
 

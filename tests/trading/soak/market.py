@@ -90,7 +90,7 @@ class Market:
         return next(reversed(self.open))
 
     def list_next(self) -> None:
-        """List the market that ends next."""
+        """List a new market, which will be the next one to end."""
         self.count += 1
         symbol, shard = f"KXDAY-{self.count}", self.random.choice(SHARDS)
         self.harness.execute(ListMarket(prediction_market(symbol, shard=shard, tick=Decimal("0.0001"))))

@@ -92,7 +92,7 @@ class Counts:
     """The number of settlements received before fills in the market."""
     triggered: int = 0
     kept_ids: int = 0
-    """The number of amends that keep the ClOrdID of their order."""
+    """The number of actions that amend an order once or twice without a new ClOrdID."""
 
 
 class Trader:
