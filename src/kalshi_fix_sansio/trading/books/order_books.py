@@ -89,8 +89,8 @@ class OrderBooks(Mapping[str, OrderBook]):
             tolerated: discrepancies that are reported without making the book stale. An entry with such a
                 discrepancy is applied if possible: for example, a change to a missing level adds the level.
                 Otherwise it is ignored.
-            max_books: maximum number of books created without a request, about 1 KB each. A further book is
-                reported as stale and not kept.
+            max_books: number of books, about 1 KB each, from which on a book that was not requested is
+                reported as stale and not kept. Requested books are always kept.
             max_levels: maximum number of levels in all books together, about 350 bytes each. A book without
                 room for its levels becomes stale.
         """
@@ -183,18 +183,15 @@ class OrderBooks(Mapping[str, OrderBook]):
         """Replace the state with a dump.
 
         Raises:
-            ValueError: the dump was not produced by `dump` of this class and version, or is larger than the
-                limits allow; the state is unchanged.
+            ValueError: the dump was not produced by `dump` of this class and version, or has more levels than
+                `max_levels` allows; the state is unchanged.
         """
         with loading(dumped, _State, "OrderBooks") as state:
             requests = Subscriptions.load(state.subscribed, state.requests)
             levels = sum(len(book.bids) + len(book.offers) for book in state.books)
-            books, max_levels = len(state.books), self._entries.level_limit.limit
-            if books > self._max_books or levels > max_levels:
-                raise ValueError(
-                    f"the number of books ({books}) or levels ({levels}) "
-                    f"exceeds the limit ({self._max_books} or {max_levels})"
-                )
+            max_levels = self._entries.level_limit.limit
+            if levels > max_levels:
+                raise ValueError(f"the number of levels ({levels}) exceeds the limit ({max_levels})")
             for book in state.books:
                 book.bids.top = -1
         # Updated in place, because `_entries` counts the levels of the same dict.
