@@ -104,11 +104,11 @@ class Client(ClientBase):
         client. If the same program runs on two hosts, one is the primary, and the other takes over when the
         primary is gone.
 
-        Enter this context instead of the client. The context also waits while the store's server cannot be
-        reached. The client repeats a failed first logon, at short intervals while the venue still has the
-        connection of the former primary. If the store is lost, the session ends, and leaving the context
-        raises SystemExit with status 75 (`EX_TEMPFAIL`), so that a service manager starts the process again
-        as the standby.
+        Enter this context, once, instead of the client. The context also waits while the store's server
+        cannot be reached. The client repeats a failed first logon, at short intervals while the venue still
+        has the connection of the former primary. If the store is lost, the session ends, and leaving the
+        context raises SystemExit with status 75 (`EX_TEMPFAIL`), so that a service manager starts the process
+        again as the standby.
 
         Args:
             every: seconds between attempts to open the store.
@@ -122,16 +122,14 @@ class Client(ClientBase):
     @contextmanager
     def _stand_by(self, takeover: Takeover) -> Iterator[Self]:
         with takeover, ExitStack() as stack:
-            # Registered before the client is opened, so an interrupt at any point closes it.
-            stack.push(self.__exit__)
-            stack.callback(takeover.check_store)
             while True:
                 try:
-                    self.__enter__()
+                    stack.enter_context(self)
                     break
                 except StoreUnavailableError as error:
                     takeover.report_waiting(error)
                     time.sleep(takeover.every)
+            stack.callback(takeover.check_store)
             takeover.report_primary()
             yield self
 

@@ -85,11 +85,11 @@ class AsyncClient(ClientBase):
         client. If the same program runs on two hosts, one is the primary, and the other takes over when the
         primary is gone.
 
-        Enter this context instead of the client. The context also waits while the store's server cannot be
-        reached. The client repeats a failed first logon, at short intervals while the venue still has the
-        connection of the former primary. If the store is lost, the session ends, and leaving the context
-        raises SystemExit with status 75 (`EX_TEMPFAIL`), so that a service manager starts the process again
-        as the standby.
+        Enter this context, once, instead of the client. The context also waits while the store's server
+        cannot be reached. The client repeats a failed first logon, at short intervals while the venue still
+        has the connection of the former primary. If the store is lost, the session ends, and leaving the
+        context raises SystemExit with status 75 (`EX_TEMPFAIL`), so that a service manager starts the process
+        again as the standby.
 
         Args:
             every: seconds between attempts to open the store.

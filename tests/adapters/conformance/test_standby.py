@@ -15,7 +15,7 @@ from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.engine.standby import STORE_LOST_STATUS, Takeover
 from kalshi_fix_adapters.errors import NotConnectedError, StoreInUseError
 from kalshi_fix_adapters.store_sqlite.file import StoreFile
-from kalshi_fix_sansio.errors import ConfigurationError, SendFailedError, StoreError
+from kalshi_fix_sansio.errors import ConfigurationError, LocalProtocolError, SendFailedError, StoreError
 from kalshi_fix_sansio.session import MemoryStore
 from tests.adapters.conformance.loops import TASKS, Loop
 from tests.adapters.conformance.support import NO_DELAY, NewClient, order, place_order
@@ -96,6 +96,13 @@ async def test_a_client_is_closed_if_an_exception_follows_its_takeover(
     assert client.ended.clean
     async with standby_client(reset_seq_num=True) as following:
         await place_order(following)
+
+
+async def test_a_standby_of_an_open_client_leaves_its_session_alone(standby_client: NewClient) -> None:
+    async with standby_client(reset_seq_num=True) as client:
+        with pytest.raises(LocalProtocolError, match="already open"):
+            await client.standby().__aenter__()
+        await place_order(client)
 
 
 async def test_an_exception_from_the_user_is_raised_unchanged(standby_client: NewClient) -> None:

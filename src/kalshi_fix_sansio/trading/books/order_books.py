@@ -95,7 +95,9 @@ class OrderBooks(Mapping[str, OrderBook]):
                 room for its levels becomes stale.
         """
         self._books: dict[str, OrderBook] = {}
-        self._entries = Entries(tolerated - {DiscrepancyKind.TOO_MANY}, LevelLimit(self._books, max_levels))
+        self._entries = Entries(
+            frozenset(tolerated) - {DiscrepancyKind.TOO_MANY}, LevelLimit(self._books, max_levels)
+        )
         self._max_books = max_books
         self._requests = Subscriptions()
         self._forgotten: set[str] = set()
