@@ -1,4 +1,4 @@
-"""Programs that tests run to their end."""
+"""Programs that tests run to completion."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 def skip_unless_required(kind: str, reason: str) -> NoReturn:
     """Skip a test, or fail it if the variable KIND_REQUIRED is set."""
-    import pytest  # the benchmarks use the servers without pytest
+    import pytest  # imported here, because the benchmarks use this module without pytest
 
     if os.environ.get(f"{kind}_REQUIRED"):
         pytest.fail(reason)
@@ -22,7 +22,7 @@ def skip_unless_required(kind: str, reason: str) -> NoReturn:
 
 
 def run_program(*command: object, **settings: Any) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, and capture its output."""
+    """Run a command to completion, and capture its output."""
     words = [str(word) for word in command]
     return subprocess.run(words, capture_output=True, text=True, check=False, **settings)
 

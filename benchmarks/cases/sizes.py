@@ -60,7 +60,7 @@ _NOW = Instant(1.0, samples.NOON)
 
 
 def measure_sizes(rounds: int = 7) -> list[Result]:
-    """Measure each case at each of its sizes; the engine's name is the size."""
+    """Measure each case at each of its sizes. Each result has its size in place of an engine's name."""
     constructors = {
         FIELDS: _fields,
         ENTRIES: _entries,

@@ -10,7 +10,7 @@ from fuzz import cost
 
 
 @pytest.mark.parametrize(
-    ("steps", "careful", "expected"),
+    ("steps", "with_explainer", "expected"),
     [
         (lambda size: size, None, ""),
         (lambda size: 2 * size, lambda size: size, ""),
@@ -23,11 +23,11 @@ from fuzz import cost
 def test_superlinear_or_slow_work_is_reported(
     monkeypatch: pytest.MonkeyPatch,
     steps: Callable[[int], int],
-    careful: Callable[[int], int] | None,
+    with_explainer: Callable[[int], int] | None,
     expected: str,
 ) -> None:
     monkeypatch.setattr(cost, "seconds", lambda work: work() * 1e-5)
-    found = cost.persistent_excess(cost.Case("toy", int, steps, careful))
+    found = cost.persistent_excess(cost.Case("toy", int, steps, with_explainer))
     assert expected in found
     assert bool(found) == bool(expected)
 

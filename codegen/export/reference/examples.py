@@ -47,7 +47,7 @@ class Example:
     """Python source that assigns the message to `message`."""
     location: Location
     header: tuple[int, ...] = ()
-    """Tags of the header in the order of the sender's messages; empty for the library's order."""
+    """Header tags in the order in which the sender writes them; empty means the library's own order."""
     wire: str = ""
     """The complete message, with SOH replaced by `|`."""
 
@@ -130,7 +130,7 @@ def run(examples: Mapping[str, list[Example]]) -> dict[str, list[Example]]:
 
 
 def log(examples: Mapping[str, list[Example]]) -> str:
-    """Return every example as the line of a log: session type, direction, message."""
+    """Return the examples as a log, one line each: session type, direction, message."""
     lines = [
         f"{example.session} {'->' if example.sender == 'client' else '<-'} {example.wire}\n"
         for listed in examples.values()

@@ -1,5 +1,5 @@
-"""A slow model of fees, computed from fills in fractions, step by step, as on the venue's page about fee
-rounding."""
+"""A slow model of fees: computes them from the fills, with exact fractions, in the steps of the venue's page
+about fee rounding."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Admission: the venue's checks of a Logon beyond those of any FIX session.
 
 Sources: Kalshi's pages on authentication and listener sessions. The session has already checked CompIDs,
-SendingTime, HeartBtInt, ResetSeqNumFlag, and, according to the spec, the fields, the flags and their
-combinations.
+SendingTime, HeartBtInt and ResetSeqNumFlag, and has checked the fields, the flags and their combinations
+against the spec.
 """
 
 from __future__ import annotations

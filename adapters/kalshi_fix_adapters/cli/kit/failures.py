@@ -22,7 +22,8 @@ def sentence(error: click.ClickException) -> str:
     """Return the text for a failure. The text for a usage error includes a reference to the help."""
     text = error.format_message()
     if isinstance(error, click.UsageError) and error.ctx is not None:
-        return f"{text.rstrip('.')}; see {error.ctx.command_path} --help"
+        text = f"{text} See" if text.endswith("?") else f"{text.rstrip('.')}; see"
+        return f"{text} {error.ctx.command_path} --help"
     return text
 
 

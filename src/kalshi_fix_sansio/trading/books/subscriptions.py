@@ -144,8 +144,8 @@ class Subscriptions:
         return []
 
     def begin_session(self) -> set[str]:
-        """Drop the subscriptions and the requests of earlier sessions. Return the markets for which no other
-        request is waiting.
+        """Drop the subscriptions and the requests of earlier sessions. Return the markets of the dropped
+        requests for which no remaining request is waiting.
 
         A request that was not loaded from a dump is kept: it may already have been sent on the new session.
         """

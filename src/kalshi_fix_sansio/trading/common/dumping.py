@@ -2,10 +2,10 @@
 annotations.
 
 Each machine declares the layout of its dump as an attrs class. Attrs objects become JSON objects with the
-names of their attributes, tuples become arrays, and decimals, keys and times become strings. Members of this
-library's own enums are dumped by name, and codes of the dialect by their value on the wire. Loading checks
-every value against its annotation. An attribute that is missing from a dump gets its default, so a later
-release can add attributes.
+names of their attributes, tuples become arrays, and decimals, execution keys and times become strings.
+Members of this library's own enums are dumped by name, and codes of the dialect by their value on the wire.
+Loading checks every value against its annotation. An attribute that is missing from a dump gets its default,
+so a later release can add attributes.
 """
 
 from __future__ import annotations

@@ -102,9 +102,9 @@ class RequestSettler:
             for holder, request in self._index.requests(name):
                 if not request.renames or request.is_after(key) or request not in holder.pending:
                     continue
-                # A request may rename an order back to a ClOrdID that it had before. If the order had any of
-                # these three ClOrdIDs before the request, they prove nothing, and only the request's own
-                # answer settles it.
+                # A request may rename an order back to a ClOrdID that it had before. If the order had
+                # the report's, its current or the request's ClOrdID before the request, the report proves
+                # nothing, and only the request's own answer settles it.
                 names = {report.cl_ord_id, holder.cl_ord_id, request.cl_ord_id}
                 if names.isdisjoint(holder.origins(request)):
                     self._settle_chain(holder, request, is_copy)

@@ -47,7 +47,9 @@ RFQ_EXECUTED: Final = "RFQ was executed"
 
 @attrs.define(eq=False)
 class RefusalError(Exception):
-    """A message is refused, and the state is unchanged. Only refusals of requests have more than a Text."""
+    """A message is refused, and the state is unchanged. The attributes after `text`
+    are only set if the message is a QuoteRequest.
+    """
 
     text: str
     reason: QuoteRequestRejectReason = QuoteRequestRejectReason.OTHER
