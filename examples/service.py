@@ -2,7 +2,7 @@
 
     python service.py desk.toml 9464
 
-The address `/live` answers 200 while the loop below is running, and `/ready` while the session is logged on.
+`/live` returns 200 while the loop below is running, and `/ready` returns it while the session is logged on.
 `/metrics` is for Prometheus.
 """
 

@@ -33,7 +33,7 @@ consider its caller blocked.
 """
 START = datetime(2026, 8, 21, 14, 3, 7, 123000, tzinfo=UTC)
 CODEC = Codec(DIALECT)
-NEWS = "434=1|37=o|11=a|39=8|"
+CANCEL_REJECT = "434=1|37=o|11=a|39=8|"
 """The body of an OrderCancelReject, used wherever any application message will do."""
 LOGON = "98=0|108=30|96=eA==|1137=9|"
 """The body of a Logon that either side may send."""
@@ -259,9 +259,9 @@ class Wired:
         self.clock.utc += timedelta(seconds=seconds if utc is None else utc)
 
 
-def news(wired: Wired, number: int | None = None, *, text: str = "x", again: bool = False) -> bytes:
+def cancel_reject(wired: Wired, number: int | None = None, *, text: str = "x", again: bool = False) -> bytes:
     """Return an application message from the peer with this Text; with `again`, a possible duplicate."""
-    return wired.peer.message("9", f"{NEWS}58={text}|", number, **(DUP if again else {}))
+    return wired.peer.message("9", f"{CANCEL_REJECT}58={text}|", number, **(DUP if again else {}))
 
 
 def refusal_of(wired: Wired, message: Message, **settings: Any) -> str:

@@ -80,11 +80,11 @@ from kalshi_fix_sansio.events import Event, LogonRequested, OutcomesUnknown
 from kalshi_fix_sansio.session import MemoryStore, Session
 from tests import helpers
 from tests.helpers import (
+    CANCEL_REJECT,
     DUP,
     KEY_ID,
     LOGON,
     MIN_HEART_BT_INT,
-    NEWS,
     LateStore,
     LoggedStore,
     connected,
@@ -110,7 +110,7 @@ HEADER: Final = re.compile(r"(?<=[| ])(34|43|49|52|56|97|122)=([^|]*)\|")
 NAMES: Final[dict[str, Any]] = {
     "LATE": "52=20260821-14:02:37.122|",
     "EARLY": "52=20260821-14:03:37.124|",
-    "NEWS": NEWS,
+    "CANCEL_REJECT": CANCEL_REJECT,
     "LOGON": LOGON,
     "DUP": "".join(f"{tag[1:]}={value}|" for tag, value in DUP.items()),
     "KEY_ID": KEY_ID,

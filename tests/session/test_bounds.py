@@ -21,7 +21,7 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.session import MemoryStore, Session, State, StoredMessage
 from kalshi_fix_sansio.session.resend import BYTES_PER_TURN, MESSAGES_PER_TURN
-from tests.helpers import LOGON, NEWS, Wired, delivered, established, news, of_type, order
+from tests.helpers import CANCEL_REJECT, LOGON, Wired, cancel_reject, delivered, established, of_type, order
 
 # --- the record of sent messages ------------------------------------------------------------------------
 
@@ -84,28 +84,28 @@ def test_the_record_stays_bounded_after_rejects() -> None:
 def test_held_messages_are_bounded_in_bytes_and_dropped_ones_are_requested_again(
     role: Role, spare: int, held: list[int], strict: bool
 ) -> None:
-    size = len(news(established(role), 3))
+    size = len(cancel_reject(established(role), 3))
     wired = established(role, "KalshiRT", max_held_bytes=2 * size + spare, strict=strict)
-    wired.receive(*(news(wired, number) for number in range(3, 8)))
+    wired.receive(*(cancel_reject(wired, number) for number in range(3, 8)))
     assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent()] == [(2, 2)]
     served = role is Role.INITIATOR or not strict  # A strict venue does not accept an OrderCancelReject.
-    events = wired.receive(news(wired, 2, again=True))
+    events = wired.receive(cancel_reject(wired, 2, again=True))
     assert delivered(events) == ([2, *held] if served else [])
     rest = held[-1] + 1
     assert wired.session.next_incoming == rest
     assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent() if m.NAME == "ResendRequest"] == [(rest, 7)]
-    events = wired.receive(*(news(wired, number, again=True) for number in range(rest, 8)))
+    events = wired.receive(*(cancel_reject(wired, number, again=True) for number in range(rest, 8)))
     assert delivered(events) == (list(range(rest, 8)) if served else [])
     assert events[-1] == GapClosed(8)
 
 
 def test_a_message_too_large_to_be_held_is_delivered_in_order(role: Role) -> None:
     wired = established(role, max_held_bytes=1000)
-    wired.receive(news(wired, 3, text="x" * 2000))
+    wired.receive(cancel_reject(wired, 3, text="x" * 2000))
     wired.sent()
-    assert delivered(wired.receive(news(wired, 2, again=True))) == [2]
+    assert delivered(wired.receive(cancel_reject(wired, 2, again=True))) == [2]
     assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent()] == [(3, 3)]
-    events = wired.receive(news(wired, 3, text="x" * 2000, again=True))
+    events = wired.receive(cancel_reject(wired, 3, text="x" * 2000, again=True))
     assert delivered(events) == [3]
     assert events[-1] == GapClosed(4)
 
@@ -113,10 +113,10 @@ def test_a_message_too_large_to_be_held_is_delivered_in_order(role: Role) -> Non
 def test_closing_a_gap_frees_the_space_of_held_messages(role: Role) -> None:
     wired = established(role, max_held_bytes=1000)
     for first in range(2, 60, 3):
-        wired.receive(news(wired, first + 1), news(wired, first + 2))
-        events = wired.receive(news(wired, first, again=True))
+        wired.receive(cancel_reject(wired, first + 1), cancel_reject(wired, first + 2))
+        events = wired.receive(cancel_reject(wired, first, again=True))
         assert delivered(events) == [first, first + 1, first + 2]
-    wired.receive(news(wired, 63, text="x" * 500))
+    wired.receive(cancel_reject(wired, 63, text="x" * 500))
     reset = wired.peer.logon(LOGON + "141=Y|", 1)
     wired.receive(reset)
     assert wired.session._receiver.recovery._held_bytes == 0
@@ -125,7 +125,7 @@ def test_closing_a_gap_frees_the_space_of_held_messages(role: Role) -> None:
 def test_held_messages_are_kept_as_bytes_and_not_decoded() -> None:
     wired = established(Role.INITIATOR)
     unknown = "".join(f"{tag}=x|" for tag in range(20_000, 21_000))
-    large = [wired.peer.message("9", NEWS + unknown, number) for number in range(3, 11)]
+    large = [wired.peer.message("9", CANCEL_REJECT + unknown, number) for number in range(3, 11)]
     wired.receive(large[0])
     tracemalloc.start()
     try:
@@ -142,11 +142,11 @@ def test_held_messages_are_kept_as_bytes_and_not_decoded() -> None:
 
 
 def test_waiting_events_are_bounded_by_the_bytes_of_their_messages(role: Role) -> None:
-    size = len(news(established(role)))
+    size = len(cancel_reject(established(role)))
     wired = established(role, max_event_bytes=2 * size)
     for _ in range(2):
-        wired.session.receive_data(news(wired), wired.clock.now)
-    waiting = news(wired)
+        wired.session.receive_data(cancel_reject(wired), wired.clock.now)
+    waiting = cancel_reject(wired)
     with pytest.raises(LocalProtocolError, match=f"unfetched events: 2 \\({2 * size} bytes\\); call events"):
         wired.session.receive_data(waiting, wired.clock.now)
     assert len(wired.session.events()) == 2
@@ -154,12 +154,12 @@ def test_waiting_events_are_bounded_by_the_bytes_of_their_messages(role: Role) -
 
 
 def test_one_byte_below_the_bound_another_read_is_accepted(role: Role) -> None:
-    size = len(news(established(role)))
+    size = len(cancel_reject(established(role)))
     wired = established(role, max_event_bytes=2 * size + 1)
     for _ in range(3):
-        wired.session.receive_data(news(wired), wired.clock.now)
+        wired.session.receive_data(cancel_reject(wired), wired.clock.now)
     with pytest.raises(LocalProtocolError, match="unfetched events: 3"):
-        wired.session.receive_data(news(wired), wired.clock.now)
+        wired.session.receive_data(cancel_reject(wired), wired.clock.now)
 
 
 def test_messages_without_events_do_not_count_towards_the_bound(role: Role) -> None:
@@ -170,18 +170,18 @@ def test_messages_without_events_do_not_count_towards_the_bound(role: Role) -> N
 
 
 def test_held_messages_count_towards_the_bound_when_they_are_delivered(role: Role) -> None:
-    size = len(news(established(role), 3))
+    size = len(cancel_reject(established(role), 3))
     wired = established(role, max_event_bytes=10 * size)
-    wired.receive(*(news(wired, number) for number in range(3, 13)))
-    wired.session.receive_data(news(wired, 2, again=True), wired.clock.now)
+    wired.receive(*(cancel_reject(wired, number) for number in range(3, 13)))
+    wired.session.receive_data(cancel_reject(wired, 2, again=True), wired.clock.now)
     with pytest.raises(LocalProtocolError, match="unfetched events: 12"):
-        wired.session.receive_data(news(wired, 13), wired.clock.now)
+        wired.session.receive_data(cancel_reject(wired, 13), wired.clock.now)
 
 
 def test_events_passed_to_the_next_session_count_towards_its_bound() -> None:
-    size = len(news(established(Role.ACCEPTOR)))
+    size = len(cancel_reject(established(Role.ACCEPTOR)))
     wired = established(Role.ACCEPTOR, max_event_bytes=5 * size)
-    wired.session.receive_data(b"".join(news(wired) for _ in range(5)), wired.clock.now)
+    wired.session.receive_data(b"".join(cancel_reject(wired) for _ in range(5)), wired.clock.now)
     wired.session.receive_eof(wired.clock.now)
     session = Session(wired.session.config, continues=wired.session)
     session.connect(wired.clock.now)

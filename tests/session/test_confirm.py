@@ -11,7 +11,7 @@ from kalshi_fix_sansio.config import LogonToSign, Role
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session import Session
-from tests.helpers import LOGON, LoggedStore, Wired, connected, established, news
+from tests.helpers import LOGON, LoggedStore, Wired, cancel_reject, connected, established
 
 RESET_LOGON = LOGON + "141=Y|"
 
@@ -28,7 +28,7 @@ def test_the_store_is_updated_once_for_any_number_of_events(role: Role) -> None:
     store = wired.session.store
     assert isinstance(store, LoggedStore)
     before = len(store.log)
-    wired.receive(*(news(wired) for _ in range(100)))
+    wired.receive(*(cancel_reject(wired) for _ in range(100)))
     wired.session.confirm()
     assert store.next_incoming == 102
     assert len(store.log) == before + 1
@@ -36,8 +36,8 @@ def test_the_store_is_updated_once_for_any_number_of_events(role: Role) -> None:
 
 def test_unfetched_events_are_passed_to_the_next_connection(role: Role) -> None:
     wired = explicit_session(role)
-    wired.receive(news(wired))
-    wired.session.receive_data(news(wired), wired.clock.now)
+    wired.receive(cancel_reject(wired))
+    wired.session.receive_data(cancel_reject(wired), wired.clock.now)
     wired.session.receive_eof(wired.clock.now)
     former = wired.session
     wired.reconnect()
@@ -57,7 +57,7 @@ def test_a_late_call_to_the_previous_session_does_not_change_the_store(
     role: Role, late_call: Callable[[Session], object]
 ) -> None:
     wired = established(role)
-    wired.receive(news(wired), news(wired))
+    wired.receive(cancel_reject(wired), cancel_reject(wired))
     wired.disconnect()
     wired.session.events()
     previous = wired.session
@@ -81,7 +81,7 @@ def test_accepting_with_another_store_voids_waiting_confirmations() -> None:
 
 def test_a_session_that_failed_to_begin_can_be_continued() -> None:
     wired = explicit_session(Role.INITIATOR)
-    wired.receive(news(wired), news(wired))
+    wired.receive(cancel_reject(wired), cancel_reject(wired))
     wired.disconnect()
 
     def fail(logon: LogonToSign) -> bytes:
@@ -116,7 +116,7 @@ def test_bytes_are_sent_only_after_a_commit_and_no_commit_is_made_without_change
     assert store.committed == len(store.log) == 1
     commits = store.commits
     assert wired.session.data_to_send() == b""
-    wired.receive(news(wired))
+    wired.receive(cancel_reject(wired))
     wired.session.events()
     assert wired.session.data_to_send() == b""
     assert store.commits == commits
@@ -152,7 +152,7 @@ def test_a_gap_fill_without_a_new_number_commits_the_confirmed_events(role: Role
 
 def test_events_returned_by_the_previous_session_count_until_confirmed() -> None:
     wired = explicit_session(max_events=2)
-    wired.receive(news(wired))
+    wired.receive(cancel_reject(wired))
     wired.disconnect()
     later = Session(wired.session.config, continues=wired.session)
     later.connect(wired.clock.now)

@@ -8,7 +8,7 @@ import pytest
 
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import CloseReason, MessageReceived, PeerSilent, SessionEnded
-from tests.helpers import MIN_HEART_BT_INT, NEWS, Wired, established, kinds, of_type, wire_time
+from tests.helpers import CANCEL_REJECT, MIN_HEART_BT_INT, Wired, established, kinds, of_type, wire_time
 
 
 def test_unsent_heartbeats_are_bounded_when_the_peer_stops_reading(role: Role) -> None:
@@ -35,7 +35,7 @@ def test_a_user_can_send_a_test_request(wired: Wired) -> None:
 @pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
 def test_a_session_waits_for_a_slowly_arriving_message(role: Role, name: str) -> None:
     wired = established(role, name, sending_time_tolerance=None)
-    message = wired.peer.message("9", NEWS)
+    message = wired.peer.message("9", CANCEL_REJECT)
     assert wired.receive(message[:20]) == []
     assert [type(event) for event in wired.wait(36)] == [PeerSilent]
     assert wired.receive(message[20:60]) == []
@@ -44,7 +44,7 @@ def test_a_session_waits_for_a_slowly_arriving_message(role: Role, name: str) ->
 
 def fill(wired: Wired, age: float) -> bytes:
     """Return a report sent this many seconds ago according to the wall clock."""
-    return wired.peer.message("9", NEWS, t52=wire_time(wired.clock.utc - timedelta(seconds=age)))
+    return wired.peer.message("9", CANCEL_REJECT, t52=wire_time(wired.clock.utc - timedelta(seconds=age)))
 
 
 def test_messages_read_in_pieces_after_a_delay_are_accepted(wired: Wired) -> None:

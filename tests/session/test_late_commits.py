@@ -10,7 +10,7 @@ from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
 from kalshi_fix_sansio.events import CloseReason, OutcomesUnknown, SessionEnded
 from kalshi_fix_sansio.session import Session
-from tests.helpers import NEWS, LateStore, Wired, established, messages, of_type, one, order
+from tests.helpers import CANCEL_REJECT, LateStore, Wired, established, messages, of_type, one, order
 from tests.samples import cancel_reject
 
 STORE_LOST = "another process has taken over the store"
@@ -105,7 +105,7 @@ def test_bytes_that_the_transport_did_not_accept_do_not_wait_for_later_commits()
     session.begin_commit()
     assert session.is_released(first)
     # Record a confirmation, which the next commit writes.
-    wired.receive(wired.peer.message("9", NEWS))
+    wired.receive(wired.peer.message("9", CANCEL_REJECT))
     session.events()
     session.send(order("a2"), wired.clock.now)
     assert session.begin_commit() > first

@@ -13,18 +13,18 @@ from kalshi_fix_sansio.events import (
     MessageTooLarge,
     SessionEnded,
 )
-from tests.helpers import NEWS, config, established, one, order
+from tests.helpers import CANCEL_REJECT, config, established, one, order
 
 ORDER = "11=a1|38=1|40=2|44=0.5|54=1|55=S|"
 
 
 def test_an_oversized_message_is_reported_and_leaves_a_gap(role: Role) -> None:
     wired = established(role, max_message_size=400)
-    large = wired.peer.message("9", NEWS + f"58={'x' * 400}|", 2)
+    large = wired.peer.message("9", CANCEL_REJECT + f"58={'x' * 400}|", 2)
     (reported,) = wired.receive(large)
     length = int(large.split(b"\x01")[1][2:])
     assert reported == MessageTooLarge(length, 400, "9")
-    events = wired.receive(wired.peer.message("9", NEWS, 3))
+    events = wired.receive(wired.peer.message("9", CANCEL_REJECT, 3))
     assert [type(event) for event in events] == [GapDetected]
     assert events[0] == GapDetected(2, 2, recoverable=True)
 

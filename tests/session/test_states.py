@@ -14,7 +14,7 @@ from kalshi_fix_sansio.events import Event, LoggedOn, SessionEnded
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.session import TRANSITIONS, Input, Source, State
 from kalshi_fix_sansio.session.timers import RULES_BY_STATE
-from tests.helpers import DUP, LOGON, NEWS, Wired, of_type, order, wire
+from tests.helpers import CANCEL_REJECT, DUP, LOGON, Wired, of_type, order, wire
 
 
 def test_the_table_has_an_answer_for_every_state_and_input() -> None:
@@ -72,12 +72,12 @@ PEER_ACTIONS: dict[str, Action] = {
     "logon ahead": receive("A", LOGON, 3),
     "logon behind": receive("A", LOGON, -1),
     "empty logon": receive("A"),
-    "news": receive("9", NEWS),
-    "news ahead": receive("9", NEWS, 2),
-    "news behind": receive("9", NEWS, -1),
-    "news again": receive("9", NEWS, -1, DUP),
-    "news again ahead": receive("9", NEWS, 1, DUP),
-    "malformed news": receive("9", "434=|9999=x|11=a|11=b|"),
+    "message": receive("9", CANCEL_REJECT),
+    "message ahead": receive("9", CANCEL_REJECT, 2),
+    "message behind": receive("9", CANCEL_REJECT, -1),
+    "message again": receive("9", CANCEL_REJECT, -1, DUP),
+    "message again ahead": receive("9", CANCEL_REJECT, 1, DUP),
+    "malformed message": receive("9", "434=|9999=x|11=a|11=b|"),
     "heartbeat": receive("0"),
     "heartbeat ahead": receive("0", "", 1),
     "test request": receive("1", "112=x|"),
@@ -161,7 +161,7 @@ PATHS: dict[State, dict[Role, list[str]]] = {
     },
 }
 for state, last in (
-    (State.RECOVERING, "news ahead"),
+    (State.RECOVERING, "message ahead"),
     (State.RESETTING, "reset numbers"),
     (State.LOGOUT_SENT, "log out"),
     (State.ENDING, "no number"),

@@ -20,7 +20,19 @@ from kalshi_fix_sansio.events import (
     Uncertainty,
 )
 from kalshi_fix_sansio.session import MemoryStore, Session, State, StoredMessage
-from tests.helpers import DUP, LOGON, NEWS, Wired, established, kinds, messages, of_type, one, order, wire
+from tests.helpers import (
+    CANCEL_REJECT,
+    DUP,
+    LOGON,
+    Wired,
+    established,
+    kinds,
+    messages,
+    of_type,
+    one,
+    order,
+    wire,
+)
 from tests.samples import application_message
 
 REASON = "the disk is full; free some space and start again"
@@ -79,8 +91,8 @@ def operations(role: Role) -> list[Operation]:
     def receive(*write: Callable[[Wired], bytes]) -> Operation:
         return lambda w: w.session.receive_data(b"".join(item(w) for item in write), w.clock.now)
 
-    def news(number: int | None = None) -> Callable[[Wired], bytes]:
-        return lambda w: w.peer.message("9", NEWS, number)
+    def cancel_reject(number: int | None = None) -> Callable[[Wired], bytes]:
+        return lambda w: w.peer.message("9", CANCEL_REJECT, number)
 
     def send(name: str) -> Operation:
         return lambda w: w.session.send(application_message(role, name), w.clock.now)
@@ -97,12 +109,12 @@ def operations(role: Role) -> list[Operation]:
         lambda w: w.session.accept_logon(w.clock.now) if role is Role.ACCEPTOR else None,
         send("a1"),
         forward,
-        receive(news(), lambda w: w.peer.message("1", "112=x|")),
+        receive(cancel_reject(), lambda w: w.peer.message("1", "112=x|")),
         receive(lambda w: w.peer.message("3", "45=2|"), lambda w: w.peer.message("3", "45=99|")),
         lambda w: w.session.confirm(),
         receive(lambda w: w.peer.message("2", "7=1|16=0|")),
         lambda w: w.session.test_request(w.clock.now),
-        receive(news(9)),
+        receive(cancel_reject(9)),
         lambda w: w.session.handle_timer(w.clock.advance(30)),
         receive(lambda w: w.peer.message("4", "123=Y|36=9|", 7, **DUP)),
         send("a2"),
@@ -168,7 +180,7 @@ def test_events_before_the_failure_are_kept(role: Role) -> None:
     wired.session.confirm()
     fail_next_call(wired)
     wired.session.receive_data(
-        wired.peer.message("9", NEWS) + wired.peer.message("1", "112=x|"), wired.clock.now
+        wired.peer.message("9", CANCEL_REJECT) + wired.peer.message("1", "112=x|"), wired.clock.now
     )
     received, ended = wired.session.events()
     assert isinstance(received, MessageReceived)

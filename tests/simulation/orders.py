@@ -3,7 +3,8 @@ user as having an unknown one.
 
 Several requests may have the same id. The venue knows which of them it answers. The client's session cannot
 know to which of them a refusal belongs, and applies it to the oldest request. Requests with the same id are
-therefore compared by count. Later reports about an answered request, such as fills, are not counted.
+therefore not matched one by one: only their number is compared with the number of outcomes. Later reports
+about an answered request, such as fills, are not counted.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ thread writes them (`write_committed`). In both cases the operating system has t
 
 Ctrl-C, or any exception raised by a signal handler, may interrupt the user's thread anywhere. An interrupt in
 the middle of a change leaves the core or the stream inconsistent. Therefore `core.changing` is set during a
-change, and a thread that later finds it set ends the client rather than continue with uncertain numbers. No
-thread sleeps in the middle of a change.
+change, and a thread that later finds it set ends the client rather than continue with sequence numbers that
+may be wrong. No thread sleeps in the middle of a change.
 
 A signal handler may raise any exception, so the class of an exception does not show whether it is an
 interrupt. If `core.changing` is still set afterwards, the exception has interrupted a change. Otherwise the
@@ -206,7 +206,7 @@ class SharedCore:
             self._wake_if_needed()
         except BaseException as error:
             # The I/O thread, which is woken below, finds `changing` set and ends the connection. If a message
-            # already has a number, it may have been sent, so this client must not send it again.
+            # already has a MsgSeqNum, it may have been sent, so this client must not send it again.
             if core.changing:
                 self._interrupted_by = error
                 self.wake()
@@ -413,8 +413,8 @@ class SharedCore:
         return waiter
 
     def _stop_reading(self, call: _WaitingCall) -> None:
-        """If this call is the reader, let it stop reading. Another call then reads or, after a while, the I/O
-        thread.
+        """If this call is the reader, make it stop reading. Another call then takes over or, after a while,
+        the I/O thread does.
         """
         if self._reader is not call:
             return

@@ -387,7 +387,9 @@ class _Tracer:
                 self._add(reject)
 
     def _refers_to(self, reject: Step, step: Step) -> bool:
-        """Return whether a Reject refers to the message of `step`, whose MsgSeqNum is its RefSeqNum."""
+        """Return whether a Reject refers to the message of `step`. The caller has checked that the Reject's
+        RefSeqNum equals the message's MsgSeqNum.
+        """
         if reject.offset < step.offset or reject.header.get(b"372") not in (None, step.header.get(b"35")):
             return False
         # A Reject that was lost with its connection may be resent on the next connection.

@@ -1,12 +1,11 @@
 """Locks that are never left held when a `with` statement is interrupted.
 
-Ctrl-C raises KeyboardInterrupt between two steps of the interpreter. Up to Python 3.13 there is no step
-between the end of a lock's `__enter__` and the start of the block that releases the lock. Since 3.14 `with`
-calls `__enter__` like any function, and the interpreter checks for signals after a call to a C function. If
-KeyboardInterrupt is raised there, the lock has been acquired but the block has not begun, so the lock is
-never released. The interpreter does not check after a call to a Python function. Therefore the `__enter__` of
-the locks in this module is a Python function.
-"""
+Ctrl-C raises KeyboardInterrupt between two bytecode instructions. Up to Python 3.13 the interpreter does not
+check for signals between the end of a lock's `__enter__` and the start of the block that releases it. Since
+3.14 `with` calls `__enter__` like any function, and the interpreter checks for signals after a call to a C
+function. If KeyboardInterrupt is raised there, the lock has been acquired but the block has not begun, so the
+lock is never released. The interpreter does not check after a call to a Python function. Therefore the
+`__enter__` of the locks in this module is a Python function."""
 
 from __future__ import annotations
 

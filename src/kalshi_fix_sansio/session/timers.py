@@ -65,8 +65,8 @@ class Timers:
     commit_at: float | None = None
     """Deadline for the store's commit; None while no message waits for one."""
     commits_since: float = -NEVER
-    """The earliest time from which the age of a waiting message is measured: the last time at which the
-    caller called again after it was blocked.
+    """The time at which the caller last resumed after it was blocked. The age of a waiting message is
+    measured from this time at the earliest.
     """
     page_at: float | None = None
     """Time at which the resend to the peer continues; None until the previous page is written."""

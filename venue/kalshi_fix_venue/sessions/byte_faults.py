@@ -94,15 +94,17 @@ class ByteFaults:
         return data
 
     def next_deadline(self, identity: ConnectionIdentity, now: Instant) -> float | None:
-        """Return the time at which the next message is released; None without one, or during a Silence."""
+        """Return the time at which the next message is released; None if no message is delayed, or during a
+        Silence.
+        """
         if not self._delayed or self._armed.active(Silence, identity, now) is not None:
             return None
         return self._delayed[0].due
 
     def _apply_faults(self, frame: bytes, msg_type: str, identity: ConnectionIdentity, now: Instant) -> None:
         # Do not change the order of the calls to `trigger`. Each counts an occasion and may draw a random
-        # number, so with another order a seed would not reproduce the same run. A message that is cut or lost
-        # is not counted by the faults below.
+        # number, so a seed would not reproduce the same run if the calls were reordered. A message that is
+        # cut or lost is not counted by the faults below.
         trigger = self._armed.trigger
         self.cut = trigger(Cut, identity, now, msg_type, at="frame")
         if self.cut is not None:

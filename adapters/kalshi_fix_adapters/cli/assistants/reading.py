@@ -1,5 +1,5 @@
-"""The tools that every server has: subcommands that read files. Their output is the same as on the command
-line, including the masking of secrets.
+"""The tools that every MCP server of this command has: subcommands that read files. Their output is the same
+as on the command line, including the masking of secrets.
 """
 
 from __future__ import annotations

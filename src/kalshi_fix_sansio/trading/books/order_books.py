@@ -47,7 +47,7 @@ by a millisecond, so an update may have an earlier time than the previous one al
 MAX_SYMBOL_SIZE: Final = 256
 """Maximum length of the symbol of a book that is created without a request."""
 _ACTIVE_STATES: Final = frozenset((BookState.WAITING, BookState.LIVE))
-"""States of books that lost or unreadable messages make stale."""
+"""States of the books that become stale when messages are lost or unreadable."""
 _ENTRY_TAGS: Final = frozenset((269, 270, 271, 279))
 """Tags of the fields whose errors affect only the market of their entry: MDEntryType, MDEntryPx, MDEntrySize
 and MDUpdateAction. An error in Symbol or NoMDEntries may affect any market.
@@ -89,8 +89,8 @@ class OrderBooks(Mapping[str, OrderBook]):
             tolerated: discrepancies that are reported without making the book stale. An entry with such a
                 discrepancy is applied if possible: for example, a change to a missing level adds the level.
                 Otherwise it is ignored.
-            max_books: number of books, about 1 KB each, from which on a book that was not requested is
-                reported as stale and not kept. Requested books are always kept.
+            max_books: maximum number of books, about 1 KB each. Beyond it, a book that was not requested is
+                reported as stale and not kept; requested books are always kept.
             max_levels: maximum number of levels in all books together, about 350 bytes each. A book without
                 room for its levels becomes stale.
         """

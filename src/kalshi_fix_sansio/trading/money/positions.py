@@ -76,7 +76,9 @@ class Position:
 
     @property
     def average_price(self) -> Decimal | None:
-        """Average price of the open contracts in dollars, rounded to 28 digits; None without any."""
+        """Average price of the open contracts in dollars, rounded to 28 digits; None if no contracts are
+        open.
+        """
         if not self.net:
             return None
         if self.net > 0:

@@ -35,7 +35,7 @@ class SettlementDiscrepancyKind(Enum):
     Attributes:
         UNREADABLE: The page is not counted. Its settlement stays incomplete, or is not listed if it has no
             other page.
-        CHANGED: The version received first counts.
+        CHANGED: The first version received is kept.
         TOO_MANY_PAGES: The page is counted, and the update contains the settlement again.
     """
 
