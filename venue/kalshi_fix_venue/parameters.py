@@ -170,6 +170,7 @@ COUNT = Kind("COUNT", _count)
 CHANCE = Kind("PROBABILITY", _chance)
 FLAG = Kind("yes|no", _flag, ("yes", "no"))
 AMOUNT = Kind("DOLLARS", _amount)
+QUANTITY = Kind("CONTRACTS", _amount)
 
 
 def choice(*names: str) -> Kind:

@@ -40,6 +40,8 @@ def test_help_lists_every_operation() -> None:
     for name, cls in OPERATIONS.items():
         assert f"\n  {name} " in listed
         output = CliRunner().invoke(commands, ["venue", "do", name, "--help"]).stdout
+        paragraph = output.partition("\n\n")[2].partition("\n\n")[0]
+        assert "  " not in paragraph.strip().replace("\n  ", " ")
         for each in parameters(cls):
             assert (each.name.upper() if each.positional else f"--{display_name(each.name)}") in output
 

@@ -110,6 +110,8 @@ def test_operations_are_those_of_the_command(page: Page) -> None:
     for item in listed:
         names = [display_name(one.name) for one in parameters(OPERATIONS[item["name"]])]
         assert [one["name"] for one in item["parameters"]] == names
+        for one in item["parameters"]:
+            assert (one["word"] == "CONTRACTS") == one["doc"].startswith("number of contracts")
 
 
 def test_operations_are_performed_or_refused(page: Page) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ def _command(name: str, cls: type[Operation]) -> click.Command:
             requested = operation(name, given)
         _perform(requested, folder or group_folder, as_object=as_object or group_as_object)
 
-    doc = (cls.__doc__ or "").strip()
+    doc = inspect.getdoc(cls) or ""
     arguments = [each for each in parameters(cls) if each.positional]
     if arguments:
         doc += "\n\n" + "\n\n".join(f"{each.name.upper()}: {_doc(each)}" for each in arguments)

@@ -41,7 +41,7 @@ from kalshi_fix_venue.operations.base import (
     number_text,
 )
 from kalshi_fix_venue.operations.status import status_of
-from kalshi_fix_venue.parameters import AMOUNT, COUNT, SECONDS, TEXT, choice, parameter
+from kalshi_fix_venue.parameters import AMOUNT, COUNT, QUANTITY, SECONDS, TEXT, choice, parameter
 from kalshi_fix_venue.pauses import PauseWindow
 
 RESULT = choice(*MarketResult)
@@ -231,7 +231,7 @@ class BlockTrade(MarketOperation):
     """Print a trade that two accounts have agreed on outside of the book."""
 
     NAME: ClassVar[str] = "block-trade"
-    quantity: Decimal = parameter(AMOUNT, "number of contracts", positional=True)  # noqa: RUF009
+    quantity: Decimal = parameter(QUANTITY, "number of contracts", positional=True)  # noqa: RUF009
     price: Decimal = parameter(AMOUNT, "price in dollars", positional=True)  # noqa: RUF009
     buyer: str = parameter(
         TEXT, "the buyer: an owner, owner/subaccount or a customer's PartyID", positional=True
@@ -258,7 +258,7 @@ class Trade(MarketOperation):
 
     NAME: ClassVar[str] = "trade"
     side: str = parameter(choice("buy", "sell"), "the participant's side", positional=True)
-    quantity: Decimal = parameter(AMOUNT, "number of contracts", positional=True)  # noqa: RUF009
+    quantity: Decimal = parameter(QUANTITY, "number of contracts", positional=True)  # noqa: RUF009
     price: Decimal | None = parameter(  # noqa: RUF009 an attrs field
         AMOUNT,
         "the limit price in dollars; by default the price at which the book can fill the quantity",
