@@ -125,6 +125,13 @@ def test_the_markets_and_shards_of_reports_are_bounded() -> None:
     assert (len(keys._shards), len(keys._newest)) == (MAX_SYMBOLS, MAX_SHARDS)
 
 
+@pytest.mark.parametrize("exec_id", ["?", None])
+def test_a_report_without_a_valid_exec_id_shows_no_shard(exec_id: str | None) -> None:
+    keys = ReportKeys()
+    keys.record_report(order_flow.raw_report(exec_id=exec_id), ())
+    assert (keys._shards, keys._newest) == ({}, {})
+
+
 COLLECTION, LEGS = "MultivariateCollectionTicker=C|", "NoMultivariateSelectedLegs=1|"
 EVENT, TICKER = "MultivariateSelectedEventTicker=E|", "MultivariateSelectedMarketTicker=M|"
 SIDE = "MultivariateSelectedSide=yes|"
