@@ -130,7 +130,7 @@ def quick_tests() -> list[str]:
     """Return pytest's arguments for the tests of the quick gate and the tests of the venue's limits."""
     quick = runpy.run_path(str(ROOT / "tools/quick.py"))
     slow = [f"--ignore-glob=*/{each}" for each in quick["SLOW_TESTS"]]
-    return ["-n", "auto", *slow, *quick["chosen"]([]), *(f"tests/venue/{each}" for each in VENUE_TESTS)]
+    return ["-n", "auto", *slow, *quick["tests_to_run"]([]), *(f"tests/venue/{each}" for each in VENUE_TESTS)]
 
 
 def run(project: Path, *command: str, show_output: bool = False) -> subprocess.CompletedProcess[str]:
