@@ -1,4 +1,5 @@
-"""CPU time of hostile inputs: `python -m fuzz cost` measures each construction with n, 2n and 4n bytes.
+"""CPU time of hostile inputs: `python -m fuzz cost` measures each way of building inputs with n, 2n
+and 4n bytes.
 
 From n to 4n bytes, linear time quadruples; quadratic time grows sixteenfold. The measure is the lowest
 CPU time of several runs. A time is reported only if it is long enough to measure, and excessive in every
@@ -53,7 +54,7 @@ Text = TypeVar("Text", bytes, str)
 
 @attrs.frozen
 class Case:
-    """One construction of inputs, and the function that is measured."""
+    """One way of building inputs, and the function to measure."""
 
     name: str
     make: Callable[[int], Any]
@@ -122,7 +123,7 @@ def _text_field(layout: MessageLayout) -> str | None:
     return None
 
 
-def _with_run(layout: MessageLayout, group: GroupMember, **texts: str) -> Any:
+def _with_entries(layout: MessageLayout, group: GroupMember, **texts: str) -> Any:
     """Return a message with five entries of a group."""
     message = samples.minimal(layout.body)
     entry = samples.minimal(group.entry)
@@ -135,7 +136,8 @@ def _with_run(layout: MessageLayout, group: GroupMember, **texts: str) -> Any:
 
 
 def decoding_cases() -> Iterator[Case]:
-    """Yield cases for every message with a group, with texts and runs that resemble its entries."""
+    """For every message with a group, yield cases in which a text or the last fields resemble entries of the
+    group."""
     for chosen_wire in wire.WIRES:
         for layout in chosen_wire.dialect.messages.values():
             for group in layout.body.members:
@@ -145,7 +147,7 @@ def decoding_cases() -> Iterator[Case]:
 
 def _group_cases(chosen_wire: Wire, layout: MessageLayout, group: GroupMember) -> Iterator[Case]:
     codec, header = Codec(chosen_wire.dialect), samples.minimal(chosen_wire.dialect.header)
-    known = codec.encode(_with_run(layout, group), header)
+    known = codec.encode(_with_entries(layout, group), header)
     for _ in range(SIGHTINGS_TO_COMPILE + 1):
         codec.decode(known)
     attribute = _text_field(layout)
@@ -153,17 +155,17 @@ def _group_cases(chosen_wire: Wire, layout: MessageLayout, group: GroupMember) -
 
     def with_text(unit: str, size: int) -> bytes:
         assert attribute is not None
-        return codec.encode(_with_run(layout, group, **{attribute: _filled("", unit, "", size)}), header)
+        return codec.encode(_with_entries(layout, group, **{attribute: _filled("", unit, "", size)}), header)
 
     def with_fields(tag: int, size: int) -> bytes:
         return wire.join_fields([*fields, *[(b"%d" % tag, b"x")] * (size // 8)])
 
     for tag in group.delimiters:
         begin = f"{chosen_wire.dialect.name} {layout.name}"
-        constructions = {f"{begin}: {tag}=x without end": partial(with_fields, tag)}
+        builders = {f"{begin}: {tag}=x without end": partial(with_fields, tag)}
         if attribute:
-            constructions[f"{begin}: {attribute} of {tag}=..."] = partial(with_text, f"{tag}=")
-        for name, make in constructions.items():
+            builders[f"{begin}: {attribute} of {tag}=..."] = partial(with_text, f"{tag}=")
+        for name, make in builders.items():
             yield Case(name, make, codec.decode, partial(explain, codec))
 
 
@@ -291,5 +293,5 @@ def check() -> int:
             failed += 1
             print(f"  TOO MUCH: {excess}", flush=True)
     sizes = f"{SIZE // 1024}, {SIZE // 512} and {SIZE // 256} KB"
-    print(f"cost         {len(cases)} constructions at {sizes}, {failed} excessive")
+    print(f"cost         {len(cases)} cases at {sizes}, {failed} excessive")
     return failed

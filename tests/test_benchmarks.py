@@ -71,7 +71,7 @@ def test_book_updates_can_be_applied_repeatedly() -> None:
     book = OrderBooks()
     for data in samples.first_snapshots():
         book.apply(decode_strict(data))
-    for data in books.wire("incremental of 3", MESSAGE_COUNT) * 2:
+    for data in books.wire("incremental with 3 entries", MESSAGE_COUNT) * 2:
         assert not any(update.discrepancies for update in book.apply(decode_strict(data)))
 
 
@@ -99,7 +99,7 @@ def test_compiled_decoders_are_used_and_unknown_shapes_are_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(shapes, "COUNTS", (1, 3))
-    monkeypatch.setattr(shapes, "KINDS", ("report", "order", "incremental of 3"))
+    monkeypatch.setattr(shapes, "KINDS", ("report", "order", "incremental with 3 entries"))
     monkeypatch.setattr(shapes, "MAX_SIGHTINGS", MESSAGE_COUNT)
     contenders = shapes.many_shapes(MESSAGE_COUNT)
     read: list[object] = []
@@ -158,7 +158,7 @@ def test_consumers_of_the_bus_receive_all_messages(monkeypatch: pytest.MonkeyPat
         published = results[case, "published"].us_min
         assert published == rate * 0.2
         assert results[case, "received without a gap, fewest of ten"].us_min == published
-    assert {engine for case, engine in results if case.startswith("p: incremental of")} == {
+    assert {engine for case, engine in results if case.startswith("p: incremental with")} == {
         *bus.NAMES.values()
     }
 

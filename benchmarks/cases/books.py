@@ -11,7 +11,7 @@ from benchmarks.engines import installed, ours
 from benchmarks.measure import Contender, call_for_each
 
 MESSAGE, BOOK = "to message", "to book"
-KINDS = ("incremental of 1", "incremental of 3", f"snapshot of {samples.LEVELS}")
+KINDS = ("incremental with 1 entry", "incremental with 3 entries", f"snapshot with {samples.LEVELS} entries")
 """Kinds of messages, each with its number of entries."""
 
 
@@ -24,7 +24,7 @@ def wire(kind: str, count: int = samples.COUNT) -> list[bytes]:
     """Return messages of one kind; successive messages are for different markets."""
     if kind.startswith("snapshot"):
         return [samples.snapshot_bytes(samples.LEVELS, number) for number in range(count)]
-    entries = int(kind.rpartition(" ")[2])
+    entries = int(kind.split()[2])
     return [samples.incremental_bytes(entries, number) for number in range(count)]
 
 

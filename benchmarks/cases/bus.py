@@ -36,7 +36,8 @@ def over_nats(rounds: int = 9, count: int = COUNT, seconds: float = SECONDS) -> 
     for entries in ENTRY_COUNTS:
         with NatsServer() as server:
             figures: dict[str, list[float]] = _run("costs", server.url, entries, count, rounds)
-        case = f"p: incremental of {entries} over the bus"
+        noun = "entry" if entries == 1 else "entries"
+        case = f"p: incremental with {entries} {noun} over the bus"
         results += [result(case, NAMES[name], times, by_round=True) for name, times in figures.items()]
     for name, mode, rate in FIXED_RATES:
         results += _at_fixed_rate(f"p: ten consumers, {name}", mode, rate, seconds)

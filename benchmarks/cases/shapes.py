@@ -30,7 +30,7 @@ def title(kind: str) -> str:
     return f"s: {kind}"
 
 
-KINDS = ("report", "order", *books.KINDS, "incremental of 40")
+KINDS = ("report", "order", *books.KINDS, "incremental with 40 entries")
 """The kinds of messages of the other cases, and an update with as many entries as a snapshot."""
 
 

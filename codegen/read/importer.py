@@ -161,7 +161,7 @@ class _Importer:
             "appl_ver_id": self._appl_ver_id(),
             "terse": True,
             "families": list(families),
-            # In the form of a source that `codegen diff` compares.
+            # In the same format as the sources that `codegen diff` compares.
             "sources": {SOURCE: f"dictionary {edition}, imported from {files}"},
         }
 
@@ -180,7 +180,7 @@ class _Importer:
         dictionary = next((each for each in self.dictionaries if each.block("header")), None)
         if dictionary is None:
             location = Location(self.dictionaries[0].path.as_posix(), 1)
-            advice = "give the dictionary of the session layer as well, FIXT11.xml"
+            advice = "also pass the session-layer dictionary (FIXT11.xml)"
             Mistakes().fail(location, "no dictionary has a header with members", advice)
         return dictionary.block("header"), dictionary.block("trailer")
 
@@ -195,7 +195,9 @@ class _Importer:
         if self.only - known:
             names = ", ".join(sorted(self.only - known))
             location = Location(self.dictionaries[-1].path.as_posix(), 1)
-            Mistakes().fail(location, f"has no message {names}", "name messages that it has")
+            Mistakes().fail(
+                location, f"does not define {names}", "list only messages that the dictionary defines"
+            )
 
     def _family(self, *, admin: bool) -> dict[str, Any]:
         family: dict[str, Any] = {}

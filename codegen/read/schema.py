@@ -55,7 +55,8 @@ def validate(node: Node, kind: str, mistakes: Mistakes) -> Map | None:
     or sessions.
     """
     valid = True
-    # All errors of a file, each with file and line and in YAML's terms: jsonschema's own messages use JSON's.
+    # Report every error with its file and line. The messages of jsonschema use the terms of JSON, so they are
+    # reworded in the terms of YAML.
     for error in _validator(kind).iter_errors(plain(node)):
         valid = False
         for location, what, advice in _explain(error, node):

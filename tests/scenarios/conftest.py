@@ -1,4 +1,4 @@
-"""A count of the scenarios of a test run by role, in virtual time and over sockets."""
+"""Counts the scenarios of a test run, per role and per transport."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for role in ("initiator", "acceptor"):
         parts = []
         for name, words in _TRANSPORTS.items():
-            lost = f" ({failed[role, name]} failed)" if failed[role, name] else ""
-            parts.append(f"{passed[role, name]} {words}{lost}")
-        terminalreporter.write_line(f"session scenarios, our side the {role}: {', '.join(parts)}")
+            failures = f" ({failed[role, name]} failed)" if failed[role, name] else ""
+            parts.append(f"{passed[role, name]} {words}{failures}")
+        terminalreporter.write_line(f"session scenarios with our side as {role}: {', '.join(parts)}")

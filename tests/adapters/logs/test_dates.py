@@ -71,8 +71,8 @@ def problems(body: str, time: str, *options: str) -> list[str]:
         (SNAPSHOT, "2026-07-31", []),
         (SNAPSHOT, "2026-08-01", []),
         (SNAPSHOT, "2026-08-31", []),
-        # Prediction requires the fields from September on, both products from November on, and the log does
-        # not show the product.
+        # Prediction requires the fields from September, margin only from November. A log does not show the
+        # product, so a missing field is a problem only from November.
         (SNAPSHOT, "2026-09-01", []),
         (SNAPSHOT, "2026-10-31", []),
         (SNAPSHOT, "2026-11-01", [NO_DATE, NO_TIME]),
@@ -222,10 +222,10 @@ def test_replay_uses_the_dialect_of_the_date(tmp_path: Path, recorded: bool) -> 
 # --- logs of the examples in each older dialect
 
 
-STATES = {
+EDGES = {
     edge for change in HISTORY.changes if change.block for edge in (change.first_day, change.certain_from)
 }
-DAYS = sorted({day for edge in STATES for day in (edge - timedelta(days=1), edge)})
+DAYS = sorted({day for edge in EDGES for day in (edge - timedelta(days=1), edge)})
 
 
 @pytest.fixture(scope="module")

@@ -196,7 +196,7 @@ def test_a_server_that_may_lose_commits_is_refused_at_any_time(
         ("UndefinedTable", False),
     ],
 )
-def test_a_standby_waits_after_errors_that_may_end_by_themselves(name: str, is_unavailable: bool) -> None:
+def test_a_standby_waits_after_transient_errors(name: str, is_unavailable: bool) -> None:
     import psycopg
 
     error = getattr(psycopg.errors, name, None) or getattr(psycopg, name)

@@ -202,7 +202,7 @@ def test_only_the_requested_messages_are_imported(old: Path, tmp_path: Path) -> 
     assert [message.name for message in load_dialect(tmp_path / "spec").messages] == ["Logon", "News"]
     result = run("import", old, "--out", tmp_path / "other", "--message", "Quote")
     assert result.exit_code == 1
-    assert "has no message Quote; name messages that it has" in result.stderr
+    assert "does not define Quote; list only messages that the dictionary defines" in result.stderr
 
 
 @pytest.mark.parametrize("product", ["prediction", "margin"])

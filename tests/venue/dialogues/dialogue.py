@@ -273,7 +273,7 @@ class Play:
 
     def _compare(self, fields: list[tuple[int, str]], part: str, shown: str) -> None:
         match = re.fullmatch(r"(\w+)(==|!=|=~|=)(.*)", part)
-        assert match, f"{part} compares nothing"
+        assert match, f"{part} is not a comparison"
         tag, how, expected = TAGS[match[1]], match[2], match[3]
         values = [value for each, value in fields if each == tag]
         if how == "=" and expected.startswith("$"):

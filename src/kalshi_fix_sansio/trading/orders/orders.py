@@ -926,7 +926,7 @@ class Orders:
 
         Args:
             full: yield all rows. Needed to store them elsewhere, or when the rows of an earlier dump were not
-                stored. Later rows complete the rows of this dump, not those of an earlier one.
+                stored. Later dumps are increments on this dump, not on an earlier one.
 
         Raises:
             LocalProtocolError: `load` was called, and its result was not iterated to the end.
