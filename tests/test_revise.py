@@ -26,7 +26,8 @@ ENVIRON = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 @attrs.frozen
 class Clone:
-    """A repository with the spec of the pier and its generators, and a server with its documents."""
+    """A repository with the code generator and the spec of the invented dialect `pier`, and a server with the
+    documents of its venue."""
 
     root: Path
     revisions: Path

@@ -236,11 +236,11 @@ class BlockResolver:
         if name in self._in_progress:
             path = " in ".join(f"`{each}`" for each in [*reversed(self._in_progress), name])
             what = f"{label} nests itself ({path})"
-            context.mistakes.add(entry.location, what, "remove one of the nestings")
+            context.mistakes.add(entry.location, what, "break the cycle")
             return None
         if len(self._in_progress) >= MAX_NESTING:
             what = f"groups are nested more than {MAX_NESTING} levels deep"
-            context.mistakes.add(entry.location, what, "remove some of the nestings")
+            context.mistakes.add(entry.location, what, "flatten some of the groups")
             return None
         context.check_name(entry)
         # Groups are resolved recursively, in the order in which members name them.

@@ -306,7 +306,7 @@ def test_the_refusal_of_a_float_suggests_a_decimal() -> None:
 
 
 def test_the_cache_of_decimals_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(converting, "MAX_DECIMALS", 2)
+    monkeypatch.setattr(converting, "MAX_CACHED_DECIMALS", 2)
     known = converting.Decimals(scalars.parse_decimal)
     for text in ("1", "1.0", "1.00"):
         assert str(known[text]) == text

@@ -39,8 +39,8 @@ class Disk:
         """Length of `log` that survives a power loss."""
         self.failure: str | None = None
         """The current failure of the disk."""
-        self.commits = 0.0
-        """The maximum duration of a commit in seconds."""
+        self.max_commit_seconds = 0.0
+        """The maximum duration of a commit."""
         self.call_later: Callable[[float, Callable[[], None]], None] | None = None
         """A function that calls a given function after some seconds, or None if commits take no time."""
         self.random = Random(keep)
@@ -221,7 +221,7 @@ class DiskStore(MemoryStore):
             self._write()
         else:
             self._is_writing = True
-            disk.call_later(disk.random.uniform(0.0, disk.commits), self._complete)
+            disk.call_later(disk.random.uniform(0.0, disk.max_commit_seconds), self._complete)
 
     @property
     def _is_hanging(self) -> bool:

@@ -241,8 +241,8 @@ class World:
             if is_shared
             else Disk(synced=schedule.synced, keep=schedule.keep, eager=schedule.eager)
         )
-        disk.commits = max(schedule.commits, ROUND_TRIP if is_shared else 0.0)
-        if disk.commits:
+        disk.max_commit_seconds = max(schedule.commits, ROUND_TRIP if is_shared else 0.0)
+        if disk.max_commit_seconds:
             disk.call_later = lambda seconds, act: self.at(self.now + seconds, act)
         return disk
 

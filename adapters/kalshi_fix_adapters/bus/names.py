@@ -24,7 +24,7 @@ _ID: Final = re.compile(r"([^:]+):([^:]+):(\d+):(\d+):(\d+)-(\d+)(?::e(\d+))?(?:
 
 
 def escape(text: str) -> str:
-    """Convert a text, which may be empty, to a name that is valid in subjects."""
+    """Convert a string, which may be empty, to a name that is valid in subjects."""
     return _SPECIAL_BYTE.sub(_escape_byte, text.encode()).decode() or "="
 
 

@@ -81,7 +81,8 @@ def check_unknown(
 
 
 def check_header(header: Any, message: Any, body: str, table: BlockTable, tables: Tables) -> None:
-    """Reject fields in `unknown`, in and after the header, that a receiver would assign to another block.
+    """Reject unknown fields of the header, or directly after it, that a receiver would assign to another
+    block.
 
     Raises:
         EncodeError: a receiver would assign an unknown field to another block. This applies to all unknown

@@ -11,7 +11,7 @@ text is latin-1 text, one character per byte. Error texts never contain the valu
 from __future__ import annotations
 
 from kalshi_fix_sansio.scalars.converting import (
-    MAX_DECIMALS,
+    MAX_CACHED_DECIMALS,
     Decimals,
     to_bool,
     to_char,
@@ -47,7 +47,7 @@ __all__ = [
     "FORMATTERS",
     "LEXICAL",
     "LEXICAL_PLAIN",
-    "MAX_DECIMALS",
+    "MAX_CACHED_DECIMALS",
     "MAX_DECIMAL_DIGITS",
     "MAX_INT_DIGITS",
     "NO_SECOND",

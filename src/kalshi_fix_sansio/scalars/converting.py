@@ -11,8 +11,8 @@ from kalshi_fix_sansio.scalars.formatting import format_char, format_decimal, fo
 from kalshi_fix_sansio.scalars.forms import EXPECTED_FORMS, INT_END, is_integer
 from kalshi_fix_sansio.scalars.parsing import parse_decimal, parse_int
 
-MAX_DECIMALS: Final = 2048
-"""Maximum number of decimals cached by their text."""
+MAX_CACHED_DECIMALS: Final = 2048
+"""Maximum number of Decimal objects in a `Decimals` cache."""
 
 
 def to_str(value: str) -> str:
@@ -113,7 +113,7 @@ class Decimals(dict[str, Decimal]):
 
     def __missing__(self, text: str) -> Decimal:
         value = self._read(text)
-        if len(self) >= MAX_DECIMALS:
+        if len(self) >= MAX_CACHED_DECIMALS:
             self.clear()
         self[text] = value
         return value

@@ -158,8 +158,8 @@ class Resender:
         core, job = self._core, self.job
         core.timers.page_at = None
         self._paused_at = now.monotonic
-        # A resend must not fill the buffer to twice `max_unsent`, where the session ends because the peer has
-        # stopped reading.
+        # With more than twice `max_unsent` in the buffer, the session assumes that the peer has stopped
+        # reading, and ends. A resend alone must not reach that size.
         page = min(PAGE_SIZE, core.config.max_unsent)
         if job is None or len(core.outbound.buffer) >= page or self._turn_is_over():
             return

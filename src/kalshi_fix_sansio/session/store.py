@@ -51,8 +51,8 @@ class MessageStore(Protocol):
 
     Attributes:
         on_commit: A function that the user of the store sets. The store calls it after `durable` has changed,
-            and when the store has failed or has been lost. The store may call it in any thread, and holds no
-            lock meanwhile. A store that commits at once never calls it.
+            and when the store has failed or has been lost. The store may call it from any thread, and must
+            not hold a lock during the call. A store that commits at once never calls it.
     """
 
     on_commit: Callable[[], object]

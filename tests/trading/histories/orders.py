@@ -151,7 +151,8 @@ class OrdersPlayer(Player):
         return [self.event(*part.split()) for part in " ".join(words).split(" ; ")]
 
     def _range(self, begin: str, end: str | None = None, *, epoch: int | None = None) -> DropCopyRange:
-        """Return a range requested now, or in another epoch; a negative one is relative."""
+        """Return a range requested in the current epoch or in `epoch`, which is relative to the current one
+        if it is negative."""
         first = ExecKey.parse(begin)
         assert first is not None
         now = self.machine.epoch

@@ -254,6 +254,6 @@ def test_a_quoter_that_takes_a_new_resting_order_pays_the_makers_fee(offset: flo
     resting = dan.take_only(ExecutionReport)
     assert (quoter.aggressor_indicator, resting.aggressor_indicator) == (True, False)
     fees = [sum(fee.misc_fee_amt for fee in report.misc_fees) for report in (quoter, resting)]
-    takers = PREDICTION_FEES.fee(ds("0.46")[0], ds("5")[0], aggressor=True)
-    assert takers > 0
-    assert fees == ([0, takers] if swapped else [takers, 0])
+    taker_fee = PREDICTION_FEES.fee(ds("0.46")[0], ds("5")[0], aggressor=True)
+    assert taker_fee > 0
+    assert fees == ([0, taker_fee] if swapped else [taker_fee, 0])

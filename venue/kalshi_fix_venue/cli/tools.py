@@ -29,7 +29,7 @@ def tools(workspace: Workspace) -> Iterable[Tool]:
         name: Annotated[str, Field(description=f"One of: {', '.join(OPERATIONS)}.")],
         values: Annotated[
             dict[str, Any],
-            Field(description="Parameters by name; the answer to a wrong name lists the valid ones."),
+            Field(description="Parameters by name; the error for an unknown name lists the valid ones."),
         ] = {},  # noqa: B006 - it is never changed
     ) -> str:
         """Run an operation on the simulated venue that runs on this computer, as `kalshi-fix venue do` does.

@@ -32,8 +32,8 @@ def account_of(
 def account_of_parties(
     parties: Sequence[Party], subaccount: int | None, login: Login, shard: int, exchange: Exchange
 ) -> AccountId | RejectCause:
-    """Return the account that the parties name on a shard or, without parties, that of the subaccount. If the
-    login may not trade for it, return the cause of the refusal."""
+    """Return the account on the given shard that is named by the parties or, if there are none, by the
+    subaccount. If the login may not trade for it, return the cause of the refusal."""
     if not login.may_act_for(subaccount):
         return RejectCause.PERMISSION_DENIED_FOR_CUSTOMER_ACCOUNT
     if not parties:
