@@ -108,16 +108,22 @@ def conditions_text(conditions: tuple[Condition, ...], siblings: Mapping[str, Fi
 
 def condition_text(condition: Condition, siblings: Mapping[str, Field]) -> str:
     """Return one condition, such as `TimeInForce is GOOD_TILL_DATE` or `sent from the client on margin`."""
-    where = where_text(condition.scope)
-    terms = [_term_text(name, values, siblings) for name, values in condition.terms]
+    scope = condition.scope
+    where = _place_text(scope)
+    terms = [f"{_term_text(name, values, {})} in the Logon" for name, values in scope.logon]
+    terms += [_term_text(name, values, siblings) for name, values in condition.terms]
     return " and ".join([f"sent {where}", *terms] if where else terms)
 
 
+def _place_text(scope: Scope) -> str:
+    """Return where a condition applies: `scope_text` and the messages."""
+    messages = f"in {join_words(tuple(name for name, _ in scope.messages))}" if scope.messages else ""
+    return " ".join(filter(None, (scope_text(scope), messages)))
+
+
 def where_text(scope: Scope) -> str:
-    """Return where a condition applies: `scope_text`, the messages, and the condition on the Logon."""
-    parts = [scope_text(scope)]
-    if scope.messages:
-        parts.append(f"in {join_words(tuple(name for name, _ in scope.messages))}")
+    """Return where a limit applies: `scope_text`, the messages, and the condition on the Logon."""
+    parts = [_place_text(scope)]
     for name, values in scope.logon:
         if values:
             shown = join_words(tuple(value or "absent" for value in values), "or")

@@ -87,7 +87,7 @@ def test_a_reduce_only_order_cannot_accept_a_quote() -> None:
 def test_with_cap_reservation_a_change_needs_the_order_id(session_type: str) -> None:
     wired = logged_on("prediction", CAP_RESERVATION, session_type)
     text = refusal_of(wired, amend_request())
-    assert "OrderID (37) is required on prediction with UseCapReservation Y in the Logon" in text
+    assert "OrderID (37) is required on prediction when UseCapReservation is Y in the Logon" in text
     assert refusal_of(wired, amend_request(order_id="o")) == ""
 
 
@@ -99,7 +99,9 @@ def test_with_cap_reservation_no_shard_may_be_chosen(make: Any) -> None:
         assert refusal_of(wired, make(ex_destination=shard, **named)) == ""
     for shard in (0, 1, 3):
         text = refusal_of(wired, make(ex_destination=shard, **named))
-        assert f"ExDestination (100) is '{shard}': expected -1 with UseCapReservation Y in the Logon" in text
+        assert (
+            f"ExDestination (100) is '{shard}': expected -1 when UseCapReservation is Y in the Logon" in text
+        )
 
 
 @pytest.mark.parametrize(

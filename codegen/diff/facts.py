@@ -185,7 +185,8 @@ class VersionFact(Fact):
     """ISO format; empty if none is given."""
 
     def __str__(self) -> str:
-        return f"version {self.version or '(none)'} of {self.date or 'no date'}"
+        dated = f"dated {self.date}" if self.date else "undated"
+        return f"version {self.version or '(none)'}, {dated}"
 
 
 @attrs.frozen

@@ -766,10 +766,11 @@ def test_a_value_left_to_the_reader_does_not_prevent_compiling_other_shapes(
     codec: Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(caching, "SIGHTINGS_TO_COMPILE", 10)
-    plain, careful, other = order("58=x|44=1|"), order("58=x|44=+1|"), order("44=1|58=x|")
+    plain, careful, other = order("58=x|44=1|"), order("58=x|44=.5|"), order("44=1|58=x|")
     for _ in range(10):
         decode_and_compare(plain, codec)
-    # Whenever the already compiled shape is received, the counter of these tags is full.
+    # The tenth of these messages is a `careful` one, but its shape is already compiled. The shape of `other`
+    # must still be compiled.
     for number in range(20):
         decode_and_compare((other, careful)[number % 2], codec)
     assert decode_fast(codec._compiled, other) is not None

@@ -55,8 +55,8 @@ def price(*limits: Limit, **settings: Any) -> FieldMember:
     return FieldMember(field, **settings)
 
 
-IN_CENTS = "expected 1 to 99 cents in steps of 1 with NewFlag N or absent in the Logon"
-IN_DOLLARS = "expected 0.01 to 0.99 dollars in steps of 0.01 with NewFlag Y in the Logon"
+IN_CENTS = "expected 1 to 99 cents in steps of 1 when NewFlag is N or absent in the Logon"
+IN_DOLLARS = "expected 0.01 to 0.99 dollars in steps of 0.01 when NewFlag is Y in the Logon"
 CENTS = Limit(Condition(scope=scope("N", "")), 1, 99, 1, unit="cents")
 DOLLARS = Limit(
     Condition(scope=scope("Y")), Decimal("0.01"), Decimal("0.99"), Decimal("0.01"), unit="dollars"
@@ -135,7 +135,7 @@ def test_a_member_may_be_allowed_in_some_messages_only() -> None:
 def test_a_member_may_be_allowed_with_some_values_of_another_field_only() -> None:
     condition = Condition((("Side", ("1",)),), scope("Y"))
     member = FieldMember(FIELDS[58], only_when=(condition,))
-    text = "Text (58) may be sent only with NewFlag Y in the Logon when Side (54) is 1"
+    text = "Text (58) may be sent only when NewFlag is Y in the Logon and Side (54) is 1"
     assert problems_of(member, order_with_price(1, text="x", side="1"), YES) == ""
     assert problems_of(member, order_with_price(1, text="x", side="2"), YES) == text
     assert problems_of(member, order_with_price(1, text="x"), YES) == text
@@ -145,13 +145,13 @@ def test_a_member_may_be_allowed_with_some_values_of_another_field_only() -> Non
     assert problems_of(member, order_with_price(1, text="x", side="2"), None) == ""
     group = GroupMember(FIELDS[453], "party_ids", tiny_dialect.PARTY, (448,), only_when=(condition,))
     with_party = order_with_price(1, side="2", party_ids=[Party(party_id="p")])
-    assert "NoPartyIDs (453) may be sent only with" in problems_of(group, with_party, YES)
+    assert "NoPartyIDs (453) may be sent only when" in problems_of(group, with_party, YES)
     assert problems_of(group, order_with_price(1, side="2"), YES) == ""
 
 
 @pytest.mark.parametrize(
     ("logon", "text"),
-    [(YES, "Text (58) is required with NewFlag Y in the Logon"), (NO, ""), ((), ""), (None, "")],
+    [(YES, "Text (58) is required when NewFlag is Y in the Logon"), (NO, ""), ((), ""), (None, "")],
 )
 def test_logon_flags_may_require_a_member(logon: LogonFacts | None, text: str) -> None:
     member = FieldMember(FIELDS[58], required_when=(Condition(scope=scope("Y")),))
@@ -188,7 +188,7 @@ def test_conditions_on_a_logon_have_several_forms(
     assert logon_scope.covers(MessageContext("swap", "OE", Sender.CLIENT, "D", facts)) is covered
     assert logon_scope.covers(MessageContext("swap", "OE", Sender.CLIENT)) is None
     words = limit_words(Limit(Condition(scope=logon_scope), max_length=3, pattern="x"))
-    assert words.startswith("at most 3 characters, the form x with NewFlag ")
+    assert words.startswith("at most 3 characters, matching `x` when NewFlag is ")
 
 
 def test_logon_facts_contain_only_fields_that_rules_use() -> None:

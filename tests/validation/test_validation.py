@@ -148,7 +148,7 @@ def test_a_group_has_a_minimum_number_of_entries(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("values", "tag", "expected"),
     [
-        ({"cl_ord_id": "A"}, 11, "ClOrdID (11) is 'A': expected the form [a-z0-9-]+"),
+        ({"cl_ord_id": "A"}, 11, "ClOrdID (11) is 'A': expected a value matching `[a-z0-9-]+`"),
         ({"cl_ord_id": "abcdefghi"}, 11, "ClOrdID (11) is 'abcdefghi': expected at most 8 characters"),
         ({"alloc_account": 64}, 79, "AllocAccount (79) is '64': expected 63 or less"),
         ({"alloc_account": -1}, 79, "AllocAccount (79) is '-1': expected 0 or more"),
@@ -173,7 +173,7 @@ def test_a_limited_field_of_the_wrong_type_is_a_problem_not_an_exception() -> No
 
 def test_a_secret_value_is_not_in_the_problem() -> None:
     (problem,) = check(Logon(password="SESAME"))
-    assert str(problem) == "Password (554) has an invalid value: expected the form [a-z]+"
+    assert str(problem) == "Password (554) has an invalid value: expected a value matching `[a-z]+`"
     assert problem.value is None
 
 

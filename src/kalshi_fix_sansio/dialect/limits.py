@@ -64,7 +64,9 @@ def _common_checks(limits: FieldLayout | Limit) -> list[_Check]:
     checks: list[_Check] = []
     if limits.pattern is not None:
         pattern = re.compile(limits.pattern)
-        checks.append((lambda _, wire: pattern.fullmatch(wire) is None, f"the form {limits.pattern}"))
+        checks.append(
+            (lambda _, wire: pattern.fullmatch(wire) is None, f"a value matching `{limits.pattern}`")
+        )
     if limits.minimum is not None:
         minimum = limits.minimum
         checks.append((lambda value, _: value < minimum, f"{minimum} or more"))
@@ -117,7 +119,7 @@ def limit_words(
     if limit.max_length is not None:
         words.append(f"at most {limit.max_length} characters")
     if limit.pattern is not None:
-        words.append(f"the form {limit.pattern}")
+        words.append(f"{'matching' if words else 'a value matching'} `{limit.pattern}`")
     if limit.values:
         codes = () if field is None or field.codes is None else field.codes
         names = {str(code.value): f"{code.value} ({code.name})" for code in codes}
@@ -127,14 +129,13 @@ def limit_words(
 
 
 def where_words(when: Condition, siblings: Mapping[str, Member] = NO_SIBLINGS) -> str:
-    """Return a description of a condition, such as `on margin with UseDollars Y in the Logon when Side (54)
+    """Return a description of a condition, such as `on margin when UseDollars is Y in the Logon and Side (54)
     is 1`.
     """
     scope = when.scope
     words = [f"on {' and '.join(names)}" for names in (scope.products, scope.sessions) if names]
-    for name, values in scope.logon:
-        words.append(f"with {name} {_value_words(values)} in the Logon")
-    terms = [
+    terms = [f"{name} is {_value_words(values)} in the Logon" for name, values in scope.logon]
+    terms += [
         f"{_member_words(siblings.get(name), name)} is {_value_words(values)}" for name, values in when.terms
     ]
     return " ".join([*words, f"when {' and '.join(terms)}"] if terms else words)

@@ -33,12 +33,12 @@ Names = tuple[tuple[str, str], ...]
 MSG_SEQ_NUM = "msg_seq_num"
 """The header attribute by which an answer can refer to every request."""
 NUMBER_NAME: Final = (MSG_SEQ_NUM, "")
-"""The first name of a request to which answers refer by its number. The value is empty, because names are
+"""The first name of a request that answers identify by its MsgSeqNum. The value is empty, because names are
 determined before the number is known. To find a request by its number, `OpenRequests` has a separate index.
 """
 NO_ID = ""
-"""The attribute in the second name of a request that has no id. The value in this name is the MsgType of the
-request. An answer without an id settles the oldest request of this type that has no id either.
+"""Placeholder for the attribute of an id: a request without an id has the second name (NO_ID, MsgType). An
+answer without an id settles the oldest request of this type that has no id either.
 """
 
 MAX_RECENT_HASHES: Final = 40_000

@@ -222,10 +222,10 @@ def test_replay_uses_the_dialect_of_the_date(tmp_path: Path, recorded: bool) -> 
 # --- logs of the examples in each older dialect
 
 
-EDGES = {
+CHANGE_DATES = {
     edge for change in HISTORY.changes if change.block for edge in (change.first_day, change.certain_from)
 }
-DAYS = sorted({day for edge in EDGES for day in (edge - timedelta(days=1), edge)})
+DAYS = sorted({day for edge in CHANGE_DATES for day in (edge - timedelta(days=1), edge)})
 
 
 @pytest.fixture(scope="module")

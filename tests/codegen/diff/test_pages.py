@@ -99,8 +99,8 @@ def test_codes_in_a_description_are_read(text: str, expected: str) -> None:
     ],
 )
 def test_values_that_are_not_codes_of_the_field_are_ignored(tag: int, text: str) -> None:
-    """They are references to fields, messages and codes of other fields, and fields of types without
-    codes."""
+    """Each text refers to a field, a message or a code of another field, or describes a field whose type has
+    no codes."""
     found = facts(B1 + table(DESCRIBED, f"{tag} | X | {text}"))
     assert [item for item in found if "code" in item] == []
 
@@ -309,16 +309,16 @@ def test_endpoints_are_read(text: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("## Version 1.2.0 (2024-09-01)\n", "1: version 1.2.0 of 2024-09-01"),
-        ("## v1.2.0 - September 1, 2024\n", "1: version 1.2.0 of 2024-09-01"),
-        ("## 1.2.0 (1st Sept 2024)\n", "1: version 1.2.0 of 2024-09-01"),
-        ("## Version 1.2.0\n", "1: version 1.2.0 of no date"),
-        ("# Changelog\n\n## Sep 1st, 2024\n", "3: version (none) of 2024-09-01"),
+        ("## Version 1.2.0 (2024-09-01)\n", "1: version 1.2.0, dated 2024-09-01"),
+        ("## v1.2.0 - September 1, 2024\n", "1: version 1.2.0, dated 2024-09-01"),
+        ("## 1.2.0 (1st Sept 2024)\n", "1: version 1.2.0, dated 2024-09-01"),
+        ("## Version 1.2.0\n", "1: version 1.2.0, undated"),
+        ("# Changelog\n\n## Sep 1st, 2024\n", "3: version (none), dated 2024-09-01"),
         (
             '<Update label="1.2.0" description="2024-09-01">\nText\n</Update>\n',
-            "1: version 1.2.0 of 2024-09-01",
+            "1: version 1.2.0, dated 2024-09-01",
         ),
-        ('<Update label="September 1, 2024">\nText\n</Update>\n', "1: version (none) of 2024-09-01"),
+        ('<Update label="September 1, 2024">\nText\n</Update>\n', "1: version (none), dated 2024-09-01"),
     ],
 )
 def test_entries_of_the_changelog_are_read(text: str, expected: str) -> None:

@@ -78,13 +78,13 @@ def test_the_scope_of_a_condition_is_described() -> None:
         ("spot",), ("Orders",), "client", (("NewOrder", "D"), ("Cancel", "F")), (("Urgent", ("N", "")),)
     )
     assert prose.condition_text(Condition((("Side", ("1", "")),), scope), {}) == (
-        "sent from the client on spot, on Orders in NewOrder and Cancel with Urgent N or absent in the Logon "
-        "and Side is 1 or absent"
+        "sent from the client on spot, on Orders in NewOrder and Cancel and Urgent is N or absent in the "
+        "Logon and Side is 1 or absent"
     )
     on_logon = Scope(logon=(("Urgent", None), ("Level", ())))
     assert (
         prose.condition_text(Condition((), on_logon), {})
-        == "sent with Urgent absent in the Logon with Level present in the Logon"
+        == "Urgent is absent in the Logon and Level is present in the Logon"
     )
 
 

@@ -146,13 +146,13 @@ def exported(folder: Path, level: str, note: str = "optional") -> ET.Element:
         ("spot", "only_when: [{Side: Buy}, {products: spot}]", [], "Allowed only when Side is BUY, or"),
         ("spot", "required_when: {products: spot, Side: Buy}", [("required", "Side == ^Buy")], ""),
         ("futures", "required_when: {products: spot, Side: Buy}", [], ""),
-        ("spot", "required_when: {logon: {Urgent: Y}}", [], "Required when sent with Urgent Y in the Logon."),
+        ("spot", "required_when: {logon: {Urgent: Y}}", [], "Required when Urgent is Y in the Logon."),
         ("futures", "required_when: {products: spot, logon: {Urgent: Y}}", [], ""),
         (
             "spot",
             "forbidden_when: {logon: {Urgent: Y}, Side: Buy}",
             [],
-            "with Urgent Y in the Logon and Side",
+            "when Urgent is Y in the Logon and Side",
         ),
         (
             "spot",

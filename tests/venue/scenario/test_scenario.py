@@ -295,7 +295,7 @@ limits: {max-kept-messages: 5, max-kept-bytes: 5000, max-past-events: 7}
 
 
 def test_initial_positions_cost_nothing_and_pay_at_settlement() -> None:
-    """The two sides of a pair share one dollar, as if they had already paid it."""
+    """For each contract, the YES and NO holders receive one dollar between them, as if they had paid it."""
     scenario = parse(
         """
 markets:

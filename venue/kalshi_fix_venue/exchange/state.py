@@ -235,8 +235,9 @@ class ExchangeState:
 
 
 def _fees_are_swapped(market: Market, taker: Order, maker: Order, now: datetime) -> bool:
-    """Return whether the two sides pay each other's fees. In a combo they do if the order of a quote takes an
-    order that entered the book less than `_QUOTER_FEE_SWAP` ago."""
+    """Return whether the two sides pay each other's fees. On a combo market they do if the taker's
+    order comes from an accepted quote and the maker's order gained its time priority less than
+    `_QUOTER_FEE_SWAP` ago."""
     return (
         market.rules.combo
         and taker.quoted

@@ -312,8 +312,8 @@ class OrderCancelReplaceRequest(FixMessage):
     Attributes:
         cl_ord_id: ClOrdID (11): The client's id of this request, and of the order once it is replaced. At
             most 64 characters. Matches `[A-Za-z0-9+=_:/-]+`. Required.
-        order_id: OrderID (37): The exchange's id of the order. Required when sent on prediction with
-            UseCapReservation Y in the Logon.
+        order_id: OrderID (37): The exchange's id of the order. Required when sent on prediction and
+            UseCapReservation is Y in the Logon.
         orig_cl_ord_id: OrigClOrdID (41): ClOrdID of the order to change. Required.
         order_qty: OrderQty (38): New total quantity, including the filled quantity. If it equals the filled
             quantity, the order is cancelled; a lower quantity is refused. In contracts. At least 0 in steps
