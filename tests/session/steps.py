@@ -116,11 +116,12 @@ NAMES: Final[dict[str, Any]] = {
     "KEY_ID": KEY_ID,
     "LONG": "x" * 400,
     "SHORT": MIN_HEART_BT_INT + 1,
+    "MORE_THAN_SHORT": MIN_HEART_BT_INT + 3,
     "TEXT": ExecutionReportText.EXCHANGE_UNAVAILABLE.value,
 }
 """Values for all tables: SendingTimes outside the tolerance at the test clock's initial time, bodies, a
-possible duplicate, the client's CompID, a long text, a short HeartBtInt, and the Text of a report that an
-outcome is unknown.
+possible duplicate, the client's CompID, a long text, a short HeartBtInt, a time that is 2 s longer, and the
+Text of a report that an outcome is unknown.
 """
 
 
