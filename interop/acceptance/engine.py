@@ -5,7 +5,9 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from random import sample
 from typing import Protocol
 
 from interop.acceptance.player import STEP_TIMEOUT
@@ -47,12 +49,14 @@ class InitiatorEngine:
     """examples/fixt_initiator.py: the player listens; the program connects and reconnects."""
 
     def __init__(self, heart_bt_int: str, *options: str) -> None:
-        # The socket is bound but not listening, so no other program gets this port and `connect` can listen
-        # on it.
+        # The socket is bound but not listening, so `connect` can listen on its port. Ports that the system
+        # assigns to other programs are higher: with SO_REUSEADDR, they could get this one too.
         self._reserved = socket.socket()
         self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._reserved.bind(("127.0.0.1", 0))
-        self._port = self._reserved.getsockname()[1]
+        for self._port in sample(range(20_000, 32_000), 100):
+            with suppress(OSError):
+                self._reserved.bind(("127.0.0.1", self._port))
+                break
         arguments = ("--host", "127.0.0.1", "--port", str(self._port), "--heartbeat", heart_bt_int)
         self._process = _start("fixt_initiator.py", *arguments, *options)
 
