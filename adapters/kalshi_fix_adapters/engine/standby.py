@@ -77,7 +77,6 @@ class Takeover:
 
     def __enter__(self) -> None:
         """Report that this process has started."""
-        self._is_waiting = self._is_lost = False
         self._manager.start_watchdog()
         self._manager.notify("READY=1")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
@@ -64,7 +65,7 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-class Player:
+class Player(ABC):
     """Plays a history with a state machine. The first word of a line names a method of the player, or an
     event that the machine receives.
     """
@@ -97,13 +98,13 @@ class Player:
         else:
             self.record(self.feed(self.event(first, *words)))
 
+    @abstractmethod
     def event(self, first: str, *words: str) -> Any:
         """Return the request, message or event that these words describe."""
-        raise NotImplementedError
 
+    @abstractmethod
     def feed(self, event: object) -> list[Any]:
         """Pass an event to the machine; return the updates."""
-        raise NotImplementedError
 
     def record(self, updates: list[Any]) -> None:
         """Keep the updates of a step; the discrepancies of the previous one must have been checked."""
