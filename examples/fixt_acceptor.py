@@ -13,7 +13,7 @@ from fixt_peer import Peer, arguments, settings
 from kalshi_fix_sansio.config import Role, SessionConfig
 
 GRACE = 0.2
-"""Seconds to detect the end of the previous connection if the peer reconnects at once."""
+"""Seconds to wait for the end of the previous connection if the peer reconnects at once."""
 
 
 def serve(sock: socket.socket, config: SessionConfig, logon_lock: Lock) -> None:

@@ -30,7 +30,7 @@ DECODE, READ_LOG, LINES, JSON = (
 )
 RECORDING = "m: market data to books"
 IN_MEMORY, REPLAY = "framing, decode() and book", "replay of a recording"
-KINDS = {
+OTHER_FORMATS = {
     "in QuickFIX's format": (b"20260817-16:00:00.123456789 : ", b"\x01"),
     "with ^A": (b"2026-08-17 16:00:00.123456Z 1 received ", b"^A"),
     "with \\x01, in quotes": (b"2026-08-17 16:00:00,123 INFO [io-1] received b'", rb"\x01"),
@@ -45,9 +45,9 @@ def logs(size: int = SIZE) -> list[Contender]:
     return [*_reading_contenders(size), *_replay_contenders(size)]
 
 
-def other_kind(name: str, kind: str) -> str:
+def name_with_format(name: str, other_format: str) -> str:
     """Return the name of a task that reads a log in another program's format."""
-    return f"{name}, {kind}"
+    return f"{name}, {other_format}"
 
 
 def _reading_contenders(size: int) -> Iterable[Contender]:
@@ -59,10 +59,10 @@ def _reading_contenders(size: int) -> Iterable[Contender]:
         LINES: partial(decode_log, path, Form.BRIEF),
         JSON: partial(decode_log, path, Form.JSON),
     }
-    for kind, (before, separator) in KINDS.items():
+    for other_format, (before, separator) in OTHER_FORMATS.items():
         other = _write(b"".join(before + frame.replace(b"\x01", separator) + b"\n" for frame in frames))
-        runs[other_kind(READ_LOG, kind)] = partial(read, other)
-        runs[other_kind(LINES, kind)] = partial(decode_log, other, Form.BRIEF)
+        runs[name_with_format(READ_LOG, other_format)] = partial(read, other)
+        runs[name_with_format(LINES, other_format)] = partial(decode_log, other, Form.BRIEF)
     for name, run in runs.items():
         yield Contender(LOG, name, run, len(frames), max_calls=4)
 

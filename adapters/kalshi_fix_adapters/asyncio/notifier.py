@@ -79,7 +79,7 @@ class LoopNotifier(Notifier):
         now = time.monotonic()
         for future, end in self._waiting.items():
             # This deadline may be later, because the timer may have been set for a task that has been
-            # notified since, or because the loop has called the timer a little early.
+            # notified since, or because the loop's timer has fired a little early.
             if end > now:
                 self._timer.set(end)
             elif not future.done():

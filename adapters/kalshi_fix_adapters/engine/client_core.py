@@ -146,7 +146,7 @@ class ClientCore:
         self.changing: bool = False
         """Whether a change is in progress. An adapter whose calls may be interrupted (`blocking`) sets it
         around each call. If it is still set between two calls, an exception has interrupted a change halfway.
-        A method clears it before it raises an exception in a consistent state.
+        A method clears it before it raises an exception that leaves the state consistent.
         """
         self._current_task = current_task
         self._has_ended = has_ended
@@ -379,6 +379,7 @@ class ClientCore:
         self._wake()
 
     def _leave(self) -> Connection | None:
+        """Make no further attempts; return the connection to end, or None if there is none."""
         self._attempts.begin_logout()
         if self.over:
             self._end_logon_reservation(sent=False)
@@ -810,8 +811,9 @@ class ClientCore:
         elif unconfirmed:
             if task != self._taken_by and not self._may_confirm(unconfirmed[0]):
                 raise LocalProtocolError(
-                    "another thread or task has taken an event and may still be processing it, so taking the "
-                    "next one would confirm it too early; take events in one thread or task, and pass them on"
+                    "another thread or task has taken an event and may still be processing it; taking the "
+                    "next event would confirm that one too early; take events in one thread or task, and "
+                    "pass them on"
                 )
             self.changing = True
             self._confirm()

@@ -121,7 +121,7 @@ def _gone_messages(evidence: Evidence) -> Iterator[Finding]:
             continue
         if evidence.expects(message.source) if evidence.is_pages else message.admin in layers:
             expected_in = message.source if evidence.is_pages else ", ".join(spec.origins)
-            missing = "laid out" if evidence.is_pages else "defined"
+            missing = "described" if evidence.is_pages else "defined"
             values = {"expected_in": expected_in, "group": f"family {message.family}", "missing": missing}
             yield report(evidence, "absent", (), message, **values)
 

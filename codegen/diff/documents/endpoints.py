@@ -18,7 +18,8 @@ _HOST = re.compile(rf"(?<![\w@/.-]){_HOST_NAME}(?![\w.-]*/)(?!-)\b")
 _HOST_AFTER_ROLE = re.compile(
     rf"(?<=\s)host(?:name)?s?\s*(?::|=|is|\u2013|-)\s*({_HOST_NAME})", re.IGNORECASE
 )
-_NO_ROLE = re.compile(r"[^\w /-]")
+# A character that cannot be part of a role.
+_NOT_IN_ROLE = re.compile(r"[^\w /-]")
 _LETTER = re.compile("[A-Za-z]")
 # Label of a host name: `fix`, `demo-fix`, `fix-margin`.
 _FIX_LABEL = re.compile(r"(?:\w[\w-]*-)?fix(?:-[\w-]+)?\Z")
@@ -54,7 +55,7 @@ def hosts_with_roles(text: str, location: Location, environment: str) -> Iterato
     end = 0
     for match in _HOST_AFTER_ROLE.finditer(text):
         # The role precedes the match. A pattern that began with the role would try every letter as a start.
-        role = _NO_ROLE.split(text[end : match.start()].rstrip())[-1]
+        role = _NOT_IN_ROLE.split(text[end : match.start()].rstrip())[-1]
         end = match.end()
         if first := _LETTER.search(role):
             yield HostFact(location, environment, role[first.start() :].strip(), match[1])

@@ -77,8 +77,8 @@ class OwnLogon:
         flags = MappingProxyType({name: value for name, value in values.items() if name not in hidden})
         header = core.outbound.header(LOGON, seq_num, now)
         # Replace the value that `header` took from the ledger. The ledger is not up to date: a reset changes
-        # its numbers only after this Logon is encoded, and it has not counted the Logon that an acceptor
-        # answers.
+        # its numbers only after this Logon is encoded, and the ledger does not yet count the Logon that an
+        # acceptor answers.
         if config.send_last_processed:
             header.last_msg_seq_num_processed = processed
         if config.sign_logon is not None:
@@ -121,7 +121,7 @@ def next_expected_of(logon: Any, config: SessionConfig) -> int | None:
 
 def next_expected_text(offered: int, maximum: int) -> str:
     """Return the error text for a NextExpectedMsgSeqNum beyond the last number sent."""
-    return f"NextExpectedMsgSeqNum {offered} is too high, expected {maximum} at most"
+    return f"NextExpectedMsgSeqNum {offered} is too high, expected at most {maximum}"
 
 
 def _is_secret(member: Member) -> bool:

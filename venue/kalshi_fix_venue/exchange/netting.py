@@ -1,5 +1,5 @@
 """Market groups: markets whose results depend on one another, so positions in several of them have a
-guaranteed payout. This payout is returned immediately (RangedMarketCollateralReturn). Amounts in dollars.
+guaranteed payout. This payout is returned immediately (RangedMarketCollateralReturn). Amounts are in dollars.
 """
 
 from __future__ import annotations

@@ -178,7 +178,7 @@ def _rebuild(frame: bytes, fields: list[bytes]) -> bytes:
 
 
 def _body(frame: bytes) -> list[bytes]:
-    """Return the fields from MsgType to the last before CheckSum, with their SOHs."""
+    """Return the fields from MsgType to the last before CheckSum, each with its SOH."""
     return [field + SOH for field in frame[: -CHECK_SUM_SIZE - 1].split(SOH)[2:]]
 
 

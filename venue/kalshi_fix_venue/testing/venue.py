@@ -62,9 +62,9 @@ class Venue:
         Args:
             owners: owners with an account on each product, and an API key for each of its session types.
             tls: listen on loopback ports, with a throwaway certificate authority.
-            rsa_keys: RSA keys instead of Ed25519 ones, for clients that support only RSA.
+            rsa_keys: generate RSA keys instead of Ed25519 keys, for clients that support only RSA.
             markets: the markets, by product.
-            balance: initial dollars of each account.
+            balance: initial balance of each account, in dollars.
             seed: seed of the ids that the venue generates, which repeat after each `reset`.
             settings: further arguments of `VenueConfig`, such as `sending_time_tolerance`.
             scenario: initial state of the venue, or the YAML file that describes it. `owners` are then added
@@ -146,7 +146,7 @@ class Venue:
             owner: the owner of the account.
             session: session type.
             product: `prediction` or `margin`.
-            key: use the key of another session type. Kalshi allows one connection per key.
+            key: session type whose key is used; by default `session`. Kalshi allows one connection per key.
 
         Raises:
             ConfigurationError: there is no such owner or session type on the product.

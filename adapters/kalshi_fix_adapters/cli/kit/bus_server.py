@@ -1,4 +1,6 @@
-"""The options and the connection of the subcommands that read from NATS. They need the extra `nats`."""
+"""The options and the connection of the subcommands that read from NATS. These subcommands need the
+extra `nats`.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Server:
-    """The server to connect to. `str` returns the address without a password."""
+    """The server to connect to. `str` returns the address without user name and password."""
 
     address: str = attrs.field(repr=False)
     credentials: Path | None

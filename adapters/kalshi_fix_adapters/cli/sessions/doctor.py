@@ -131,7 +131,8 @@ def _print_tls(connection: socket.socket, seconds: float) -> None:
 
 
 def _compare_clocks(offset: float, tolerance: float | None) -> None:
-    text = f"{abs(offset):.3f} s {'ahead of' if offset > 0 else 'behind'} the venue's, network delay included"
+    direction = "ahead of" if offset > 0 else "behind"
+    text = f"{abs(offset):.3f} s {direction} the venue's, including network delay"
     is_ok = tolerance is None or abs(offset) < tolerance * CLOCK_MARGIN
     advice = "" if is_ok else f"; synchronize it with NTP; at {tolerance:g} s or more, messages are rejected"
     print_step("clock", "ok" if is_ok else "warning", text + advice)
