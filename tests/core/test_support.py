@@ -31,7 +31,7 @@ class Step(IntEnum):
     ONE = 1
 
 
-class Named(StrEnum):
+class Swapped(StrEnum):
     """A codeset in which the name of one member is the value of another."""
 
     UP = "DOWN"
@@ -74,7 +74,7 @@ def test_the_name_of_a_member_is_refused_as_its_value() -> None:
         to_code(Light, "RED", to_str)
     with pytest.raises(ValueError, match=r"name of Step\.ONE, whose value is 1"):
         to_code(Step, "ONE", to_int)
-    assert to_code(Named, "UP", to_str) is Named.DOWN
+    assert to_code(Swapped, "UP", to_str) is Swapped.DOWN
 
 
 @pytest.mark.parametrize(

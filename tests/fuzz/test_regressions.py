@@ -1,4 +1,4 @@
-"""Regressions, each an input of the fuzz target whose invariant it violated."""
+"""Inputs of fuzz targets that once violated an invariant; each test checks that its input no longer does."""
 
 from __future__ import annotations
 

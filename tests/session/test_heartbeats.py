@@ -42,14 +42,14 @@ def test_a_session_waits_for_a_slowly_arriving_message(role: Role, name: str) ->
     assert len(of_type(wired.receive(message[60:]), MessageReceived)) == 1
 
 
-def fill(wired: Wired, age: float) -> bytes:
-    """Return a report sent this many seconds ago according to the wall clock."""
+def aged_message(wired: Wired, age: float) -> bytes:
+    """Return an OrderCancelReject sent this many seconds ago according to the wall clock."""
     return wired.peer.message("9", CANCEL_REJECT, t52=wire_time(wired.clock.utc - timedelta(seconds=age)))
 
 
 def test_messages_read_in_pieces_after_a_delay_are_accepted(wired: Wired) -> None:
     wired.delay_caller(33)
-    data = fill(wired, 32.5) + fill(wired, 31)
+    data = aged_message(wired, 32.5) + aged_message(wired, 31)
     for at in range(0, len(data), 7):
         wired.session.receive_data(data[at : at + 7], wired.clock.advance(0.001))
     assert len(of_type(wired.session.events(), MessageReceived)) == 2
@@ -65,5 +65,5 @@ def test_a_punctual_caller_does_not_extend_the_tolerance(role: Role, heart_bt_in
         assert wait < 10.001
         wired.session.handle_timer(wired.clock.advance(wait + 4.9))
         wired.receive(wired.peer.message("0"))
-    assert not of_type(wired.receive(fill(wired, 30.001)), MessageReceived)
+    assert not of_type(wired.receive(aged_message(wired, 30.001)), MessageReceived)
     assert not wired.session.is_established

@@ -93,7 +93,7 @@ def test_unconfirmed_events_are_not_reported_as_missing(taken: int) -> None:
     assert logon.next_expected_msg_seq_num == 5
 
 
-def test_the_acceptor_refuses_messages_it_has_forgotten() -> None:
+def test_the_acceptor_refuses_to_resend_messages_it_has_forgotten() -> None:
     client_store, venue_store = interrupted_stores(lost_by_client=3, lost_by_venue=0)
     both = pair(client_store=client_store, venue_store=venue_store, client=OFFER)
     venue_store.forget_before(both.clock.advance(60).utc)

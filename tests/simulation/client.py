@@ -116,14 +116,14 @@ class Client(Process):
         # Events that the user has not taken yet will be confirmed to the session that continues this one.
         self.queue = deque((connection, event) for _, event in self.queue)
         session.connect(self.now)
-        self.attend(connection)
+        self.service(connection)
 
     def _back_off(self) -> None:
         ceiling = min(MAX_WAIT, FIRST_WAIT * 2**self._failures)
         self._failures += 1
         self._attempt_at(FIRST_WAIT / 2 + self.world.random.random() * ceiling)
 
-    def closed(self, connection: Connection) -> None:
+    def on_closed(self, connection: Connection) -> None:
         ended = connection.ended
         if ended is not None:
             too_low = ended.reason is CloseReason.SEQUENCE_TOO_LOW or ended.text.startswith(TOO_LOW_TEXT)
@@ -144,18 +144,18 @@ class Client(Process):
         if self._is_superseded:
             with suppress(LocalProtocolError):
                 connection.session.send(message, self.now)
-            self.attend(connection)
+            self.service(connection)
             return
         self.world.user_orders.send(message)
         try:
             seq_num = connection.session.send(message, self.now)
         except LocalProtocolError:
             self.world.user_orders.withdraw(message)
-            self.attend(connection)
+            self.service(connection)
             return
         self.world.client_sent(message, seq_num)
         self.reach(Point.SENT)
-        self.attend(connection)
+        self.service(connection)
 
     def process_event(self, connection: Connection, event: Event) -> None:
         world = self.world

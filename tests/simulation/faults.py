@@ -256,7 +256,7 @@ class Injector:
                 action()
             except LocalProtocolError:
                 allowed = False
-            connection.process.attend(connection)
+            connection.process.service(connection)
 
         connection.process.run(act)
         return allowed

@@ -93,7 +93,7 @@ class Connection:
         self.process.run(lambda: self.process.handle_eof(self))
 
     def writable(self) -> None:
-        self.process.run(lambda: self.process.attend(self))
+        self.process.run(lambda: self.process.service(self))
 
 
 class Process(ABC):
@@ -196,7 +196,7 @@ class Process(ABC):
             connection.wake_at = None
             if self._timers_first:
                 connection.session.handle_timer(self.now)
-            self.attend(connection)
+            self.service(connection)
             connection.link.pipes[self.side.other].plan()
 
     # Driving a session
@@ -211,14 +211,14 @@ class Process(ABC):
         if connection.closed:
             return
         connection.session.receive_data(data, self.now)
-        self.attend(connection)
+        self.service(connection)
 
     def handle_eof(self, connection: Connection) -> None:
         if connection.closed:
             return
         connection.session.receive_eof(self.now)
         connection.output = b""
-        self.attend(connection)
+        self.service(connection)
         self.close(connection)
 
     def _committed(self) -> None:
@@ -228,9 +228,9 @@ class Process(ABC):
                 _ = connection.session.store.durable
             except StoreError as error:
                 connection.session.record_store_loss(error)
-            self.attend(connection)
+            self.service(connection)
 
-    def attend(self, connection: Connection) -> None:
+    def service(self, connection: Connection) -> None:
         """Handle the effects of a call to the session: its events, its bytes and its next deadline."""
         if connection.closed:
             return
@@ -344,11 +344,11 @@ class Process(ABC):
             connection.closed = True
             self.connections.remove(connection)
             connection.link.close_end(self.side)
-            self.closed(connection)
+            self.on_closed(connection)
 
     @abstractmethod
-    def closed(self, connection: Connection) -> None:
-        """Remove a connection that has ended."""
+    def on_closed(self, connection: Connection) -> None:
+        """Handle the end of a connection."""
 
     def _set_alarm(self, connection: Connection) -> None:
         deadline = connection.session.next_deadline()
@@ -371,7 +371,7 @@ class Process(ABC):
         if connection.close_at is not None and self.world.now >= connection.close_at:
             self.close(connection)
         else:
-            self.attend(connection)
+            self.service(connection)
 
     # The user
 
@@ -380,7 +380,7 @@ class Process(ABC):
         return self.world.now < self.slow_until
 
     def slow_down(self, seconds: float, pace: float) -> None:
-        """Let the user take no event for a while, then take events one by one."""
+        """Stop the user from taking events for a while; then let the user take them one by one."""
         self.slow_until = self.world.now + seconds
         self.pace = max(pace, self.world.schedule.pace)
         self.after(seconds, self._wake_user)
@@ -388,7 +388,7 @@ class Process(ABC):
     def _wake_user(self) -> None:
         self.take()
         for connection in list(self.connections):
-            self.attend(connection)
+            self.service(connection)
 
     def take(self) -> None:
         """Let the user take all events, or one event now and the next one later."""

@@ -44,9 +44,9 @@ class SimulatedVenue(Process):
         session = Session(self.world.config(Side.VENUE))
         connection = self.open(link, session)
         session.connect(self.now)
-        self.attend(connection)
+        self.service(connection)
 
-    def closed(self, connection: Connection) -> None:
+    def on_closed(self, connection: Connection) -> None:
         if self.active is connection:
             self.active = None
             self.dispatch()
@@ -119,7 +119,7 @@ class SimulatedVenue(Process):
             elif not self._post():
                 return
         if active is not None:
-            self.after(0.0, lambda: self.attend(active))
+            self.after(0.0, lambda: self.service(active))
 
     def _post(self) -> bool:
         """Assign a number to the next message while no client is connected; a later resend includes it."""

@@ -131,10 +131,10 @@ class Program:
     groups: OrderGroups = attrs.field(factory=OrderGroups)
     wire: list[Message] = attrs.field(factory=list)
     """Messages sent by the venue but not delivered yet."""
-    transit: OrderGroupRequest | None = None
+    request_in_transit: OrderGroupRequest | None = None
     """The request that the program has sent and the venue has not yet received."""
-    is_on: bool = True
-    hidden: bool = False
+    is_logged_on: bool = True
+    has_hidden_trigger: bool = False
     """Whether another program has triggered the group while it had no open order, so no report shows the
     trigger.
     """
@@ -142,7 +142,7 @@ class Program:
 
     def start(self, limit: int, window: timedelta) -> None:
         self.venue = SlowVenue(limit, window)
-        self.groups.apply(self._logon())
+        self.groups.apply(self._logon_event())
         self.groups.apply(OrderGroupRequest.create(limit))
         made = OrderGroupResponse(order_group_id=GROUP, order_group_contracts_limit=limit)
         self._deliver(over_the_wire(made, at=self.venue.now))
@@ -154,29 +154,30 @@ class Program:
     @property
     def is_settled(self) -> bool:
         """Whether no message is in transit."""
-        return not self.wire and self.transit is None
+        return not self.wire and self.request_in_transit is None
 
     def step(self) -> None:
         self.venue.now += timedelta(milliseconds=self.random.choice(PAUSES))
-        actions = [self._order, self._order, self._fill, self._fill, self._fill, self._request, self._receive]
+        actions = [self._place_order] * 2 + [self._fill_order] * 3
+        actions += [self._send_random_request, self._deliver_some]
         if self.lossy:
-            actions += [self._break_or_reconnect, self._receive]
+            actions += [self._break_or_reconnect, self._deliver_some]
         if self.repeated:
             actions.append(self._repeat)
         if self.foreign:
-            actions += [self._foreign_reset, self._foreign_trigger]
+            actions += [self._reset_by_other_program, self._trigger_by_other_program]
         self.random.choice(actions)()
         if not self.lossy:
-            self._receive()
+            self._deliver_some()
             self.settle()
 
     def settle(self) -> None:
         """Log on if necessary, and deliver all messages in transit."""
-        if not self.is_on:
+        if not self.is_logged_on:
             self._break_or_reconnect()
-        self._receive()
+        self._deliver_some()
         while self.wire:
-            self._deliver(self.wire.pop(self._next()))
+            self._deliver(self.wire.pop(self._next_index()))
 
     def reset(self) -> None:
         """Reset the group while no message is in transit, as a program does if it does not know the group's
@@ -187,21 +188,21 @@ class Program:
         self._send(OrderGroupRequest.reset(GROUP))
         self.settle()
 
-    def _order(self) -> None:
-        if self.is_on:
+    def _place_order(self) -> None:
+        if self.is_logged_on:
             self.count += 1
             request = place(f"a{self.count}", "9", secondary_cl_ord_id=GROUP)
             self.groups.apply(request)
-            self.hidden = False
+            self.has_hidden_trigger = False
             self.wire += self.venue.place(request.cl_ord_id, self.random.randint(1, 9))
 
-    def _fill(self) -> None:
+    def _fill_order(self) -> None:
         if self.venue.orders:
             name = self.random.choice(list(self.venue.orders))
             self._emit(self.venue.fill(name, self.random.randint(1, self.venue.orders[name])))
 
-    def _request(self) -> None:
-        if self.is_on and self.groups.in_flight is None:
+    def _send_random_request(self) -> None:
+        if self.is_logged_on and self.groups.in_flight is None:
             limit = self.random.randint(1, 20)
             requests = [OrderGroupRequest.reset(GROUP)] * 2
             requests.append(OrderGroupRequest.trigger(GROUP))
@@ -214,22 +215,22 @@ class Program:
             unrelated = report("new", "1;1", "o-other", "other", at=self.venue.now)
             self.groups.apply(MessageReceived(unrelated))
         self.groups.apply(request)
-        self.transit = request
+        self.request_in_transit = request
 
-    def _receive(self) -> None:
+    def _deliver_some(self) -> None:
         """Deliver the request to the venue, or some messages to the program."""
-        if self.transit is not None:
-            request, self.transit = self.transit, None
+        if self.request_in_transit is not None:
+            request, self.request_in_transit = self.request_in_transit, None
             self._emit(self.venue.request(request))
         elif self.wire:
             for _ in range(self.random.randint(1, len(self.wire))):
-                self._deliver(self.wire.pop(self._next()))
+                self._deliver(self.wire.pop(self._next_index()))
 
-    def _next(self) -> int:
+    def _next_index(self) -> int:
         return self.random.randrange(len(self.wire)) if self.unordered else 0
 
     def _emit(self, messages: list[Message]) -> None:
-        if self.is_on:
+        if self.is_logged_on:
             self.wire += messages
 
     def _deliver(self, message: Message) -> None:
@@ -241,40 +242,40 @@ class Program:
 
     def _break_or_reconnect(self) -> None:
         """End the connection and lose all messages in transit, or begin the next connection."""
-        if self.is_on:
+        if self.is_logged_on:
             request = self.groups.in_flight
-            if self.transit is not None and self.random.random() < 0.5:
-                self.venue.request(self.transit)
+            if self.request_in_transit is not None and self.random.random() < 0.5:
+                self.venue.request(self.request_in_transit)
             self.wire.clear()
-            self.is_on, self.transit = False, None
+            self.is_logged_on, self.request_in_transit = False, None
             ended: SessionEnded = SESSION_ENDED
             self.groups.apply(ended)
             if request is not None:
                 lost = OpenRequest(GROUP, request.MSG_TYPE, 7, self.venue.now, b"", 1)
                 self.groups.apply(OutcomesUnknown((lost,), Uncertainty.CONNECTION_ENDED))
             return
-        self.is_on = True
-        self.groups.apply(self._logon())
+        self.is_logged_on = True
+        self.groups.apply(self._logon_event())
         if self.random.random() < 0.5:
             for past in self.random.sample(self.venue.reports, len(self.venue.reports)):
                 self.groups.apply(DropCopyReport(past))
 
-    def _foreign_reset(self) -> None:
-        self.hidden = False
+    def _reset_by_other_program(self) -> None:
+        self.has_hidden_trigger = False
         self.venue.request(OrderGroupRequest.reset(GROUP))
 
-    def _foreign_trigger(self) -> None:
-        self.hidden = self.hidden or not (self.venue.triggered or self.venue.orders)
+    def _trigger_by_other_program(self) -> None:
+        self.has_hidden_trigger = self.has_hidden_trigger or not (self.venue.triggered or self.venue.orders)
         self._emit(self.venue.request(OrderGroupRequest.trigger(GROUP))[1:])
 
-    def _logon(self) -> LoggedOn:
+    def _logon_event(self) -> LoggedOn:
         event = logged_on()
         event.logon.header = header(event.logon, at=self.venue.now)
         return event
 
     def check(self) -> None:
         """Check that the state is correct unless the machine reports it as uncertain."""
-        if not self.is_settled or self.hidden:
+        if not self.is_settled or self.has_hidden_trigger:
             return
         state, triggered = self.group.state, self.venue.triggered
         assert not (triggered and state is GroupState.ACTIVE), "the group has triggered, but seems active"

@@ -59,7 +59,7 @@ def test_every_certain_state_is_correct(name: str, seed: int, steps: int) -> Non
     program.settle()
     program.check()
     program.groups = reloaded(program.groups)
-    program.is_on = False
+    program.is_logged_on = False
     program.reset()
     assert program.group.state is GroupState.ACTIVE
 
@@ -85,7 +85,7 @@ def reports(times: list[tuple[int, int, int]]) -> list[Any]:
     st.integers(4, 20),
     st.data(),
 )
-def test_every_sequence_of_arrival_leads_to_the_same_state(
+def test_every_arrival_order_leads_to_the_same_state(
     times: list[tuple[int, int, int]], limit: int, data: st.DataObject
 ) -> None:
     made = reports(times)

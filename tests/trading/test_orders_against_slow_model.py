@@ -64,11 +64,11 @@ def test_a_history_in_its_original_order_agrees_with_the_model(seed: int) -> Non
 
 @settings(max_examples=80)
 @given(st.integers(0, 10_000), st.integers(1, 40), st.integers(0, 10_000))
-def test_every_sequence_of_arrival_leads_to_the_same_state(seed: int, length: int, shuffle: int) -> None:
-    compare_sequences_of_arrival(seed, length, shuffle)
+def test_every_arrival_order_leads_to_the_same_state(seed: int, length: int, shuffle: int) -> None:
+    compare_arrival_orders(seed, length, shuffle)
 
 
-def compare_sequences_of_arrival(seed: int, length: int, shuffle: int) -> None:
+def compare_arrival_orders(seed: int, length: int, shuffle: int) -> None:
     random = Random(shuffle)
     steps = History.generate(seed, length).steps
     requests = [step for step in steps if not is_answer(step)]
@@ -87,7 +87,7 @@ def compare_sequences_of_arrival(seed: int, length: int, shuffle: int) -> None:
     assert seen[0] == seen[1] == seen[2]
 
 
-def _take_the_first(order: Order, account: Account | None, key: ExecKey) -> None:
+def _keep_first_account(order: Order, account: Account | None, key: ExecKey) -> None:
     if account is not None and order.reported_account is None:
         order.reported_account = key, account
 
@@ -101,16 +101,16 @@ def _answer_all(
 
 
 MUTANTS = {
-    "the account of the first report": replace(machine, "_record_account", _take_the_first),
+    "the account of the first report": replace(machine, "_record_account", _keep_first_account),
     "an answer that settles all amends with its id": wrap(RequestSettler, "_settle_chain", _answer_all),
     "values in the caller's decimal context": replace(order_state, "multiply_add", lambda a, b, c: a * b + c),
 }
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_fault_is_detected_in_some_sequence_of_arrival(name: str) -> None:
+def test_a_fault_is_detected_in_some_arrival_order(name: str) -> None:
     with MUTANTS[name](), pytest.raises((AssertionError, DecimalException)):
-        compare_seeds(compare_sequences_of_arrival, 20)
+        compare_seeds(compare_arrival_orders, 20)
 
 
 @settings(max_examples=80)
@@ -152,14 +152,14 @@ def compare_with_a_scan(seed: int, length: int, shuffle: int) -> None:
                 assert list(orders.working(symbol, side)) == working
 
 
-def _end_all_of_its_symbol(index: order_index.OrderIndex, order: Order) -> None:
+def _unindex_all_of_symbol(index: order_index.OrderIndex, order: Order) -> None:
     index.live.pop(order.symbol, None)
 
 
 INDEX_MUTANTS = {
     "ended orders stay in the index": replace(order_index.OrderIndex, "_unindex_live", lambda *_: None),
     "all orders of the symbol are removed": replace(
-        order_index.OrderIndex, "_unindex_live", _end_all_of_its_symbol
+        order_index.OrderIndex, "_unindex_live", _unindex_all_of_symbol
     ),
     "revived orders are added at the end": replace(
         order_index, "sorted", lambda found, key=None: list(found)
@@ -168,7 +168,7 @@ INDEX_MUTANTS = {
 
 
 @pytest.mark.parametrize("name", INDEX_MUTANTS)
-def test_a_scan_reveals_faults_of_the_index(name: str) -> None:
+def test_a_scan_reveals_faults_in_the_index(name: str) -> None:
     compare_seeds(compare_with_a_scan, 20)
     with INDEX_MUTANTS[name](), pytest.raises(AssertionError):
         compare_seeds(compare_with_a_scan, 20)
@@ -214,7 +214,7 @@ KINDS = ["new", "pending", "rejected", "rejected without a key", "unsure", "done
 
 @settings(max_examples=60)
 @given(st.lists(st.sampled_from(KINDS), min_size=1, max_size=4), st.integers(0, 10_000))
-def test_orders_sent_with_one_clordid_lead_to_the_same_state_in_every_sequence(
+def test_orders_sent_with_one_clordid_reach_the_same_state_in_every_arrival_order(
     outcomes: list[str], shuffle: int
 ) -> None:
     random = Random(shuffle)
@@ -241,7 +241,7 @@ def test_orders_sent_with_one_clordid_lead_to_the_same_state_in_every_sequence(
 
 @settings(max_examples=40)
 @given(st.integers(0, 10_000), st.integers(1, 40), st.integers(0, 10_000))
-def test_live_and_copied_reports_interleave(seed: int, length: int, shuffle: int) -> None:
+def test_copies_among_live_reports_do_not_change_the_result(seed: int, length: int, shuffle: int) -> None:
     random = Random(shuffle)
     steps = History.generate(seed, length).steps
     orders = Orders()
@@ -267,7 +267,7 @@ def test_a_disconnect_at_any_message_never_leads_to_a_false_state(seed: int) -> 
         for order in orders:
             assert order.is_done or order.number in uncertain
             assert order.state not in (OrderState.OPEN, OrderState.SENT)
-            if order.is_done:  # The venue has no further report.
+            if order.is_done:  # No later report may change an order that is done.
                 assert order.ending is not None
                 assert final[order.order_id]["ending"] == order.ending.name
                 assert order.filled_qty == final[order.order_id]["filled_qty"]
@@ -276,13 +276,13 @@ def test_a_disconnect_at_any_message_never_leads_to_a_false_state(seed: int) -> 
         for message in withheld:
             names = [message.cl_ord_id, getattr(message, "orig_cl_ord_id", None) or ""]
             order_id = getattr(message, "order_id", "")
-            about = orders.by_order_id(order_id) or next(filter(None, map(orders.by_cl_ord_id, names)), None)
-            assert about is None or about.is_done or about.number in uncertain
+            found = orders.by_order_id(order_id) or next(filter(None, map(orders.by_cl_ord_id, names)), None)
+            assert found is None or found.is_done or found.number in uncertain
         # Lost reports are requested from drop copy, which contains neither rejected orders nor refused
         # requests.
         sent = {step.cl_ord_id for step in steps[:cut] if not is_answer(step)}
-        mine = [step for step in steps if not is_answer(step) and step.MSG_TYPE == "D"]
-        future = {step.cl_ord_id for step in mine} - sent
+        placements = [step for step in steps if not is_answer(step) and step.MSG_TYPE == "D"]
+        unsent = {step.cl_ord_id for step in placements} - sent
         copies = [
             step
             for step in steps
@@ -291,7 +291,7 @@ def test_a_disconnect_at_any_message_never_leads_to_a_false_state(seed: int) -> 
             and step.ord_status != "8"
             and key.shard in begin
             and key >= begin[key.shard]
-            and step.order_id[1:] not in future
+            and step.order_id[1:] not in unsent
         ]
         random.shuffle(copies)
         for copy in copies:

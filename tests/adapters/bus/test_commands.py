@@ -83,8 +83,8 @@ def blocked_client() -> tuple[Client, Commands]:
     return client, commands(client)
 
 
-async def answer(handler: Commands, message: Message, left: float = 1.0) -> Any:
-    return await handler.answer(encode_command(message), NOW + left)
+async def answer(handler: Commands, message: Message, remaining: float = 1.0) -> Any:
+    return await handler.answer(encode_command(message), NOW + remaining)
 
 
 async def test_a_message_is_sent_unchanged_with_the_remaining_time_as_its_timeout() -> None:
@@ -97,7 +97,7 @@ async def test_a_message_is_sent_unchanged_with_the_remaining_time_as_its_timeou
 
 
 @pytest.mark.parametrize(
-    ("left", "reason"),
+    ("remaining", "reason"),
     [
         (0.0, "after its deadline"),
         (-5.0, "5.000 s after"),
@@ -105,9 +105,9 @@ async def test_a_message_is_sent_unchanged_with_the_remaining_time_as_its_timeou
         (float("nan"), "check"),
     ],
 )
-async def test_a_message_with_a_past_or_impossible_deadline_is_refused(left: float, reason: str) -> None:
+async def test_a_message_with_a_past_or_impossible_deadline_is_refused(remaining: float, reason: str) -> None:
     client = Client()
-    found = await answer(commands(client), order(), left)
+    found = await answer(commands(client), order(), remaining)
     assert isinstance(found, Refused)
     assert reason in found.reason
     assert client.sent == []
@@ -230,7 +230,7 @@ async def test_the_check_is_applied_to_new_messages_only() -> None:
     assert len(seen) == 2
 
 
-async def test_messages_without_an_id_are_sent_every_time_and_the_number_waiting_is_bounded() -> None:
+async def test_messages_without_an_id_are_sent_every_time_and_waiting_commands_are_bounded() -> None:
     client = Client()
     handler = commands(client)
     request = MarketDataRequest.subscribe("KX")

@@ -1,4 +1,5 @@
-"""Clients whose store is in Postgres: after a failure the session ends, and the next one reads the row."""
+"""Clients whose store is in Postgres: after a failure the session ends, and the next client continues
+from the stored row."""
 
 from __future__ import annotations
 
@@ -30,8 +31,8 @@ async def test_a_commit_whose_answer_is_lost_ends_the_session_and_uses_up_the_nu
     new_client: NewClient, server: Server, database: str, execute: Execute
 ) -> None:
     with PostgresRelay(server) as relay:
-        stored_client = partial(new_client, "KalshiRT", store=database_at(relay.dsn(database)))
-        async with stored_client(reset_seq_num=True) as client:
+        client_with_store = partial(new_client, "KalshiRT", store=database_at(relay.dsn(database)))
+        async with client_with_store(reset_seq_num=True) as client:
             number = await place_order(client)
             [(before,)] = execute(NUMBERS)
             assert before == number + 1
@@ -44,11 +45,11 @@ async def test_a_commit_whose_answer_is_lost_ends_the_session_and_uses_up_the_nu
             ended = await event_of(client, SessionEnded)
             assert ended.reason is CloseReason.STORE_FAILED
         with pytest.raises(StoreInUseError):
-            await stored_client().__aenter__()
+            await client_with_store().__aenter__()
         execute(END_LEASE)
         [(committed,)] = execute(NUMBERS)
         assert committed == before + 1
-        async with stored_client() as client:
+        async with client_with_store() as client:
             # The venue has not received the order. The number is not used again, and the outcome is reported.
             unknown = await event_of(client, OutcomesUnknown)
             assert unknown.request_ids == (placed.cl_ord_id,)

@@ -90,21 +90,21 @@ def test_reads_and_records_do_not_wait_for_a_commit(disk: SlowDisk) -> None:
     assert read_summary(store.path).next_outgoing == 5
 
 
-@pytest.mark.parametrize("first", [True, False])
-def test_a_reset_that_is_not_durable_yet_applies_to_reads(disk: SlowDisk, first: bool) -> None:
+@pytest.mark.parametrize("reset_alone", [True, False])
+def test_a_reset_that_is_not_durable_yet_applies_to_reads(disk: SlowDisk, reset_alone: bool) -> None:
     store = disk.store
     generation = store.generation
     send_and_commit(store, 3)
     store.reset()
-    if not first:
+    if not reset_alone:
         send(store, 1)
     begin_held_commit(disk)
     send(store, 2)
-    assert kept_numbers(store) == ([1, 2] if first else [1, 2, 3])
+    assert kept_numbers(store) == ([1, 2] if reset_alone else [1, 2, 3])
     assert (store.oldest_kept, store.generation) == (1, generation + 1)
     disk.gate.set()
     store.commit()
-    assert kept_numbers(store) == ([1, 2] if first else [1, 2, 3])
+    assert kept_numbers(store) == ([1, 2] if reset_alone else [1, 2, 3])
 
 
 def test_all_changes_recorded_during_a_commit_are_one_transaction(disk: SlowDisk) -> None:
@@ -164,37 +164,38 @@ class LogMonitor:
         self.merging = threading.Semaphore(0)
         self.gate = threading.Event()
         self.gate.set()
-        log, file = self, path.with_name(f"{path.name}-wal")
+        monitor, log = self, path.with_name(f"{path.name}-wal")
 
         class RecordingConnection(sqlite3.Connection):
             def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
-                if "wal_checkpoint" in sql and not log.gate.is_set():
-                    log.merging.release()
-                    assert log.gate.wait(LONG_TIMEOUT)
+                if "wal_checkpoint" in sql and not monitor.gate.is_set():
+                    monitor.merging.release()
+                    assert monitor.gate.wait(LONG_TIMEOUT)
                 found = super().execute(sql, *arguments)
                 if sql == "COMMIT":
-                    log.threads_by_log.setdefault(file.read_bytes()[16:24], threading.current_thread().name)
+                    salts = log.read_bytes()[16:24]
+                    monitor.threads_by_log.setdefault(salts, threading.current_thread().name)
                 return found
 
         self.store = opened_with(RecordingConnection, path, sync="normal")
 
 
 def test_the_sending_thread_never_waits_for_the_log_to_be_merged(tmp_path: Path) -> None:
-    log = LogMonitor(tmp_path / FILE)
-    with log.store as store:
+    monitor = LogMonitor(tmp_path / FILE)
+    with monitor.store as store:
         # Writing the header of the first log waits for the disk, too.
         send_and_commit(store, 1)
-        log.gate.clear()
+        monitor.gate.clear()
         size, tickets = store.path.stat().st_size, []
         for _ in range(60):
             send(store, 1, size=100_000)
             tickets.append(store.begin_commit())
-        assert log.merging.acquire(timeout=LONG_TIMEOUT)
+        assert monitor.merging.acquire(timeout=LONG_TIMEOUT)
         first = store.durable
         assert tickets[0] <= first < tickets[-1]
         assert store.path.stat().st_size == size
         assert len(kept_numbers(store)) == 61
-        log.gate.set()
+        monitor.gate.set()
         store.commit()
         assert store.path.stat().st_size > size
         for _ in range(200):
@@ -202,8 +203,8 @@ def test_the_sending_thread_never_waits_for_the_log_to_be_merged(tmp_path: Path)
             store.begin_commit()
         store.commit()
         assert len(kept_numbers(store)) == 261
-    assert len(log.threads_by_log) >= 3
-    assert set(log.threads_by_log.values()) == {"kalshi-fix-store"}
+    assert len(monitor.threads_by_log) >= 3
+    assert set(monitor.threads_by_log.values()) == {"kalshi-fix-store"}
 
 
 def test_most_commits_without_a_wait_for_the_disk_need_no_thread(tmp_path: Path) -> None:

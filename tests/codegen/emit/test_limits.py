@@ -1,4 +1,4 @@
-"""The venue's limits other than field values become constants."""
+"""The venue's limits that do not apply to single field values become constants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Known values of Text: the elements they belong to, and mistakes in them."""
+"""Reading texts.yaml: known values of Text, texts of refused logons, and mistakes in the file."""
 
 from __future__ import annotations
 
@@ -49,21 +49,21 @@ def test_a_text_may_have_an_equivalent_code(tmp_path: Path) -> None:
         ("\u2026", "TEXT_"),
     ],
 )
-def test_any_text_has_a_name_in_python(value: str, constant: str) -> None:
+def test_every_text_has_a_valid_constant_name(value: str, constant: str) -> None:
     assert text_constant(value) == constant
     assert constant.isidentifier()
 
 
-@pytest.mark.parametrize(("expected", "right"), [("NO_WAY", True), ("NOWAY", False)])
+@pytest.mark.parametrize(("value", "is_known"), [("NO_WAY", True), ("NOWAY", False)])
 def test_the_condition_of_an_answer_may_contain_known_texts(
-    tmp_path: Path, expected: str, right: bool
+    tmp_path: Path, value: str, is_known: bool
 ) -> None:
     rank = "  Rank:        {tag: 5007"
     fields = edited("fields", rank, f'  Text: {{tag: 58, type: STRING, doc: "Text."}}\n{rank}')
-    orders = edited("messages_orders", "ClOrdID: absent", f"Text: {expected}")
+    orders = edited("messages_orders", "ClOrdID: absent", f"Text: {value}")
     orders = orders.replace("      Rank:    optional", "      Rank:    optional\n      Text:    optional")
     folder = write(tmp_path, texts=TEXTS, fields=fields, messages_orders=orders)
-    if right:
+    if is_known:
         condition = message(load_dialect(folder), "OrderReport").answers[0].open_when
         assert condition is not None
         assert condition.terms[2] == ("Text", ("NO_WAY",))
@@ -103,7 +103,7 @@ def test_mistakes_are_reported(tmp_path: Path, texts: str, old: str, new: str, m
     assert any(f"texts.yaml:{mistake}" in str(item) for item in found)
 
 
-def test_texts_of_refused_logons_have_their_meanings(tmp_path: Path) -> None:
+def test_refusals_of_logons_are_read(tmp_path: Path) -> None:
     locked, tide, busy = load_dialect(write(tmp_path, texts=REFUSALS)).refusals
     assert (locked.name, locked.pattern, locked.resolution, locked.source) == (
         "Locked",

@@ -13,10 +13,10 @@ from kalshi_fix_sansio.trading import Orders
 from tests.simulation.mutants.patching import caught_by, do_nothing, replace, wrap
 
 
-def _keep_open(answered: Any, ledger: Ledger, requests: Any) -> None:
+def _keep_open(settle: Any, ledger: Ledger, requests: Any) -> None:
     requests, index = tuple(requests), ledger.open_requests
     names = [index._names[item.key] for item in requests]
-    answered(ledger, requests)
+    settle(ledger, requests)
     for request, request_names in zip(requests, names, strict=True):
         index.add(request, request_names)
 

@@ -1,5 +1,5 @@
-"""A slow model of fees: computes them from the fills, with exact fractions, in the steps of the venue's page
-about fee rounding."""
+"""A slow model of fees: computes them from the fills, with exact fractions, following the steps on the
+venue's page about fee rounding."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def round_down(amount: Fraction, step: Fraction) -> Fraction:
 
 @attrs.define
 class SlowFees:
-    """Fees of fills: `precisions` are by owner, `overpaid` is by order name."""
+    """Fees of fills. `overpaid` is by order name; the other dicts are by owner."""
 
     precisions: dict[str, Fraction]
     rate: Fraction = Fraction(7, 100)
@@ -50,9 +50,9 @@ class SlowFees:
         total = self.overpaid.get(order, Fraction(0)) + rounding_fee
         rebate = Fraction(0)
         if total > CENT:
-            expected = ceil(total / CENT) - 1
+            due = ceil(total / CENT) - 1
             affordable = floor((trade_fee + rounding_fee) / CENT)
-            rebate = min(expected, affordable) * CENT
+            rebate = min(due, affordable) * CENT
         self.overpaid[order] = total - rebate
         self.balances[owner] += rebate
         self.fees_collected += trade_fee + rounding_fee - rebate

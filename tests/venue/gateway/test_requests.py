@@ -62,7 +62,7 @@ def test_a_mass_cancel_of_an_unknown_type_is_refused(ann: Login, harness: Gatewa
     assert answer.mass_cancel_response == MassCancelResponse.REJECTED
 
 
-def test_every_cause_has_its_code_and_text() -> None:
+def test_the_tables_of_codes_and_texts_contain_every_cause() -> None:
     assert set(ORD_REJ_REASONS) == set(RejectCause)
     assert set(CXL_REJ_REASONS) == set(RefusalCause)
     assert set(CANCEL_TEXTS) == set(CancelCause)

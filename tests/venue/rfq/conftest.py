@@ -1,4 +1,4 @@
-"""The venue fixture and its usual participants."""
+"""Fixtures of the RFQ tests: a harness with a venue, and the clients of a creator and a maker."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ PREFIXES = (
     "options",
     [OutputOptions(Form.BRIEF), OutputOptions(Form.JSON), OutputOptions(Form.BRIEF, on_terminal=True)],
 )
-def test_the_fast_renderers_agree_with_the_full_ones(options: OutputOptions) -> None:
+def test_the_fast_decoder_agrees_with_the_careful_one(options: OutputOptions) -> None:
     """Messages are repeated: the first creates a template, which is compiled when more of them follow."""
     messages = [*LogReader().feed(LOG.read_bytes() * 10)]
     messages += LogReader().feed(b"\n".join(wire("3", "45=2|" + text) for text in ODD_TEXTS * 12))
@@ -190,7 +190,7 @@ def test_a_time_of_day_with_an_offset_is_refused() -> None:
 # --- sources
 
 
-def test_several_files_are_distinguished(tmp_path: Path) -> None:
+def test_each_of_several_files_has_a_heading(tmp_path: Path) -> None:
     first, second = tmp_path / "one.log", tmp_path / "two.log.gz"
     first.write_bytes(DAY)
     second.write_bytes(gzip.compress(DAY))
@@ -227,19 +227,19 @@ def test_a_log_of_another_fix_version_is_reported() -> None:
 def test_a_file_is_followed_across_rotation(tmp_path: Path) -> None:
     path = tmp_path / "wire.log"
     path.write_bytes(b"one")
-    steps = iter(["add", "nothing", "aside", "again", "shorter", "end"])
+    steps = iter(["append", "nothing", "rename", "recreate", "truncate", "end"])
 
     def wait() -> None:
         step = next(steps)
-        if step == "add":
+        if step == "append":
             path.write_bytes(b"one two")
-        elif step == "aside":
+        elif step == "rename":
             with path.open("ab") as file:
                 file.write(b" three")
             path.rename(tmp_path / "wire.log.1")
-        elif step == "again":
+        elif step == "recreate":
             path.write_bytes(b"four five")
-        elif step == "shorter":
+        elif step == "truncate":
             path.write_bytes(b"six")
         elif step == "end":
             raise KeyboardInterrupt
@@ -318,10 +318,10 @@ def test_the_memory_of_a_summary_is_bounded(monkeypatch: pytest.MonkeyPatch) -> 
         line(f"16:00:{n:02}.000000", "D", ORDER.replace("a1", f"c{n}"), 2 * n, sent=True) for n in range(1, 9)
     )
     totals = Summary()
-    for facts, expected, has_problems in (
+    for facts, selected, has_problems in (
         Decoder(OutputOptions(Form.NONE)).decode_batch(LogReader().feed(log)).facts
     ):
-        totals.add(facts, selected=expected, has_problems=has_problems)
+        totals.add(facts, selected=selected, has_problems=has_problems)
     assert len(totals._waiting) == len(totals._gaps) == 3
     assert "7 gaps in MsgSeqNum" in "\n".join("".join(part for _, part in item) for item in totals.lines())
 
@@ -373,7 +373,7 @@ def test_progress_is_shown_on_a_terminal_and_erased(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("chunk_size", [1 << 20, 7])
-def test_a_recording_is_read_as_the_wire_log_of_its_connections(tmp_path: Path, chunk_size: int) -> None:
+def test_a_recording_is_shown_like_the_wire_log_of_its_connections(tmp_path: Path, chunk_size: int) -> None:
     # The second connection ends in the middle of a message.
     connections = TRADING, [(direction, data[:-20]) for direction, data in TRADING[1:2]], DATA
     paths = [
