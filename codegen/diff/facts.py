@@ -333,13 +333,13 @@ class Vocabulary:
 
     @cached_property
     def names(self) -> re.Pattern[str]:
-        """Pattern of any message, session type or port; message names with or without spaces."""
+        """Pattern that matches any message name (with or without spaces), session type or port, and `35=`."""
         message_names = (re.sub(r"(?<=[a-z])(?=[A-Z])", " ?", name) for name in self.messages.values())
         return re.compile(
             rf"\b(?:35\s?=|(?:{'|'.join([*message_names, *self.sessions, *map(str, self.ports)])})\b)"
         )
 
-    def has_limit(self, text: str) -> bool:
+    def mentions_limit(self, text: str) -> bool:
         """Return whether a text contains all words of the name of one of the `limits`."""
         words = {word.removesuffix("s") for word in re.findall(r"\w+", text.lower())}
         return any({word.removesuffix("s") for word in name.split("_")} <= words for name in self.limits)
@@ -360,8 +360,8 @@ def _environment_text(environment: str) -> str:
 
 @lru_cache(maxsize=100_000)
 def folded(name: str) -> str:
-    """Return a name without case and punctuation, so `Order Cancel/Replace` and `OrderCancelReplace` become
-    equal.
+    """Return the letters and digits of a name in lower case, so that `Order Cancel/Replace` and
+    `OrderCancelReplace` become equal.
     """
     # Called for every word of every page, hence the cache.
     return "".join(c for c in name.lower() if c.isalnum())

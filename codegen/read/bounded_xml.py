@@ -51,11 +51,11 @@ class Document:
     comments: tuple[tuple[int, str], ...]
     """Comments with their lines."""
     problem: tuple[int, str] | None
-    """Line of a parse error and the reason for it; there is no root in this case."""
+    """Line and reason if the file was rejected; `root` is None in this case only."""
 
 
-class _BoundError(Exception):
-    """Raised if the file exceeds a bound."""
+class _RejectedError(Exception):
+    """Raised if the file is nested too deeply or contains DTD declarations."""
 
 
 def parse(data: bytes, file: str) -> Document:
@@ -73,7 +73,7 @@ def parse(data: bytes, file: str) -> Document:
 
     def start(kind: str, attributes: dict[str, str]) -> None:
         if len(stack) > MAX_XML_DEPTH:
-            raise _BoundError(f"has elements that are nested more than {MAX_XML_DEPTH} levels deep")
+            raise _RejectedError(f"has elements that are nested more than {MAX_XML_DEPTH} levels deep")
         element = Element(kind, attributes, Location(file, parser.CurrentLineNumber))
         stack[-1].children.append(element)
         stack.append(element)
@@ -81,10 +81,10 @@ def parse(data: bytes, file: str) -> Document:
     def end(_kind: str) -> None:
         stack.pop()
 
-    # Entities can only be declared inside the document type.
+    # Entities and default attributes can only be declared in the DTD. Expat reads no external DTD.
     def doctype(_name: str, _system: str | None, _public: str | None, has_internal: bool) -> None:
         if has_internal:
-            raise _BoundError("contains DTD declarations")
+            raise _RejectedError("contains DTD declarations")
 
     def comment(text: str) -> None:
         comments.append((parser.CurrentLineNumber, text.strip()))
@@ -95,9 +95,9 @@ def parse(data: bytes, file: str) -> Document:
     parser.CommentHandler = comment
     try:
         parser.Parse(data, True)
-    except _BoundError as error:
+    except _RejectedError as error:
         return Document(None, tuple(comments), (parser.CurrentLineNumber, str(error)))
     except expat.ExpatError as error:
-        why = f"is not XML: {expat.ErrorString(error.code)}"
-        return Document(None, tuple(comments), (error.lineno, why))
+        reason = f"is not XML: {expat.ErrorString(error.code)}"
+        return Document(None, tuple(comments), (error.lineno, reason))
     return Document(top.children[0], tuple(comments), None)

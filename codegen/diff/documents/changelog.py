@@ -94,7 +94,7 @@ def _entry(block: markdown.Component, content: str, location: Location, vocabula
         tagged
         or re.search(rf"\b{form.about}\b", text)
         or vocabulary.names.search(text)
-        or vocabulary.has_limit(text)
+        or vocabulary.mentions_limit(text)
     )
     words = plain(content.partition(">\n")[2].replace(f"</{form.component}>", ""))
     # The fingerprint omits the label, so that an entry whose date is corrected remains the same entry.

@@ -29,8 +29,8 @@ _GROUP = re.compile(r"\b(?:(\d+)\s*=\s*)?(No[A-Z]\w+)\b")
 _GROUP_WORDS = re.compile(r"\b(?:inside|within|entry of|entries of|group)\b", re.IGNORECASE)
 NUMBER = re.compile(r"\A\d+(?:\.\d+)*[.)]?\s+(?=[A-Za-z])")
 """Number of a section."""
-# `v1.0.32` and `Version 1.0.32` anywhere. A bare number only at the beginning, and only if it is followed by
-# the end, a date or a bracket, because `1.5 seconds` is not a version.
+# `v1.0.32` and `Version 1.0.32` anywhere. A number alone is a version only at the beginning of the text, and
+# only before its end, a year, an opening parenthesis, a dash or a colon: `1.5 seconds` is not a version.
 _VERSION = re.compile(
     r"\b(?:version\s+|v)(\d+(?:\.\d+)+)\b|\A(\d+(?:\.\d+)+)(?=\s*(?:\Z|[(\u2013\u2014:-]|\d{4}))",
     re.IGNORECASE,
@@ -40,8 +40,8 @@ _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _MONTH = r"(?P<month>[A-Z][a-z]{2,8})\.?"
 _YEAR = r"(?P<year>\d{4})"
-_LONG_DATE = re.compile(rf"\b{_MONTH}\s+{_DAY},?\s+{_YEAR}\b")
-_DATE_FIRST = re.compile(rf"\b{_DAY}\s+{_MONTH},?\s+{_YEAR}\b")
+_MONTH_FIRST_DATE = re.compile(rf"\b{_MONTH}\s+{_DAY},?\s+{_YEAR}\b")
+_DAY_FIRST_DATE = re.compile(rf"\b{_DAY}\s+{_MONTH},?\s+{_YEAR}\b")
 
 
 @attrs.frozen
@@ -50,11 +50,11 @@ class ParsedHeading:
 
     text: str = ""
     messages: tuple[str, ...] = ()
-    """MsgTypes named as 35=…; with more than one, the content below cannot be attributed."""
+    """MsgTypes named as 35=…; if there are several, the content below is not assigned to any of them."""
     named_message: str | None = None
     """MsgType of the message that the heading names, if it has no 35=."""
     mentioned_message: str | None = None
-    """MsgType of the only message whose name is one of the heading's words."""
+    """MsgType of the message whose name is a word of the heading, if there is exactly one."""
     title: str = ""
     """Name that the heading gives the message."""
     block: str | None = None
@@ -94,11 +94,11 @@ def read(text: str, vocabulary: Vocabulary) -> ParsedHeading:
         text=text,
         messages=messages,
         named_message=named_message,
-        mentioned_message=None if messages or named_message else _message_in(text, vocabulary),
+        mentioned_message=None if messages or named_message else _mentioned_msg_type(text, vocabulary),
         title=title,
         block=block[1] if block else None,
-        tag=int(tag_match[1]) if tag_match else _field(text, vocabulary) if named_message is None else None,
-        # A counter that is only mentioned in passing lays out no group.
+        tag=int(tag_match[1]) if tag_match else _tag_of(text, vocabulary) if named_message is None else None,
+        # A counter that is only mentioned in passing does not mean that its group is laid out below.
         group=group[2]
         if group and (group[1] or f"({group[2]})" in text or _GROUP_WORDS.search(text))
         else None,
@@ -121,7 +121,7 @@ def date_in(text: str) -> str:
     """Return the first date in a text in ISO format, or an empty string."""
     if iso := _ISO.search(text):
         return iso[0]
-    match = _LONG_DATE.search(text) or _DATE_FIRST.search(text)
+    match = _MONTH_FIRST_DATE.search(text) or _DAY_FIRST_DATE.search(text)
     if match is None:
         return ""
     date = f"{match['month'][:3]} {match['day']} {match['year']}"
@@ -136,19 +136,19 @@ def sender_by_arrow(text: str, venue: str) -> str | None:
     arrow = _ARROW.search(text)
     if arrow is None:
         return None
-    # Any party but the venue is a client, so an arrow between two clients gives no sender.
+    # Any party but the venue is a client, so an arrow between two clients does not determine the sender.
     left, right = _sender_of(arrow[1], venue), _sender_of(arrow[2], venue)
     return left if left != right else None
 
 
-def _message_in(text: str, vocabulary: Vocabulary) -> str | None:
-    """Return the MsgType of the only message whose name is a word of the text, or None."""
+def _mentioned_msg_type(text: str, vocabulary: Vocabulary) -> str | None:
+    """Return the MsgType of the message whose name is a word of the text, if there is exactly one."""
     names = {name: key for key, name in vocabulary.messages.items()}
     found = {names[word] for word in re.findall(r"[A-Z]\w+", text) if word in names}
     return found.pop() if len(found) == 1 else None
 
 
-def _field(text: str, vocabulary: Vocabulary) -> int | None:
-    """Return the field whose full name is the heading, optionally followed by `Values` or `Codes`."""
+def _tag_of(text: str, vocabulary: Vocabulary) -> int | None:
+    """Return the tag of the field that is the whole heading, apart from `Values` or `Codes` at its end."""
     name = re.sub(r"\s+(?:values?|codes?)\Z", "", text, flags=re.IGNORECASE)
     return vocabulary.tag_of(name) if re.fullmatch(r"[A-Z]\w+(?: [A-Z]\w+)*", name) else None

@@ -676,9 +676,9 @@ class QuoteRequestSymbol(Block):
         obscure_creator_id: ObscureCreatorId (21034): Y hides the creator's public id: all hidden creators are
             shown with the same id. Not allowed from the venue. Optional elsewhere. Absent means N. Since
             2026-10.
-        rest_remainder: RestRemainder (21015): Y leaves the unfilled rest of a partially filled quote in the
-            book. Outside the group the venue ignores the field silently. Not allowed from the venue. Optional
-            elsewhere. Absent means N.
+        rest_remainder: RestRemainder (21015): Y leaves the unfilled remainder of a partially filled quote in
+            the book. Outside the group the venue ignores the field silently. Not allowed from the venue.
+            Optional elsewhere. Absent means N.
         replace_existing: ReplaceExisting (21016): Y closes the oldest open requests of the same creator, so
             that at most two remain, including this one. Outside the group the venue ignores the field
             silently. Not allowed from the venue. Optional elsewhere. Absent means N.

@@ -361,15 +361,16 @@ class Quote(FixMessage):
             venue. Optional elsewhere. Since 1.0.11 (2025-06-12).
         alloc_account: AllocAccount (79): The maker's subaccount. From 0 to 63. Not allowed from the venue.
             Optional elsewhere. Absent means 0.
-        rest_remainder: RestRemainder (21015): Y leaves the unfilled rest of a partially filled quote in the
-            book. Not allowed from the venue. Optional elsewhere. Absent means N. Since 1.0.23 (2026-05-05).
+        rest_remainder: RestRemainder (21015): Y leaves the unfilled remainder of a partially filled quote in
+            the book. Not allowed from the venue. Optional elsewhere. Absent means N. Since 1.0.23
+            (2026-05-05).
         order_qty: OrderQty (38): Contracts that the quote is for. In contracts. At least 0.01 in steps of
             0.01 from the client on prediction. At least 1 in steps of 1 from the client on margin. Not
             allowed from the client. Optional elsewhere.
-        bid_size: BidSize (134): Quantity offered on the YES side. In contracts. Not allowed from the client.
+        bid_size: BidSize (134): Quantity of the YES side. In contracts. Not allowed from the client. Optional
+            elsewhere.
+        offer_size: OfferSize (135): Quantity of the NO side. In contracts. Not allowed from the client.
             Optional elsewhere.
-        offer_size: OfferSize (135): Quantity offered on the NO side. In contracts. Not allowed from the
-            client. Optional elsewhere.
         transact_time: TransactTime (60): When the quote was made, to the millisecond. Not allowed from the
             client. Required from the venue. Since 2026-10-01.
         party_ids: NoPartyIDs (453): The maker, by its public id. At most 1 entry from the client. At most 2
@@ -513,9 +514,8 @@ class QuoteStatusReport(FixMessage):
             on UseDollars in the Logon. From 0 to 99 cents in steps of 1 from the client with UseDollars N or
             absent in the Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the client with UseDollars Y
             in the Logon. Optional.
-        bid_size: BidSize (134): Quantity offered on the YES side. In contracts. Optional. Since 1.0.25
-            (2026-05-08).
-        offer_size: OfferSize (135): Quantity offered on the NO side. In contracts. Optional. Since 1.0.25
+        bid_size: BidSize (134): Quantity of the YES side. In contracts. Optional. Since 1.0.25 (2026-05-08).
+        offer_size: OfferSize (135): Quantity of the NO side. In contracts. Optional. Since 1.0.25
             (2026-05-08).
         side: Side (54): The accepted side of the quote: 1 YES, 2 NO; only on Accepted. Known values: `Side`.
             Optional.

@@ -65,11 +65,11 @@ class Logon(FixMessage):
         max_message_size: MaxMessageSize (383): The longest message that the sender of this Logon can receive.
             In bytes. Optional.
         test_message_indicator: TestMessageIndicator (464): Y on a test session. Optional. Absent means N.
-        username: Username (553): User name at the other side. Optional.
+        username: Username (553): Name of the user. Optional.
         password: Password (554): Password of the user. Optional. Never shown in a repr.
         new_password: NewPassword (925): New password of the user. Optional. Never shown in a repr.
-        encrypted_password_method: EncryptedPasswordMethod (1400): Method of encryption of the encrypted
-            passwords, as the two sides agreed. Optional.
+        encrypted_password_method: EncryptedPasswordMethod (1400): Method by which the passwords are
+            encrypted, as agreed between the two sides. Optional.
         encrypted_password: EncryptedPassword (1402): The password, encrypted. Optional. Never shown in a
             repr.
         encrypted_new_password: EncryptedNewPassword (1404): The new password, encrypted. Optional. Never
@@ -91,7 +91,7 @@ class Logon(FixMessage):
         use_dollars: UseDollars (21005): Y: prices are in dollars with up to four decimals. N: in whole cents.
             Optional. Absent means N; always Y on margin. Since 1.0.14 (2025-10-01).
         enable_ioc_cancel_report: EnableIocCancelReport (21007): Y reports the end of a partially filled
-            immediate-or-cancel order, whose rest is cancelled. Optional. Absent means N.
+            immediate-or-cancel order, whose remainder is cancelled. Optional. Absent means N.
         preserve_original_order_qty: PreserveOriginalOrderQty (21008): Y keeps the original quantity in
             OrderQty of execution reports. Optional. Absent means N. Since 1.0.15 (2025-11-21).
         skip_pending_exec_reports: SkipPendingExecReports (21011): Y omits the pending reports that precede
@@ -722,11 +722,11 @@ class LogonFields(Block):
         max_message_size: MaxMessageSize (383): The longest message that the sender of this Logon can receive.
             In bytes. Optional.
         test_message_indicator: TestMessageIndicator (464): Y on a test session. Optional. Absent means N.
-        username: Username (553): User name at the other side. Optional.
+        username: Username (553): Name of the user. Optional.
         password: Password (554): Password of the user. Optional. Never shown in a repr.
         new_password: NewPassword (925): New password of the user. Optional. Never shown in a repr.
-        encrypted_password_method: EncryptedPasswordMethod (1400): Method of encryption of the encrypted
-            passwords, as the two sides agreed. Optional.
+        encrypted_password_method: EncryptedPasswordMethod (1400): Method by which the passwords are
+            encrypted, as agreed between the two sides. Optional.
         encrypted_password: EncryptedPassword (1402): The password, encrypted. Optional. Never shown in a
             repr.
         encrypted_new_password: EncryptedNewPassword (1404): The new password, encrypted. Optional. Never
@@ -748,7 +748,7 @@ class LogonFields(Block):
         use_dollars: UseDollars (21005): Y: prices are in dollars with up to four decimals. N: in whole cents.
             Optional. Absent means N; always Y on margin. Since 1.0.14 (2025-10-01).
         enable_ioc_cancel_report: EnableIocCancelReport (21007): Y reports the end of a partially filled
-            immediate-or-cancel order, whose rest is cancelled. Optional. Absent means N.
+            immediate-or-cancel order, whose remainder is cancelled. Optional. Absent means N.
         preserve_original_order_qty: PreserveOriginalOrderQty (21008): Y keeps the original quantity in
             OrderQty of execution reports. Optional. Absent means N. Since 1.0.15 (2025-11-21).
         skip_pending_exec_reports: SkipPendingExecReports (21011): Y omits the pending reports that precede
