@@ -19,11 +19,11 @@ class Timings:
     """The start times of the durations being measured, in seconds of the monotonic clock."""
 
     def __init__(self) -> None:
-        self._connecting = 0.0
+        self._connect_began = 0.0
         """Time at which the attempt to connect began."""
-        self._tcp = 0.0
+        self._tcp_connected_at = 0.0
         """Time at which TCP was connected."""
-        self._connected: float | None = None
+        self._connected_at: float | None = None
         """Time at which the transport was connected; None after its logon was measured."""
         self._orders: OrderedDict[str, tuple[float, str]] = OrderedDict()
         """Time and message name of each sent request, by ClOrdID (11). They are kept when a connection is
@@ -34,20 +34,20 @@ class Timings:
 
     def connecting(self, now: float) -> None:
         """Record the start of an attempt to connect."""
-        self._connecting = self._tcp = now
-        self._connected = None
+        self._connect_began = self._tcp_connected_at = now
+        self._connected_at = None
         self._tests.clear()
 
     def tcp_connected(self, now: float) -> None:
         """Record that TCP is connected, before TLS."""
-        self._tcp = now
+        self._tcp_connected_at = now
 
     def connected(self, now: float, *, secured: bool) -> None:
         """Record that the transport is connected."""
-        self._connected = now
+        self._connected_at = now
         # Without TLS, TCP is connected at the same time, and an adapter may not have called `tcp_connected`.
         if not secured:
-            self._tcp = now
+            self._tcp_connected_at = now
 
     def sent(self, message: Message, now: float) -> None:
         """Record a user's message that the session has accepted."""
@@ -69,11 +69,13 @@ class Timings:
         if isinstance(event, HeartbeatReceived):
             started = self._tests.pop(event.test_req_id, None)
             return None if started is None else HeartbeatTiming(now - started, event.test_req_id)
-        if isinstance(event, LoggedOn) and self._connected is not None:
+        if isinstance(event, LoggedOn) and self._connected_at is not None:
             timing = LogonTiming(
-                self._tcp - self._connecting, self._connected - self._tcp, now - self._connected
+                self._tcp_connected_at - self._connect_began,
+                self._connected_at - self._tcp_connected_at,
+                now - self._connected_at,
             )
-            self._connected = None  # a reset within the session emits LoggedOn again
+            self._connected_at = None  # a reset within the session emits LoggedOn again
             return timing
         return None
 

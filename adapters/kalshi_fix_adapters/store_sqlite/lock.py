@@ -31,7 +31,7 @@ if sys.platform == "win32":
         os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
 
-    _HELD_BY_ANOTHER: tuple[type[OSError], ...] = (PermissionError, BlockingIOError)
+    _IN_USE_ERRORS: tuple[type[OSError], ...] = (PermissionError, BlockingIOError)
 else:
     import fcntl
 
@@ -43,7 +43,7 @@ else:
     def _release(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
-    _HELD_BY_ANOTHER = (BlockingIOError,)
+    _IN_USE_ERRORS = (BlockingIOError,)
 
 
 class FileLock:
@@ -81,7 +81,7 @@ class FileLock:
         except OSError as error:
             holder = self._file.read(32)
             self._file.close()
-            if isinstance(error, _HELD_BY_ANOTHER):
+            if isinstance(error, _IN_USE_ERRORS):
                 raise StoreInUseError(_explain_in_use(store, holder)) from None
             raise StoreError(
                 f"{path} cannot be locked ({error.strerror}): put the store on a local disk"
@@ -126,7 +126,7 @@ def _explain_in_use(store: Path, holder: bytes) -> str:
     if pid.isdigit() and int(pid) == os.getpid():
         return f"{store} is already in use by this process: close the other store first"
     who = f"process {int(pid)}" if pid.isdigit() else "another process"
-    return f"{store} is in use by {who}: close the store that is open there first"
+    return f"{store} is in use by {who}: close it there first"
 
 
 _held_locks: weakref.WeakSet[FileLock] = weakref.WeakSet()

@@ -41,7 +41,7 @@ def read_summary(
 
     Args:
         path: the file.
-        rows: the number of the user's rows to read.
+        rows: the maximum number of the user's rows to read; the last ones by key are read.
         on_progress: called repeatedly while the file is read and checked, which takes seconds for a large
             file. It must not raise exceptions.
 

@@ -205,7 +205,7 @@ class Codec:
             check_header(header, message, body, table, self._tables)
         if message.trailer is not None and message.trailer.unknown:
             raise EncodeError(
-                "the trailer cannot have unknown fields: a reader would assign them to the body"
+                "the trailer cannot have unknown fields: a receiver would assign them to the body"
             )
         return encode_frame(
             self.dialect.begin_string, f"35={message.msg_type}\x01{head}{body}{tail}".encode("latin-1")

@@ -81,17 +81,16 @@ def check_unknown(
 
 
 def check_header(header: Any, message: Any, body: str, table: BlockTable, tables: Tables) -> None:
-    """Reject unknown fields of the header, or directly after it, that a receiver would assign to another
-    block.
+    """Reject unknown fields in the header, or directly after it, that a receiver would assign to another
+    block. `body` is the encoded body.
 
     Raises:
-        EncodeError: a receiver would assign an unknown field to another block. This applies to all unknown
-            fields of the header, which would belong to the body. It applies to unknown fields in an entry of
-            a header group if the body defines the tag. And it applies to unknown fields at the beginning of
-            the body (whose text is `body`) if they directly follow a group of the header.
+        EncodeError: the header has unknown fields (a receiver would assign them to the body), an entry of a
+            header group has an unknown field that the body defines, or unknown fields at the beginning of the
+            body directly follow a group of the header.
     """
     if header.unknown:
-        raise EncodeError("the header cannot have unknown fields: a reader would assign them to the body")
+        raise EncodeError("the header cannot have unknown fields: a receiver would assign them to the body")
     check_unknown(header, tables.header, tables, (table,))
     # An encoder writes unknown fields before the first group of the body or, without a group, at the end. If
     # no other field precedes them, they directly follow the header.

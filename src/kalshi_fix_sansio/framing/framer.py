@@ -168,9 +168,9 @@ class Framer:
     def next(self) -> Frame | Garbled | Oversized | None:
         """Return the next message, or a report of skipped bytes; None if more bytes are needed."""
         buffer, at = self._buffer, self._at
-        # The code below this block is a fast path for consecutive valid messages. `_search` handles garbage,
-        # and bytes that were already summed for an invalid message. It sums each byte a limited number of
-        # times.
+        # `_search` handles garbage, and bytes that were already summed for an invalid message: it sums each
+        # byte a limited number of times. The rest of this method is a fast path for consecutive valid
+        # messages.
         if self._next is not None or self.skipped or self._after_garbage or at < self._sums.end:
             return self._report_garbage_first(self._next or self._search())
         if len(buffer) < self._required:

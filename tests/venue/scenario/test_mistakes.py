@@ -150,7 +150,7 @@ def test_long_values_are_shortened_and_control_characters_escaped() -> None:
             ),
             "aliases expand to more than 2000 values",
         ),
-        ("#" + "x" * scenario_file.MAX_FILE_SIZE, "has more than 524288 bytes; remove what is not needed"),
+        ("#" + "x" * scenario_file.MAX_FILE_SIZE, "has more than 524288 bytes; remove unnecessary parts"),
         (
             "accounts: {" + ",".join(f"a{n}: {{margin: {{balance: 1}}}}" for n in range(2001)) + "}",
             "should have at most 2000 items",

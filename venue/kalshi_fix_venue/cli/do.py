@@ -98,11 +98,11 @@ def _command(name: str, cls: type[Operation]) -> click.Command:
     arguments = [each for each in parameters(cls) if each.positional]
     if arguments:
         doc += "\n\n" + "\n\n".join(f"{each.name.upper()}: {_doc(each)}" for each in arguments)
-    params = [*(_click(each) for each in parameters(cls)), *_COMMON_OPTIONS]
+    params = [*(_click_parameter(each) for each in parameters(cls)), *_COMMON_OPTIONS]
     return click.Command(name, callback=call, params=params, help=doc)
 
 
-def _click(parameter: Parameter) -> click.Parameter:
+def _click_parameter(parameter: Parameter) -> click.Parameter:
     value = ParsedParam(parameter.kind.placeholder, parameter.kind.read)  # checked before anything is sent
     if parameter.positional:
         metavar = parameter.name.upper() if parameter.required else f"[{parameter.name.upper()}]"

@@ -109,7 +109,7 @@ def set_market_state(state: ExchangeState, batch: Batch, command: SetMarketState
     if command.state is MarketState.CLOSED:
         state.cancel_times[market.ticker] = batch.now + CANCEL_DELAY
         return
-    # A settlement pays the positions, so no order that could change them may still be open.
+    # Before a settlement pays out the positions, the orders that could change them are cancelled.
     _cancel_orders(state, batch, market)
     if command.state is MarketState.SETTLED:
         settling.settle(state, batch, market)

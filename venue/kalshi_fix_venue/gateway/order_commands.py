@@ -49,7 +49,7 @@ def known_side(side: str | None) -> Side | None:
 
 
 def shard_of(message: OrderMessage, venue: Exchange) -> int:
-    """Return the destination shard of a message. On margin ExDestination (100) is ignored."""
+    """Return the destination shard of a message. On margin, ExDestination (100) is ignored."""
     requested = message.ex_destination
     if venue.product == exchange.MARGIN or requested is None or requested == AUTO_ROUTE:
         return venue.shard_of(message.symbol)
@@ -126,7 +126,7 @@ def change_order_command(
         **fields,
         quantity=message.order_qty,
         price=price,
-        # If absent, the expiry does not change; on a new order absence means Day.
+        # Without a TimeInForce, the order keeps its own. On a new order, it would mean Day.
         time_in_force=None if message.time_in_force is None else TIMES_IN_FORCE[message.time_in_force],
         expire_time=message.expire_time,
     )

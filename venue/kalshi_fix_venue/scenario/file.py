@@ -23,7 +23,7 @@ MAX_MISTAKES: Final = 50
 """Maximum number of mistakes reported by one run."""
 MAX_FILE_SIZE: Final = 512 * 1024
 """Maximum size of a file in bytes."""
-_EXPECTED: Final = {
+_TYPE_REMEDIES: Final = {
     "model_type": "write a mapping",
     "model_attributes_type": "write a mapping",
     "dict_type": "write a mapping",
@@ -99,7 +99,7 @@ def read_nodes(data: bytes, name: str) -> Node:
     mistakes = Mistakes(MAX_MISTAKES, ScenarioError)
     if len(data) > MAX_FILE_SIZE:
         problem = f"has more than {MAX_FILE_SIZE} bytes"
-        mistakes.fail(Location(name, 1), problem, "remove what is not needed")
+        mistakes.fail(Location(name, 1), problem, "remove unnecessary parts")
     return parse(data, name, BOUNDS, mistakes, if_empty="describe the venue, as examples/scenario.yaml does")
 
 
@@ -171,7 +171,7 @@ def _report(mistakes: Mistakes, root: Node, error: ErrorDetails) -> None:
             key = context.get("key", context.get("discriminator", "").strip("'"))
             position = _Position.find(root, (*path, key))
             text = position.node.text if isinstance(position.node, Scalar) else ""
-            problem = position.problem(type_is_wrong=error["type"] in _EXPECTED)
+            problem = position.problem(type_is_wrong=error["type"] in _TYPE_REMEDIES)
             mistakes.add(position.node.location, problem, _advice(error, text))
 
 
@@ -182,7 +182,7 @@ def _advice(error: ErrorDetails, text: str) -> str:
     if expected is not None:
         return did_you_mean(text, re.findall("'([^']*)'", str(expected)))
     advice = re.sub("^(Input|String) should", "it should", error["msg"].removeprefix("Value error, "))
-    return _EXPECTED.get(error["type"], advice[0].lower() + advice[1:])
+    return _TYPE_REMEDIES.get(error["type"], advice[0].lower() + advice[1:])
 
 
 def _schema_at(path: Iterable[str | int]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Mass cancels (OrderMassCancelRequest) of all orders of the session, and their outcome.
+"""Mass cancels (OrderMassCancelRequest) of all orders of the session, and their outcomes.
 
 The answer only states that the venue is cancelling the orders; an execution report follows for each of them.
 A mass cancel applies to the orders that were live when the request was sent. It is complete when each of them
@@ -23,8 +23,8 @@ class MassCancelState(Enum):
     """Progress of a mass cancel.
 
     Attributes:
-        MISSED: The outcome was unknown, and drop copy or the user has reported that some orders are still
-            open.
+        MISSED: The answer or a report may have been lost, and drop copy or the user has reported that some
+            orders are still open.
     """
 
     SENT = "no answer has been received"
@@ -123,7 +123,7 @@ class MassCancels:
         return True
 
     def record_refusal(self, cl_ord_id: str, reason: str) -> None:
-        """Apply a reject of a request."""
+        """Record that the venue has refused the mass cancel with this ClOrdID."""
         mass_cancel = self.find(cl_ord_id)
         if mass_cancel is not None:
             self._mark_changed(mass_cancel)

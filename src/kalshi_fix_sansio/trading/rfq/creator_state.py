@@ -23,7 +23,7 @@ class RfqState(Enum):
 
     Attributes:
         UNKNOWN: See `RfqCreator.uncertain`.
-        EXECUTED: Its order is now an ordinary order, which `Orders` tracks.
+        EXECUTED: From now on, `Orders` tracks its order like any other.
     """
 
     SENT = "sent, not answered yet"
@@ -64,7 +64,7 @@ class CreatorQuote:
         offer_size: Contracts of the offer.
         contracts: Number of contracts requested; None if the request specifies cash.
         maker: The maker's public id.
-        made: Time of the quote, in UTC according to the venue.
+        made: Time of the quote according to the venue, in UTC.
         gone: Text (58) of the message in which the venue reported that the quote is no longer open; None
             until then.
         age: TransactTime, SendingTime and MsgSeqNum, as a sort key: the newer of two quotes has the higher
@@ -114,8 +114,7 @@ class Acceptance(Deal):
         cum_qty: Filled contracts of its order, according to the reports received.
         text: The reason why the acceptance or its order was refused.
         facts: Facts that messages have established about it.
-        preceding: The newest reports, and the latest time, that are known to be earlier than the resulting
-            order.
+        preceding: The newest reports, and the latest time, known to precede the resulting order.
         uncertain_since: Time since which messages about it may have been lost, in UTC; None while it is
             certain.
     """
@@ -131,7 +130,7 @@ class Acceptance(Deal):
     accepted_quote_id: str | None = None
 
     def possible_trades(self) -> list[tuple[Side, Decimal, Decimal]]:
-        """Return side, contracts and YES price of the trade that may result."""
+        """Return the trade that may result, as a list of one tuple: side, contracts and YES price."""
         price = self.price
         if price is None:  # not reported, so assume the highest cost: a dollar per contract
             price = ONE if self.side is Side.BUY else ZERO
@@ -140,9 +139,8 @@ class Acceptance(Deal):
     @property
     def is_refused(self) -> bool:
         """Whether the venue refused the acceptance. The request then stays open."""
-        # A refused order counts only if the acceptance itself was the order. An AcceptQuote is refused with
-        # an AcceptQuoteStatus. If the order that results from an AcceptQuote is refused later, the
-        # request ends.
+        # A refused order is a refused acceptance only if the acceptance was sent as an order. An AcceptQuote
+        # is refused with an AcceptQuoteStatus; if its order is refused later, the request ends.
         if Fact.ACCEPTED in self.facts:
             return False
         return Fact.REFUSED in self.facts or (self.by_order and Fact.ORDER_REFUSED in self.facts)
@@ -155,7 +153,7 @@ class Acceptance(Deal):
 
 @attrs.define(eq=False)
 class CreatorRfq:
-    """A request by the creator. Read-only: `RfqCreator` changes it in place.
+    """A request for quotes by the creator. Read-only: `RfqCreator` changes it in place.
 
     Attributes:
         quote_req_id: QuoteReqID, the creator's id.

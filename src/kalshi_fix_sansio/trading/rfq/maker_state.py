@@ -104,7 +104,7 @@ class MakerRfq:
         collection: The collection of a combination; None if the market is not a combination.
         legs: The legs of the combination.
         requester: The creator's public id, or the shared id of anonymous creators.
-        created: Time of the request, in UTC according to the venue.
+        created: Time of the request according to the venue, in UTC.
         high_volatility: Whether the market has high volatility, so the maker has less time to confirm.
         is_closed: Whether the venue has reported the end of the request.
         quotes: The maker's latest quotes by QuoteID, the oldest first.
@@ -147,8 +147,7 @@ class MakerQuote(Deal):
         cum_qty: Filled contracts of its order, according to the reports received.
         text: The reason why the quote, its confirmation or its cancel was refused.
         facts: Facts that messages have established about the quote.
-        preceding: The newest reports, and the latest time, that are known to be earlier than the resulting
-            order.
+        preceding: The newest reports, and the latest time, known to precede the resulting order.
         uncertain_since: Time since which answers about the quote may have been lost, in UTC; None while the
             quote is certain.
         sizes: Contracts of bid and offer, as reported by the venue.
