@@ -39,11 +39,11 @@ CODEC_CASES: dict[str, Callable[[], list[Contender]]] = {
 }
 OTHER_CASES: dict[str, Callable[[], list[Result]]] = {
     "f": loopback.round_trips,
-    "g": lambda: [*process.importing(), *process.starting()],
-    "h": process.million,
+    "g": lambda: [*process.measure_imports(), *process.measure_starts()],
+    "h": process.measure_million_messages,
     "i": store.measure_stores,
     "n": venue.orders,
-    "o": process.first_order,
+    "o": process.measure_first_orders,
     "p": bus.over_nats,
     "sizes": sizes.measure_sizes,
     "t": ticks.ticks,

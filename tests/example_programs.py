@@ -19,7 +19,7 @@ import pytest
 from kalshi_fix_adapters.blocking import order_entry
 from kalshi_fix_sansio import NewOrderSingle, OrdType, Side
 from kalshi_fix_venue.testing import MARKETS, Sandbox
-from tests.adapters.cli.venue_environ import environ_of
+from tests.adapters.cli.venue_environ import write_environ
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SYMBOL = MARKETS["prediction"][0].rules.ticker
@@ -116,6 +116,6 @@ class ExampleEnvironment:
 def example_environment(folder: Path) -> Iterator[ExampleEnvironment]:
     """Run a venue, and write the files of its keys into a folder."""
     with Sandbox(("you", "other")) as sandbox:
-        environ = {"PATH": os.environ["PATH"], **environ_of(sandbox, "you", folder)}
+        environ = {"PATH": os.environ["PATH"], **write_environ(sandbox, "you", folder)}
         second_key = environ["KALSHI_KEY_ID_2"], Path(environ["KALSHI_PRIVATE_KEY_PATH_2"])
         yield ExampleEnvironment(sandbox, environ, second_key)

@@ -1,4 +1,4 @@
-"""Real NATS servers from the distribution's package.
+"""Real NATS servers, from the package of the Linux distribution.
 
 Tests that use them are skipped unless both this package (`make nats` installs it) and nats-py are installed;
 `NATS_REQUIRED=1` turns a skip into a failure."""

@@ -15,7 +15,7 @@ import pytest
 from kalshi_fix_venue.control import ControlServer
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.cli.pipes import COMMAND, PipedProcess, interrupt, lines_until, started
-from tests.adapters.cli.venue_environ import environ_of
+from tests.adapters.cli.venue_environ import write_environ
 from tests.programs import PATH, run_program
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,7 +28,7 @@ def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
     folder = tmp_path / "venue"
     with Sandbox(("you",)) as sandbox:
         found = {"PATH": os.environ["PATH"], "KALSHI_FIX_VENUE_FOLDER": str(folder)}
-        found |= environ_of(sandbox, "you", folder)
+        found |= write_environ(sandbox, "you", folder)
         with ControlServer(sandbox.server, folder):
             yield found
 

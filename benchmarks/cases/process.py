@@ -42,7 +42,7 @@ _LIST_IMPORTS = (
 )
 
 
-def importing(rounds: int = 7) -> list[Result]:
+def measure_imports(rounds: int = 7) -> list[Result]:
     """Import each engine in fresh processes; the first round is ignored, because it compiles modules."""
     absent = {needed.partition(".")[0] for needed in missing()}
     runs = {
@@ -62,7 +62,7 @@ def _numbers(program: str) -> list[float]:
     return [float(text) for text in python("-c", program).split()]
 
 
-def starting(rounds: int = 9) -> list[Result]:
+def measure_starts(rounds: int = 9) -> list[Result]:
     """Measure whole processes that only import modules; the first round is ignored.
 
     A program that imports only the third-party modules of one of our modules is the lower bound for that
@@ -74,7 +74,7 @@ def starting(rounds: int = 9) -> list[Result]:
         programs[name] = ["-c", f"import {module}"]
     for name in (VERSION, HELP):
         programs[name] = ["-m", "kalshi_fix_adapters.cli", name.partition(" ")[2]]
-    runs = {name: partial(_processor_us, *arguments) for name, arguments in programs.items()}
+    runs = {name: partial(_cpu_time_us, *arguments) for name, arguments in programs.items()}
     by_program = run_in_turn(runs, rounds + 1)
     return [result(START, name, times, by_round=True) for name, (_, *times) in by_program.items()]
 
@@ -87,7 +87,7 @@ def _third_party_imports(module: str) -> str:
     return f"import {', '.join(wanted)}"
 
 
-def _processor_us(*arguments: str) -> float:
+def _cpu_time_us(*arguments: str) -> float:
     """Return the CPU time of a process in microseconds, including the time spent in the kernel."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     python(*arguments)
@@ -95,7 +95,7 @@ def _processor_us(*arguments: str) -> float:
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1e6
 
 
-def million(count: int = 1_000_000) -> list[Result]:
+def measure_million_messages(count: int = 1_000_000) -> list[Result]:
     """Pass this many messages to one session in a fresh process, and measure the memory of the process."""
     found = run_fresh_process("session", count)
     memory = {
@@ -108,7 +108,7 @@ def million(count: int = 1_000_000) -> list[Result]:
     return [*(result(MILLION, name, [size], "MiB") for name, size in memory.items()), us]
 
 
-def first_order(rounds: int = 15, count: int = 400) -> list[Result]:
+def measure_first_orders(rounds: int = 15, count: int = 400) -> list[Result]:
     """Send the first orders of fresh processes; the first process is ignored, because it compiles modules."""
     _, *found = [run_fresh_process("orders", count) for _ in range(rounds + 1)]
     return [

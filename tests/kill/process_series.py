@@ -169,7 +169,7 @@ class ProcessSeries:
         self._run, self._child_was_killed = run, False
         self._cells.write_bytes(bytes(16))
         self._relay.reset()
-        self._expect(run)
+        self._set_relay(run)
         self._child, self._child_is_dead = self.fork_server.fork(run), False
         begun = time.monotonic()
         will_be_killed = run.kill_point is not KillPoint.NONE
@@ -217,13 +217,13 @@ class ProcessSeries:
             self._relay.step(0.0)
         self._relay.resume()
 
-    def _expect(self, run: Run) -> None:
+    def _set_relay(self, run: Run) -> None:
         if run.kill_point is KillPoint.WRITE:
-            self._relay.expect(TO_VENUE, run.kill_count, self._kill)
+            self._relay.call_after(TO_VENUE, run.kill_count, self._kill)
         elif run.kill_point is KillPoint.READ:
-            self._relay.expect(TO_CLIENT, run.kill_count, self._kill)
+            self._relay.call_after(TO_CLIENT, run.kill_count, self._kill)
         elif run.cut_at:
-            self._relay.expect(TO_VENUE, run.cut_at, self._cut)
+            self._relay.call_after(TO_VENUE, run.cut_at, self._cut)
 
     def _kill(self) -> bool:
         if not self._child_is_dead:

@@ -63,10 +63,10 @@ class Relay:
         self.port = self._listener.getsockname()[1]
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         self._pairs: list[tuple[_Stream, _Stream]] = []
-        self.passed = [0, 0]
-        """Bytes in each direction since `reset`."""
+        self.forwarded = [0, 0]
+        """Number of bytes forwarded in each direction since `reset`."""
         self._limits: list[tuple[int, Callable[[], bool]] | None] = [None, None]
-        self._mute = False
+        self._drops_all = False
 
     def __enter__(self) -> Self:
         return self
@@ -78,20 +78,20 @@ class Relay:
         self._listener.close()
         self._selector.close()
 
-    def watch(self, file: int, act: Callable[[], object]) -> None:
+    def watch(self, file: int, callback: Callable[[], object]) -> None:
         """Call a function when a file descriptor can be read."""
-        self._selector.register(file, selectors.EVENT_READ, act)
+        self._selector.register(file, selectors.EVENT_READ, callback)
 
-    def expect(self, direction: int, size: int, act: Callable[[], bool]) -> None:
-        """Call a function once exactly this many bytes have been forwarded in a direction. If it returns
-        True, all later bytes are lost, including those already read."""
-        self._limits[direction] = size, act
+    def call_after(self, direction: int, size: int, callback: Callable[[], bool]) -> None:
+        """When exactly this many bytes have been forwarded in a direction, call a function. If it returns
+        True, the rest of the current chunk is dropped."""
+        self._limits[direction] = size, callback
 
     def reset(self) -> None:
-        """Reset the counters and expect nothing."""
-        self.passed = [0, 0]
+        """Reset the counters, cancel `call_after`, and forward bytes again after `drop_all`."""
+        self.forwarded = [0, 0]
         self._limits = [None, None]
-        self._mute = False
+        self._drops_all = False
 
     @property
     def connected(self) -> bool:
@@ -99,7 +99,7 @@ class Relay:
 
     def drop_all(self) -> None:
         """Drop all further bytes."""
-        self._mute = True
+        self._drops_all = True
 
     def cut(self) -> None:
         """End the connection towards the venue and, once the venue has noticed, towards the client."""
@@ -150,8 +150,8 @@ class Relay:
             return
         stream = pair[direction]
         data = stream.read()
-        if data and not self._mute:
-            self._pass(stream, direction, data)
+        if data and not self._drops_all:
+            self._forward(stream, direction, data)
         stream.write()
         if stream.waiting:
             self._finish_writing(stream)
@@ -160,24 +160,25 @@ class Relay:
             if direction == TO_CLIENT:
                 self._close(pair)
 
-    def _pass(self, stream: _Stream, direction: int, data: bytes) -> None:
+    def _forward(self, stream: _Stream, direction: int, data: bytes) -> None:
         limit = self._limits[direction]
-        if limit is not None and self.passed[direction] + len(data) >= limit[0]:
-            size, act = limit
+        if limit is not None and self.forwarded[direction] + len(data) >= limit[0]:
+            size, callback = limit
             self._limits[direction] = None
-            head = max(0, size - self.passed[direction])
+            head = max(0, size - self.forwarded[direction])
             stream.waiting += data[:head]
-            self.passed[direction] += head
+            self.forwarded[direction] += head
             stream.write()
-            if act():
+            if callback():
                 return
             data = data[head:]
-        self.passed[direction] += len(data)
+        self.forwarded[direction] += len(data)
         if not stream.closed:
             stream.waiting += data
 
     def _finish_writing(self, stream: _Stream) -> None:
-        """Write all waiting bytes; this ends, because the sink either reads or is closed."""
+        """Write all waiting bytes. This does not block forever, because the peer reads them or has closed the
+        connection."""
         stream.sink.setblocking(True)
         stream.write()
         stream.sink.setblocking(False)

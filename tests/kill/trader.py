@@ -1,4 +1,4 @@
-"""The killed client: a user who trades on KalshiRT, with a journal next to the client's store."""
+"""The client that is killed. Its user trades on KalshiRT, and keeps a journal next to the client's store."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ MARKET = "KXHIGHNY-26DEC31-B50"
 IMMEDIATE_RECONNECT = ReconnectPolicy(
     initial=1e-6, cap=1e-6, attempts=100, retry_first=True, maintenance=None
 )
-LAST = {"side": Side.BUY, "price": Decimal("0.01"), "time_in_force": TimeInForce.GOOD_TILL_CANCEL}
-"""The terms of the last order, which no other order matches."""
+LAST_ORDER_TERMS = {"side": Side.BUY, "price": Decimal("0.01"), "time_in_force": TimeInForce.GOOD_TILL_CANCEL}
+"""Terms of the last order; no other order can trade with it."""
 PRICES = tuple(Decimal(cents) / 100 for cents in range(44, 57))
 
 
@@ -166,7 +166,7 @@ class Trader:
         self._journal = Journal(settings.journal)
         self._cells[0] = Stage.STORE
         self._kill_counter.begin()
-        self._find_unsent_requests()
+        self._record_opening()
         client = order_entry(
             retransmission=True,
             store=settings.stores,
@@ -178,7 +178,7 @@ class Trader:
             tls=Tls(ca_data=settings.ca),
             timeout=MAX_WAIT,
             reconnect=IMMEDIATE_RECONNECT,
-            # Half of the seeds have pending reports, which are not outcomes.
+            # For every odd seed, the venue also sends pending reports, which are not outcomes.
             logon_fields=LogonFields(skip_pending_exec_reports=settings.seed % 2 == 0),
             observer=_StateObserver(self._cells, self._kill_counter),
         )
@@ -189,8 +189,9 @@ class Trader:
                 self._trade(client)
         self._signal(DONE)
 
-    def _find_unsent_requests(self) -> None:
-        """Find the requests that were never sent: they have no outcome and are not in the store."""
+    def _record_opening(self) -> None:
+        """Record the state of the store, and the requests that were never sent: those without an outcome
+        that are not in the store."""
         summary = self._settings.summary()
         if summary is None:
             self._record("opened", run=self._run.number, outgoing=None, incoming=None)
@@ -213,7 +214,7 @@ class Trader:
         while True:
             if orders and (client.is_logged_on or self._random.random() < 0.5):
                 orders -= 1
-                self._place(client)
+                self._send_request(client)
             timeout = self._random.choice((0.0, 0.002)) if orders else 0.0
             try:
                 event = client.receive(timeout)
@@ -229,18 +230,18 @@ class Trader:
     def _finish(self, client: Client) -> None:
         """Send a last order, which rests. The venue answers in order, so the report of this order implies
         that all earlier outcomes are known."""
-        self._place(client, last=True)
+        self._send_request(client, last=True)
         last = next(reversed(self._known.intended))
         while last not in self._known.answered:
             self._record_event(client, client.receive(MAX_WAIT))
 
     # Sending
 
-    def _place(self, client: Client, *, last: bool = False) -> None:
-        """Record an intention and send it."""
+    def _send_request(self, client: Client, *, last: bool = False) -> None:
+        """Record the intention to send a request, and send the request."""
         self._count += 1
         cl_ord_id = f"{self._run.number}-{self._count}"
-        message = self._order(cl_ord_id, **LAST) if last else self._request(cl_ord_id)
+        message = self._order(cl_ord_id, **LAST_ORDER_TERMS) if last else self._random_request(cl_ord_id)
         self._cells[1] = Activity.PLACING
         self._record("intention", id=cl_ord_id, run=self._run.number)
         try:
@@ -253,7 +254,7 @@ class Trader:
             self._signal(SENT)
         self._cells[1] = Activity.NOTHING
 
-    def _request(self, cl_ord_id: str) -> Message:
+    def _random_request(self, cl_ord_id: str) -> Message:
         random, open_orders = self._random, self._known.open
         chance = random.random()
         if open_orders and chance < 0.3:

@@ -15,7 +15,7 @@ Script = Callable[[World], Iterator[Step]]
 
 
 def trade_script(w: World) -> Iterator[Step]:
-    """Log on and trade, lose the connection, log on and trade again."""
+    """Log on, and trade twice."""
     yield from w.connect()
     for _ in range(2):
         yield w.order
@@ -24,7 +24,7 @@ def trade_script(w: World) -> Iterator[Step]:
 
 
 def reset_script(*names: str) -> Script:
-    """Return a script in which these sides reset the numbers within the session, at the same time."""
+    """Return a script in which these sides reset the sequence numbers in the session at the same time."""
 
     def script(w: World) -> Iterator[Step]:
         yield from trade_script(w)
@@ -42,7 +42,7 @@ def reset(side: Side) -> None:
         side.session.reset(side.clock.now)
 
 
-def new(*, reset_seq_num: bool = False, offer: bool = False) -> World:
+def new_world(*, reset_seq_num: bool = False, offer: bool = False) -> World:
     return world(
         config(reset_seq_num=reset_seq_num, offer_next_expected=offer, explicit_confirm=True),
         config(Role.ACCEPTOR, explicit_confirm=True),
@@ -89,7 +89,7 @@ def test_the_pair_always_recovers_from_a_crash(
 ) -> None:
     finished, crash_at = False, 0
     while not finished:
-        w, finished = new(**settings), True
+        w, finished = new_world(**settings), True
         for number, step in enumerate(script(w)):
             if number == crash_at:
                 finished = False
@@ -108,7 +108,7 @@ def test_the_pair_recovers_from_a_second_crash_during_recovery(
 ) -> None:
     finished, crash_at = False, 0
     while not finished:
-        w, finished = new(), True
+        w, finished = new_world(), True
         for number, step in enumerate(script(w)):
             if number == crash_at:
                 finished = False

@@ -1,8 +1,7 @@
 """The orders that the client's user tracks across all restarts of its process.
 
-A process writes its journal with each event that it takes. A crash loses the requests sent after that, which
-only the store contains. The next process learns of these requests from OutcomesUnknown, or receives their
-answers again.
+A process writes its journal whenever it takes an event. After a crash, the requests sent since then are only
+in the store. The next process learns of them from OutcomesUnknown, or receives their answers again.
 """
 
 from __future__ import annotations

@@ -116,13 +116,14 @@ class SimulatedVenue(Process):
                 return
             elif not self.world.resend:
                 outbox.popleft()
-            elif not self._post():
+            elif not self._store_next():
                 return
         if active is not None:
             self.after(0.0, lambda: self.service(active))
 
-    def _post(self) -> bool:
-        """Assign a number to the next message while no client is connected; a later resend includes it."""
+    def _store_next(self) -> bool:
+        """Store the next message while no client is connected, for a later resend; return whether the store
+        has accepted it."""
         message = self.world.exchange.outbox[0]
         store = self.world.stores[Side.VENUE]
         number, now = store.next_outgoing, self.now

@@ -33,7 +33,7 @@ MARK = d("0.77")
 NEXT_DAY = date(2026, 11, 21)
 
 
-class Books:
+class Portfolio:
     """Orders and settlements, and the positions and cash that follow from their updates."""
 
     def __init__(self, **bounds: int) -> None:
@@ -47,9 +47,9 @@ class Books:
                 self.positions.apply(update)
                 self.cash.apply(update)
 
-    def reopen(self) -> Books:
-        """Return the books loaded from the dumps, as in another process."""
-        loaded = Books()
+    def reopen(self) -> Portfolio:
+        """Return a portfolio loaded from the dumps, as in another process."""
+        loaded = Portfolio()
         for name, machine in vars(self).items():
             load(getattr(loaded, name), dump(machine))
         return loaded
@@ -73,7 +73,7 @@ class Books:
 
 
 def fill(number: int, account: Account = PRIMARY, *, symbol: str = SYMBOL, shard: int = 0) -> Message:
-    """Return a fill, which buys 10 contracts or sells fewer."""
+    """Return a fill that buys 10 contracts or, for every third number, sells 4."""
     side, quantity = (SELL, "4") if number % 3 == 0 else (BUY, "10")
     more: dict[str, Any] = {}
     if account.subaccount:
@@ -87,7 +87,7 @@ def fill(number: int, account: Account = PRIMARY, *, symbol: str = SYMBOL, shard
 
 
 HISTORY: tuple[Message, ...] = (
-    # Two accounts and a clearing member's customer trade in a market on shard 0, which is settled in three
+    # Two accounts and a clearing member's customer trade in a market on shard 0. Its settlement has three
     # pages.
     *(fill(number) for number in (1, 2, 3)),
     *(fill(number, SECOND) for number in (4, 5)),
@@ -107,52 +107,52 @@ HISTORY: tuple[Message, ...] = (
 
 @settings(max_examples=150)
 @given(st.integers(0, 100_000))
-def test_the_sequence_of_fills_and_settlements_does_not_matter(seed: int) -> None:
-    random, expected, books = Random(seed), Books(), Books()
+def test_the_order_of_fills_and_settlements_does_not_matter(seed: int) -> None:
+    random, expected, portfolio = Random(seed), Portfolio(), Portfolio()
     expected.apply(*HISTORY)
     shuffled = [*HISTORY, *random.choices(HISTORY, k=5)]
     random.shuffle(shuffled)
     restart = random.randrange(len(shuffled))
     for number, message in enumerate(shuffled):
         if number == restart:
-            books = books.reopen()
-        books.apply(message)
-    assert books.figures() == books.reopen().figures() == expected.figures()
+            portfolio = portfolio.reopen()
+        portfolio.apply(message)
+    assert portfolio.figures() == portfolio.reopen().figures() == expected.figures()
 
 
 def test_a_settlement_before_the_first_fill_closes_the_position_and_pays_on_its_shard() -> None:
-    books = Books()
-    books.apply(page("r", party("me", "10"), symbol=SYMBOL))
-    assert (list(books.positions), books.cash.of(NO_SHARD).payouts) == ([], d(10))
-    assert books.positions.of(SYMBOL).settled_at == 1
-    books.apply(fill(1, shard=3))
-    position = books.positions.of(SYMBOL)
+    portfolio = Portfolio()
+    portfolio.apply(page("r", party("me", "10"), symbol=SYMBOL))
+    assert (list(portfolio.positions), portfolio.cash.of(NO_SHARD).payouts) == ([], d(10))
+    assert portfolio.positions.of(SYMBOL).settled_at == 1
+    portfolio.apply(fill(1, shard=3))
+    position = portfolio.positions.of(SYMBOL)
     assert (position.net, position.realized, position.profit(MARK)) == (d(0), d(6), d("5.99"))
-    assert [(key.shard, balance.payouts) for key, balance in books.cash.items()] == [(3, d(10))]
+    assert [(key.shard, balance.payouts) for key, balance in portfolio.cash.items()] == [(3, d(10))]
 
 
 def test_a_party_on_two_pages_is_paid_both_amounts() -> None:
-    books = Books()
-    books.apply(page("r1", party("me", "4", "1")), page("r2", party("me", "3", "1")))
-    balance = books.cash.of(NO_SHARD)
+    portfolio = Portfolio()
+    portfolio.apply(page("r1", party("me", "4", "1")), page("r2", party("me", "3", "1")))
+    balance = portfolio.cash.of(NO_SHARD)
     assert (balance.payouts, balance.settlement_fees, balance.settlements) == (d(7), d(2), 1)
 
 
 def test_remembered_settled_markets_are_bounded() -> None:
-    books = Books(max_settled=2)
+    portfolio = Portfolio(max_settled=2)
     for name in ("M1", "M2", "M3"):
-        books.apply(page(name, party("me"), symbol=name))
-    books.apply(*(fill(number, symbol=f"M{number}") for number in (1, 2)))
-    assert [books.positions.of(name).net for name in ("M1", "M2")] == [10, 0]
+        portfolio.apply(page(name, party("me"), symbol=name))
+    portfolio.apply(*(fill(number, symbol=f"M{number}") for number in (1, 2)))
+    assert [portfolio.positions.of(name).net for name in ("M1", "M2")] == [10, 0]
 
 
 def test_a_payout_is_not_moved_without_room_for_another_balance() -> None:
-    books = Books()
-    books.cash = Cash(parties=PARTIES, max_balances=1)
-    books.apply(page("r", party("me", "10"), symbol=SYMBOL), page("s", party("me", "1"), symbol=OTHER))
-    books.apply(fill(1, shard=3))
-    assert [(key.shard, balance.payouts) for key, balance in books.cash.items()] == [(NO_SHARD, d(11))]
-    assert books.cash.refused == 1  # for the fill
+    portfolio = Portfolio()
+    portfolio.cash = Cash(parties=PARTIES, max_balances=1)
+    portfolio.apply(page("r", party("me", "10"), symbol=SYMBOL), page("s", party("me", "1"), symbol=OTHER))
+    portfolio.apply(fill(1, shard=3))
+    assert [(key.shard, balance.payouts) for key, balance in portfolio.cash.items()] == [(NO_SHARD, d(11))]
+    assert portfolio.cash.refused == 1  # for the fill
 
 
 @pytest.mark.parametrize(("remembered", "shard"), [(2, NO_SHARD), (3, 0)])

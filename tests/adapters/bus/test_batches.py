@@ -66,7 +66,7 @@ def streams(draw: st.DrawFn) -> list[object]:
     return events
 
 
-def about_symbol(symbol: str, events: list[object]) -> list[object]:
+def events_about(symbol: str, events: list[object]) -> list[object]:
     """Return the messages about a symbol, and the events without a message."""
     return [
         event
@@ -87,7 +87,7 @@ def test_consumers_get_every_event_once_and_in_order(
             found += apply(receiver, data.draw(st.permutations(messages)))
     assert not [event for event in found if isinstance(event, MessagesLost)]
     for symbol in SYMBOLS:
-        assert about_symbol(symbol, found) == about_symbol(symbol, events)
+        assert events_about(symbol, found) == events_about(symbol, events)
 
 
 @given(streams(), st.data())
@@ -97,17 +97,18 @@ def test_missing_messages_are_reported_before_the_next_message_of_their_lane(
     messages = [item for item in published(batcher(buckets=3), events) if not item.id.event]
     dropped = data.draw(st.sets(st.sampled_from(range(len(messages))))) if messages else set()
     receiver = Receiver()
-    followed: set[str] = set()
-    missing: set[str] = set()
+    lanes_received: set[str] = set()
+    lanes_with_loss: set[str] = set()
     for index, message in enumerate(messages):
         if index in dropped:
-            missing.add(message.lane)
+            lanes_with_loss.add(message.lane)
             continue
         found = apply(receiver, [message])
         lost = isinstance(found[0], MessagesLost)
-        assert lost == (message.lane in followed and message.lane in missing and message.previous != 0)
-        followed.add(message.lane)
-        missing.discard(message.lane)
+        lane = message.lane
+        assert lost == (lane in lanes_received and lane in lanes_with_loss and message.previous != 0)
+        lanes_received.add(lane)
+        lanes_with_loss.discard(lane)
 
 
 def test_market_data_is_batched_by_bucket() -> None:
@@ -266,20 +267,20 @@ def test_the_numbers_of_a_replaced_store_are_not_mistaken_for_duplicates() -> No
 def test_a_publisher_with_a_lower_fence_is_ignored() -> None:
     """A suspended process resumes after another process has taken over."""
     receiver = Receiver()
-    stopped, other = batcher(REPORTS, fence=1), batcher(REPORTS, fence=2)
-    apply(receiver, published(stopped, [logged_on(1), report(2)]))
-    assert numbers(apply(receiver, published(other, [logged_on(1), report(2), report(3)]))) == [3]
-    assert apply(receiver, published(stopped, [report(3), report(4), ENDED])) == []
+    suspended, successor = batcher(REPORTS, fence=1), batcher(REPORTS, fence=2)
+    apply(receiver, published(suspended, [logged_on(1), report(2)]))
+    assert numbers(apply(receiver, published(successor, [logged_on(1), report(2), report(3)]))) == [3]
+    assert apply(receiver, published(suspended, [report(3), report(4), ENDED])) == []
     assert receiver.verdict is Verdict.FENCED
-    assert numbers(apply(receiver, published(other, [report(4)]))) == [4]
+    assert numbers(apply(receiver, published(successor, [report(4)]))) == [4]
 
 
-def market(fence: int, *numbers: int, symbol: str = "KX") -> list[OutgoingMessage]:
+def market_data_messages(fence: int, *numbers: int, symbol: str = "KX") -> list[OutgoingMessage]:
     """Return the messages of a market data publisher: its LoggedOn, and deltas."""
     return published(batcher(fence=fence), [logged_on(), *(delta(number, symbol) for number in numbers)])
 
 
-def reports(fence: int, *numbers: int, generation: int = 3) -> list[OutgoingMessage]:
+def report_messages(fence: int, *numbers: int, generation: int = 3) -> list[OutgoingMessage]:
     """Return the messages of a publisher of reports: its LoggedOn, and one for each report."""
     events = [report(number, str(number)) for number in numbers]
     return published(batcher(REPORTS, fence=fence), [logged_on(generation, reset=False), *events])
@@ -288,22 +289,22 @@ def reports(fence: int, *numbers: int, generation: int = 3) -> list[OutgoingMess
 @pytest.mark.parametrize(
     ("earlier", "dropped", "later", "lost"),
     [
-        # A new publisher of the same numbers does not know the last message of the previous publisher.
-        (reports(1, 4, 5), True, reports(2, 11)[1:], MessagesLost(6, 10)),
-        (reports(1, 4, 5), True, reports(2, 6)[1:], None),
-        (reports(1, 4, 5), True, reports(2, 5, 6)[1:], None),
-        (reports(1, 4, 5), False, reports(2, 11)[1:], None),
-        (reports(1, 4, 5), True, reports(2, 11), MessagesLost(1, 1)),
+        # A new publisher continues the numbers, but does not know the last message of the previous one.
+        (report_messages(1, 4, 5), True, report_messages(2, 11)[1:], MessagesLost(6, 10)),
+        (report_messages(1, 4, 5), True, report_messages(2, 6)[1:], None),
+        (report_messages(1, 4, 5), True, report_messages(2, 5, 6)[1:], None),
+        (report_messages(1, 4, 5), False, report_messages(2, 11)[1:], None),
+        (report_messages(1, 4, 5), True, report_messages(2, 11), MessagesLost(1, 1)),
         # The next message belongs to another generation, with the same fence or another one.
-        (reports(1, 4, 5), True, reports(1, 2, generation=4)[1:], MessagesLost(1, 1)),
-        (reports(1, 4, 5), True, reports(2, 2, generation=0)[1:], MessagesLost(1, 1)),
-        (market(1, 4, 5), True, market(2, 3), MessagesLost(1, 1)),
-        (market(1, 4, 5), True, market(2, 3)[1:], MessagesLost(1, 2)),
+        (report_messages(1, 4, 5), True, report_messages(1, 2, generation=4)[1:], MessagesLost(1, 1)),
+        (report_messages(1, 4, 5), True, report_messages(2, 2, generation=0)[1:], MessagesLost(1, 1)),
+        (market_data_messages(1, 4, 5), True, market_data_messages(2, 3), MessagesLost(1, 1)),
+        (market_data_messages(1, 4, 5), True, market_data_messages(2, 3)[1:], MessagesLost(1, 2)),
         # The numbers themselves show that no message of the lane is missing.
-        (market(1, 4, 5)[:2], True, market(1, 4, 5)[2:], None),
-        (reports(1, 4, 5)[:2], True, reports(1, 4, 5)[2:], None),
+        (market_data_messages(1, 4, 5)[:2], True, market_data_messages(1, 4, 5)[2:], None),
+        (report_messages(1, 4, 5)[:2], True, report_messages(1, 4, 5)[2:], None),
         # A consumer that starts here has lost nothing.
-        ([], True, reports(2, 11), None),
+        ([], True, report_messages(2, 11), None),
     ],
 )
 def test_a_loss_is_reported_after_a_drop_unless_the_numbers_are_complete(

@@ -86,7 +86,8 @@ async def test_a_frozen_server_delays_no_client_and_loses_nothing(server: NatsSe
             server.freeze()
             client.add(*map(report, range(1, 200)))
             await client.until_taken(52)
-            # The logon was acknowledged before the freeze; the task that waits for room holds one report.
+            # The logon was acknowledged before the freeze, 50 reports are in the queue, and the task that
+            # waits for room in the queue holds another one.
             assert publisher.waiting == 50
             assert len(client.confirmed) == 1
             server.thaw()
@@ -95,7 +96,7 @@ async def test_a_frozen_server_delays_no_client_and_loses_nothing(server: NatsSe
 
 
 @pytest.mark.parametrize("resumed", [False, True])
-async def test_a_consumer_receives_what_follows_messages_that_the_server_has_lost(
+async def test_a_consumer_receives_the_messages_after_those_that_the_server_has_lost(
     server: NatsServer, resumed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A power failure may lose acknowledged messages, whose sequence numbers in the stream are used again."""
@@ -144,13 +145,13 @@ async def test_repeated_messages_do_not_accumulate_while_the_server_is_frozen(
 
 
 def state(books: Any) -> Any:
-    """Return the state of the books, sorted, because the lanes of a channel may overtake each other."""
+    """Return the state of the books, sorted, because messages of different lanes may arrive in any order."""
     dumped = books.dump()
     dumped["books"].sort(key=lambda book: book["symbol"])
     return dumped
 
 
-def market(first: int, count: int) -> list[Any]:
+def market_deltas(first: int, count: int) -> list[Any]:
     """Return deltas for ten markets; each delta adds a level."""
     return [
         delta(number, f"KX{number % 10}", price=f"0.{number % 9000 + 1:04}")
@@ -160,21 +161,21 @@ def market(first: int, count: int) -> list[Any]:
 
 async def test_a_late_consumer_builds_the_same_books_as_the_session(server: NatsServer) -> None:
     async with connected(server) as bus:
-        own = OrderBooks()
+        expected = OrderBooks()
         opening = [logged_on(), *(snapshot(n + 1, f"KX{n}") for n in range(10))]
-        for event in (*opening, *market(11, 1500)):
-            own.apply(event)
-        async with publishing(bus, MARKET_DATA, *opening, *market(11, 1000)) as (client, _):
+        for event in (*opening, *market_deltas(11, 1500)):
+            expected.apply(event)
+        async with publishing(bus, MARKET_DATA, *opening, *market_deltas(11, 1000)) as (client, _):
             early = bus.events(MARKET_DATA, machine=OrderBooks())
             await take(early, 1011)
             await write_snapshot(bus._link, MARKET_DATA, early._machine, early.mark)  # type: ignore[arg-type]
-            client.add(*market(1011, 500))
+            client.add(*market_deltas(1011, 500))
         late = bus.events(MARKET_DATA, machine=OrderBooks())
         await take(late, 500)
         assert late.received < early.received
-        assert state(late._machine) == state(own)
+        assert state(late._machine) == state(expected)
         await take(early, 500)
-        assert state(early._machine) == state(own)
+        assert state(early._machine) == state(expected)
 
 
 async def test_snapshots_larger_than_a_message_are_written_by_a_task_and_replaced() -> None:
@@ -283,7 +284,7 @@ async def test_a_consumer_may_start_with_the_next_event(server: NatsServer) -> N
         assert found[-1].message.header.msg_seq_num == 2
 
 
-async def test_errors_name_the_wrong_part_of_the_configuration(server: NatsServer) -> None:
+async def test_configuration_errors_name_the_invalid_setting(server: NatsServer) -> None:
     async with connect(server.url) as bus:
         client: Any = Client(REPORTS)
         with pytest.raises(ConfigurationError, match=r"call Bus\.create once"):

@@ -24,16 +24,16 @@ def connect_through(relay: Relay) -> Any:
 
 
 @pytest.mark.parametrize("channel", [REPORTS, MARKET_DATA], ids=lambda channel: channel.session)
-@pytest.mark.parametrize("away", ["restarted", "slow"])
+@pytest.mark.parametrize("absence", ["restarted", "slow"])
 async def test_a_consumer_that_was_away_longer_than_the_retention_is_notified_of_the_loss(
-    server: NatsServer, channel: Channel, away: str
+    server: NatsServer, channel: Channel, absence: str
 ) -> None:
     make = report if channel is REPORTS else lambda number: delta(number, "KX")
     async with connected(server) as bus:
         await publish(bus, channel, logged_on(3), *map(make, range(1, 201)))
         events = bus.events(channel)
         found = await take(events, 150)
-        if away == "restarted":
+        if absence == "restarted":
             events = bus.events(channel, mark=Mark.load(events.mark.dump()))
             found = []
         await publish(bus, channel, logged_on(3, reset=False), *map(make, range(201, 211)))
@@ -155,10 +155,10 @@ async def test_a_slow_consumer_delays_no_publisher_and_misses_nothing(server: Na
         assert slow.lag == 0
 
 
-@pytest.mark.parametrize("why", ["no server", "no permission"])
-async def test_a_failed_connection_attempt_ends_in_time_with_a_typed_error(why: str) -> None:
+@pytest.mark.parametrize("cause", ["no server", "no permission"])
+async def test_a_failed_connection_attempt_ends_in_time_with_a_typed_error(cause: str) -> None:
     with NatsServer("authorization { user: a, password: b }") as server:
-        if why == "no server":
+        if cause == "no server":
             server.kill()
         with pytest.raises(ConnectionFailedError, match=r"no connection to a NATS server within 0\.3 s: "):
             async with connect(server.url, within=0.3, user="x", password="secret-word"):

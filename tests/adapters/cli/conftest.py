@@ -9,7 +9,7 @@ import pytest
 
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.cli.order_logs import ORDERS
-from tests.adapters.cli.venue_environ import environ_of
+from tests.adapters.cli.venue_environ import write_environ
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def environ(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
-    return environ_of(sandbox, "you", tmp_path / "venue")
+    return write_environ(sandbox, "you", tmp_path / "venue")
 
 
 @pytest.fixture

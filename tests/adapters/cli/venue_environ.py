@@ -8,8 +8,9 @@ from kalshi_fix_sansio import PRODUCTS
 from kalshi_fix_venue.testing import Sandbox
 
 
-def environ_of(sandbox: Sandbox, owner: str, folder: Path) -> dict[str, str]:
-    """Write the files into a folder and return the variables."""
+def write_environ(sandbox: Sandbox, owner: str, folder: Path) -> dict[str, str]:
+    """Write an owner's key and certificate files into a folder; return the environment variables that refer
+    to them."""
     found: dict[str, str] = {}
     for product, files in sandbox.write_files(folder, owner).items():
         prefix = PRODUCTS[product]

@@ -63,14 +63,14 @@ async def test_an_order_from_logon_to_logout(new_client: NewClient) -> None:
 async def test_an_invalid_message_changes_nothing_and_unknown_codes_are_sent_when_allowed(
     new_client: NewClient,
 ) -> None:
-    newer = order(time_in_force="Z")
+    unknown_code = order(time_in_force="Z")
     async with new_client() as client:
         with pytest.raises(InvalidMessageError):
             await client.send(MarketDataRequest(subscription_request_type="2"))
         with pytest.raises(InvalidMessageError, match="TimeInForce"):
-            await client.send(newer)
+            await client.send(unknown_code)
         allowed = {"allow_unknown_codes": True, "header_fields": {"poss_resend": True}}
-        assert await client.send(newer, **allowed) == 2  # the invalid messages used no number
+        assert await client.send(unknown_code, **allowed) == 2  # the invalid messages used no number
 
 
 @pytest.mark.parametrize("session", SESSIONS)
@@ -146,12 +146,12 @@ async def test_waiting_without_an_event_times_out(new_client: NewClient) -> None
 
 
 async def test_an_unanswered_test_request_times_out(plaintext_client: NewClient) -> None:
-    silent = threading.Event()
-    with logged_on_peer(lambda _: silent.wait(LONG)) as port:
+    may_end = threading.Event()
+    with logged_on_peer(lambda _: may_end.wait(LONG)) as port:
         async with plaintext_client(port=port) as client:
             with pytest.raises(ClientTimeoutError, match="was not answered within"):
                 await client.test_request(0.05)
-            silent.set()
+            may_end.set()
             with pytest.raises(NotConnectedError):
                 await client.test_request(LONG)
 
@@ -189,7 +189,9 @@ async def test_a_venue_that_stops_reading_blocks_senders_until_it_reads_again(
 
 
 @pytest.mark.usefixtures("brief_logouts")
-async def test_leaving_a_venue_that_never_reads_again_ends_in_time(plaintext_client: NewClient) -> None:
+async def test_closing_a_client_ends_in_time_if_the_venue_never_reads_again(
+    plaintext_client: NewClient,
+) -> None:
     done = threading.Event()
     big = order(symbol="X" * 20_000)
 

@@ -18,7 +18,7 @@ from kalshi_fix_venue.testing import MARKETS, Sandbox
 
 
 @pytest.fixture
-def lines() -> Iterator[io.StringIO]:
+def log() -> Iterator[io.StringIO]:
     """Collect the lines of all loggers of the library at every level."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
@@ -32,11 +32,11 @@ def lines() -> Iterator[io.StringIO]:
     logger.setLevel(level)
 
 
-def objects(lines: io.StringIO) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in lines.getvalue().splitlines()]
+def objects(log: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log.getvalue().splitlines()]
 
 
-def test_a_session_writes_one_object_per_line_without_secrets(lines: io.StringIO) -> None:
+def test_a_session_writes_one_object_per_line_without_secrets(log: io.StringIO) -> None:
     password = "sesame-sesame"
     with Sandbox(("me",)) as venue:
         options = venue.options("me", "prediction", "KalshiNR")
@@ -47,7 +47,7 @@ def test_a_session_writes_one_object_per_line_without_secrets(lines: io.StringIO
                 NewOrderSingle(cl_ord_id="a-1", symbol=market, side=Side.BUY, order_qty=1, price="0.01")
             )
             next(client.messages(timeout=10))
-    found = objects(lines)
+    found = objects(log)
     assert {item["logger"].rpartition(".")[2] for item in found} == {"connection", "session", "wire"}
     assert {item["fix"]["session"] for item in found} == {"KalshiNR prediction"}
     states = [(item["fix"]["old"], item["fix"]["new"]) for item in found if "old" in item["fix"]]
@@ -57,12 +57,12 @@ def test_a_session_writes_one_object_per_line_without_secrets(lines: io.StringIO
     logons = [item for item in found if "|35=A|" in item["message"]]
     assert len(logons) == 2
     assert "|96=****" in logons[0]["message"]
-    text = lines.getvalue()
+    text = log.getvalue()
     assert password not in text
     assert options["private_key"].splitlines()[1].decode() not in text
 
 
-def test_any_text_stays_within_its_line_and_tracebacks_are_kept() -> None:
+def test_a_record_is_one_line_and_keeps_its_traceback() -> None:
     try:
         raise ValueError("first\nsecond")
     except ValueError:

@@ -27,7 +27,7 @@ def name_of(stores: Stores, owner: StoreOwner) -> str:
 
 
 def record_contents(store: Any) -> None:
-    """Record a row, an open request and numbers."""
+    """Record a row, an open request and sequence numbers."""
     send(store, 3)
     store.record_request(open_request(1, 3))
     store.record_rows({"position": '"5"'})
@@ -35,7 +35,7 @@ def record_contents(store: Any) -> None:
 
 
 def fill(stores: Stores, owner: StoreOwner = OWNER) -> str:
-    """Create a store with a row, an open request and numbers; return its name."""
+    """Create a store with a row, an open request and sequence numbers; return its name."""
     with stores.open(owner) as store:
         record_contents(store)
     return name_of(stores, owner)

@@ -46,7 +46,13 @@ FIELDS = """
 
 
 ARRIVAL = datetime(2026, 1, 1, tzinfo=UTC)
-AT_ANCHOR: dict[str, Any] = {"ship_id": "DE1", "length": 9, "flag": "F", "arrival": ARRIVAL, "draught": 2}
+AT_ANCHOR_FIELDS: dict[str, Any] = {
+    "ship_id": "DE1",
+    "length": 9,
+    "flag": "F",
+    "arrival": ARRIVAL,
+    "draught": 2,
+}
 
 
 @pytest.fixture
@@ -79,32 +85,32 @@ def test_preset_fields_determine_the_arguments(harbour: ModuleType) -> None:
 
 
 def test_the_message_equals_one_created_with_its_class(harbour: ModuleType) -> None:
-    about: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "length": "90",
         "arrival": ARRIVAL,
         "first_day": date(2026, 1, 2),
     }
-    made = harbour.BerthRequest.at_quay("DE123", **about)
-    assert made == harbour.BerthRequest(ship_id="DE123", berth_kind="1", flag="H", **about)
+    made = harbour.BerthRequest.at_quay("DE123", **fields)
+    assert made == harbour.BerthRequest(ship_id="DE123", berth_kind="1", flag="H", **fields)
     with pytest.raises(ValueError, match=r"BerthRequest.length, Length .* cannot be 'long'"):
-        harbour.BerthRequest.at_quay("DE123", **{**about, "length": "long"})
+        harbour.BerthRequest.at_quay("DE123", **{**fields, "length": "long"})
     with pytest.raises(TypeError, match="unexpected keyword argument 'flag'"):
-        harbour.BerthRequest.at_quay("DE123", flag="F", **about)
+        harbour.BerthRequest.at_quay("DE123", flag="F", **fields)
 
 
 def test_one_or_more_values_become_entries_and_an_empty_list_is_an_error(harbour: ModuleType) -> None:
-    about = AT_ANCHOR
+    fields = AT_ANCHOR_FIELDS
     make = harbour.BerthRequest.at_anchor
     names = [f"p{number}" for number in range(1000)]
-    assert [entry.pilot_name for entry in make(*names, **about).pilots] == names
-    assert [entry.pilot_name for entry in make("Ann", **about).pilots] == ["Ann"]
+    assert [entry.pilot_name for entry in make(*names, **fields).pilots] == names
+    assert [entry.pilot_name for entry in make("Ann", **fields).pilots] == ["Ann"]
     # An empty list might have another meaning to the venue, such as all entries.
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'pilot_name'"):
-        make(*[], **about)
+        make(*[], **fields)
     with pytest.raises(TypeError, match=r"Pilot.pilot_name, PilotName \(5901\), cannot be of class list"):
-        make(["Ann", "Bob"], **about)
+        make(["Ann", "Bob"], **fields)
     with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'draught'"):
-        make("Ann", **{name: value for name, value in about.items() if name != "draught"})
+        make("Ann", **{name: value for name, value in fields.items() if name != "draught"})
 
 
 def test_the_fields_of_a_single_entry_are_arguments_like_the_others(harbour: ModuleType) -> None:
@@ -119,4 +125,4 @@ def test_a_constructor_of_a_subclass_returns_the_subclass(harbour: ModuleType) -
     class Mine(harbour.BerthRequest):  # type: ignore[misc, name-defined]
         __slots__ = ()
 
-    assert type(Mine.at_anchor("Ann", **AT_ANCHOR)) is Mine
+    assert type(Mine.at_anchor("Ann", **AT_ANCHOR_FIELDS)) is Mine

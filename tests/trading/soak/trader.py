@@ -346,19 +346,19 @@ class Trader:
     def begin_drop_copy(self) -> None:
         """Request the uncertain ranges from drop copy, on a separate session or on the order session."""
         machines, orders = self.machines, self.machines.orders
-        dump = machines.copies.dump()
+        dump = machines.drop_copy.dump()
         kind = self.random.choice(("KalshiDC", "KalshiNR"))
-        machines.copies = DropCopy(kind)
-        machines.copies.load(dump)
+        machines.drop_copy = DropCopy(kind)
+        machines.drop_copy.load(dump)
         if kind == "KalshiDC":
             self.drop_copy_session = self.harness.connect(f"{self.name}-dc", kind)
         else:
             self.counts.on_own_session += 1
-            machines.copies.apply(self.logged_on, self.harness.now)
+            machines.drop_copy.apply(self.logged_on, self.harness.now)
         begin = dict(orders.newest)
-        for shard, key in orders.drop_copy_start(machines.copies.forgotten).items():
+        for shard, key in orders.drop_copy_start(machines.drop_copy.forgotten).items():
             begin[shard] = min(key, begin.get(shard, key))
-        machines.copies.request(begin, orders.epoch, self.harness.now)
+        machines.drop_copy.request(begin, orders.epoch, self.harness.now)
         if self.random.random() < 0.3:
             self.counts.refused += 1
             venue = self.harness.venue.drop_copy("prediction")
@@ -370,17 +370,17 @@ class Trader:
         if self.is_quiet() and not self.unanswered and self.machines.orders.uncertain():
             self.is_recovering = True  # a refusal has shown that an order does not exist
             self.begin_drop_copy()
-        copies, now = self.machines.copies, self.harness.now
+        drop_copy, now = self.machines.drop_copy, self.harness.now
         session = self.drop_copy_session or self.client
         if session is None:
             return
-        for request in copies.handle_timer(now):
-            copies.apply(request, now)
+        for request in drop_copy.handle_timer(now):
+            drop_copy.apply(request, now)
             try:  # sent together with all messages before `run`
                 session.session.send(request, now)
             except LocalProtocolError:
-                copies.withdraw(request)
-        if copies.pending or not self.is_recovering or self.is_report_missing or self.client is None:
+                drop_copy.withdraw(request)
+        if drop_copy.pending or not self.is_recovering or self.is_report_missing or self.client is None:
             return
         if self.drop_copy_session is not None:
             self.drop_copy_session.logout()
@@ -424,7 +424,7 @@ class Trader:
                 if isinstance(event, MessageReceived):
                     self.apply(event)
             elif session is self.drop_copy_session:
-                for update in self.machines.copies.apply(event, self.harness.now):
+                for update in self.machines.drop_copy.apply(event, self.harness.now):
                     self.apply(update)
             else:
                 self.apply_from_order_session(event)
@@ -435,10 +435,10 @@ class Trader:
         ended = isinstance(event, SessionEnded)
         if ended:
             self.client, self.unanswered = None, 0
-        if self.drop_copy_session is not None or not self.machines.copies.pending:
+        if self.drop_copy_session is not None or not self.machines.drop_copy.pending:
             self.apply(event)
         else:
-            for update in self.machines.copies.apply(event, self.harness.now):
+            for update in self.machines.drop_copy.apply(event, self.harness.now):
                 self.apply(update)
         if ended:
             self.record_loss()
@@ -456,7 +456,7 @@ class Trader:
         if isinstance(event, OutcomesUnknown):
             self.check_adopted(event)
         if not (
-            self.is_report_missing or self.is_recovering or self.machines.copies.pending
+            self.is_report_missing or self.is_recovering or self.machines.drop_copy.pending
         ):  # otherwise a report may be missing
             if order is not None:
                 self.check_answer(message, order, pending)
@@ -486,7 +486,7 @@ class Trader:
         if self.client is None or self.is_report_missing or self.queue or self.is_recovering:
             return False
         unread = self.client.events or (self.post_trade is not None and self.post_trade.events)
-        return not unread and self.drop_copy_session is None and not self.machines.copies.pending
+        return not unread and self.drop_copy_session is None and not self.machines.drop_copy.pending
 
     def check_turn(self) -> None:
         """At the end of a turn, compare all values that are not uncertain."""

@@ -40,7 +40,7 @@ RULES: Mapping[str, MarketRules] = {
     )
 }
 MAINTENANCE = WeeklyPause(weekday=3, begins=time(3), ends=time(5))
-"""Thursday from 3 to 5 in New York."""
+"""Thursdays from 3 to 5 a.m., New York time."""
 
 
 def venue(settings: Mapping[str, Any]) -> VenueHarness:
@@ -97,7 +97,7 @@ def _with_orders(changes: dict[str, Any]) -> VenueHarness:
         "perp": {},
     }
     for owner, settings in changes.pop("accounts", {}).items():
-        owners[owner] |= {name: _dollars(value) for name, value in settings.items()}
+        owners[owner] |= {name: _to_decimals(value) for name, value in settings.items()}
     other = AccountConfig(owner="other", product="margin", balance=Decimal(1000))
     made = {"accounts": (*accounts(**owners), other), "markets": _markets(changes.pop("markets", {}))}
     made["api_keys"] = _keys(changes.pop("keys", {}))
@@ -122,7 +122,7 @@ def _keys(changed: Mapping[str, Mapping[str, Any]]) -> tuple[ApiKey, ...]:
 def _markets(changed: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[MarketRules, ...]]:
     found = dict(RULES)
     for ticker, settings in changed.items():
-        values = {name: _dollars(value) for name, value in settings.items()}
+        values = {name: _to_decimals(value) for name, value in settings.items()}
         if "band" in values:
             values["band"] = PriceBand(**values["band"])
         made = {name: values.pop(name) for name in ("structure", "fractional") if name in values}
@@ -134,8 +134,8 @@ def _markets(changed: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[Market
     }
 
 
-def _dollars(value: Any) -> Any:
-    """Return amounts, which are written as text, as decimals, and other values unchanged."""
+def _to_decimals(value: Any) -> Any:
+    """Convert amounts, which are written as text, to decimals; return other values unchanged."""
     if isinstance(value, dict):
-        return {key: _dollars(each) for key, each in value.items()}
+        return {key: _to_decimals(each) for key, each in value.items()}
     return Decimal(value) if isinstance(value, str) and re.fullmatch(r"-?[\d.]+", value) else value

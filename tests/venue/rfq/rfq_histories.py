@@ -189,19 +189,19 @@ class Maker(Participant):
     def look_up(self) -> None:
         """Apply every report available from drop copy."""
         harness = self.story.harness
-        client, copies = harness.connect(f"{self.name}-dc", "KalshiDC"), DropCopy("KalshiDC")
+        client, drop_copy = harness.connect(f"{self.name}-dc", "KalshiDC"), DropCopy("KalshiDC")
         begin = {shard: ExecKey(shard, 1, 1) for shard in (0, 1)}
-        copies.request(begin, 1, harness.now)
+        drop_copy.request(begin, 1, harness.now)
         while client.events:
             events = list(client.events)
             client.events.clear()
             for event in events:
-                for result in copies.apply(event, harness.now):
+                for result in drop_copy.apply(event, harness.now):
                     self.apply(result)
-            for due in copies.handle_timer(harness.now):
-                copies.apply(due, harness.now)
+            for due in drop_copy.handle_timer(harness.now):
+                drop_copy.apply(due, harness.now)
                 client.send(due)
-        assert not copies.pending
+        assert not drop_copy.pending
         client.logout()
 
     def new_id(self) -> str:

@@ -46,7 +46,9 @@ LOOKUPS_PER_DAY = 24
 """Number of drop copy requests per client. Drop copy keeps reports for three hours, and the venue's clock
 also advances while clients wait, which can take long on a busy machine.
 """
-PLAYERS: dict[str, Loop] = {loop.name: loop for loop in LOOPS if isinstance(loop, Blocking | Asyncio | Trio)}
+LOOPS_BY_OWNER: dict[str, Loop] = {
+    loop.name: loop for loop in LOOPS if isinstance(loop, Blocking | Asyncio | Trio)
+}
 DAY_PRODUCTS: tuple[Product, ...] = ("prediction", "margin")
 MIDDLES = {market.rules.ticker: market.middle for product in DAY_PRODUCTS for market in MARKETS[product]}
 SYMBOLS = {product: tuple(market.rules.ticker for market in MARKETS[product]) for product in DAY_PRODUCTS}
@@ -65,9 +67,9 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("garble", {"how": "body-length"}),
     ("garble", {"how": "cut-short"}),
     ("duplicate", {"times": 2}),
-    # A message with wrong CompIDs is lost, because its number is counted and it is not resent. Also lost is
-    # the outcome of a request that the venue executes but answers with an unknown outcome. Drop copy
-    # reports the events in both cases.
+    # A message with wrong CompIDs is lost, because its number is counted and it is not resent. The
+    # outcome of a request is lost if the venue executes the request, but answers that the outcome is
+    # unknown. Drop copy reports the events in both cases.
     ("wrong-comp-ids", {"message": "8"}),
     ("wrong-comp-ids", {"message": "9", "sender": "KalshiRT", "target": "Nobody"}),
     ("unavailable", {"applied": True, "times": 2}),
@@ -311,8 +313,8 @@ class Player:
                 message = event.message if isinstance(event, MessageReceived) else None
                 if isinstance(message, ExecutionReport):
                     self.ledger.record(message, live=False)
-        expected = self.machines.copies.pending
-        assert not expected, f"{self.name} did not receive all past reports: {expected}"
+        pending = self.machines.drop_copy.pending
+        assert not pending, f"{self.name} did not receive all past reports: {pending}"
 
     async def _act(self, client: Any) -> Any:
         random, orders = self.random, self.machines.orders
@@ -341,8 +343,8 @@ class Player:
             request = orders.cancel(chosen, name)
         else:
             price = self._price(chosen.symbol, buys=chosen.side == Side.BUY)
-            kept = random.choice((name, chosen.cl_ord_id))
-            request = orders.replace(chosen, kept, price=price, leaves_qty=random.randint(1, 20))
+            cl_ord_id = random.choice((name, chosen.cl_ord_id))
+            request = orders.replace(chosen, cl_ord_id, price=price, leaves_qty=random.randint(1, 20))
         self.machines.apply(request)
         try:
             await client.send(request)
@@ -378,7 +380,7 @@ class Outcome:
     players: tuple[Player, ...]
     faults: Counter[str]
     events: int
-    """Actions of the simulated traders and requests of the clients."""
+    """Number of actions of the simulated traders and of requests of the clients."""
 
 
 def play(*, rounds: int, seed: int, rate: float) -> Outcome:
@@ -390,7 +392,7 @@ def play(*, rounds: int, seed: int, rate: float) -> Outcome:
     with (
         contextlib.ExitStack() as stack,
         Venue(
-            owners=tuple(PLAYERS),
+            owners=tuple(LOOPS_BY_OWNER),
             balance=BALANCE,
             seed=seed,
             settings={"flow": flow, "sending_time_tolerance": 100 * DAY, "logon_timeout": DAY},
@@ -399,7 +401,7 @@ def play(*, rounds: int, seed: int, rate: float) -> Outcome:
         symbols = {product: list(names) for product, names in SYMBOLS.items()}
         players = tuple(
             Player(loop, product, venue, Random(random.random()), symbols[product])
-            for loop in PLAYERS.values()
+            for loop in LOOPS_BY_OWNER.values()
             for product in DAY_PRODUCTS
         )
 
@@ -440,7 +442,7 @@ def play(*, rounds: int, seed: int, rate: float) -> Outcome:
                 venue.do("settle", market=SETTLED, result="scalar", price=SETTLED_AT)
             action = "act" if random.random() < 0.95 else "restart"
             since_lookup += DAY / rounds + perform(action)
-            # This uses the clock of the venue, which also advances while the test waits for an action.
+            # `since_lookup` is measured by the venue's clock, which also advances during an action.
             if since_lookup >= DAY / LOOKUPS_PER_DAY:
                 since_lookup = perform("look up")
         # Trading ends, withheld messages are released, and every client receives all remaining reports.
@@ -517,8 +519,9 @@ def main() -> None:
         print(
             f"{player.name}: {player.sent} requests, {len(player.ledger.fills)} fills, "
             f"{player.ledger.missed} of them only from drop copy, {cash} dollars, {positions}, "
-            f"{player.machines.looked_up} uncertain items for drop copy, {player.machines.resolved} for "
-            f"REST, equal to the exchange; exceptions: {dict(player.exceptions)}"
+            f"{player.machines.looked_up} uncertain items looked up in drop copy, "
+            f"{player.machines.resolved} resolved without it; equal to the exchange; "
+            f"exceptions: {dict(player.exceptions)}"
         )
 
 

@@ -29,7 +29,7 @@ from kalshi_fix_sansio.trading import (
 from tests.helpers import HOSTILE_CONTEXTS
 
 FIRST_EVENT = ExecKey(0, 1, 1)
-_DUMPED_MACHINES = ("positions", "cash", "settlements", "groups", "copies")
+_DUMPED_MACHINES = ("positions", "cash", "settlements", "groups", "drop_copy")
 
 
 @attrs.define(eq=False)
@@ -39,7 +39,7 @@ class Machines:
     orders: Orders
     positions: Positions
     cash: Cash
-    copies: DropCopy
+    drop_copy: DropCopy
     settlements: Settlements = attrs.field(factory=Settlements)
     groups: OrderGroups = attrs.field(factory=OrderGroups)
     context: Context = HOSTILE_CONTEXTS["every trap"]
@@ -52,7 +52,7 @@ class Machines:
     looked_up: int = 0
     """Number of uncertain items for which drop copy was requested."""
     resolved: int = 0
-    """Number of uncertain items that drop copy could not resolve."""
+    """Number of uncertain items that were resolved without drop copy."""
 
     @classmethod
     def of(cls, session: str, product: str, *, parties: Mapping[str, Account] | None = None) -> Machines:
@@ -77,7 +77,7 @@ class Machines:
     def uncertain(self) -> UncertainItems:
         """The uncertain items of all state machines."""
         return UncertainItems(
-            self.orders, self.positions, self.cash, self.copies, self.settlements, self.groups
+            self.orders, self.positions, self.cash, self.drop_copy, self.settlements, self.groups
         )
 
     def is_certain(self) -> bool:
@@ -94,7 +94,7 @@ class Machines:
             for group in grouped:
                 self.discrepancies.extend(group.discrepancies)
             updates = self.orders.apply(event)
-            self._count(updates)
+            self._apply_updates(updates)
             settled = self.settlements.apply(event)
             if settled is not None:
                 self.discrepancies.extend(settled.discrepancies)
@@ -108,7 +108,7 @@ class Machines:
             self.orders.withdraw(request)
             self.groups.withdraw(request)
 
-    def _count(self, updates: list[Any]) -> None:
+    def _apply_updates(self, updates: list[Any]) -> None:
         for update in updates:
             self.discrepancies.extend(update.discrepancies)
             self.positions.apply(update)
@@ -130,11 +130,11 @@ class Machines:
                 getattr(self, name).load(dumped[name])
             self.rows = dumped["orders"]
             for updates in self.orders.load(self.rows):
-                self._count(updates)
+                self._apply_updates(updates)
 
     async def look_up(self, client: Any, seconds: float, latest: ExecKey) -> list[object]:
-        """Request from drop copy every report since the last call, and those about older uncertain items, as
-        far as the venue keeps them; return the resulting events.
+        """Request from drop copy every report since the last call, and the reports about older uncertain
+        items, if the venue still has them; return the resulting events.
 
         Args:
             client: a client on KalshiDC.
@@ -147,24 +147,25 @@ class Machines:
         events: list[object] = []
         async for event in client.events(seconds):
             events.append(event)
-            for received in self.copies.apply(event, read_clocks()):
+            for received in self.drop_copy.apply(event, read_clocks()):
                 self.apply(received)
-            if any(item.state is CopyState.FAILED for item in self.copies.pending):
+            if any(item.state is CopyState.FAILED for item in self.drop_copy.pending):
                 # The uncertain item is older than the reports that the venue keeps, and is looked up via REST
                 # at the end.
-                assert self.copies.forgotten.get(FIRST_EVENT.shard, FIRST_EVENT) < since, self.copies.pending
-                self.copies.resolve(FIRST_EVENT.shard)
+                forgotten = self.drop_copy.forgotten.get(FIRST_EVENT.shard, FIRST_EVENT)
+                assert forgotten < since, self.drop_copy.pending
+                self.drop_copy.resolve(FIRST_EVENT.shard)
                 self._request(since)
-            for request in self.copies.handle_timer(read_clocks()):
-                self.copies.apply(request, read_clocks())
+            for request in self.drop_copy.handle_timer(read_clocks()):
+                self.drop_copy.apply(request, read_clocks())
                 await client.send(request)
-            if not self.copies.pending:
+            if not self.drop_copy.pending:
                 break
         return events
 
     def _request(self, since: ExecKey) -> None:
-        begin = self.orders.drop_copy_start(self.copies.forgotten).get(FIRST_EVENT.shard, since)
-        self.copies.request({FIRST_EVENT.shard: min(begin, since)}, self.orders.epoch, read_clocks())
+        begin = self.orders.drop_copy_start(self.drop_copy.forgotten).get(FIRST_EVENT.shard, since)
+        self.drop_copy.request({FIRST_EVENT.shard: min(begin, since)}, self.orders.epoch, read_clocks())
 
     def balance(self, initial: Decimal, account: Account | None = None, shard: int | None = None) -> Decimal:
         """Return the balance of an account (or of all) on a shard (or on all), given the initial balance."""
@@ -196,7 +197,7 @@ class Machines:
             }
 
     def learn_groups(self, groups_on_venue: Sequence[Any]) -> None:
-        """Look up the order groups and whether they have triggered, as via REST.
+        """Store the order groups and whether they have triggered, as after a look-up via REST.
 
         Args:
             groups_on_venue: the groups that the venue has.
@@ -213,12 +214,13 @@ class Machines:
         self.groups.lost_creates = 0
 
     def resolve(self, open_orders: set[str]) -> list[UncertainItem]:
-        """Look up the items that drop copy cannot resolve; return those that remain uncertain.
+        """Resolve the items that drop copy cannot resolve, as after a look-up via REST; return those that
+        remain uncertain.
 
         Args:
             open_orders: the ClOrdIDs of the venue's open orders.
         """
-        forgotten = self.copies.forgotten.get(FIRST_EVENT.shard, FIRST_EVENT)
+        forgotten = self.drop_copy.forgotten.get(FIRST_EVENT.shard, FIRST_EVENT)
         for item in self.orders.uncertain():
             if item.order is not None and (item.begin is None or item.begin <= forgotten):
                 self.orders.resolve(item.order, is_open=item.order.cl_ord_id in open_orders)

@@ -27,7 +27,7 @@ from tests.adapters.cli.terminals import (
     Terminal,
     plain,
 )
-from tests.adapters.cli.venue_environ import environ_of
+from tests.adapters.cli.venue_environ import write_environ
 
 MARKET, OTHER_MARKET = "KXHIGHNY-26DEC31-B50", "KXNBA-27-NYK"
 
@@ -42,7 +42,7 @@ def second_key(environ: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 def other_trader(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
-    return environ_of(sandbox, "them", tmp_path / "theirs")
+    return write_environ(sandbox, "them", tmp_path / "theirs")
 
 
 def run(environ: dict[str, str], *arguments: str) -> None:
