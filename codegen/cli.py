@@ -88,10 +88,10 @@ def main(
     # The header of each generated file contains the command that regenerates it.
     command = _command(spec, out, package)
     dialect = load_dialect(context.obj)
-    # Checking and writing render the same files in the same order.
+    # Both actions process the same files in the same order.
     act = partial(_check, command=command) if only_check else _write
     act({out or _relative_path(DEFAULT_OUT): render(dialect, package or DEFAULT_PACKAGE, command)})
-    # Docs, dictionaries and the log are generated for this repository's dialect only.
+    # The reference pages, dictionaries and examples.log are generated for this repository's dialect only.
     if out is None:
         # The examples import the generated package, which is up to date at this point.
         shown = examples.run(examples.load(dialect, context.obj))
@@ -188,14 +188,14 @@ def compare_api(spec: Path, against: str | None, release: bool) -> None:
         return
     earlier = api.read(file) if against is None or file.is_file() else _api_at(against, spec)
     changes = api.compare(earlier, current)
-    for difference in changes:
-        click.echo(difference)
+    for change in changes:
+        click.echo(change)
     for breaks, effect in api.EFFECTS.items():
         count = sum(each.breaks == breaks and each.breaking for each in changes)
         if count:
-            differences = "1 breaking difference" if count == 1 else f"{count} breaking differences"
-            click.echo(f"{differences} of kind `{breaks}`: {effect}.")
-    if any(difference.breaking for difference in changes):
+            counted = "1 breaking difference" if count == 1 else f"{count} breaking differences"
+            click.echo(f"{counted} of kind `{breaks}`: {effect}.")
+    if any(change.breaking for change in changes):
         raise SystemExit(1)
 
 

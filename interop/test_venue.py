@@ -151,7 +151,7 @@ def test_kalshi_sdk_keeps_a_book(venue: Venue) -> None:
             book = books.get(SYMBOL)
             assert book is not None
             assert [(level.price, level.size) for level in book.bids] == [(Decimal("0.40"), Decimal(7))]
-            # The library also decodes a new level, but its book does not support MDUpdateAction New and
+            # kalshi-sdk also decodes a new level, but its book does not support MDUpdateAction New and
             # ignores the level.
             other.sell(SYMBOL, 3, "0.44")
             [level] = (await sdk.next(market_data.MarketDataIncrementalRefresh)).entries
@@ -167,9 +167,9 @@ def test_kalshi_sdk_receives_a_settlement(venue: Venue) -> None:
         venue.trader().sell(SYMBOL, 3, "0.40")
         async with sdk.session:
             venue.do("settle", market=SYMBOL, result="yes")
-            reported = await sdk.next(settlement.MarketSettlementReport)
-            assert (reported.symbol, reported.market_result) == (SYMBOL, "yes")
-            assert len(reported.parties) == 1
+            report = await sdk.next(settlement.MarketSettlementReport)
+            assert (report.symbol, report.market_result) == (SYMBOL, "yes")
+            assert len(report.parties) == 1
 
     asyncio.run(main())
     assert venue.cash() == Decimal(10_000) - 3 * Decimal("0.40") + 3
@@ -240,6 +240,6 @@ def test_quickfix_receives_a_settlement(venue: Venue, tmp_path: Path, dictionari
     venue.trader().sell(SYMBOL, 3, "0.40")
     with quickfix_at(venue, "KalshiPT", tmp_path, dictionaries, DOLLARS) as peer:
         venue.do("settle", market=SYMBOL, result="no")
-        reported = peer.inbox.take("UMS")
-        assert (reported[55], reported[TAGS["MarketResult"]]) == (SYMBOL, "no")
+        report = peer.inbox.take("UMS")
+        assert (report[55], report[TAGS["MarketResult"]]) == (SYMBOL, "no")
     assert venue.cash() == Decimal(10_000) - 3 * Decimal("0.40")

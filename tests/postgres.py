@@ -57,7 +57,7 @@ class _Folder:
         shutil.rmtree(self.folder)
 
     def start_program(self, program: str | Path, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start a program."""
+        """Start a program as the user that owns the folder."""
         command = [str(program), *arguments]
         if os.getuid() == 0:
             command = ["runuser", "-u", "nobody", "--", *command]
@@ -130,8 +130,8 @@ class Server(_Folder):
             self.crash()
         super().stop()
 
-    def new(self) -> str:
-        """Return the name of a new database."""
+    def create_database(self) -> str:
+        """Create a database; return its name."""
         self._count += 1
         execute_at(self.dsn(), f"CREATE DATABASE test{self._count}")
         return f"test{self._count}"
@@ -145,7 +145,7 @@ class Server(_Folder):
 
 
 class Replica(Server):
-    """A synchronous replica of a server; from now on the server's commits wait for it."""
+    """A synchronous replica of a server, whose commits wait for it once it has been created."""
 
     def __init__(self, primary: Server) -> None:
         self._primary = primary

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tools.check_types import EXAMPLES, PAGES, python_of
+from tools.check_types import EXAMPLES, PAGES, python_parts
 
 PAGE = """# A page
 
@@ -43,7 +43,7 @@ shown = 4
 
 
 def test_python_extracted_from_a_page_keeps_its_line_numbers_and_separates_its_tabs() -> None:
-    parts = python_of(PAGE)
+    parts = python_parts(PAGE)
     [*tabs, file] = parts
     assert tabs == ["asyncio", "trio"]
     assert parts[file].splitlines()[PAGE.splitlines().index("own = 3") :] == ["own = 3"]
@@ -52,15 +52,15 @@ def test_python_extracted_from_a_page_keeps_its_line_numbers_and_separates_its_t
         lines = code.splitlines()
         assert [line for line in lines if line] == ["first = 1", f"import {label}", "last = 2"]
         assert all(PAGE.splitlines()[number].strip() == line for number, line in enumerate(lines) if line)
-    assert list(python_of("```python\nlen\n```\n").values()) == ["\nlen\n"]
-    assert python_of("```sh\nls\n```\n") == {}
+    assert list(python_parts("```python\nlen\n```\n").values()) == ["\nlen\n"]
+    assert python_parts("```sh\nls\n```\n") == {}
 
 
 def test_every_page_with_python_is_type_checked() -> None:
     blocks = 0
     for page in PAGES:
         text = page.read_text("utf-8")
-        checked = {line.strip() for code in python_of(text).values() for line in code.splitlines()}
+        checked = {line.strip() for code in python_parts(text).values() for line in code.splitlines()}
         for title, code in re.findall(r"^ *```(?:py(?:thon)?)(.*)\n((?s:.*?))^ *```$", text, re.MULTILINE):
             shown = re.fullmatch(r' title="(examples/\w+\.py)"', title)
             assert shown is None or (EXAMPLES.parent / shown[1]).exists()

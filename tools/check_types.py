@@ -82,7 +82,7 @@ _FILE = re.compile(r"^( *)```py title=\"(?!cell\")([^\"\n]*)[^\n]*\n(.*?)^\1```$
 _TAB = re.compile(r"^=== \"(.*)\"$", re.MULTILINE)
 
 
-def python_of(page: str) -> dict[str, str]:
+def python_parts(page: str) -> dict[str, str]:
     """Return the parts of a page's Python code by the labels of the page's tabs. Each part contains the
     blocks of one tab, and the blocks outside of all tabs.
 
@@ -117,7 +117,7 @@ def errors_in_documentation() -> list[str]:
         pages: dict[str, str] = {}
         """The page of each file, by the path of the file."""
         for number, page in enumerate(PAGES):
-            for tab, code in enumerate(python_of(page.read_text("utf-8")).values()):
+            for tab, code in enumerate(python_parts(page.read_text("utf-8")).values()):
                 file = Path(folder) / f"page_{number}_{tab}.py"
                 file.write_text(code, encoding="utf-8")
                 pages[str(file.resolve())] = str(page.relative_to(ROOT))

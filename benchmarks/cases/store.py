@@ -75,7 +75,7 @@ def _stores() -> Iterator[Mapping[str, StoreOpener]]:
         except Exception as error:  # noqa: BLE001 - the other stores are measured in any case
             print(f"Postgres is skipped: {error}")
         else:
-            dsn = server.dsn(server.new())
+            dsn = server.dsn(server.create_database())
             stores["postgres"] = lambda name: stack.enter_context(
                 PostgresStore(dsn, owner=_owner(name), failover="none", lease=600)
             )

@@ -1,9 +1,9 @@
 """A TLS relay in front of an acceptor without TLS, in a separate process.
 
-    python -m benchmarks.clients.tls_front PORT ACCEPTOR_PORT AUTHORITY
+    python -m benchmarks.clients.tls_front PORT ACCEPTOR_PORT CA_FILE
 
-The relay connects to ACCEPTOR_PORT. It writes the CA certificate that clients must trust to the file
-AUTHORITY.
+The relay connects to ACCEPTOR_PORT. It writes the CA certificate that clients must trust to
+CA_FILE.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def apply_differences(
     remaining: list[Finding] = []
     accepted: list[Finding] = []
     # Two passes: a difference that accepts a finding of its own source accepts no finding of another page.
-    without_own_source: list[tuple[Finding, list[Difference]]] = []
+    undecided: list[tuple[Finding, list[Difference]]] = []
     for finding in findings:
         matching = by_key.get((finding.evidence, finding.element, finding.address, finding.in_source), [])
         # If several entries match one source, all count as used, so none is reported as outdated.
@@ -99,18 +99,18 @@ def apply_differences(
             used.update(same_source)
             accepted.append(finding)
         else:
-            without_own_source.append((finding, matching))
+            undecided.append((finding, matching))
     used_for_other_page: set[Difference] = set()
-    for finding, matching in without_own_source:
+    for finding, matching in undecided:
         unused = [each for each in matching if each not in used]
         used_for_other_page.update(unused)
         (accepted if unused else remaining).append(finding)
     # A difference cannot be outdated if its source was not given.
     covered = {name for each in evidence for name in each.covered}
-    out_of_date = [
+    outdated = [
         each for each in differences if each not in used | used_for_other_page and each.source in covered
     ]
-    return remaining + [_outdated_finding(each) for each in out_of_date], accepted
+    return remaining + [_outdated_finding(each) for each in outdated], accepted
 
 
 def text_of(findings: Iterable[Finding], source: str, why: str) -> str:

@@ -57,7 +57,7 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def database(server: Server) -> str:
     """The name of an empty database."""
-    return server.new()
+    return server.create_database()
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
-"""The three clients have the same interface: names, parameters, their order, defaults and kinds of
-results."""
+"""The three clients have the same interface: names, the order and defaults of parameters, and return
+types."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def parameters(function: Any) -> list[tuple[str, object, object, str]]:
     ]
 
 
-def returns(function: Any) -> str:
-    """Return a function's annotated result."""
+def return_type(function: Any) -> str:
+    """Return a function's annotated return type."""
     return str(inspect.signature(function).return_annotation)
 
 
@@ -58,7 +58,7 @@ def test_clients_have_the_same_methods_with_the_same_parameters(module: ModuleTy
     for name, member in expected.items():
         if isinstance(member, property):
             assert isinstance(found[name], property)
-            assert returns(found[name].fget) == returns(member.fget)
+            assert return_type(found[name].fget) == return_type(member.fget)
         else:
             assert parameters(found[name]) == parameters(member), name
 
@@ -70,10 +70,10 @@ def test_waiting_methods_are_coroutines_and_iterating_methods_return_iterators(m
         is_waiting_method = name not in STREAMS | NON_WAITING | {"standby"}
         assert inspect.iscoroutinefunction(member) is is_waiting_method, name
         if is_waiting_method or name in NON_WAITING:
-            assert returns(member) == returns(methods(BLOCKING)[name]), name
+            assert return_type(member) == return_type(methods(BLOCKING)[name]), name
         else:
-            found = returns(member).replace("Stream", "Iterator").replace("AbstractAsync", "Abstract")
-            assert found == returns(methods(BLOCKING)[name])
+            found = return_type(member).replace("Stream", "Iterator").replace("AbstractAsync", "Abstract")
+            assert found == return_type(methods(BLOCKING)[name])
 
 
 @pytest.mark.parametrize("name", FACTORIES)

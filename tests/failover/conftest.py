@@ -15,5 +15,5 @@ from tests.postgres import Server
 def hosts(tmp_path: Path, server: Server) -> Iterator[ExampleEnvironment]:
     with example_environment(tmp_path) as examples:
         # With a shorter lease, a busy machine can delay a renewal until the lease is lost.
-        examples.environ["STORE"] = f"{server.dsn(server.new())}&failover=none&lease=6"
+        examples.environ["STORE"] = f"{server.dsn(server.create_database())}&failover=none&lease=6"
         yield examples

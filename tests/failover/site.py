@@ -90,7 +90,7 @@ def _paths() -> list[str]:
 @contextmanager
 def run_site(folder: Path, server: Server, replica: Server | None = None) -> Iterator[Site]:
     """Run the venue and the networks."""
-    database = server.new()
+    database = server.create_database()
     with TradingVenue(Random(1)) as venue, ExitStack() as relays:
         found = Site(folder, venue, server, database, replica)
         for name in "abc":

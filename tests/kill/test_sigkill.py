@@ -65,7 +65,7 @@ def test_a_client_killed_repeatedly_agrees_with_the_venue_on_every_fill(
 def test_a_client_with_a_store_in_postgres_also_agrees_with_the_venue(
     tmp_path: Path, server: Server, record_property: Property
 ) -> None:
-    stores = f"{server.dsn(server.new())}&failover=none"
+    stores = f"{server.dsn(server.create_database())}&failover=none"
     found = kill(tmp_path, SEED, "full", stores, KILLS // 20)
     record_property("kills", f"Postgres: {found}")
 

@@ -26,8 +26,8 @@ from tests.helpers import CANCEL_REJECT, LOGON, Wired, cancel_reject, delivered,
 # --- the record of sent messages ------------------------------------------------------------------------
 
 
-def answers(wired: Wired, count: int, size: int = 1000) -> tuple[list[int], int]:
-    """Receive `count` TestRequests; return the numbers of the answers, and the size of the last in bytes."""
+def answer_test_requests(wired: Wired, count: int, size: int = 1000) -> tuple[list[int], int]:
+    """Answer `count` TestRequests; return the numbers of the answers, and the size of the last in bytes."""
     first, length = wired.session.next_outgoing, 0
     for _ in range(count):
         wired.receive(wired.peer.message("1", f"112={'x' * size}|"))
@@ -44,34 +44,34 @@ def are_recorded(wired: Wired, numbers: list[int]) -> list[bool]:
 
 @pytest.mark.parametrize(("spare", "kept"), [(0, [False, True, True]), (-1, [False, False, True])])
 def test_the_record_of_sent_messages_is_bounded_in_bytes(role: Role, spare: int, kept: list[bool]) -> None:
-    _, size = answers(established(role, "KalshiNR"), 1)
+    _, size = answer_test_requests(established(role, "KalshiNR"), 1)
     wired = established(role, "KalshiNR", max_sent_record_bytes=2 * size + spare)
-    numbers, length = answers(wired, 3)
+    numbers, length = answer_test_requests(wired, 3)
     assert length == size
     assert are_recorded(wired, numbers) == kept
 
 
 def test_large_test_requests_do_not_stay_in_the_record(wired: Wired) -> None:
-    answers(wired, 40, 250_000)
+    answer_test_requests(wired, 40, 250_000)
     assert sum(map(len, wired.session._core.outbound._record.values())) <= 4 * 1024 * 1024
 
 
 def test_a_message_larger_than_the_whole_record_is_not_recorded() -> None:
     wired = established(Role.INITIATOR, "KalshiNR", max_sent_record_bytes=500)
-    assert are_recorded(wired, answers(wired, 1)[0]) == [False]
-    assert are_recorded(wired, answers(wired, 1, size=10)[0]) == [True]
+    assert are_recorded(wired, answer_test_requests(wired, 1)[0]) == [False]
+    assert are_recorded(wired, answer_test_requests(wired, 1, size=10)[0]) == [True]
 
 
 def test_a_large_message_is_attached_only_to_its_first_reject(role: Role) -> None:
     wired = established(role, "KalshiNR")
-    (number,), _ = answers(wired, 1, 250_000)
+    (number,), _ = answer_test_requests(wired, 1, 250_000)
     assert are_recorded(wired, [number] * 100) == [True] + [False] * 99
 
 
 def test_the_record_stays_bounded_after_rejects() -> None:
     wired = established(Role.INITIATOR, "KalshiNR", max_sent_record=3)
     for _ in range(10):
-        assert are_recorded(wired, answers(wired, 1)[0]) == [True]
+        assert are_recorded(wired, answer_test_requests(wired, 1)[0]) == [True]
     outbound = wired.session._core.outbound
     assert (len(outbound._record_numbers), outbound._record, outbound._record_bytes) == (3, {}, 0)
 
@@ -88,14 +88,14 @@ def test_held_messages_are_bounded_in_bytes_and_dropped_ones_are_requested_again
     wired = established(role, "KalshiRT", max_held_bytes=2 * size + spare, strict=strict)
     wired.receive(*(cancel_reject(wired, number) for number in range(3, 8)))
     assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent()] == [(2, 2)]
-    served = role is Role.INITIATOR or not strict  # A strict venue does not accept an OrderCancelReject.
+    accepted = role is Role.INITIATOR or not strict  # A strict venue does not accept an OrderCancelReject.
     events = wired.receive(cancel_reject(wired, 2, again=True))
-    assert delivered(events) == ([2, *held] if served else [])
+    assert delivered(events) == ([2, *held] if accepted else [])
     rest = held[-1] + 1
     assert wired.session.next_incoming == rest
     assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent() if m.NAME == "ResendRequest"] == [(rest, 7)]
     events = wired.receive(*(cancel_reject(wired, number, again=True) for number in range(rest, 8)))
-    assert delivered(events) == (list(range(rest, 8)) if served else [])
+    assert delivered(events) == (list(range(rest, 8)) if accepted else [])
     assert events[-1] == GapClosed(8)
 
 
@@ -195,11 +195,11 @@ def test_events_passed_to_the_next_session_count_towards_its_bound() -> None:
 class CountingStore(MemoryStore):
     """A store that counts the messages read for a resend."""
 
-    walked = 0
+    read_count = 0
 
     def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
         for message in super().sent_between(begin, end):
-            self.walked += 1
+            self.read_count += 1
             yield message
 
 
@@ -231,9 +231,9 @@ def finish_resend(wired: Wired, store: CountingStore) -> tuple[list[Any], list[E
     """Run a resend to its end; return all messages sent and events emitted."""
     sent, reported = wired.sent(), wired.session.events()
     while wired.session._resender.job is not None:
-        before = store.walked
+        before = store.read_count
         reported += wired.wait(0)
-        assert 0 < store.walked - before <= MESSAGES_PER_TURN + 1
+        assert 0 < store.read_count - before <= MESSAGES_PER_TURN + 1
         sent += wired.sent()
     return sent, reported
 
@@ -243,7 +243,7 @@ def test_a_turn_reads_a_bounded_number_of_messages_even_if_none_is_resent(count:
     wired, store = initiator_with_orders(count)
     request_all(wired)
     # The message beyond the limit was read from the store, but is processed in the next turn.
-    assert store.walked == min(count, MESSAGES_PER_TURN + 1)
+    assert store.read_count == min(count, MESSAGES_PER_TURN + 1)
     assert (wired.session._resender.job is None) == (count <= MESSAGES_PER_TURN)
     sent, reported = finish_resend(wired, store)
     assert [(m.NAME, m.header.msg_seq_num, m.new_seq_no) for m in sent] == [("SequenceReset", 1, count + 2)]
@@ -256,7 +256,7 @@ def test_a_turn_reads_a_bounded_number_of_messages_even_if_none_is_resent(count:
 def test_many_requests_in_one_read_share_one_turn() -> None:
     wired, store = initiator_with_orders(1200)
     request_all(wired, 100)
-    assert store.walked <= MESSAGES_PER_TURN + 1
+    assert store.read_count <= MESSAGES_PER_TURN + 1
     sent, reported = finish_resend(wired, store)
     assert len(sent) == 1
     assert of_type(reported, ResendServed) == [ResendServed(1, 1201, 0)]
@@ -265,7 +265,7 @@ def test_many_requests_in_one_read_share_one_turn() -> None:
 def test_many_short_requests_in_one_read_share_one_turn() -> None:
     wired, store = initiator_with_orders(400)
     request_all(wired, 100)
-    assert store.walked <= MESSAGES_PER_TURN + 1
+    assert store.read_count <= MESSAGES_PER_TURN + 1
     _, reported = finish_resend(wired, store)
     assert 1 < len(of_type(reported, ResendServed)) <= 100
 
@@ -274,7 +274,7 @@ def test_a_second_request_does_not_repeat_the_policy_decision() -> None:
     wired, store = initiator_with_orders(1200)
     for _ in range(3):
         request_all(wired)
-    assert store.walked == 1200 + 2
+    assert store.read_count == 1200 + 2
     assert of_type(wired.session.events(), ResendServed) == [ResendServed(1, 1201, 0)]
 
 
@@ -284,7 +284,7 @@ def test_a_turn_reads_a_bounded_number_of_bytes() -> None:
         wired.session.send(order(symbol="S" * 20_000), wired.clock.now)
         wired.session.data_to_send()
     request_all(wired)
-    assert store.walked == BYTES_PER_TURN // 20_000 + 2
+    assert store.read_count == BYTES_PER_TURN // 20_000 + 2
     _, reported = finish_resend(wired, store)
     assert reported[-1] == ResendServed(1, 41, 0)
 

@@ -78,9 +78,9 @@ def check(process: Process, connection: Connection) -> None:
         raise Violation("unbounded", f"{side} keeps {len(store._messages)} messages")
     if store.kept_bytes > KEPT_BYTES * keep:
         raise Violation("unbounded", f"{side} keeps {store.kept_bytes} bytes of messages")
-    if store.walked > MESSAGES_PER_TURN + 1:
-        raise Violation("unbounded", f"{side} read {store.walked} stored messages at once")
-    store.walked = 0
+    if store.read_count > MESSAGES_PER_TURN + 1:
+        raise Violation("unbounded", f"{side} read {store.read_count} stored messages at once")
+    store.read_count = 0
     if (
         session.is_established
         and not connection.blocked

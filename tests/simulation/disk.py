@@ -82,7 +82,7 @@ class DiskStore(MemoryStore):
         )
         self.kept_bytes = 0
         """Bytes of the kept messages."""
-        self.walked = 0
+        self.read_count = 0
         """The number of messages read for resends since this was last set to 0."""
         self.epoch = 0
         """The number of resets of the sequence numbers."""
@@ -181,7 +181,7 @@ class DiskStore(MemoryStore):
 
     def _walk(self, begin: int, end: int) -> Iterator[StoredMessage]:
         for message in super().sent_between(begin, end):
-            self.walked += 1
+            self.read_count += 1
             yield message
 
     def open_requests(self) -> tuple[OpenRequest, ...]:

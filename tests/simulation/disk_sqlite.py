@@ -104,7 +104,7 @@ class MirroredStore:
         self._model = model
         self._real = real
         self._power_disk = power_disk
-        self.walked = 0
+        self.read_count = 0
         self.durable = 0
         self.on_commit: Callable[[], object] = lambda: None
         _fail_like_disk(real, disk)
@@ -156,7 +156,7 @@ class MirroredStore:
 
     def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
         for message in self._real.sent_between(begin, end):
-            self.walked += 1
+            self.read_count += 1
             yield message
 
     def open_requests(self) -> tuple[OpenRequest, ...]:

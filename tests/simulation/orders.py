@@ -1,5 +1,5 @@
-"""The true state of requests: each request that may have been sent has an outcome, or was reported to the
-user as having an unknown one.
+"""The true state of requests, to check that each request that may have been sent has an outcome, or was
+reported to the user as having an unknown one.
 
 Several requests may have the same id. The venue knows which of them it answers. The client's session cannot
 know to which of them a refusal belongs, and applies it to the oldest request. Requests with the same id are
@@ -46,14 +46,14 @@ class Request:
     key: Key
     incarnation: int
     """The incarnation of the client's process that sent it."""
-    outcome: bool = False
+    has_outcome: bool = False
     """Whether the user has taken its outcome."""
-    listed: str = ""
-    """The reason why its outcome was reported to the user as unknown."""
+    unknown_reason: str = ""
+    """The reason why its outcome was reported to the user as unknown; empty if it was not."""
 
     @property
     def settled(self) -> bool:
-        return self.outcome or bool(self.listed)
+        return self.has_outcome or bool(self.unknown_reason)
 
     def __str__(self) -> str:
         msg_type, request_id, number = self.key
@@ -84,16 +84,18 @@ class Requests:
         reported as unknown from now on."""
         self._may_be_listed = set(open_keys)
         for group in self._groups():
-            # The session may have matched the answer with another request that has the same id, so a spare
+            # The session may have matched the answer with another request that has the same id, so a surplus
             # outcome among these requests counts for this one.
-            spare = sum(1 for one in group if one.outcome and (one.listed or one.key in open_keys))
+            surplus = sum(
+                1 for one in group if one.has_outcome and (one.unknown_reason or one.key in open_keys)
+            )
             for request in group:
                 if request.settled or request.key in open_keys:
                     continue
                 if not was_written(request.key):
                     del self.known[request.key]
-                elif spare:
-                    spare -= 1
+                elif surplus:
+                    surplus -= 1
                 elif not self.losses_allowed:
                     raise Violation("forgotten", f"{request} has no outcome, and the store has lost it")
 
@@ -103,10 +105,10 @@ class Requests:
         """
         if ended and key is not None:
             for other in self.known.values():
-                other.outcome |= other.key[0] in {"D", "S"} and other.key[1] == key[1]
+                other.has_outcome |= other.key[0] in {"D", "S"} and other.key[1] == key[1]
         request = None if key is None else self.known.get(key)
         if request is not None:
-            request.outcome = True
+            request.has_outcome = True
 
     def record_unknown(self, keys: Iterable[Key], why: str) -> None:
         """Record that the user took an OutcomesUnknown."""
@@ -119,16 +121,18 @@ class Requests:
             if key not in self._may_be_listed and not self.losses_allowed:
                 raise Violation("listed twice", f"{request} is listed ({why}) after it was settled")
             self._may_be_listed.discard(key)
-            request.listed = why
+            request.unknown_reason = why
 
-    def open(self) -> list[Request]:
+    def unsettled(self) -> list[Request]:
         """Return the requests that were neither answered nor reported as unknown; requests with the same id
         are compared by count."""
         found: list[Request] = []
         for group in self._groups():
-            unanswered = sorted((one for one in group if not one.outcome), key=lambda one: bool(one.listed))
-            listed = sum(1 for one in group if one.listed)
-            found += unanswered[: max(0, len(unanswered) - listed)]
+            unanswered = sorted(
+                (one for one in group if not one.has_outcome), key=lambda one: bool(one.unknown_reason)
+            )
+            reported = sum(1 for one in group if one.unknown_reason)
+            found += unanswered[: max(0, len(unanswered) - reported)]
         return found
 
     def _groups(self) -> list[list[Request]]:

@@ -453,7 +453,7 @@ class World:
         )
         if self.exchange.outbox:
             found.append(f"{len(self.exchange.outbox)} messages in the outbox")
-        if still_open := self.requests.open():
+        if still_open := self.requests.unsettled():
             found.append(f"no outcome for {', '.join(map(str, still_open[:5]))}")
         if left := self.stores[Side.CLIENT].peek_requests():
             found.append(f"the store has {', '.join(map(str, sorted(left)[:5]))} open")

@@ -58,14 +58,14 @@ def damaged_message(draw: st.DrawFn, valid: Sequence[Message], values: bytes, ma
     wire = CODEC.encode(message, header(message))
     kind, *fields = [field.split(b"=", 1) for field in wire.split(b"\x01")[2:-2]]
     for _ in range(draw(st.integers(0, maximum))):
-        at = draw(st.integers(0, len(fields) - 1))
+        index = draw(st.integers(0, len(fields) - 1))
         match draw(st.sampled_from(["change", "delete", "duplicate"])):
             case "change":
-                fields[at][1] = draw(st.sampled_from([*values.split(b"|"), *LONG_VALUES]))
+                fields[index][1] = draw(st.sampled_from([*values.split(b"|"), *LONG_VALUES]))
             case "delete" if len(fields) > 1:
-                del fields[at]
+                del fields[index]
             case _:
-                fields.append(fields[at])
+                fields.append(fields[index])
     return encode_frame("FIXT.1.1", b"".join(b"=".join(item) + b"\x01" for item in [kind, *fields]))
 
 

@@ -26,7 +26,7 @@ BUY = Side.BUY
 
 
 def harness_with(**changes: Any) -> VenueHarness:
-    """Return a venue on which Ann may request past reports."""
+    """Return the harness of a venue on which Ann may request past reports."""
     return VenueHarness(accounts=accounts(ann={"drop_copy": True}), **changes)
 
 
@@ -103,8 +103,8 @@ def test_live_reports_are_sent_between_the_pages() -> None:
     harness.run()
     harness.wait(0)
     *found, complete = [m for m in ann.take() if isinstance(m, ExecutionReport | EventResendComplete)]
-    names = [m.cl_ord_id for m in found if isinstance(m, ExecutionReport)]
-    assert sorted(names) == sorted([f"a{number}" for number in range(25)] + ["z1"])
+    cl_ord_ids = [m.cl_ord_id for m in found if isinstance(m, ExecutionReport)]
+    assert sorted(cl_ord_ids) == sorted([f"a{number}" for number in range(25)] + ["z1"])
     assert isinstance(complete, EventResendComplete)
     assert complete.resend_event_count == 25
 

@@ -1,8 +1,8 @@
 """Converts each event to the message that the client's `messages` returns, or to the error that it raises.
 
 Events that report loss or uncertainty are raised as exceptions, so that a user of `messages`, the simplest
-call, cannot overlook them. The exceptions contain the identifiers. The user confirms these events like any
-other, by requesting the next one.
+call, cannot overlook them. Each exception contains its event. The user confirms the event like any other, by
+requesting the next one.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def _differences(
     yes_no = isinstance(fact, MemberFact) and fact.yes_no
     if fact.type and (own := _differing_type(evidence, fact.type, field, yes_no=yes_no)):
         yield _difference(evidence, "type", fact, field, type=fact.type, own=own)
-    # The row is in a table that mentions a message without listing the message's fields.
+    # A row with a message is in a table that mentions the message without listing its fields.
     if isinstance(fact, FieldFact) and fact.message:
         message = spec.messages[fact.message]
         if not any(field.tag in member.tags for member in spec.members(fact.message)):
@@ -77,11 +77,11 @@ def _differing_type(evidence: Evidence, type_text: str, field: model.Field, *, y
     return "" if kind is None or columns.same_kind(kind, datatype.kind) else datatype.name
 
 
-def _mentions(evidence: Evidence, member_tags: set[int]) -> Iterator[Finding]:
-    """Yield tags in running text that neither the spec nor a table of the source contains."""
-    known = {str(tag) for tag in member_tags | evidence.spec.fields.keys()}
+def _mentions(evidence: Evidence, table_tags: set[int]) -> Iterator[Finding]:
+    """Yield a finding for each tag in running text that neither the spec nor a table contains."""
+    known = {str(tag) for tag in table_tags | evidence.spec.fields.keys()}
     for tag, mentions in evidence.mentions("field", known).items():
-        # Use the first mention that has a name next to the number.
+        # Use the name in the first mention that has one next to the number.
         name = next((each.name for each in mentions if each.name), "")
         given, file = f" ({name})" if name else "", evidence.spec.end_of_file("fields.yaml")
         values = {"name": name or tag, "given": given, "tag": tag, "placeholder": name or "…"}

@@ -72,8 +72,8 @@ received, and it is delivered in sequence.
 """
 ADVICE: Mapping[int | None, str] = MappingProxyType(
     {
-        SENDING_TIME: "set this machine's clock; if it is right, report the peer's clock to its operator, or "
-        "set sending_time_tolerance",
+        SENDING_TIME: "set this machine's clock; if it is right, report the wrong time to the peer's "
+        "operator, or set sending_time_tolerance",
         SENDER_COMP_ID: "if the SenderCompID of the peer's message (in MessageRejected) is right, add it to "
         "accepted_sender_comp_ids",
         ORIG_SENDING_TIME: "the peer resends with OrigSendingTime after SendingTime: report this to the "
@@ -277,7 +277,8 @@ class Receiver:
             and message.reset_seq_num_flag is True
             and (core.is_logged_on or header.msg_seq_num == 1)
         ):
-            # After this side's Logout too: the peer may have sent its Logon before it read the Logout.
+            # This also applies after this side's Logout: the peer may have sent its Logon before it read the
+            # Logout.
             self.handshake.resets.apply(message, now)
         elif msg_type == SEQUENCE_RESET and message.gap_fill_flag is not True:
             self._handle_reset_mode(message, problems, now)
@@ -450,13 +451,13 @@ class Receiver:
         if msg_type == SEQUENCE_RESET and not problems:
             problem = self._sequence_reset_problem(message, number + 1)
             if problem is None:
-                # The expected number does not advance here: `settle` advances it to NewSeqNo and reports the
-                # skipped numbers, for gap fills received in sequence and for held ones.
+                # The expected number does not advance here: `Recovery.advance` advances it to NewSeqNo and
+                # reports the skipped numbers, for gap fills received in sequence and for held ones.
                 self.recovery.skip(message.new_seq_no, Skip.FILL)
                 return
             problems = (problem,)
-        # Advance after the events of the message are emitted: they then have its number as their mark, so the
-        # store advances past it only when they are confirmed.
+        # Advance only after the events of the message are emitted: their mark is then its number, so the
+        # store advances past the message only when these events are confirmed.
         self._dispatch(message, problems, frame, now)
         core.ledger.expected = number + 1
 

@@ -118,7 +118,7 @@ def test_no_order_is_sent_twice_and_every_order_is_answered_or_reported_as_uncer
         sandbox, store = stack.enter_context(Sandbox(("me",))), str(tmp_path)
         if how == "standby":
             postgres = stack.enter_context(Server())
-            store = f"{postgres.dsn(postgres.new())}&failover=none&lease=1"
+            store = f"{postgres.dsn(postgres.create_database())}&failover=none&lease=1"
         try:
             asyncio.run(asyncio.wait_for(main(sandbox, store), 90 + orders / 20))
         finally:

@@ -115,7 +115,9 @@ def test_every_option_is_a_key_a_table_or_refused(tmp_path: Path) -> None:
     for name, value in PLAIN.items():
         expected = Path(value) if str(value).startswith("/") else value
         assert getattr(config, name) == expected
-        assert getattr(config, name) != getattr(ClientConfig(), name), "the default would prove nothing"
+        assert getattr(config, name) != getattr(ClientConfig(), name), (
+            "the value must differ from the default"
+        )
 
 
 ONE = "[sessions.one]\n"
@@ -124,7 +126,7 @@ ONE = "[sessions.one]\n"
 @pytest.mark.parametrize(
     ("text", "location", "problem"),
     [
-        # syntax errors: the line is named
+        # syntax errors, located by line
         ("timeout = \n", ":1", "is not valid TOML: Invalid value"),
         ("timeout = 5\ntimeout = 6\n", ":2", "is not valid TOML: Cannot overwrite a value"),
         ("timeout = 5\n[sessions.one\n", ":2", "is not valid TOML: Expected ']'"),
@@ -160,7 +162,7 @@ ONE = "[sessions.one]\n"
         (ONE + "reconnect = true", ": sessions.one.reconnect", "must be a table"),
         (ONE + "reconnect = {cap = 'x'}", ": sessions.one.reconnect.cap", "must be a number"),
         (ONE + "logon_fields = {use_dollars = 'Y'}", ": sessions.one.logon_fields.use_dollars", "true or"),
-        # values that the classes refuse
+        # values of the right type that are not allowed
         (ONE + "timeout = 0", ": sessions.one", "timeout must be above 0, not 0"),
         ("timeout = -1\n" + ONE, "", "timeout must be above 0, not -1"),
         (ONE + "tls = {pinned_sha256 = 'ab'}", ": sessions.one.tls", "64 hexadecimal digits"),

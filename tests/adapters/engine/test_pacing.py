@@ -51,8 +51,8 @@ def mass_cancel(number: int) -> OrderMassCancelRequest:
     )
 
 
-class Senders:
-    """Calls that wait to send, as in an adapter: they check whenever the core has work to do."""
+class Callers:
+    """Callers that wait to send, as in an adapter: they try again whenever the core has work to do."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
@@ -73,7 +73,7 @@ class Senders:
         has_sent = True
         while has_sent:
             has_sent = False
-            # The latest callers check first, which is the worst order.
+            # The newest caller tries first, which is the opposite of the queue's order.
             for turn, message in reversed(tuple(self.waiting.items())):
                 if self.stage.core.send(message, turn=turn) is not None:
                     del self.waiting[turn]
@@ -94,87 +94,87 @@ class Senders:
             self.check()
 
 
-def senders(rates: RateBudget, **changes: Any) -> Senders:
-    return Senders(open_stage(plan(budget=rates, **changes)))
+def new_callers(rates: RateBudget, **changes: Any) -> Callers:
+    return Callers(open_stage(plan(budget=rates, **changes)))
 
 
 # --- waiting
 
 
 def test_messages_are_sent_in_order_and_as_soon_as_their_tokens_are_available() -> None:
-    line = senders(budget())
+    callers = new_callers(budget())
     for number in range(4):
-        line.send(order(f"a{number}"))
-    assert len(line.sent) == 2
-    line.wait(5)
-    assert line.sent == [(0, "a0"), (0, "a1"), (1, "a2"), (2, "a3")]
-    assert line.stage.core.pacing is not None
-    assert line.stage.core.pacing._queues == {}
+        callers.send(order(f"a{number}"))
+    assert len(callers.sent) == 2
+    callers.wait(5)
+    assert callers.sent == [(0, "a0"), (0, "a1"), (1, "a2"), (2, "a3")]
+    assert callers.stage.core.pacing is not None
+    assert callers.stage.core.pacing._queues == {}
 
 
 def test_a_cancel_overtakes_waiting_orders_without_delay() -> None:
-    line = senders(budget(capacity=40, cancel_reserve=0.5))
+    callers = new_callers(budget(capacity=40, cancel_reserve=0.5))
     for number in range(6):
-        line.send(order(f"a{number}"))
-    assert [name for _, name in line.sent] == ["a0", "a1"]
+        callers.send(order(f"a{number}"))
+    assert [name for _, name in callers.sent] == ["a0", "a1"]
     for number in range(10):
-        line.send(cancel(number))
-    assert [name for _, name in line.sent[2:]] == [f"c{number}" for number in range(10)]
-    line.send(cancel(10))
-    line.wait(0.25)
-    assert line.sent[-1] == (0.2, "c10")
-    line.wait(10)
-    assert [at for at, name in line.sent[-4:]] == [3.2, 4.2, 5.2, 6.2]
+        callers.send(cancel(number))
+    assert [name for _, name in callers.sent[2:]] == [f"c{number}" for number in range(10)]
+    callers.send(cancel(10))
+    callers.wait(0.25)
+    assert callers.sent[-1] == (0.2, "c10")
+    callers.wait(10)
+    assert [at for at, name in callers.sent[-4:]] == [3.2, 4.2, 5.2, 6.2]
 
 
 def test_a_mass_cancel_waiting_for_its_interval_delays_no_cancel() -> None:
-    line = senders(budget(capacity=1000))
-    line.send(mass_cancel(1))
-    line.send(mass_cancel(2))
-    line.send(cancel(1))
-    line.wait(2 * MASS_CANCEL_INTERVAL)
-    assert line.sent == [(0, "m1"), (0, "c1"), (MASS_CANCEL_INTERVAL, "m2")]
+    callers = new_callers(budget(capacity=1000))
+    callers.send(mass_cancel(1))
+    callers.send(mass_cancel(2))
+    callers.send(cancel(1))
+    callers.wait(2 * MASS_CANCEL_INTERVAL)
+    assert callers.sent == [(0, "m1"), (0, "c1"), (MASS_CANCEL_INTERVAL, "m2")]
 
 
 def test_the_next_message_is_sent_when_a_caller_gives_up() -> None:
-    line = senders(budget())
+    callers = new_callers(budget())
     for number in range(1, 5):
-        line.send(order(f"a{number}"))
-    line.wait(0.5)
+        callers.send(order(f"a{number}"))
+    callers.wait(0.5)
     for _ in range(2):
-        line.send(cancel(0))  # Uses the tokens that the next order waits for.
-    abandoned = next(iter(line.waiting))
-    line.give_up(abandoned)
-    line.wait(3)
-    assert [name for _, name in line.sent] == ["a1", "a2", "c0", "c0", "a4"]
-    line.stage.core.leave_queue(abandoned)
+        callers.send(cancel(0))  # Uses the tokens that the next order waits for.
+    abandoned = next(iter(callers.waiting))
+    callers.give_up(abandoned)
+    callers.wait(3)
+    assert [name for _, name in callers.sent] == ["a1", "a2", "c0", "c0", "a4"]
+    callers.stage.core.leave_queue(abandoned)
 
 
 def test_an_abandoned_wait_delays_no_other_message() -> None:
-    line = senders(budget())
+    callers = new_callers(budget())
     for number in range(1, 5):
-        line.send(order(f"a{number}"))
-    abandoned = next(iter(line.waiting))
-    del line.waiting[abandoned]
+        callers.send(order(f"a{number}"))
+    abandoned = next(iter(callers.waiting))
+    del callers.waiting[abandoned]
     abandoned.lock.release()
-    line.wait(3)
-    assert [name for _, name in line.sent] == ["a1", "a2", "a4"]
+    callers.wait(3)
+    assert [name for _, name in callers.sent] == ["a1", "a2", "a4"]
 
 
 def test_all_messages_wait_for_a_venue_that_does_not_read() -> None:
-    line = senders(budget(rate=1e6, capacity=1e7))
-    line.stage._carry_to_venue = lambda venue: False  # type: ignore[method-assign]
+    callers = new_callers(budget(rate=1e6, capacity=1e7))
+    callers.stage._carry_to_venue = lambda venue: False  # type: ignore[method-assign]
     for number in range(500):
-        line.send(order(f"a{number}"))
-    waiting = len(line.waiting)
-    assert line.stage.core.congested
+        callers.send(order(f"a{number}"))
+    waiting = len(callers.waiting)
+    assert callers.stage.core.congested
     assert waiting > 0
-    line.wait(1)
-    assert len(line.waiting) == waiting
-    del line.stage._carry_to_venue
+    callers.wait(1)
+    assert len(callers.waiting) == waiting
+    del callers.stage._carry_to_venue
     for _ in range(100):
-        line.check()
-    assert not line.waiting
+        callers.check()
+    assert not callers.waiting
 
 
 # --- charging
@@ -184,49 +184,49 @@ def test_all_messages_wait_for_a_venue_that_does_not_read() -> None:
 def test_a_lost_connection_ends_the_wait_and_nothing_is_sent_or_charged(wait: float) -> None:
     """With a `wait`, the caller checks only after the client is logged on again."""
     rates = budget()
-    line = senders(rates)
-    line.send(order("a1"), order("a2"))
-    line.send(order("a3"))
-    line.stage.cut(wait=wait)
+    callers = new_callers(rates)
+    callers.send(order("a1"), order("a2"))
+    callers.send(order("a3"))
+    callers.stage.cut(wait=wait)
     with pytest.raises(NotConnectedError):
-        line.check()
-    line.give_up(next(iter(line.waiting)))
-    line.stage.advance(5)
-    assert rates.left(line.stage.clock.now) == 20
-    assert line.stage.core.is_logged_on
-    line.send(order("a4"))
-    assert line.sent[-1][1] == "a4"
+        callers.check()
+    callers.give_up(next(iter(callers.waiting)))
+    callers.stage.advance(5)
+    assert rates.left(callers.stage.clock.now) == 20
+    assert callers.stage.core.is_logged_on
+    callers.send(order("a4"))
+    assert callers.sent[-1][1] == "a4"
 
 
 def test_a_rate_limit_refusal_empties_the_bucket() -> None:
     rates = budget()
-    line = senders(rates)
-    line.send(order("a1"))
+    callers = new_callers(rates)
+    callers.send(order("a1"))
     reject = BusinessMessageReject(
         ref_seq_num=2, ref_msg_type="D", business_reject_reason=BusinessRejectReason.RATE_LIMIT_EXCEEDED
     )
-    line.stage.venue_sends(reject)
-    assert any(isinstance(event, RejectReceived) for event in line.stage.take())
-    assert rates.left(line.stage.clock.now) == 0
-    line.send(order("a2"))
-    line.wait(2)
-    assert line.sent == [(0, "a1"), (1, "a2")]
+    callers.stage.venue_sends(reject)
+    assert any(isinstance(event, RejectReceived) for event in callers.stage.take())
+    assert rates.left(callers.stage.clock.now) == 0
+    callers.send(order("a2"))
+    callers.wait(2)
+    assert callers.sent == [(0, "a1"), (1, "a2")]
 
 
 def test_messages_wait_for_tokens_that_rest_calls_have_spent() -> None:
     rates = budget()
-    line = senders(rates)
-    line.stage.core.record_spending(15, "write", None)
-    line.send(order("a1"))
-    line.wait(1)
-    assert line.sent == [(0.5, "a1")]
-    line.stage.core.record_spending(15, "read", None)
-    assert rates.left(line.stage.clock.now, bucket="read") == 5
+    callers = new_callers(rates)
+    callers.stage.core.record_spending(15, "write", None)
+    callers.send(order("a1"))
+    callers.wait(1)
+    assert callers.sent == [(0.5, "a1")]
+    callers.stage.core.record_spending(15, "read", None)
+    assert rates.left(callers.stage.clock.now, bucket="read") == 5
 
 
 def test_two_clients_of_an_account_share_its_budget() -> None:
     rates = budget()
-    first, second = senders(rates), senders(rates)
+    first, second = new_callers(rates), new_callers(rates)
     second.stage.clock = first.stage.clock
     second.stage.core._clocks = first.stage.core._clocks
     first.send(order("a1"))
@@ -244,13 +244,13 @@ def test_two_clients_of_an_account_share_its_budget() -> None:
 
 def test_the_end_of_a_wait_is_reported_once() -> None:
     """The core reports a due time once, and does not repeat it until the waiting call has checked."""
-    line = senders(budget())
-    line.send(order("a1"), order("a2"))
-    line.send(order("a3"))
-    line.stage.advance(1)
-    assert line.stage.core.timeout() != 0
-    line.check()
-    assert line.sent[-1] == (1, "a3")
+    callers = new_callers(budget())
+    callers.send(order("a1"), order("a2"))
+    callers.send(order("a3"))
+    callers.stage.advance(1)
+    assert callers.stage.core.timeout() != 0
+    callers.check()
+    assert callers.sent[-1] == (1, "a3")
 
 
 # --- messages that the client sends on its own
@@ -316,7 +316,7 @@ def stage_waiting_for_logon(rates: RateBudget) -> Stage:
     return stage
 
 
-def leave_while_connecting(rates: RateBudget) -> None:
+def log_out_while_connecting(rates: RateBudget) -> None:
     stage = connecting_stage(rates)
     stage.core.logout()
     stage.core.connected()
@@ -336,7 +336,7 @@ NOT_SENT: dict[str, Callable[[RateBudget], object]] = {
     "no connection": lambda rates: connecting_stage(rates).core.connect_failed(
         ConnectionFailedError("refused")
     ),
-    "logout while connecting": leave_while_connecting,
+    "logout while connecting": log_out_while_connecting,
     "no signature": lambda rates: connecting_stage(
         rates, session={"sign_logon": fail_to_sign}
     ).core.connected(),

@@ -58,12 +58,12 @@ async def write_all(transport: Transport, data: bytes) -> int:
 
 def test_all_bytes_are_sent_however_often_the_socket_is_full(secure: bool) -> None:
     may_read = threading.Event()
-    found = bytearray()
+    received = bytearray()
 
     def read_late(connection: socket.socket) -> None:
         assert may_read.wait(LONG)
-        while len(found) < len(BIG):
-            found.extend(connection.recv(4096))
+        while len(received) < len(BIG):
+            received.extend(connection.recv(4096))
         connection.sendall(b"thanks")
         keep_silent(connection)
 
@@ -80,7 +80,7 @@ def test_all_bytes_are_sent_however_often_the_socket_is_full(secure: bool) -> No
         assert not transport.ended
 
     run(secure, read_late, use)
-    assert found == BIG
+    assert received == BIG
 
 
 def test_bytes_sent_before_the_end_of_the_stream_are_read(secure: bool) -> None:
@@ -91,12 +91,12 @@ def test_bytes_sent_before_the_end_of_the_stream_are_read(secure: bool) -> None:
             connection.unwrap() if isinstance(connection, ssl.SSLSocket) else None
 
     async def use(transport: Transport) -> None:
-        found = bytearray()
+        received = bytearray()
         # No byte is read twice.
         while not transport.ended:
             await transport.readable()
-            found += transport.read()
-        assert found == BIG
+            received += transport.read()
+        assert received == BIG
         assert transport.read() == b""
         with contextlib.suppress(OSError):
             await transport.close_notify()
@@ -121,18 +121,18 @@ def test_a_reset_connection_counts_as_ended(secure: bool) -> None:
         while not transport.ended:
             await transport.readable()
             assert transport.read() == b""
-        with pytest.raises(OSError):  # noqa: PT011 - the system decides which one
+        with pytest.raises(OSError):  # noqa: PT011 - the subclass depends on the system
             await write_all(transport, BIG)
 
     run(secure, reset, use)
 
 
 def test_a_close_notify_is_answered(secure: bool) -> None:
-    heard = []
+    received = []
 
     def answer(connection: socket.socket) -> None:
         connection.sendall(b"welcome")
-        heard.append(connection.recv(10))
+        received.append(connection.recv(10))
         if isinstance(connection, ssl.SSLSocket):
             connection.unwrap()
 
@@ -144,4 +144,4 @@ def test_a_close_notify_is_answered(secure: bool) -> None:
         await transport.close_notify()
 
     run(secure, answer, use)
-    assert heard == [b""]
+    assert received == [b""]

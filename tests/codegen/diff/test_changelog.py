@@ -35,10 +35,12 @@ def entry(date: str, title: str, tags: str = '["FIX"]', text: str = "The pier is
 
 @pytest.fixture
 def scratch(tmp_path: Path) -> Scratch:
-    made = Scratch(tmp_path)
-    manifest = made.spec / "manifest.yaml"
-    made.edit(manifest, "  dictionary 2.0:", "  all changes:    changelog changes-of-all\n  dictionary 2.0:")
-    return made
+    edited = Scratch(tmp_path)
+    manifest = edited.spec / "manifest.yaml"
+    edited.edit(
+        manifest, "  dictionary 2.0:", "  all changes:    changelog changes-of-all\n  dictionary 2.0:"
+    )
+    return edited
 
 
 def write(scratch: Scratch, *entries: str) -> Path:
@@ -47,13 +49,13 @@ def write(scratch: Scratch, *entries: str) -> Path:
     return path
 
 
-def keep(scratch: Scratch, *lines: str) -> None:
+def write_dispositions(scratch: Scratch, *lines: str) -> None:
     text = "".join(f"  - {{{line}}}\n" for line in lines)
     (scratch.spec / "changelog.yaml").write_text(f"entries:\n{text}", encoding="utf-8")
 
 
 def proposed(scratch: Scratch, path: Path) -> list[str]:
-    """Return the proposed disposition, with a reason in place of the dots."""
+    """Return the proposed dispositions, each with a reason in place of the ellipsis."""
     found = [edit.text for finding in scratch.diff(path) for edit in finding.edits]
     return [item.split("`")[1][3:-1].replace('"…"', '"Seen to."') for item in found]
 
@@ -107,9 +109,11 @@ def test_each_entry_needs_a_disposition_and_the_report_proposes_one(scratch: Scr
     path = write(scratch, *(entry(f"May {day}, 2024", f"Change {day}") for day in (3, 4, 5)))
     lines = proposed(scratch, path)
     assert len(lines) == 3
-    keep(scratch, lines[0], lines[1].replace("done", "not_ours"))
+    write_dispositions(scratch, lines[0], lines[1].replace("done", "not_ours"))
     assert [item.what for item in scratch.diff(path)] == ["changelog of 2024-05-05 [FIX]: Change 5"]
-    keep(scratch, lines[0], lines[1].replace("done", "not_ours"), lines[2].replace("done", "later"))
+    write_dispositions(
+        scratch, lines[0], lines[1].replace("done", "not_ours"), lines[2].replace("done", "later")
+    )
     assert scratch.diff(path) == []
 
 
@@ -144,7 +148,7 @@ CHANGED = ("different", "another text", "changed text of: Longer pier")
 def test_an_entry_is_compared_with_its_disposition(
     scratch: Scratch, kept: list[str], published: list[str], expected: list[tuple[str, str, str]]
 ) -> None:
-    keep(scratch, *proposed(scratch, write(scratch, *kept)))
+    write_dispositions(scratch, *proposed(scratch, write(scratch, *kept)))
     found = scratch.diff(write(scratch, *published))
     assert [(item.kind, item.in_source, item.what.partition(": ")[2]) for item in found] == expected
     assert all(item.edits[0].location.file.endswith("changelog.yaml") for item in found)
@@ -152,15 +156,15 @@ def test_an_entry_is_compared_with_its_disposition(
 
 def test_a_removed_entry_is_reported_unless_it_is_older_than_the_page(scratch: Scratch) -> None:
     entries = [entry(f"May {day}, 2024", f"Change {day}") for day in (3, 4, 5)]
-    keep(scratch, *proposed(scratch, write(scratch, *entries)))
+    write_dispositions(scratch, *proposed(scratch, write(scratch, *entries)))
     assert scratch.diff(write(scratch, *entries[1:])) == []
     (found,) = scratch.diff(write(scratch, entries[0], entries[2]))
     assert (found.kind, found.address[:10]) == ("gone", "2024-05-04")
 
 
-def test_an_entry_whose_date_changed_has_moved(scratch: Scratch) -> None:
+def test_an_entry_whose_date_changed_is_reported_as_moved(scratch: Scratch) -> None:
     entries = [entry("May 3, 2024", "Longer pier"), entry("May 1, 2024", "Deeper water")]
-    keep(scratch, *proposed(scratch, write(scratch, *entries)))
+    write_dispositions(scratch, *proposed(scratch, write(scratch, *entries)))
     (found,) = scratch.diff(write(scratch, entry("May 5, 2024", "Longer pier"), entries[1]))
     assert (found.kind, found.in_source, found.passages) == (
         "different",
@@ -192,11 +196,11 @@ def test_unreadable_parts_are_reported(scratch: Scratch, text: str, what: str) -
     assert [item.what for item in scratch.diff(write(scratch, text))] == [what]
 
 
-def test_an_entry_has_one_disposition(scratch: Scratch) -> None:
+def test_an_entry_needs_exactly_one_disposition(scratch: Scratch) -> None:
     path = write(scratch, entry("May 3, 2024", "Longer pier"))
     (line,) = proposed(scratch, path)
     for wrong in (f'{line}, later: "Both."', line.partition(", done")[0]):
-        keep(scratch, wrong)
+        write_dispositions(scratch, wrong)
         result = run("--spec", scratch.spec, "diff", path)
         assert result.exit_code == 2
         assert "changelog.yaml:2: `entries[1]` is a mapping; write an entry: date" in result.stderr
@@ -205,14 +209,14 @@ def test_an_entry_has_one_disposition(scratch: Scratch) -> None:
 def test_the_dialect_contains_the_last_compared_version(scratch: Scratch) -> None:
     assert load_dialect(scratch.spec).validated == ""
     path = write(scratch, entry("May 3, 2024", "Longer pier"), entry("April 1, 2024", "No joke"))
-    keep(scratch, *proposed(scratch, path))
+    write_dispositions(scratch, *proposed(scratch, path))
     assert load_dialect(scratch.spec).validated == "changelog through 2024-05-03"
     page = scratch.pages / "pier/tides.md"
     scratch.edit(page, "\n---\n# Tides", "\nlastmod: 2024-06-07T08:09:10.111Z\n---\n# Tides")
     review = ("--spec", scratch.spec, "diff", "--partial", "--reviewed")
     assert run(*review, scratch.pages, path).exit_code == 0
     assert load_dialect(scratch.spec).validated == "changelog through 2024-05-03, pages of 2024-06-07"
-    # The pages of one folder contain no date: the date is unchanged.
+    # The pages of this folder contain no date, so the recorded date does not change.
     assert run(*review, scratch.pages / "pier-tours").exit_code == 0
     assert load_dialect(scratch.spec).newest_page_date == "2024-06-07"
 
@@ -225,8 +229,8 @@ def test_a_long_changelog_is_read_in_linear_time() -> None:
         f'<Update label="May 3, 2024" tags={{[{strings}]}} rss={{{{title: "Many"}}}}>\n</Update>\n'
     )
     assert len(entry_fact.tags) == 2000
-    unended = '<Update label="May 3, 2024" rss={{' + '"a" ' * 3000 + "\n" * 3
-    assert [type(item).__name__ for item in read(unended)] == ["UnreadableFact"]
+    unclosed = '<Update label="May 3, 2024" rss={{' + '"a" ' * 3000 + "\n" * 3
+    assert [type(item).__name__ for item in read(unclosed)] == ["UnreadableFact"]
 
 
 def test_an_entry_without_an_end_extends_to_the_next_entry() -> None:

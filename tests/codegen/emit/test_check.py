@@ -36,7 +36,7 @@ def package(repository: Path) -> Path:
     return out
 
 
-def failure(out: Path) -> list[str]:
+def reported_differences(out: Path) -> list[str]:
     result = generate(HARBOUR, out, "--check")
     assert result.exit_code == 1
     assert result.stdout == ""
@@ -56,7 +56,7 @@ def test_writing_again_changes_nothing(package: Path) -> None:
 def test_the_check_finds_a_file_edited_by_hand(package: Path) -> None:
     path = package / "codesets.py"
     path.write_text(path.read_text(encoding="utf-8").replace('HOME = "H"', 'HOME = "X"'), encoding="utf-8")
-    (line,) = failure(package)
+    (line,) = reported_differences(package)
     assert line.startswith(f"{path}: line ")
     assert line.endswith("""is 'HOME = "X"', but should be 'HOME = "H"'""")
 
@@ -66,7 +66,7 @@ def test_the_check_lists_all_differences_and_changes_nothing(package: Path) -> N
     (package / "extra.txt").write_text("", encoding="utf-8")
     git(package, "rm", "--cached", "--quiet", "groups.py", "messages/berths.py")
     (package / "messages" / "old.py").write_text(MARKED, encoding="utf-8")
-    assert failure(package) == [
+    assert reported_differences(package) == [
         f"{package}/blocks.py: missing",
         f"{package}/extra.txt: stale: no longer generated",
         f"{package}/groups.py: not tracked by git",
@@ -86,13 +86,15 @@ def test_a_fresh_package_passes_the_check_with_or_without_compiled_bytecode(pack
         assert (result.exit_code, result.output) == (0, "")
 
 
-def test_outside_a_work_tree_no_file_is_untracked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_a_work_tree_no_file_is_reported_as_untracked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     (tmp_path / "a.py").write_text("", encoding="utf-8")
     assert check({"a.py": ""}, tmp_path) == []
 
 
-def test_without_git_no_file_is_untracked(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_git_no_file_is_reported_as_untracked(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     git(package, "rm", "--cached", "--quiet", "messages/berths.py")
     monkeypatch.setenv("PATH", "")
     assert checking.tracked_files(package) is None
@@ -161,7 +163,7 @@ def test_a_mistake_in_the_spec_is_reported_with_file_and_line(copy: SpecCopy, tm
         (["dictionary", "--product", "spot", "--out", "x"], "choose one of prediction, margin"),
     ],
 )
-def test_contradictory_options_are_rejected(arguments: list[str], text: str) -> None:
+def test_invalid_combinations_of_options_are_rejected(arguments: list[str], text: str) -> None:
     result = run(*arguments)
     assert result.exit_code == 2
     assert text in result.stderr

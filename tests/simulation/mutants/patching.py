@@ -1,4 +1,5 @@
-"""Functions that create mutants: a mutant replaces an attribute while its context is active."""
+"""Functions that create mutants and their patches. A patch replaces an attribute while its context is
+active."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ class Mutant:
 
     patch: Patch
     rules: frozenset[str]
-    """The invariants that may detect the fault."""
+    """The invariants that detect the fault, as in `Violation.rule`: at least one of them is violated."""
 
 
 def caught_by(patch: Patch, *rules: str) -> Mutant:
@@ -26,7 +27,7 @@ def caught_by(patch: Patch, *rules: str) -> Mutant:
 
 
 def do_nothing(*_: object, **__: object) -> None:
-    """Do nothing. It replaces a method."""
+    """Do nothing, in place of a method."""
 
 
 def replace(owner: Any, name: str, replacement: object) -> Patch:
@@ -38,7 +39,7 @@ def replace_every(count: int, owner: Any, name: str, replacement: Callable[..., 
     original = getattr(owner, name)
 
     @contextmanager
-    def mutant() -> Iterator[None]:
+    def patched() -> Iterator[None]:
         calls = 0
 
         def call(*arguments: Any, **named: Any) -> Any:
@@ -49,7 +50,7 @@ def replace_every(count: int, owner: Any, name: str, replacement: Callable[..., 
         with patch.object(owner, name, call):
             yield
 
-    return mutant
+    return patched
 
 
 def wrap(owner: Any, name: str, change: Callable[..., Any]) -> Patch:

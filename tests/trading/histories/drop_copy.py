@@ -34,7 +34,7 @@ def key(exec_id: str) -> ExecKey:
 
 
 class DropCopyPlayer(Player):
-    """Plays histories of `DropCopy`, at first on an established drop copy session."""
+    """Plays histories of `DropCopy`, initially on an established drop copy session."""
 
     machine: DropCopy
 
@@ -114,7 +114,7 @@ class DropCopyPlayer(Player):
         self.machine.withdraw(EventResendRequest(begin_exec_id=exec_id[0]) if exec_id else self._built)
 
     def builds(self, begin: str, *end: str) -> None:
-        """Check the request that is due now, or that none is due."""
+        """Check the request that is due now; `-` means that none is due."""
         due = self.machine.handle_timer(instant(self._seconds))
         if begin == "-":
             assert due == []
@@ -123,7 +123,7 @@ class DropCopyPlayer(Player):
             assert self._built == EventResendRequest(begin_exec_id=begin, end_exec_id=end[0] if end else None)
 
     def sends(self, begin: str, *end: str) -> None:
-        """Check the request that is due now, and send it; or check that none is due."""
+        """Check the request that is due now, and send it; `-` means that none is due."""
         self.builds(begin, *end)
         if begin != "-":
             self.record(self.feed(self._built))
@@ -178,7 +178,7 @@ class DropCopyPlayer(Player):
         self.check(self.machine.forgotten.values(), expected)
 
     def uncertain(self, *expected: str) -> None:
-        """Check the best remedy of each uncertain item."""
+        """Check the first remedy of each uncertain item."""
         self.check([item.remedies[0] for item in self.machine.uncertain()], expected)
 
     def uncertain_texts(self, *expected: str) -> None:
@@ -187,5 +187,5 @@ class DropCopyPlayer(Player):
         assert found == list(expected), found
 
     def unattributed(self, *expected: str) -> None:
-        """Check the MsgSeqNums of the requests that ask for no range."""
+        """Check the MsgSeqNums of the requests whose range is unknown."""
         self.check([item.seq_num for item in self.machine.unattributed], expected)

@@ -96,8 +96,8 @@ class Run:
                 trader.break_connection()
 
     def settle(self, trader: Trader) -> None:
-        """End a market. In some of these markets a trader has a fill of which it does not know, because the
-        report is lost or arrives after the settlement.
+        """Settle a market. Sometimes a trader then has a fill that it does not know of, because the report is
+        lost or arrives after the settlement.
         """
         market = self.market
         if self.random.random() < 0.5 and self.has_no_uncertainty(trader):
@@ -110,7 +110,7 @@ class Run:
             else:
                 self.wait(0.2)
             other.send(other.order(market.next_to_end, Side.SELL, Decimal("0.01")))
-            self.run()
+            self.deliver()
             market.settle()
             trader.counts.settled_first += 1
         else:
@@ -118,14 +118,14 @@ class Run:
             market.list_next()
 
     def wait(self, seconds: float) -> None:
-        """Let all sent messages arrive, and time pass."""
-        self.run()
+        """Deliver all sent messages, let time pass, and apply the received messages."""
+        self.deliver()
         self.harness.wait(seconds)
         for trader in self.traders:
             trader.apply_received()
 
-    def run(self) -> None:
-        """Let all sent messages arrive without applying them."""
+    def deliver(self) -> None:
+        """Deliver all sent messages without applying them."""
         for trader in self.traders:
             trader.unanswered = 0
         self.harness.run()
@@ -180,7 +180,7 @@ def play(
         before = tally.events
         try:
             Run(seed, tally, faults).play(events, report)
-        except Exception as error:  # noqa: BLE001 - a machine that raises differs from the ledger as well
+        except Exception as error:  # noqa: BLE001 - an exception raised by a machine is also a difference
             kind = f"raised {type(error).__name__}"
             if isinstance(error, Difference):
                 kind = error.kind

@@ -45,7 +45,7 @@ def test_replay_reports_an_identical_result(input_log: Path) -> None:
     assert "state at the end: " in result.output
 
 
-def test_replay_fails_with_the_line_where_it_diverges(input_log: Path) -> None:
+def test_replay_reports_the_line_at_which_it_diverges(input_log: Path) -> None:
     lines = input_log.read_text().splitlines()
     input_log.write_text(
         "\n".join([lines[0].replace('"seed":3', '"seed":4'), *lines[1:], '{"state":"none"}', ""])
@@ -56,7 +56,7 @@ def test_replay_fails_with_the_line_where_it_diverges(input_log: Path) -> None:
     assert f"{input_log}:{len(lines) + 1}: " in result.stderr
 
 
-def test_an_invalid_input_log_and_an_existing_file_are_reported(tmp_path: Path) -> None:
+def test_a_path_that_is_unusable_for_an_input_log_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("no input log\nat all\n")
     output = CliRunner().invoke(commands, ["venue", "replay", str(path)])

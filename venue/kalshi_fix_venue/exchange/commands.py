@@ -88,7 +88,7 @@ class CancelAll:
 
 @attrs.frozen(kw_only=True)
 class ChangeGroup:
-    """A request by an owner concerning an order group."""
+    """A request by an owner about an order group."""
 
     action: GroupAction
     group_id: str

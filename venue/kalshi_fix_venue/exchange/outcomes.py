@@ -1,6 +1,6 @@
 """Outcomes of commands, in order of occurrence.
 
-Prices in dollars, quantities in contracts, amounts in dollars. The order in an outcome is a snapshot taken
+Prices and amounts are in dollars, quantities in contracts. The order in an outcome is a snapshot taken
 directly after the event.
 """
 
@@ -72,7 +72,8 @@ class OrderTraded(OrderOutcome):
     collateral_return: Decimal
     """The part of `balance_change` (before the fee) returned for closing a position."""
     ranged_return: Decimal
-    """The part of `balance_change` that the market's group returned or, if negative, revoked."""
+    """The part of `balance_change` returned because positions in the market's group offset each other;
+    negative if the account pays back such a return."""
     long_quantity: Decimal
     """The account's long position in the market after the trade."""
     short_quantity: Decimal

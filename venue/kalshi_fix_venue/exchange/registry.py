@@ -43,7 +43,7 @@ class OrderRegistry:
             self._by_group.add(order.group, order)
 
     def schedule(self, order: Order) -> None:
-        """Schedule the expiry of a resting order, if it has one, replacing an earlier expiry."""
+        """Set the expiry of a resting order in place of an earlier one; an order may have none."""
         self._expiries.set(order.order_id, order.expire_time)
 
     def rename(self, order: Order, cl_ord_id: str) -> None:
@@ -53,7 +53,7 @@ class OrderRegistry:
         self._open[order.account.owner, cl_ord_id] = order
 
     def finish(self, order: Order, cl_ord_id: str | None = None) -> None:
-        """Move an ended order out of the open orders; `cl_ord_id` is the id of the request that ended it."""
+        """Record that an order has ended; `cl_ord_id` is the id of a request that ended it."""
         del self._open[order.account.owner, order.cl_ord_id]
         del self._by_id[order.order_id]
         self._expiries.set(order.order_id, None)
@@ -88,7 +88,7 @@ class OrderRegistry:
         return self._expiries.first()
 
     def pop_expired(self, now: datetime) -> Order | None:
-        """Return the open order that expired first, or None."""
+        """Remove the earliest expiry if it has passed, and return its order; otherwise return None."""
         order_id = self._expiries.pop(now)
         return None if order_id is None else self._by_id[order_id]
 

@@ -13,7 +13,7 @@ from kalshi_fix_sansio import Side
 PREDICTION: Final = "prediction"
 """Event contracts: a price is between 0 and 1 dollar, a contract pays 1 dollar or 0."""
 MARGIN: Final = "margin"
-"""Perpetual futures, margined."""
+"""Margined perpetual futures."""
 
 
 def opposite(side: Side) -> Side:
@@ -36,11 +36,13 @@ class TimeInForce(Enum):
     FILL_OR_KILL = "fill or kill"
     """Trades completely at once, or not at all."""
     GOOD_TILL_DATE = "good till date"
-    """Until its expire time; if that has passed, the order is immediate or cancel."""
+    """Until its expire time; if that has already passed, the order is treated as immediate or cancel."""
 
 
 class SelfTradePrevention(Enum):
-    """The action if an order would trade with another order of the same owner (2964)."""
+    """The action if an order would trade with another order of the same owner (SelfTradePreventionType
+    2964).
+    """
 
     TAKER_AT_CROSS = "taker at cross"
     """The incoming order trades until it would match that order; the rest of it is cancelled."""
@@ -132,7 +134,7 @@ class RejectCause(StrEnum):
 
 
 class GroupAction(Enum):
-    """A request by an owner concerning an order group (OrderGroupAction)."""
+    """The action that an owner requests for an order group (OrderGroupAction)."""
 
     CREATE = "create"
     RESET = "reset"
@@ -145,7 +147,7 @@ class GroupAction(Enum):
 
 
 class GroupRefusal(StrEnum):
-    """Why a request for an order group is refused; Kalshi documents only ORDER_GROUP_NOT_FOUND."""
+    """Why a request about an order group is refused; Kalshi documents only ORDER_GROUP_NOT_FOUND."""
 
     ORDER_GROUP_NOT_FOUND = "ORDER_GROUP_NOT_FOUND"
     TOO_MANY_ORDER_GROUPS = "TOO_MANY_ORDER_GROUPS"
@@ -207,9 +209,9 @@ class CancelCause(Enum):
     SELF_TRADE_TAKER = auto()
     SELF_TRADE_MAKER = auto()
     SELF_CROSS = auto()
-    """A fill-or-kill order would have matched an order of the same trader first."""
+    """A fill-or-kill order would have traded first with an order of the same trader."""
     SELF_CROSS_PARTIALLY_FILLED = auto()
-    """A fill-or-kill order met an order of the same trader after it had partly traded."""
+    """A fill-or-kill order had partly traded when it met an order of the same trader."""
     REDUCE_ONLY = auto()
     """A reduce-only order found no position left to reduce."""
     SETTLEMENT_BOUNDS = auto()
@@ -233,7 +235,7 @@ class AccountId:
     subaccount: int = 0
     shard: int = 0
     customer: str = attrs.field(default="", kw_only=True)
-    """A customer account (PartyID 448), whose clearing member is the owner; else empty."""
+    """The customer account (PartyID 448), whose clearing member is the owner; empty if there is none."""
 
     @property
     def trader(self) -> str:
@@ -243,7 +245,7 @@ class AccountId:
 
 @attrs.frozen(order=True)
 class ExecId:
-    """The identity of one event of the exchange (ExecID 17). Only events of one shard are compared."""
+    """The identity of one event of the exchange (ExecID 17). Compare only ids of the same shard."""
 
     clock: int
     event: int

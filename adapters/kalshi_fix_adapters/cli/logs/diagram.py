@@ -46,7 +46,7 @@ class Arrow:
     """Seconds since the previous message; empty if unknown."""
     label: str
     to_venue: bool
-    is_bad: bool
+    has_problems: bool
     """Whether the message has problems."""
 
 
@@ -69,7 +69,7 @@ def _arrow(arrow: Arrow, number: int, y: int) -> str:
     tip, back = (VENUE_X, -ARROWHEAD_LENGTH) if arrow.to_venue else (CLIENT_X, ARROWHEAD_LENGTH)
     label = arrow.label if len(arrow.label) <= MAX_LABEL else f"{arrow.label[: MAX_LABEL - 2]}.."
     return (
-        f'<a href="#m{number}" class="{"bad" if arrow.is_bad else "good"}">'
+        f'<a href="#m{number}" class="{"bad" if arrow.has_problems else "good"}">'
         f'<text x="0" y="{y}">{escape(arrow.clock)}</text>'
         f'<text x="0" y="{y + 14}" class="dim">{escape(arrow.elapsed)}</text>'
         f'<text x="{(CLIENT_X + VENUE_X) // 2}" y="{y - 5}" text-anchor="middle">{escape(label)}</text>'

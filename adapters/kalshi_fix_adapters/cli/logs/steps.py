@@ -118,7 +118,7 @@ class _Row:
             elapsed=f"{self.elapsed} s" if self.elapsed else "",
             label=f"{name_of(self.explanation)} {self._fields_named(_DRAWN_FIELDS)}".rstrip(),
             to_venue=self.step.target in SESSION_TYPES,
-            is_bad=bool(self.explanation.problems),
+            has_problems=bool(self.explanation.problems),
         )
 
     def fields(self, *, full: bool) -> str:

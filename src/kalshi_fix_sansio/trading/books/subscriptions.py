@@ -43,8 +43,8 @@ class _Request:
 
 @attrs.frozen(eq=False)
 class _Unsubscribe:
-    """An unsubscribe request, which the venue does not answer. The venue has certainly processed it once all
-    earlier requests, or any later request, have been answered.
+    """An unsubscribe request, which the venue does not answer. The venue must have processed it once all
+    earlier requests have been answered, or any later one.
     """
 
     symbols: frozenset[str] | None
@@ -181,8 +181,9 @@ class Subscriptions:
         return cls(subscribed, requests, sum(isinstance(each, _Unsubscribe) for each in requests))
 
     def _remove_completed(self, processed: int = 0) -> None:
-        """Apply the unsubscribe requests that the venue must have processed: those before index `processed`,
-        and those whose preceding requests have all been answered. Remove completed entries.
+        """Apply the unsubscribe requests that the venue must have processed: those among the first
+        `processed` entries, and those whose preceding requests have all been answered. Remove completed
+        entries.
         """
         # Requests for books stay in the list until they are answered. If one is never answered, it must not
         # block the unsubscribe requests that follow it.

@@ -61,8 +61,8 @@ class NewestReports:
         return self.shards.get(order.symbol) if shard is None else shard
 
     def newest_of(self, order: Order) -> ExecKey | None:
-        """Return the newest key of the order's shard, among the order's reports and all unsolicited reports.
-        The answer to a request that is sent now has a higher key.
+        """Return the newest key among the order's own reports and all unsolicited reports of its shard. The
+        answer to a request that is sent now has a higher key.
         """
         shard = self.shard_of(order)
         known = order.key, None if shard is None else self.live.get(shard)
@@ -74,7 +74,7 @@ class NewestReports:
         sent_after = () if order.placed is None else order.placed.after
         return next((key for key in sent_after if key.shard == shard), None)
 
-    def uncertain_from(self, order: Order) -> ExecKey | None:
+    def drop_copy_begin(self, order: Order) -> ExecKey | None:
         """Return the key at which drop copy for an uncertain order must begin."""
         return order.knowledge.begin or self.newest_before(order) or order.first_key
 

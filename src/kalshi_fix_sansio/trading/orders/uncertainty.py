@@ -58,7 +58,7 @@ class Uncertainty:
                 begin = self._reports.newest_before(order)
                 yield _uncertain_order(UncertainOrderKind.ORDER_UNKNOWN, order, order.placed.since, begin)
             elif state is OrderState.UNVERIFIED:
-                begin, since = self._reports.uncertain_from(order), order.knowledge.since
+                begin, since = self._reports.drop_copy_begin(order), order.knowledge.since
                 yield _uncertain_order(UncertainOrderKind.ORDER_UNVERIFIED, order, since, begin)
             if order.unreported_qty:
                 yield _uncertain_order(UncertainOrderKind.FILLS_UNREPORTED, order, None, order.first_key)
@@ -151,7 +151,7 @@ class Uncertainty:
             if placed is not None and 0 < placed.uncertain_since_epoch <= drop_copy_range.epoch:
                 placed.missing = covers(drop_copy_range.begin, self._reports.newest_before(order))
         else:
-            needed = self._reports.uncertain_from(order)
+            needed = self._reports.drop_copy_begin(order)
             order.knowledge = order.knowledge.record_coverage(
                 drop_copy_range.epoch, drop_copy_range.begin, needed
             )
