@@ -2,8 +2,7 @@
 
     python -m benchmarks.clients.tls_front PORT ACCEPTOR_PORT CA_FILE
 
-The relay connects to ACCEPTOR_PORT. It writes the CA certificate that clients must trust to
-CA_FILE.
+The relay connects to ACCEPTOR_PORT. It writes the CA certificate that clients must trust to CA_FILE.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ class Mutant:
 
     patch: Patch
     rules: frozenset[str]
-    """The invariants that detect the fault, as in `Violation.rule`: at least one of them is violated."""
+    """Names of invariants, as in `Violation.rule`; the fault violates at least one of them."""
 
 
 def caught_by(patch: Patch, *rules: str) -> Mutant:
