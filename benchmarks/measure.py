@@ -22,7 +22,9 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[1]
 MIN_BATCH_SECONDS = 0.01
-"""Minimum duration of a batch: long enough for the clock, and short enough to fall between interruptions."""
+"""Minimum duration of a batch: much longer than the clock's resolution, but short enough to fall between
+interruptions.
+"""
 _PROCESS_SECONDS = 600
 _LATENCY_REQUEST = "/dev/cpu_dma_latency"
 
@@ -175,7 +177,7 @@ def awake_processors() -> Iterator[None]:
     try:
         request = os.open(_LATENCY_REQUEST, os.O_WRONLY)
     except OSError as error:
-        print(f"warning: idle processors may halt, which makes tails longer: {error}", file=sys.stderr)
+        print(f"warning: idle processors may halt, which increases tail latencies: {error}", file=sys.stderr)
         yield
         return
     try:
@@ -185,7 +187,7 @@ def awake_processors() -> Iterator[None]:
         os.close(request)
 
 
-def python(*arguments: str) -> str:
+def run_python(*arguments: str) -> str:
     """Run Python in a fresh process; return its output.
 
     The process keeps compiled files, as on a user's machine. Without them it would compile all

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from benchmarks.cases.loopback import serving
-from benchmarks.measure import Result, python, result
+from benchmarks.measure import Result, result, run_python
 from tests.nats import PROGRAM, NatsServer
 
 ENTRY_COUNTS = (1, 3)
@@ -72,4 +72,4 @@ def _at_fixed_rate(case: str, mode: str, rate: int, seconds: float) -> list[Resu
 
 
 def _run(command: str, url: str, *numbers: int) -> Any:
-    return json.loads(python("-m", "benchmarks.clients.bus", command, url, *map(str, numbers)))
+    return json.loads(run_python("-m", "benchmarks.clients.bus", command, url, *map(str, numbers)))

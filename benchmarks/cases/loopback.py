@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 from benchmarks.engines import missing
-from benchmarks.measure import ROOT, Result, python, result, run_in_turn
+from benchmarks.measure import ROOT, Result, result, run_in_turn, run_python
 from kalshi_fix_venue.identities import ClientKey
 
 MEDIAN, RATE = "f: order to report", "f: order with 100 in flight"
@@ -89,7 +89,7 @@ def run_client(name: str, *options: str, tls: bool = False) -> dict[str, Any]:
             stack.enter_context(serving("tls_front", port, acceptor_port, authority))
             options = (*options, "--authority", str(authority))
         client = ("-m", "benchmarks.clients", name, str(port), str(key))
-        measurements: dict[str, Any] = json.loads(python(*client, *options))
+        measurements: dict[str, Any] = json.loads(run_python(*client, *options))
     return measurements
 
 

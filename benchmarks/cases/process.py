@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from benchmarks.engines import missing
-from benchmarks.measure import Result, python, result, run_in_turn
+from benchmarks.measure import Result, result, run_in_turn, run_python
 
 IMPORT, MEMORY = "g: import", "g: memory after import"
 START = "g: process from start to end, with imports"
@@ -59,7 +59,7 @@ def measure_imports(rounds: int = 7) -> list[Result]:
 
 
 def _numbers(program: str) -> list[float]:
-    return [float(text) for text in python("-c", program).split()]
+    return [float(text) for text in run_python("-c", program).split()]
 
 
 def measure_starts(rounds: int = 9) -> list[Result]:
@@ -81,7 +81,7 @@ def measure_starts(rounds: int = 9) -> list[Result]:
 
 def _third_party_imports(module: str) -> str:
     """Return a program that imports the third-party modules of one of our modules."""
-    names = python("-c", _LIST_IMPORTS.format(module)).split()
+    names = run_python("-c", _LIST_IMPORTS.format(module)).split()
     # Some names are not importable modules, such as typing.io.
     wanted = [name for name in names if not name.startswith((*_OWN_PACKAGES, "typing."))]
     return f"import {', '.join(wanted)}"
@@ -90,7 +90,7 @@ def _third_party_imports(module: str) -> str:
 def _cpu_time_us(*arguments: str) -> float:
     """Return the CPU time of a process in microseconds, including the time spent in the kernel."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    python(*arguments)
+    run_python(*arguments)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1e6
 
@@ -119,4 +119,4 @@ def measure_first_orders(rounds: int = 15, count: int = 400) -> list[Result]:
 
 def run_fresh_process(name: str, *numbers: int) -> Any:
     """Return the measurements of `python -m benchmarks.fresh_process`."""
-    return json.loads(python("-m", "benchmarks.fresh_process", name, *map(str, numbers)))
+    return json.loads(run_python("-m", "benchmarks.fresh_process", name, *map(str, numbers)))

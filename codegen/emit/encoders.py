@@ -92,7 +92,7 @@ def _is_plain_string(field: Field) -> bool:
     return not field.codeset and kinds.formatter_of(field) == "format_string"
 
 
-def _text_codes(member: Member) -> CodeSet | None:
+def _string_codeset(member: Member) -> CodeSet | None:
     codeset = None if member.group else member.field.codeset
     return None if codeset is None or codeset.integer else codeset
 
@@ -128,7 +128,7 @@ class _Body:
         # codeset that directly follow it. These need no check for None, because their lookup tables map None
         # to an empty string.
         string_count = mandatory[-1] + 1 if mandatory else 0
-        while string_count and string_count < len(members) and _text_codes(members[string_count]):
+        while string_count and string_count < len(members) and _string_codeset(members[string_count]):
             string_count += 1
         parts = [self._cached_fields(leading)] if leading else []
         parts += [
@@ -171,9 +171,9 @@ class _Body:
     def _part(self, member: Member) -> str:
         """Write the statements before the string; return the member's part of the string."""
         name, value = self._variable(member)
-        codes = _text_codes(member)
-        if codes:
-            return f"{{{self._table(member, codes, or_none=not _is_mandatory(member))}[{value}]}}"
+        codeset = _string_codeset(member)
+        if codeset:
+            return f"{{{self._table(member, codeset, or_none=not _is_mandatory(member))}[{value}]}}"
         if _is_mandatory(member):
             if member.field.codeset:
                 self.lines.append(f"{name} = {self._field(member, value)}")

@@ -24,7 +24,8 @@ class Places:
     def within(self, scopes: tuple[model.Scope, ...]) -> Places:
         """Return the places that any of the scopes covers; all if there is no scope, or no valid one."""
         covered = tuple(place for place in self.all if any(place.within(scope) for scope in scopes))
-        # A scope that covers no place has already been reported; returning all places prevents more mistakes.
+        # A scope that covers no place has already been reported. All places are returned in this case, to
+        # prevent further reports.
         return Places(covered) if covered else self
 
     def scope(self, context: Context, node: Map, label: str) -> model.Scope:
@@ -42,7 +43,7 @@ class Places:
         )
         # A scope with an undefined name has already been reported.
         if all(known) and not any(place.within(scope) for place in self.all):
-            what = f"a scope of {label} covers no place where it can occur"
+            what = f"a scope of {label} covers no place where that element can occur"
             advice = "correct products, sessions or sender, or remove the rule"
             context.mistakes.add(node.location, what, advice)
         return scope

@@ -13,12 +13,12 @@ from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import Event, LoggedOn, SessionEnded
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.session import TRANSITIONS, Input, Source, State
-from kalshi_fix_sansio.session.timers import RULES_BY_STATE
+from kalshi_fix_sansio.session.timers import DEADLINES_BY_STATE
 from tests.helpers import CANCEL_REJECT, DUP, LOGON, Wired, of_type, order, wire
 
 
 def test_the_table_has_an_answer_for_every_state_and_input() -> None:
-    assert set(TRANSITIONS) == set(RULES_BY_STATE) == set(State)
+    assert set(TRANSITIONS) == set(DEADLINES_BY_STATE) == set(State)
     for state, row in TRANSITIONS.items():
         assert set(row) == set(Input)
         for item, target in row.items():
@@ -43,7 +43,7 @@ def test_every_state_is_reached_from_the_first() -> None:
 
 def test_every_waiting_state_has_a_deadline() -> None:
     for state in State:
-        assert bool(RULES_BY_STATE[state]) == (state not in {State.DISCONNECTED, State.CLOSED})
+        assert bool(DEADLINES_BY_STATE[state]) == (state not in {State.DISCONNECTED, State.CLOSED})
 
 
 Action = Callable[[Wired], object]

@@ -120,7 +120,7 @@ def encode_answer(answer: Answer) -> bytes:
 
 
 def decode_answer(data: bytes) -> Answer:
-    """Return the answer of a payload; Unknown if the payload is invalid."""
+    """Return the answer in a payload; Unknown if the payload is invalid."""
     try:
         match json.loads(data):
             case {"Sent": {"number": int(number), "known": bool(known)}}:

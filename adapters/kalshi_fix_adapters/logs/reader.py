@@ -193,8 +193,8 @@ class LogReader:
         self._at = self._blank_to = self._searched_to = position
 
     def _wait(self, message: _PartialMessage) -> _Step:
-        """Return the step if the end of a field or line was not found: TRUNCATED if the message is too long,
-        otherwise WAIT.
+        """Return the step after a search that found no end of a field or line: TRUNCATED if the message is
+        too long, otherwise WAIT.
         """
         self._searched_to = max(self._searched_to, len(self._buffer))
         # Detecting an end within the limit can take up to MAX_START_SIZE further bytes.

@@ -9,7 +9,7 @@ from codegen.diff.facts import MSG_TYPE, ExampleFact, Pair
 from kalshi_fix_adapters.documents.mistakes import Location
 
 
-def of_lines(location: Location, lines: Sequence[str]) -> Iterator[ExampleFact]:
+def parse(location: Location, lines: Sequence[str]) -> Iterator[ExampleFact]:
     """Yield the messages of a code block; each begins with 8= or 35=, and may span lines."""
     pairs: list[Pair] = []
     for number, line in enumerate(lines, location.line + 1):

@@ -93,7 +93,7 @@ class _PageReader:
             # The fence is the first line; the content begins on the next one.
             case markdown.Code(line, _, lines):
                 self._texts += [(line + 1 + number, text) for number, text in enumerate(lines)]
-                self.facts += examples.of_lines(self._location(line), lines)
+                self.facts += examples.parse(self._location(line), lines)
 
     def mentions(self) -> Iterator[Fact]:
         """Yield the first mention of each message type, tag, session type and host in running text."""

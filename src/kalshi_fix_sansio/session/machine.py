@@ -19,11 +19,11 @@ from kalshi_fix_sansio.session.states import LOGGED_ON_STATES, RECEIVING_STATES,
 from kalshi_fix_sansio.session.store import MemoryStore, MessageStore
 from kalshi_fix_sansio.session.timers import (
     COMMIT_DUE,
+    DEADLINES_BY_STATE,
     LOGON_DUE,
     LOGOUT_DUE,
     PAGE_DUE,
-    RULES_BY_STATE,
-    Rule,
+    Deadline,
     Timers,
 )
 
@@ -83,7 +83,7 @@ class Session:
         self._receiver = Receiver(self._core)
         self._resender = self._receiver.resender
         self._send_validator = SendValidator(self._core)
-        self._actions: Mapping[Rule, Callable[[Instant], None]] = {
+        self._actions: Mapping[Deadline, Callable[[Instant], None]] = {
             COMMIT_DUE: self._handle_commit_timeout,
             LOGON_DUE: self._receiver.handshake.handle_timeout,
             Timers.reset_due: self._receiver.handshake.handle_timeout,
@@ -570,12 +570,12 @@ class Session:
         first = core.timers.next_deadline(state)
         try:
             if first is not None and first <= now.monotonic:
-                for rule in RULES_BY_STATE[state]:
+                for deadline in DEADLINES_BY_STATE[state]:
                     # Evaluate each deadline only after the previous action, which may move it or end the
                     # session. For example, a TestRequest to a silent peer replaces a Heartbeat that is due.
-                    due = rule(core.timers)
+                    due = deadline(core.timers)
                     if due is not None and due <= now.monotonic and core.state is state:
-                        self._actions[rule](now)
+                        self._actions[deadline](now)
             if len(core.outbound.buffer) > self._unsent_limit:
                 self._watch_backlog()
         except StoreError as error:

@@ -243,7 +243,7 @@ class Outbound:
             size = waiting.popleft()[1]
             self._ready_bytes += size
             self._waiting_bytes -= size
-        timers.commit_at = max(waiting[0][2], timers.commits_since) + timers.commit_limit if waiting else None
+        timers.commit_at = max(waiting[0][2], timers.resumed_at) + timers.commit_limit if waiting else None
 
     @property
     def oldest_ticket(self) -> float:

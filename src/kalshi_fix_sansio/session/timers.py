@@ -47,8 +47,8 @@ class Timers:
     last_received: float = 0.0
     """Time at which the last complete message was received."""
     call_at: float = NEVER
-    """Time by which the caller must call the session again, even if no other deadline is due. If it calls
-    later, it counts as blocked.
+    """Time by which the caller must call the session again, even if no other deadline is due. A caller
+    that misses it by more than a grace period counts as blocked.
     """
     reading_paused: bool = False
     """Whether the caller has paused reading; silence then does not indicate a dead peer."""
@@ -64,12 +64,14 @@ class Timers:
     """Maximum age in seconds of a message whose record is not durable."""
     commit_at: float | None = None
     """Deadline for the store's commit; None while no message waits for one."""
-    commits_since: float = -NEVER
+    resumed_at: float = -NEVER
     """The time at which the caller last resumed after it was blocked. The age of a waiting message is
     measured from this time at the earliest.
     """
     page_at: float | None = None
-    """Time at which the resend to the peer continues; None until the previous page is written."""
+    """Time at which the next page of the resend to the peer is produced; None until the previous page is
+    written.
+    """
 
     def start(self, heart_bt_int: float, now: float) -> None:
         """Start this side's Heartbeats, and the supervision of the peer's."""
@@ -104,25 +106,25 @@ class Timers:
     def next_deadline(self, state: State) -> float | None:
         """Return the earliest deadline that applies in this state; None if there is none."""
         first = NEVER
-        for rule in RULES_BY_STATE[state]:
-            due = rule(self)
+        for deadline in DEADLINES_BY_STATE[state]:
+            due = deadline(self)
             if due is not None and due < first:
                 first = due
         return None if first == NEVER else first
 
 
-Rule = Callable[[Timers], float | None]
+Deadline = Callable[[Timers], float | None]
 """A function that returns the time of a deadline, or None."""
 # `attrgetter` is faster than a method, and a client evaluates `next_deadline` after every message.
-LOGON_DUE: Rule = attrgetter("logon_at")
-LOGOUT_DUE: Rule = attrgetter("logout_at")
-COMMIT_DUE: Rule = attrgetter("commit_at")
-PAGE_DUE: Rule = attrgetter("page_at")
-CALL_DUE: Rule = attrgetter("call_at")
-_HANDSHAKE: tuple[Rule, ...] = (COMMIT_DUE, LOGON_DUE)
-_LOGGED_ON: tuple[Rule, ...] = (COMMIT_DUE, Timers.silence_due, Timers.heartbeat_due, PAGE_DUE, CALL_DUE)
+LOGON_DUE: Deadline = attrgetter("logon_at")
+LOGOUT_DUE: Deadline = attrgetter("logout_at")
+COMMIT_DUE: Deadline = attrgetter("commit_at")
+PAGE_DUE: Deadline = attrgetter("page_at")
+CALL_DUE: Deadline = attrgetter("call_at")
+_HANDSHAKE: tuple[Deadline, ...] = (COMMIT_DUE, LOGON_DUE)
+_LOGGED_ON: tuple[Deadline, ...] = (COMMIT_DUE, Timers.silence_due, Timers.heartbeat_due, PAGE_DUE, CALL_DUE)
 
-RULES_BY_STATE: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
+DEADLINES_BY_STATE: Mapping[State, tuple[Deadline, ...]] = MappingProxyType(
     {
         State.DISCONNECTED: (),
         State.AWAITING_LOGON: _HANDSHAKE,
@@ -145,8 +147,8 @@ After a Logout, no Heartbeats are sent, and the session ends at the deadline for
 
 
 MIN_CALL_INTERVAL = 1.0
-"""Shortest interval, in seconds, within which the caller must call the session again. The interval is a third
-of the tolerance if that is longer.
+"""The caller must call the session again within a third of the tolerance, or within this number of seconds if
+that is longer.
 """
 
 
@@ -190,7 +192,7 @@ class SendingTimes:
             utc_pause = utc - self.latest + tolerance
             self.catch_up(utc - max(monotonic_pause, utc_pause) - tolerance, utc)
             # The store may have been suspended too, or have completed the commit unnoticed.
-            timers.commits_since = monotonic
+            timers.resumed_at = monotonic
             if timers.commit_at is not None:
                 timers.commit_at = monotonic + timers.commit_limit
         timers.call_at = monotonic + self._call_interval

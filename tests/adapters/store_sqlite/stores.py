@@ -96,7 +96,7 @@ def execute(path: Path, *statements: str) -> list[Any]:
     return list(row or ())
 
 
-def python(program: str, *arguments: str | Path) -> str:
+def run_python(program: str, *arguments: str | Path) -> str:
     """Run a program in another process; return its output."""
     command = [sys.executable, "-c", program, *map(str, arguments)]
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)

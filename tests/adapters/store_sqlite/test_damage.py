@@ -29,7 +29,7 @@ from tests.adapters.store_sqlite.stores import (
     open_request,
     opened,
     opened_with,
-    python,
+    run_python,
     send,
     send_and_commit,
 )
@@ -289,7 +289,7 @@ store.close()
 @pytest.mark.skipif(sys.platform == "win32", reason="this system has no file size limits")
 @pytest.mark.parametrize("limit", [40_000, 300_001, 5_000_000])
 def test_a_file_size_limit_is_an_error(tmp_path: Path, limit: int) -> None:
-    committed, text = python(LIMITED_PROGRAM, tmp_path, str(limit)).split(" ", 1)
+    committed, text = run_python(LIMITED_PROGRAM, tmp_path, str(limit)).split(" ", 1)
     assert "check the disk and the file size limit" in text
     with opened(tmp_path) as store:
         assert store.next_outgoing in (int(committed), int(committed) + 1)

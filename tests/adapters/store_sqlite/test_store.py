@@ -33,7 +33,7 @@ from tests.adapters.store_sqlite.stores import (
     kept_numbers,
     open_request,
     opened,
-    python,
+    run_python,
     send,
     send_and_commit,
     stored_message,
@@ -289,9 +289,9 @@ except StoreError as error:
 
 def test_a_second_process_is_refused_with_the_id_of_the_first(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
-        text = python(OPENING_PROGRAM, store.path)
+        text = run_python(OPENING_PROGRAM, store.path)
         assert text.startswith(f"{store.path} is in use by process {os.getpid()}:")
-    assert python(OPENING_PROGRAM, store.path) == ""
+    assert run_python(OPENING_PROGRAM, store.path) == ""
 
 
 def test_a_second_store_in_the_same_process_is_refused(tmp_path: Path) -> None:
@@ -415,7 +415,7 @@ os._exit(0)
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_a_forked_child_cannot_use_the_store_and_does_not_disturb_its_parent(tmp_path: Path) -> None:
-    python(FORKING_PROGRAM, tmp_path)
+    run_python(FORKING_PROGRAM, tmp_path)
     with opened(tmp_path) as store:
         assert kept_numbers(store) == [1, 2, 3, 4]
 

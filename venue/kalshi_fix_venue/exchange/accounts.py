@@ -148,7 +148,7 @@ class Account:
         self._update_reserve(holding)
         if market not in self.results:
             return flow
-        ranged_return = self._move_advance(self._share(market))
+        ranged_return = self._update_advance(self._share(market))
         self.balance += ranged_return
         return CashFlow(flow.change + ranged_return, flow.collateral_return, ranged_return)
 
@@ -158,7 +158,7 @@ class Account:
         self.collateral.fill(holding.position, side, price, quantity)
         self._update_reserve(holding)
         if market in self.results:
-            self._move_advance(self._share(market))
+            self._update_advance(self._share(market))
 
     def settle(self, market: str, price: Decimal) -> tuple[Position, Decimal, Decimal] | None:
         """Pay out the position in a market, which must have no open orders.
@@ -173,7 +173,7 @@ class Account:
         position = holding.position
         payout = position.long * price + position.short * (ONE - price)
         if market in self.results:
-            payout += self._move_advance(self._share(market))
+            payout += self._update_advance(self._share(market))
         unrounded = self.balance + payout
         self.balance = floor(unrounded, self.precision)
         return position, payout, unrounded - self.balance
@@ -189,7 +189,7 @@ class Account:
         results = self.results[market]
         return self.shares.setdefault(results.group.name, GroupShare(results))
 
-    def _move_advance(self, share: GroupShare) -> Decimal:
+    def _update_advance(self, share: GroupShare) -> Decimal:
         """Set the advance to the guaranteed payout; return the difference in dollars.
 
         The difference is negative if closing a position revokes a collateral return of its group. The caller

@@ -46,7 +46,7 @@ class Settlements:
     def _settlement_reports(
         self, owner: str, settled: MarketSettled, positions: Sequence[PositionSettled]
     ) -> Iterator[Delivery]:
-        """Return the reports of an owner's positions; each key gets those of its accounts."""
+        """Yield the reports of an owner's positions; each login gets those of its key's accounts."""
         pages: dict[tuple[int | None, frozenset[str] | None], list[MarketSettlementReport]] = {}
         for login in filter(wants_settlements, self._logins.logins_of_owner(owner)):
             # All keys with the same access share one set of pages, so their sessions get the same report ids,

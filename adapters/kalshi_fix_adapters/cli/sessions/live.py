@@ -74,7 +74,7 @@ def session_name(plan: ConnectionPlan) -> str:
 
 
 def follow(source: Source, name: str, view: View, *, once: float | None = None) -> bool:
-    """Show the view until the source ends or the user interrupts. Return whether the view was complete.
+    """Show the view until the source ends or the user quits. Return whether the view was complete.
 
     With `once`, print the view only once: when it is complete, or after `once` seconds.
 
@@ -215,7 +215,7 @@ class _Display:
         footer = "q or Ctrl-C to quit"
         if len(body) > body_height:
             last = self._top + len(visible)
-            footer += f"; rows {self._top + 1} to {last} of {len(body)}, arrows scroll"
+            footer += f"; rows {self._top + 1} to {last} of {len(body)}, arrow keys scroll"
         blank: list[Line] = [()] * (body_height - len(visible))
         lines = [clipped(line, width) for line in (*header, *visible, *blank, (("dim", footer),))][:height]
         if self._is_plain:

@@ -750,8 +750,8 @@ def encode_quote_cancel_status(message: QuoteCancelStatus, checked: bool = True,
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class QuoteConfirm(FixMessage):
-    """QuoteConfirm (U7): Confirms a quote that was accepted: within 30 seconds, or within 3 on volatile
-    markets and combinations.
+    """QuoteConfirm (U7): Confirms a quote that was accepted: within 30 seconds, or within 3 on high
+    volatility markets, which include all combinations.
 
     Sent from the client on prediction, on KalshiRFQ. Source: rfq-messages.
 
@@ -808,8 +808,8 @@ def encode_quote_confirm(message: QuoteConfirm, checked: bool = True, text: str 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class QuoteConfirmStatus(FixMessage):
-    """QuoteConfirmStatus (U8): Answers a QuoteConfirm. The trade follows after 15 seconds, or after 1 on
-    volatile markets and combinations.
+    """QuoteConfirmStatus (U8): Answers a QuoteConfirm. The trade follows after 15 seconds, or after 1 on high
+    volatility markets, which include all combinations.
 
     Sent from the venue on prediction, on KalshiRFQ. Source: rfq-messages.
 

@@ -64,7 +64,7 @@ class ReportKeys:
         remember(self._shards, symbol, shard, MAX_SYMBOLS)
 
     def record_preceding(self, preceding: PrecedingReports, time: datetime | None) -> None:
-        """Record that all reports received so far precede the order, and so does `time`, if given."""
+        """Record that all reports received so far, and `time` if given, precede the order."""
         for key in self._newest.values():
             _keep_newest(preceding.keys, key)
         if time is not None:

@@ -106,7 +106,7 @@ def test_the_view_follows_the_size_of_the_terminal(environ: dict[str, str]) -> N
 
 def test_rows_beyond_the_screen_are_reached_by_scrolling(environ: dict[str, str]) -> None:
     with Terminal(["watch", MARKET, OTHER_MARKET, "--depth", "50"], environ, rows=8) as terminal:
-        terminal.expect("rows 1 to 4 of 9, arrows scroll")
+        terminal.expect("rows 1 to 4 of 9, arrow keys scroll")
         terminal.type("\x1b[B")
         shown = terminal.expect("rows 2 to 5 of 9")
         assert "spread" not in shown[shown.rindex("connected") :]
