@@ -171,7 +171,8 @@ class OurSide:
             events = self.session.events()
             self.session.confirm()  # the events are kept in `_events`
             for event in events:
-                # The time of the peer's answer to a TestRequest, relative to other messages, is unspecified.
+                # The peer's answer to a TestRequest may arrive before or after other messages, so `expect`
+                # does not return it.
                 if not isinstance(event, HeartbeatReceived) and not (self._take and self._take(event)):
                     self._events.put(event)
             if self._unsent:

@@ -68,7 +68,7 @@ class Checklist:
 
 
 class ChecklistInbox(Inbox):
-    """The user of QuickFIX, who discards the messages of the resend and keeps all later ones."""
+    """The inbox of QuickFIX's user, which discards the messages of the resend and keeps all later ones."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class ChecklistInbox(Inbox):
 
 
 @pytest.fixture
-def begin() -> Iterator[Callable[[], None]]:
+def measure() -> Iterator[Callable[[], None]]:
     """Return a function that starts the measurement; the end of the test stops it."""
     yield tracemalloc.start
     tracemalloc.stop()
@@ -97,12 +97,12 @@ def check_growth(checklist: Checklist) -> None:
 
 
 def test_a_large_resend_to_the_peer_needs_little_memory(
-    role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer, begin: Callable[[], None]
+    role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer, measure: Callable[[], None]
 ) -> None:
     inbox = ChecklistInbox()
     with Pairing(role, tmp_path, dictionaries, signer, inbox=inbox, settings=PATIENT_SETTINGS) as pairing:
         store = pairing.store(NAMES)
-        begin()
+        measure()
         ours, _logged_on = pairing.connect(store, sending_time_tolerance=RESEND_PATIENCE)
         inbox.checklist.wait()
         served = ours.expect(ResendServed)
@@ -118,7 +118,7 @@ def test_a_large_resend_to_the_peer_needs_little_memory(
 
 
 def test_a_large_resend_from_the_peer_needs_little_memory(
-    role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer, begin: Callable[[], None]
+    role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer, measure: Callable[[], None]
 ) -> None:
     checklist = Checklist()
 
@@ -131,7 +131,7 @@ def test_a_large_resend_from_the_peer_needs_little_memory(
         return True
 
     with Pairing(role, tmp_path, dictionaries, signer, queued=NAMES, settings=PATIENT_SETTINGS) as pairing:
-        begin()
+        measure()
         ours, _logged_on = pairing.connect(MemoryStore(), take, sending_time_tolerance=RESEND_PATIENCE)
         assert ours.expect(GapDetected) == GapDetected(1, COUNT, recoverable=True)
         checklist.wait()

@@ -25,33 +25,33 @@ NEEDS_PANDAS = re.compile(r"pandas|numbers")
 
 
 def test_the_cells_without_pandas_run_in_a_running_loop() -> None:
-    made: dict[str, Any] = {}
+    namespace: dict[str, Any] = {}
 
     async def notebook() -> None:
         for cell in CELLS:
             if NEEDS_PANDAS.search(cell):
                 continue
             code = compile(cell, str(PAGE), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-            result = eval(code, made)
+            result = eval(code, namespace)
             if inspect.isawaitable(result):
                 await result
 
     asyncio.run(notebook())
-    positions, cash = made["positions"], made["cash"]
+    positions, cash = namespace["positions"], namespace["cash"]
     assert isinstance(positions, Positions)
     assert isinstance(cash, Cash)
-    position = positions.of(made["MARKET"])
+    position = positions.of(namespace["MARKET"])
     assert [position.net, position.bought, position.sold] == [0, 10, 10]
     # of 10 contracts bought at 0.44, 4 were sold at 0.40 and 6 at 0.43 or better
-    assert [fill["net"] for fill in made["fills"]] == [10, 6, 0]
-    assert made["fills"][-1]["profit"] == position.profit(Decimal("0.5"))
+    assert [fill["net"] for fill in namespace["fills"]] == [10, 6, 0]
+    assert namespace["fills"][-1]["profit"] == position.profit(Decimal("0.5"))
     assert position.realized < 0
 
 
 def test_the_page_is_a_notebook_that_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
-        reason = f"{', '.join(missing)} are not installed; make notebook installs them"
+        reason = f"{', '.join(missing)} are not installed; `make notebook` installs them"
         skip_unless_required("NOTEBOOK", reason)
     nbclient, nbformat = [importlib.import_module(name) for name in PACKAGES][:2]
     monkeypatch.setenv(

@@ -92,7 +92,7 @@ def test_a_planted_import_breaks_its_contract(copy: Path, module: str, line: str
         ("print('x')", "T201"),
     ],
 )
-def test_a_planted_clock_file_or_thread_is_banned_in_the_core(copy: Path, line: str, rule: str) -> None:
+def test_a_planted_impure_line_is_reported_in_the_core(copy: Path, line: str, rule: str) -> None:
     plant(copy, "src/kalshi_fix_sansio/scalars/forms.py", line)
     options = ("--no-cache", "--output-format", "concise")
     result = run_program(sys.executable, "-m", "ruff", "check", *options, "src", cwd=copy)

@@ -1,4 +1,4 @@
-"""Requirements of a fresh machine: a suitable interpreter and pinned requirements."""
+"""The setup of a machine: interpreters, pinned versions, and the pages that name versions and extras."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_missing_version_is_named() -> None:
     ("wanted", "free_threaded", "found"),
     [("3.14", 0, True), ("3.14", 1, False), ("3.14t", 1, True), ("3.14t", 0, False), ("3.13t", 1, False)],
 )
-def test_a_free_threaded_interpreter_does_not_count_as_the_version(
+def test_the_suffix_t_selects_a_free_threaded_interpreter(
     tmp_path: Path, wanted: str, free_threaded: int, *, found: bool
 ) -> None:
     prologue = (
@@ -61,7 +61,7 @@ def test_a_free_threaded_interpreter_does_not_count_as_the_version(
     assert (result.returncode == 0) is found
 
 
-def test_an_installed_version_is_found_exactly() -> None:
+def test_the_found_interpreter_has_the_requested_version() -> None:
     version = "{}.{}".format(*sys.version_info)
     found = find_python(version)
     if found.returncode == 0:  # the search path may not include this interpreter itself
@@ -85,9 +85,8 @@ def test_all_requirement_files_agree_on_versions() -> None:
         for name, version in re.findall(r"^([a-z0-9._-]+)==([^ ]+)", path.read_text("utf-8"), re.MULTILINE):
             versions.setdefault(name, set()).add(version)
     conflicts = {name: found for name, found in versions.items() if len(found) > 1}
-    assert set(conflicts) <= {"pymdown-extensions"}, (
-        conflicts
-    )  # requirements of the documentation, pinned by Python version
+    # The documentation requires an older version of this package on Python before 3.11.5.
+    assert set(conflicts) <= {"pymdown-extensions"}, conflicts
 
 
 @pytest.mark.parametrize(
@@ -102,7 +101,7 @@ def test_every_action_of_a_workflow_is_pinned_by_its_hash(path: Path) -> None:
 
 
 def test_the_citation_names_the_sources_of_the_spec() -> None:
-    """CITATION.cff follows cff 1.2.0, in which each reference has authors, a title and a type."""
+    """CITATION.cff follows CFF 1.2.0, in which each reference has authors, a title and a type."""
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
     for reference in cited["references"]:
         assert {"authors", "title", "type"} <= reference.keys()
@@ -136,7 +135,7 @@ def test_the_page_on_releases_lists_every_extra() -> None:
         ("simplefix", "bench.txt"),
     ],
 )
-def test_the_comparison_has_the_versions_that_are_measured(engine: str, pins: str) -> None:
+def test_the_readme_names_the_measured_versions(engine: str, pins: str) -> None:
     package = {"QuickFIX": "quickfix", "fixcore": "fixcore-engine"}.get(engine, engine)
     pinned = re.search(
         rf"^{package}==([0-9]+[.][0-9]+)", (ROOT / "requirements" / pins).read_text("utf-8"), re.MULTILINE

@@ -225,6 +225,6 @@ def changed(folder: Path, name: str, old: str, new: str) -> Dialect:
 
 
 def line_of(text: str, needle: str) -> int:
-    """Return the line in which a passage begins, which must occur only once."""
+    """Return the number of the line in which a passage begins; the passage must occur only once."""
     assert text.count(needle) == 1, f"{needle!r} occurs {text.count(needle)} times"
     return text[: text.index(needle)].count("\n") + 1

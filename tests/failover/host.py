@@ -32,7 +32,7 @@ PAUSE = 0.02
 FAST_RECONNECT = ReconnectPolicy(initial=0.05, cap=0.05, key_in_use=0.05, maintenance=None)
 
 
-class Host:
+class Trader:
     """The trader, and the contents of its journal."""
 
     def __init__(self, name: str, journal: Path) -> None:
@@ -82,8 +82,8 @@ class Host:
 
 def main(settings: Path, name: str) -> None:
     values = json.loads(settings.read_text())
-    host = Host(name, settings.with_name(f"journal-{name}"))
-    signal.signal(signal.SIGTERM, lambda *_: setattr(host, "stopping", True))
+    trader = Trader(name, settings.with_name(f"journal-{name}"))
+    signal.signal(signal.SIGTERM, lambda *_: setattr(trader, "stopping", True))
     client = order_entry(
         retransmission=True,
         store=values["stores"][name],
@@ -98,7 +98,7 @@ def main(settings: Path, name: str) -> None:
     )
     with client.standby(every=0.1, on_wait=lambda why: os.write(1, f"standby: {why}\n".encode())):
         os.write(1, b"primary\n")
-        host.trade(client)
+        trader.trade(client)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ class Site:
     to_database: dict[str, PostgresRelay] = attrs.field(factory=dict)
 
     @contextmanager
-    def host(self, name: str, **environ: str) -> Iterator[Script]:
+    def run_host(self, name: str, **environ: str) -> Iterator[Script]:
         """Run the program on a host."""
         values = {**os.environ, "PYTHONPATH": os.pathsep.join(_paths()), **environ}
         with run_script(values, "-m", "tests.failover.host", self.folder / "settings", name) as script:
@@ -64,7 +64,9 @@ class Site:
 
     def check(self) -> int:
         """Check that the venue received no number and no ClOrdID twice, that each order was reported or
-        listed as uncertain, and that the database contains every message that the venue received."""
+        listed as uncertain, and that the database contains every message that the venue received. Return the
+        number of orders that the venue received.
+        """
         known, record = Knowledge(), self.venue.record
         for journal in self.folder.glob("journal-*"):
             known.read(read(journal))
@@ -72,7 +74,7 @@ class Site:
         stored = {
             request_id for (request_id,) in self.query("SELECT request_id FROM kalshi_fix.sent_request")
         }
-        # A process that ended after writing to its journal and before its store has not sent the order.
+        # A process that ended after writing an order to its journal, but before storing it, has not sent it.
         known.never_sent |= known.unresolved - stored
         check_requests(known, self.venue, wire)
         assert not known.never_sent & stored
@@ -92,24 +94,24 @@ def run_site(folder: Path, server: Server, replica: Server | None = None) -> Ite
     """Run the venue and the networks."""
     database = server.create_database()
     with TradingVenue(Random(1)) as venue, ExitStack() as relays:
-        found = Site(folder, venue, server, database, replica)
+        site = Site(folder, venue, server, database, replica)
         for name in "abc":
-            found.to_venue[name] = relays.enter_context(Relay(venue.port))
-            found.to_database[name] = relays.enter_context(PostgresRelay(server))
+            site.to_venue[name] = relays.enter_context(Relay(venue.port))
+            site.to_database[name] = relays.enter_context(PostgresRelay(server))
         options = (
             "failover=none" if replica is None else "failover=synchronous&target_session_attrs=read-write"
         )
-        others = "" if replica is None else f",{replica.folder}"
+        replica_host = "" if replica is None else f",{replica.folder}"
         settings = {
             "stores": {
-                name: f"{relay.dsn(database)}{others}&lease={LEASE}&{options}"
-                for name, relay in found.to_database.items()
+                name: f"{relay.dsn(database)}{replica_host}&lease={LEASE}&{options}"
+                for name, relay in site.to_database.items()
             },
-            "ports": {name: relay.port for name, relay in found.to_venue.items()},
+            "ports": {name: relay.port for name, relay in site.to_venue.items()},
             "ca": venue.ca,
             "key_id": venue.key.key_id,
             "private_key": venue.key.private_key_pem.decode(),
             "heart_bt_int": HEART_BT_INT,
         }
         (folder / "settings").write_text(json.dumps(settings))
-        yield found
+        yield site

@@ -27,9 +27,9 @@ Fault = Callable[[Site, Script], int]
 @contextmanager
 def trading(site: Site, **environ: str) -> Iterator[tuple[Script, Script]]:
     """Run a primary that trades, and a standby."""
-    with site.host("a", **environ) as primary:
+    with site.run_host("a", **environ) as primary:
         primary.expect("primary")
-        with site.host("b") as standby:
+        with site.run_host("b") as standby:
             standby.expect("standby:")
             site.wait_for_orders(primary)
             yield primary, standby
@@ -208,5 +208,5 @@ def finish_on_another_host(site: Site, standby: Script) -> None:
     standby.process.terminate()
     # The standby may receive the signal while it is ending, when its handler is no longer installed.
     assert standby.process.wait(PATIENCE) in {0, STORE_LOST_STATUS, -signal.SIGTERM}
-    with site.host("c") as third:
+    with site.run_host("c") as third:
         finish(site, third)

@@ -53,7 +53,7 @@ def test_without_reset_the_numbers_of_the_peers_store_continue() -> None:
     assert wired.session.next_incoming == 31
 
 
-def test_without_resend_a_logon_ahead_is_answered_with_a_logout() -> None:
+def test_without_resend_a_logon_after_a_gap_is_answered_with_a_logout() -> None:
     wired = connected(
         Role.ACCEPTOR, session_type=SessionType(name="KalshiRT", resend=False, reset_required=False)
     )

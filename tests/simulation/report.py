@@ -19,8 +19,7 @@ class Totals:
     messages: int = 0
     restarts: int = 0
     duplicates: int = 0
-    virtual: float = 0.0
-    """Seconds of virtual time."""
+    virtual_seconds: float = 0.0
     faults: Counter[str] = attrs.field(factory=Counter)
     endings: Counter[str] = attrs.field(factory=Counter)
     event_counts: Counter[str] = attrs.field(factory=Counter)
@@ -34,7 +33,7 @@ class Totals:
         self.messages += result.messages
         self.restarts += result.restarts
         self.duplicates += result.duplicates
-        self.virtual += result.virtual
+        self.virtual_seconds += result.virtual_seconds
         self.sqlite += result.schedule.sqlite
         self.standby += result.schedule.standby
         self.takeovers += result.takeovers
@@ -56,7 +55,7 @@ class Totals:
         never = sorted({kind.value for kind in Kind} - set(self.faults))
         lines = [
             f"{self.runs} seeds in {seconds:.0f} s, {self.runs / max(seconds, 1e-9):.1f} a second",
-            f"{self.virtual / 3600:.0f} hours of virtual time",
+            f"{self.virtual_seconds / 3600:.0f} hours of virtual time",
             f"{self.sqlite} seeds with the SQLite store, {self.standby} with a standby",
             f"{self.messages} messages, of which {self.duplicates} were taken twice and marked as duplicates",
             f"{self.restarts} restarts of a process, {self.takeovers} takeovers from a live process",

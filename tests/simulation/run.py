@@ -28,7 +28,7 @@ class Result:
     takeovers: int = 0
     """The number of takeovers of a store whose former holder was alive."""
     duplicates: int = 0
-    virtual: float = 0.0
+    virtual_seconds: float = 0.0
     event_counts: Counter[str] = attrs.field(factory=Counter)
     """Counts of the events that users took."""
     log: list[str] = attrs.field(factory=list)
@@ -50,7 +50,7 @@ def run(schedule: Schedule, *, keep_log: bool = False) -> Result:
     result.restarts = world.restarts
     result.takeovers = world.takeovers
     result.duplicates = world.down.duplicates + world.up.duplicates
-    result.virtual = world.now
+    result.virtual_seconds = world.now
     result.event_counts = world.event_counts
     result.log = [
         f"{line.at:9.3f} {line.side.value:6} {line.connection or '-':>3} {line.text}"

@@ -16,7 +16,7 @@ def test_the_state_of_the_traders_equals_the_ledger_or_is_uncertain() -> None:
     assert len(tally.sizes) == 20
     assert tally.compared > 0.5 * tally.events
     assert min(tally.losses, tally.crashes, tally.withheld, tally.listed_items, tally.copied) > 0
-    assert min(tally.on_own_session, tally.settlements, tally.settled_first, tally.triggered) > 0
+    assert min(tally.copies_on_order_session, tally.settlements, tally.settled_first, tally.triggered) > 0
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -62,7 +62,7 @@ class Outcome:
     """Share of the venue's allowance that was used in the first half, by bucket."""
 
     @property
-    def all_refused(self) -> int:
+    def total_refused(self) -> int:
         """Number of messages, REST requests and logons that were refused because of a limit."""
         return self.refused.total() + self.rest_refused + self.logons_refused
 
@@ -71,7 +71,7 @@ class Outcome:
         uses = ", ".join(f"{name} {part:.1%}" for name, part in sorted(self.use.items()))
         return (
             f"{self.seconds:g} s: {self.messages.total()} messages ({kinds}) and {self.rest} requests via "
-            f"REST, {self.all_refused} refused; use of the buckets: {uses}"
+            f"REST, {self.total_refused} refused; use of the buckets: {uses}"
         )
 
 

@@ -53,7 +53,7 @@ def mutate(frame: bytes, changes: list[tuple[str, int, int, bytes]]) -> bytes:
 
 @settings(max_examples=60)
 @given(st.sampled_from(sorted(MESSAGES)), st.data())
-def test_odd_fields_never_break_the_venue(session_type: str, data: st.DataObject) -> None:
+def test_mutated_messages_never_break_the_venue(session_type: str, data: st.DataObject) -> None:
     harness = VenueHarness()
     client, other = harness.connect("ann", session_type), harness.connect("bob")
     other.events.clear()
@@ -69,7 +69,7 @@ def test_odd_fields_never_break_the_venue(session_type: str, data: st.DataObject
 
 
 @given(st.binary(max_size=300))
-def test_odd_bytes_never_break_the_venue(noise: bytes) -> None:
+def test_random_bytes_never_break_the_venue(noise: bytes) -> None:
     harness = VenueHarness()
     conn = harness.venue.connection_made("prediction", "KalshiNR", harness.now)
     harness.venue.receive_data(conn, noise, harness.now)

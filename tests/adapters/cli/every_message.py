@@ -1,4 +1,4 @@
-"""The examples of the spec as messages, and the log that `python -m codegen` writes from them."""
+"""The examples of the spec as messages, in the order of the log that `python -m codegen` writes from them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ ROOT = Path(__file__).resolve().parents[3]
 KEY = "3c6e2a5e-7f7d-4d3a-9a50-1f3f6f0c8d11"
 SYMBOL = "KXHIGHNY-26AUG17-B80.5"
 ExchangedMessage = tuple[str, str, Sender, Message]
-"""Product, session type, side, message."""
+"""Product, session type, sender and message."""
 
 
 @cache
-def conversation() -> tuple[ExchangedMessage, ...]:
+def example_messages() -> tuple[ExchangedMessage, ...]:
     """Return every example, in the order of the log."""
     spec = ROOT / "spec" / "kalshi"
     found = examples.load(load_dialect(spec), spec)
@@ -31,7 +31,7 @@ def conversation() -> tuple[ExchangedMessage, ...]:
 
 
 def _message_from(source: str) -> Message:
-    names: dict[str, Any] = {}
-    exec(source, names)
-    message: Message = names["message"]
+    namespace: dict[str, Any] = {}
+    exec(source, namespace)
+    message: Message = namespace["message"]
     return message

@@ -1,3 +1,5 @@
+"""The wire log: its contents, hidden secrets, rotation, and failures of the disk."""
+
 from __future__ import annotations
 
 import errno
@@ -40,7 +42,7 @@ def later(seconds: float) -> Instant:
     return Instant(NOW.monotonic + seconds, NOW.utc + timedelta(seconds=seconds))
 
 
-def shown(frame: bytes) -> str:
+def logged_text(frame: bytes) -> str:
     return frame.replace(b"\x01", b"|").decode()
 
 
@@ -80,8 +82,8 @@ def test_a_connection_is_logged_from_beginning_to_end(path: Path) -> None:
         connection.record("sent", HEARTBEAT, later(4))
     assert path.read_text() == (
         "2026-11-21 12:00:00.000007Z 1 connected to KalshiNR at 127.0.0.1:8228\n"
-        f"2026-11-21 12:00:00.500007Z 1 sent     {shown(HEARTBEAT)}\n"
-        f"2026-11-21 12:00:01.000007Z 1 received {shown(ORDER)}\n"
+        f"2026-11-21 12:00:00.500007Z 1 sent     {logged_text(HEARTBEAT)}\n"
+        f"2026-11-21 12:00:01.000007Z 1 received {logged_text(ORDER)}\n"
         "2026-11-21 12:00:02.000007Z 1 disconnected\n"
     )
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -112,8 +114,8 @@ def test_connections_are_numbered(path: Path) -> None:
         one.record("sent", ORDER[30:], NOW)
     lines = path.read_text().splitlines()[2:]
     assert [line.split(" ", 2)[2] for line in lines] == [
-        f"2 sent     {shown(HEARTBEAT)}",
-        f"1 sent     {shown(ORDER)}",
+        f"2 sent     {logged_text(HEARTBEAT)}",
+        f"1 sent     {logged_text(ORDER)}",
     ]
 
 
@@ -142,7 +144,7 @@ def test_bytes_that_are_not_a_message_are_escaped() -> None:
             "(the bytes do not begin with BeginString, BodyLength and MsgType), "
             "beginning: HTTP/1.1 400\\x0d\\x0a\\x7c\\x5c\\x1b[2J\\xff"
         ),
-        f"received {shown(HEARTBEAT)}",
+        f"received {logged_text(HEARTBEAT)}",
     ]
 
 
@@ -156,7 +158,7 @@ def test_an_incomplete_message_is_shown_at_the_end(path: Path) -> None:
     assert lines == [
         (
             f"1 sent     60 bytes that are not a message (the end of the message did not arrive), "
-            f"beginning: {shown(ORDER[:60])}"
+            f"beginning: {logged_text(ORDER[:60])}"
         ),
         (
             "1 received 24 bytes that are not a message "
@@ -173,7 +175,11 @@ def test_a_message_without_an_end_does_not_hide_later_ones_for_ever() -> None:
     assert transcript.feed("received", stuck, NOW) == []
     assert transcript.feed("received", HEARTBEAT, later(STALL_SECONDS)) == []
     lines = transcript.feed("received", ORDER, later(STALL_SECONDS + 1))
-    assert [line[9:].split()[0] for line in lines] == [str(len(stuck)), shown(HEARTBEAT), shown(ORDER)]
+    assert [line[9:].split()[0] for line in lines] == [
+        str(len(stuck)),
+        logged_text(HEARTBEAT),
+        logged_text(ORDER),
+    ]
 
 
 def test_no_message_is_lost_when_every_read_ends_within_a_message() -> None:
@@ -181,7 +187,7 @@ def test_no_message_is_lost_when_every_read_ends_within_a_message() -> None:
     transcript.feed("received", HEARTBEAT[:20], NOW)
     for second in range(1, 200):
         lines = transcript.feed("received", HEARTBEAT[20:] + HEARTBEAT[:20], later(second))
-        assert lines == [f"received {shown(HEARTBEAT)}"]
+        assert lines == [f"received {logged_text(HEARTBEAT)}"]
 
 
 # --- every byte can be recovered
@@ -271,17 +277,17 @@ def test_another_version_of_fix_is_shown_too() -> None:
 # --- files
 
 
-def full_log(path: Path, **limits: Any) -> tuple[WireLog, list[str]]:
+def log_of_ten_messages(path: Path, **limits: Any) -> tuple[WireLog, list[str]]:
     """Return a log after ten messages on one connection."""
     log = WireLog(path, **limits)
     connection = log.connect("somewhere", NOW)
     for second in range(10):
         connection.record("sent", HEARTBEAT, later(second))
-    return log, [f"{second:02}.000007Z 1 sent     {shown(HEARTBEAT)}" for second in range(10)]
+    return log, [f"{second:02}.000007Z 1 sent     {logged_text(HEARTBEAT)}" for second in range(10)]
 
 
 def test_a_full_file_is_rotated(path: Path) -> None:
-    log, expected = full_log(path, max_bytes=400, backups=20)
+    log, expected = log_of_ten_messages(path, max_bytes=400, backups=20)
     log.close()
     files = sorted(path.parent.iterdir(), key=lambda file: -int(file.suffix[1:]) if file != path else 0)
     assert len(files) > 4
@@ -296,11 +302,11 @@ def test_a_full_file_is_rotated(path: Path) -> None:
 
 
 def test_the_number_of_files_is_bounded(path: Path) -> None:
-    log, expected = full_log(path, max_bytes=400, backups=2)
+    log, expected = log_of_ten_messages(path, max_bytes=400, backups=2)
     log.close()
     assert sorted(file.name for file in path.parent.iterdir()) == ["wire.log", "wire.log.1", "wire.log.2"]
     assert expected[-1] in path.read_text()
-    log, expected = full_log(path, max_bytes=400, backups=0)
+    log, expected = log_of_ten_messages(path, max_bytes=400, backups=0)
     log.close()
     assert expected[-1] in path.read_text()
     assert expected[0] not in path.read_text()
@@ -308,10 +314,10 @@ def test_the_number_of_files_is_bounded(path: Path) -> None:
 
 
 def test_a_log_may_have_no_limit_and_a_message_may_exceed_the_limit(path: Path) -> None:
-    full_log(path, max_bytes=None)[0].close()
+    log_of_ten_messages(path, max_bytes=None)[0].close()
     assert [file.name for file in path.parent.iterdir()] == ["wire.log"]
     path.unlink()
-    full_log(path, max_bytes=1, backups=30)[0].close()
+    log_of_ten_messages(path, max_bytes=1, backups=30)[0].close()
     assert path.read_text().count("\n") == 2  # a line about the continued connection, and the message
 
 
@@ -340,7 +346,7 @@ def test_several_threads_may_write(path: Path) -> None:
         for thread in threads:
             thread.join()
     lines = [line for file in path.parent.iterdir() for line in file.read_text().splitlines()]
-    assert sum(shown(HEARTBEAT) in line for line in lines) == 800
+    assert sum(logged_text(HEARTBEAT) in line for line in lines) == 800
     assert all(re.fullmatch(r"2026-11-21 12:00:00\.000007Z [1-4] .*", line) for line in lines)
 
 
@@ -348,7 +354,7 @@ def test_several_threads_may_write(path: Path) -> None:
 
 
 class FullDisk:
-    """A replacement for os.write that accepts this many bytes and then fails."""
+    """A replacement for os.write that accepts `room` bytes and then fails."""
 
     def __init__(self, room: int) -> None:
         self.room = room
@@ -390,7 +396,7 @@ def test_a_full_disk_is_reported_once_and_lost_lines_are_counted(
     assert log.lost == 6
     assert [line[28:] for line in path.read_text().splitlines()[1:]] == [
         "0 incomplete log; lines missing here: 6",
-        f"1 sent     {shown(ORDER)}",
+        f"1 sent     {logged_text(ORDER)}",
     ]
     assert (
         caplog.records[1].message == f"the wire log {path} can be written again; 6 lines are missing from it"
@@ -421,7 +427,7 @@ def test_a_file_size_limit_set_by_the_system_is_reported(path: Path) -> None:
 def test_a_file_that_cannot_be_rotated_grows(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path.with_name("wire.log.1").mkdir()
     path.with_name("wire.log.2").write_text("")
-    log, expected = full_log(path, max_bytes=400, backups=2)
+    log, expected = log_of_ten_messages(path, max_bytes=400, backups=2)
     log.close()
     assert [line[17:] for line in path.read_text().splitlines()[1:]] == expected
     assert log.lost == 0

@@ -1,4 +1,6 @@
-"""The invented dialect `pier` with its pages and dictionary: copies that tests edit, and their findings."""
+"""The invented dialect `pier` with its pages and dictionary: copies for tests to edit, and the findings of a
+comparison.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 SPEC = HERE / "pier"
 PAGES = HERE / "pages"
 
-Reported = tuple[str, str, str, str]
+FindingSummary = tuple[str, str, str, str]
 """The kind, element, address and source text of a finding."""
 
 
@@ -33,8 +35,9 @@ class Scratch(SpecCopy):
         self.pages = folder / "pages"
         self.dictionary = folder / "dictionary"
         shutil.copytree(PAGES, self.pages)
-        write_files(_dictionaries(), self.dictionary)
-        self._view: tuple[list[int], SpecIndex] | None = None
+        write_files(_dictionary_files(), self.dictionary)
+        self._edited: tuple[list[int], SpecIndex] | None = None
+        """The modification times of the files of the edited spec, and the spec loaded from them."""
 
     @property
     def index(self) -> SpecIndex:
@@ -44,12 +47,12 @@ class Scratch(SpecCopy):
         if texts == _originals():
             return original()
         edits = [path.stat().st_mtime_ns for path in files]
-        if self._view is None or self._view[0] != edits:
-            self._view = edits, SpecIndex(self.spec)
-        return self._view[1]
+        if self._edited is None or self._edited[0] != edits:
+            self._edited = edits, SpecIndex(self.spec)
+        return self._edited[1]
 
-    def keep(self, *entries: str) -> None:
-        """Record exactly these differences as intended."""
+    def set_differences(self, *entries: str) -> None:
+        """Write the entries of `differences.yaml`, the differences that are intended."""
         listed = "".join(f"  - {entry}\n" for entry in entries)
         (self.spec / "differences.yaml").write_text(f"differences:\n{listed}", encoding="utf-8")
 
@@ -61,11 +64,12 @@ class Scratch(SpecCopy):
     def diff(self, *paths: Path, product: str | None = None) -> list[Finding]:
         """Return the open findings."""
         index = self.index
-        given = sources.gather(paths, index, product)
-        evidence = findings.evidence_of(given, index, product)
-        left, _ = differences.apply_differences(compare.compare(evidence), differences.read(index), evidence)
-        left += passages.compare(evidence, left, index)
-        return findings.merge_products(left, index.products)
+        given_sources = sources.gather(paths, index, product)
+        evidence = findings.evidence_of(given_sources, index, product)
+        found, recorded = compare.compare(evidence), differences.read(index)
+        unresolved, _ = differences.apply_differences(found, recorded, evidence)
+        unresolved += passages.compare(evidence, unresolved, index)
+        return findings.merge_products(unresolved, index.products)
 
     def diff_pages(self) -> list[Finding]:
         """Return the open findings of the pages."""
@@ -88,30 +92,30 @@ def original() -> SpecIndex:
 
 
 @cache
-def _dictionaries() -> dict[str, str]:
-    """Return the dictionary that agrees with the spec."""
+def _dictionary_files() -> dict[str, str]:
+    """Return the files of the dictionary that agrees with the spec."""
     return dictionary.render(load_dialect(SPEC), "freight")
 
 
-def reported(found: Iterable[Finding]) -> set[Reported]:
-    """Return the findings without their texts."""
+def summarize(found: Iterable[Finding]) -> set[FindingSummary]:
+    """Return the summaries of findings."""
     return {(item.kind, item.element, item.address, item.in_source) for item in found}
 
 
-def where(finding: Finding) -> list[str]:
+def locations_of(finding: Finding) -> list[str]:
     """Return the locations of a finding by file name and line."""
     return [f"{Path(place.file).name}:{place.line}" for place in finding.locations]
 
 
 def row_of(path: Path, start: str) -> str:
-    """Return the row of a page that begins with this text, including its line end."""
+    """Return the only row of a page with this beginning, including its line end."""
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     (row,) = [line for line in lines if line.startswith(start)]
     return row
 
 
 def line_of(path: Path, needle: str) -> int:
-    """Return the line in which a passage begins, which must occur only once."""
+    """Return the number of the line in which a passage begins; the passage must occur only once."""
     return spec_folder.line_of(path.read_text(encoding="utf-8"), needle)
 
 

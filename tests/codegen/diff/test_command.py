@@ -66,11 +66,11 @@ def test_an_entry_proposed_by_the_report_keeps_a_difference(scratch: Scratch) ->
     entries = [line.partition("or keep   ")[2] for line in lines if "or keep   -" in line]
     assert len(entries) == 2
     kept = [entry.removeprefix("- ") for entry in entries]
-    scratch.keep(*kept)
+    scratch.set_differences(*kept)
     unfinished = diff(scratch.spec, scratch.pages)
     assert unfinished.exit_code == 2
     assert "why` is `…`; write a sentence or two" in unfinished.stderr
-    scratch.keep(*(entry.replace("…", "Because.") for entry in kept))
+    scratch.set_differences(*(entry.replace("…", "Because.") for entry in kept))
     result = diff(scratch.spec, scratch.pages)
     assert (result.exit_code, result.stdout) == (
         0,

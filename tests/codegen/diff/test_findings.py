@@ -12,7 +12,7 @@ import yaml
 from codegen.diff.report import text
 from codegen.diff.sources import GivenSources
 from codegen.errors import SpecError
-from tests.codegen.diff.pier_dialect import Scratch, line_of, reported, row_of, where
+from tests.codegen.diff.pier_dialect import Scratch, line_of, locations_of, row_of, summarize
 
 CASES: dict[str, list[dict[str, Any]]] = yaml.safe_load(
     Path(__file__).with_name("findings.yaml").read_text(encoding="utf-8")
@@ -30,7 +30,7 @@ def test_a_deleted_row_is_missing_from_the_message_of_that_product(scratch: Scra
     (finding,) = scratch.diff_pages()
     assert (finding.kind, finding.address, finding.in_source) == ("gone", "BookingRequest.Deck", "absent")
     assert finding.products == ("freight",)
-    assert where(finding) == [f"bookings.md:{line_of(page, '## Booking Request')}"]
+    assert locations_of(finding) == [f"bookings.md:{line_of(page, '## Booking Request')}"]
     (edit,) = finding.edits
     members = scratch.spec / "messages/bookings.yaml"
     assert edit.location.line == line_of(members, "Deck: ")
@@ -41,15 +41,15 @@ def test_a_deleted_row_is_missing_from_the_message_of_that_product(scratch: Scra
 
 def test_a_removed_group_is_reported_once(scratch: Scratch) -> None:
     scratch.cut(scratch.pages / "pier/bookings.md", "| 9010 | NoLots", "\n```fix Example")
-    assert reported(scratch.diff_pages()) == {("gone", "member", "BookingRequest.NoLots", "absent")}
+    assert summarize(scratch.diff_pages()) == {("gone", "member", "BookingRequest.NoLots", "absent")}
 
 
 def test_a_message_without_a_section_or_without_a_table_is_reported_once(scratch: Scratch) -> None:
     page = scratch.pages / "pier/tides.md"
     scratch.cut(page, "## Tide Request (35=T1)", "## Tide Report")
-    assert reported(scratch.diff_pages()) == {("gone", "message", "TideRequest", "absent")}
+    assert summarize(scratch.diff_pages()) == {("gone", "message", "TideRequest", "absent")}
     scratch.append(page, "\n## Tide Request (35=T1)\n\nJust ask.\n")
-    assert reported(scratch.diff_pages()) == {("gone", "message", "TideRequest", "no fields")}
+    assert summarize(scratch.diff_pages()) == {("gone", "message", "TideRequest", "no fields")}
 
 
 def test_messages_missing_from_a_dictionary_are_reported_by_family(scratch: Scratch) -> None:
@@ -61,7 +61,7 @@ def test_messages_missing_from_a_dictionary_are_reported_by_family(scratch: Scra
     left = re.sub(r'  <message name="Tide.*?</message>\n', "", whole, flags=re.DOTALL)
     path.write_text(left, encoding="utf-8")
     found = scratch.diff_dictionary()
-    assert reported(found) == {
+    assert summarize(found) == {
         ("gone", "message", "TideRequest", "absent"),
         ("gone", "message", "TideReport", "absent"),
     }
@@ -72,7 +72,7 @@ def test_a_section_on_another_page_has_moved(scratch: Scratch) -> None:
     tides, bookings = scratch.pages / "pier/tides.md", scratch.pages / "pier/bookings.md"
     section = scratch.cut(tides, "## Tide Request", "## Tide Report")
     scratch.append(bookings, f"\n{section}")
-    assert reported(scratch.diff_pages()) == {("different", "message", "TideRequest", "on bookings")}
+    assert summarize(scratch.diff_pages()) == {("different", "message", "TideRequest", "on bookings")}
     scratch.insert("messages/tides.yaml", "    source: bookings\n", after="    msg_type: T1\n")
     assert scratch.diff_pages() == []
 
@@ -82,7 +82,7 @@ def test_a_new_or_removed_page_is_reported(scratch: Scratch) -> None:
     page = (folder / "tides.md").read_text(encoding="utf-8").replace("pier/tides", "pier/water")
     (folder / "tides.md").unlink()
     (folder / "water.md").write_text(page, encoding="utf-8")
-    assert reported(scratch.diff_pages()) == {
+    assert summarize(scratch.diff_pages()) == {
         ("new", "page", "pier/water", "present"),
         ("gone", "page", "pier/tides", "absent"),
         ("different", "message", "TideRequest", "on pier/water"),
@@ -95,7 +95,7 @@ def test_a_new_or_removed_page_is_reported(scratch: Scratch) -> None:
 def test_a_new_or_removed_environment_is_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier/sessions.md"
     scratch.edit(page, '<Tab title="Trial">', '<Tab title="Playground">')
-    found = reported(scratch.diff_pages())
+    found = summarize(scratch.diff_pages())
     assert ("new", "environment", "playground", "present") in found
     assert ("gone", "environment", "trial", "absent") in found
     assert ("gone", "host", "trial freight tides", "absent") in found
@@ -118,9 +118,9 @@ def test_a_condition_is_compared_only_where_it_applies(scratch: Scratch) -> None
     page, row = scratch.pages / "pier/bookings.md", "| 9006 | Until       | UTCTimestamp | {}        | {}"
     finding = ("different", "member", "BookingRequest.Until", "optional")
     scratch.edit(page, row.format("C", "Required when"), row.format("N", "Stated when"))
-    assert finding in reported(scratch.diff_pages())
+    assert finding in summarize(scratch.diff_pages())
     scratch.insert("messages/bookings.yaml", "products: tours, ", before="BookingKind: Take}}")
-    assert finding not in reported(scratch.diff_pages())
+    assert finding not in summarize(scratch.diff_pages())
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_values_excluded_by_limits_are_not_reported_as_absent(
     messages = scratch.spec / "messages/bookings.yaml"
     scratch.edit(messages, "BookingKind: required", f"BookingKind: {{presence: required, limits: {limits}}}")
     missed = ("gone", "code", "BookingRequest.BookingKind=3", "absent")
-    assert (missed in reported(scratch.diff_pages())) is is_reported
+    assert (missed in summarize(scratch.diff_pages())) is is_reported
 
 
 def test_the_same_statement_about_two_products_is_one_finding(scratch: Scratch) -> None:
@@ -175,46 +175,46 @@ def test_a_new_tag_after_a_group_may_belong_to_the_group(scratch: Scratch) -> No
 @pytest.mark.parametrize("case", CASES["pages"], ids=lambda case: " ".join(case["found"]))
 def test_a_change_to_a_page_is_found(scratch: Scratch, case: dict[str, Any]) -> None:
     scratch.edit(scratch.pages / case["file"], case["old"], case["new"])
-    assert tuple(case["found"]) in reported(scratch.diff_pages())
+    assert tuple(case["found"]) in summarize(scratch.diff_pages())
 
 
 @pytest.mark.parametrize("case", CASES["dictionary"], ids=lambda case: " ".join(case["found"]))
 def test_a_change_to_a_dictionary_is_found(scratch: Scratch, case: dict[str, Any]) -> None:
     scratch.edit(scratch.dictionary / case["file"], case["old"], case["new"])
-    assert tuple(case["found"]) in reported(scratch.diff_dictionary())
+    assert tuple(case["found"]) in summarize(scratch.diff_dictionary())
 
 
 def test_a_dictionary_of_another_edition_is_reported(scratch: Scratch) -> None:
     edition = "<!-- Pier dictionary v2.1 -->"
     scratch.insert(scratch.dictionary / "FIX50SP2.xml", edition, before="<!-- Written by")
-    assert reported(scratch.diff_dictionary()) == {("different", "source", "dictionary 2.0", "edition 2.1")}
+    assert summarize(scratch.diff_dictionary()) == {("different", "source", "dictionary 2.0", "edition 2.1")}
 
 
 def test_a_message_without_tables_for_one_sender_is_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier-tours/sessions.md"
     scratch.edit(page, "### Required Fields\n", "### Required Fields, Ship \u2192 Exchange\n")
     scratch.edit(page, "### Optional Fields\n", "### Ship \u2192 Exchange\n")
-    assert reported(scratch.diff_pages()) == {("gone", "message", "Logon", "no fields from the venue")}
+    assert summarize(scratch.diff_pages()) == {("gone", "message", "Logon", "no fields from the venue")}
 
 
 def test_values_that_are_no_longer_listed_are_reported(scratch: Scratch) -> None:
     scratch.cut(scratch.pages / "pier/bookings.md", "### Answers (9007)", "### Reasons (9008)")
-    assert reported(scratch.diff_pages()) == {("gone", "code", "Answer", "no values")}
+    assert summarize(scratch.diff_pages()) == {("gone", "code", "Answer", "no values")}
 
 
 def test_a_flag_with_a_missing_or_new_value_is_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier/sessions.md"
     table = "\n## QuietReports\n\n| Value | Meaning |\n| ----- | ------- |\n| Y | Quiet |\n"
     scratch.append(page, table)
-    assert reported(scratch.diff_pages()) == {("different", "code", "QuietReports=Y", "the only value")}
+    assert summarize(scratch.diff_pages()) == {("different", "code", "QuietReports=Y", "the only value")}
     scratch.append(page, "| M | Middling |\n| N | Loud |\n")
-    assert reported(scratch.diff_pages()) == {("new", "code", "QuietReports=M", "present")}
+    assert summarize(scratch.diff_pages()) == {("new", "code", "QuietReports=M", "present")}
 
 
 def test_a_table_about_a_message_on_another_page_is_compared(scratch: Scratch) -> None:
     rows = "| Tag | Name |\n| --- | ---- |\n| 9030 | QuietReports |\n| 9003 | Length |\n"
     scratch.append(scratch.pages / "pier/tides.md", f"\n## Logon for tides\n\n{rows}")
-    assert reported(scratch.diff_pages()) == {("new", "member", "Logon.Length", "present")}
+    assert summarize(scratch.diff_pages()) == {("new", "member", "Logon.Length", "present")}
 
 
 def test_the_values_of_msgtype_are_compared_with_the_messages(scratch: Scratch) -> None:
@@ -238,7 +238,7 @@ def test_the_values_of_msgtype_are_compared_with_the_messages(scratch: Scratch) 
     changed = {**values, "T2": "TIDES_REPORT", "T9": "TIDE_ALARM"}
     del changed["B1"]
     scratch.edit(path, listed(values), listed(changed))
-    assert reported(scratch.diff_dictionary()) == {
+    assert summarize(scratch.diff_dictionary()) == {
         ("different", "message", "TideReport", "name TIDES_REPORT"),
         ("different", "message", "BookingRequest", "no value of MsgType"),
         ("new", "message", "T9", "listed"),
@@ -265,7 +265,7 @@ def test_components_that_no_message_uses_are_compared(scratch: Scratch) -> None:
     scratch.edit(path, "<components />", spare)
     counter = '  <field number="9050" name="NoCrew" type="NUMINGROUP" />\n'
     scratch.insert(path, counter, before='  <field number="9010"')
-    assert reported(scratch.diff_dictionary()) == {
+    assert summarize(scratch.diff_dictionary()) == {
         ("different", "member", "component Lots.NoLots", "required"),
         ("different", "member", "component Lots.LotWeight", "optional"),
         ("new", "member", "component Lots.Deck", "present"),
@@ -281,7 +281,7 @@ KEPT = '{source: bookings, field: Deck, in_source: name DeckNo, why: "The old na
 def test_a_deliberate_difference_is_not_reported_until_it_is_out_of_date(scratch: Scratch) -> None:
     page = scratch.pages / "pier/bookings.md"
     scratch.edit(page, "| 9005 | Deck        |", RENAMED)
-    scratch.keep(KEPT)
+    scratch.set_differences(KEPT)
     assert scratch.diff_pages() == []
     scratch.edit(page, RENAMED, "| 9005 | Deck        |")
     (finding,) = scratch.diff_pages()
@@ -294,19 +294,21 @@ def test_a_deliberate_difference_is_not_reported_until_it_is_out_of_date(scratch
 def test_a_kept_difference_applies_to_its_product_and_moves_with_its_section(scratch: Scratch) -> None:
     tours = scratch.pages / "pier-tours/bookings.md"
     scratch.edit(tours, "| Deck        | 9005 |", "| DeckNo      | 9005 |")
-    scratch.keep(KEPT)
+    scratch.set_differences(KEPT)
     assert {finding.kind for finding in scratch.diff_pages()} == {"different", "stale"}
-    scratch.keep(KEPT.replace("source: bookings", "source: tours sessions"))
+    scratch.set_differences(KEPT.replace("source: bookings", "source: tours sessions"))
     assert scratch.diff_pages() == []
 
 
 def test_a_kept_difference_in_one_list_does_not_hide_another(scratch: Scratch) -> None:
-    scratch.keep('{source: tides, code: RefusalReason=2, in_source: absent, why: "The short list."}')
+    scratch.set_differences(
+        '{source: tides, code: RefusalReason=2, in_source: absent, why: "The short list."}'
+    )
     reasons = "\n## Reasons (9008)\n\n* No berth (1)\n* Other (99)\n"
     scratch.append(scratch.pages / "pier/tides.md", reasons)
     assert scratch.diff_pages() == []
     scratch.edit(scratch.pages / "pier/bookings.md", "| 2    | Too long | The ship is.    |\n", "")
-    assert reported(scratch.diff_pages()) == {("gone", "code", "RefusalReason=2", "absent")}
+    assert summarize(scratch.diff_pages()) == {("gone", "code", "RefusalReason=2", "absent")}
 
 
 @pytest.mark.parametrize(
@@ -331,7 +333,7 @@ def test_a_kept_difference_in_one_list_does_not_hide_another(scratch: Scratch) -
     ],
 )
 def test_mistakes_in_kept_differences_are_reported(scratch: Scratch, entry: str, mistake: str) -> None:
-    scratch.keep(entry)
+    scratch.set_differences(entry)
     with pytest.raises(SpecError) as caught:
         scratch.diff_pages()
     assert mistake in str(caught.value)

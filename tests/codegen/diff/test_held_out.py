@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.codegen.command import run
-from tests.codegen.diff.pier_dialect import Reported, Scratch, reported, row_of
+from tests.codegen.diff.pier_dialect import FindingSummary, Scratch, row_of, summarize
 
 BOOKINGS, TIDES = "pier/bookings.md", "pier/tides.md"
 Change = Callable[[Scratch], None]
@@ -96,11 +96,11 @@ def rows_reversed(scratch: Scratch) -> None:
         (scratch.pages / BOOKINGS).write_text(text[:at] + line + text[at:], encoding="utf-8")
 
 
-def member(name: str, expected: str) -> set[Reported]:
+def member(name: str, expected: str) -> set[FindingSummary]:
     return {("different", "member", name, expected)}
 
 
-CHANGES: dict[str, tuple[Change, set[Reported]]] = {
+CHANGES: dict[str, tuple[Change, set[FindingSummary]]] = {
     "from the body into a group with a table": (
         move(BOOKINGS, "| 9005 |", "| 9012 |"),
         member("BookingRequest.Deck", "in NoLots"),
@@ -168,10 +168,10 @@ HARMLESS: dict[str, Change] = {
 
 
 @pytest.mark.parametrize(("change", "found"), CHANGES.values(), ids=CHANGES)
-def test_a_change_is_reported(scratch: Scratch, change: Change, found: set[Reported]) -> None:
+def test_a_change_is_reported(scratch: Scratch, change: Change, found: set[FindingSummary]) -> None:
     change(scratch)
     # There are no other findings, except for text whose form has changed.
-    assert {item for item in reported(scratch.diff_pages()) if item[0] != "unreviewed"} == found
+    assert {item for item in summarize(scratch.diff_pages()) if item[0] != "unreviewed"} == found
 
 
 @pytest.mark.parametrize("change", HARMLESS.values(), ids=HARMLESS)
@@ -187,7 +187,7 @@ def test_a_split_page_is_reported_page_by_page_and_not_field_by_field(scratch: S
     first, second = text[: text.index("## Booking Report")], text[text.index("## Booking Report") :]
     (scratch.pages / BOOKINGS).write_text(first, encoding="utf-8")
     (scratch.pages / "pier/reports.md").write_text(f"# Reports\n\n{second}", encoding="utf-8")
-    found = reported(scratch.diff_pages())
+    found = summarize(scratch.diff_pages())
     assert ("new", "page", "pier/reports", "present") in found
     assert ("different", "message", "BookingReport", "on pier/reports") in found
     assert not any(element in ("member", "field", "code") for _, element, _, _ in found)
@@ -197,7 +197,7 @@ def test_a_split_page_is_reported_page_by_page_and_not_field_by_field(scratch: S
         "example.org/pier/bookings", "example.org/pier/requests"
     )
     (scratch.pages / "pier/requests.md").write_text(text, encoding="utf-8")
-    found = reported(scratch.diff_pages())
+    found = summarize(scratch.diff_pages())
     assert ("gone", "page", "pier/bookings", "absent") in found
     assert {address for _, element, address, _ in found if element == "message"} == {
         "BookingRequest",
@@ -229,10 +229,10 @@ EXAMPLE = "8=FIXT.1.1|35=B1|9001=a|9004=1|9003=80.5|9010=1|9011=salt|9012=4|"
     ],
 )
 def test_an_example_that_contradicts_the_spec_is_reported(
-    scratch: Scratch, old: str, new: str, found: Reported
+    scratch: Scratch, old: str, new: str, found: FindingSummary
 ) -> None:
     scratch.edit(scratch.pages / BOOKINGS, EXAMPLE, EXAMPLE.replace(old, new))
-    assert found in reported(scratch.diff_pages())
+    assert found in summarize(scratch.diff_pages())
 
 
 @pytest.mark.parametrize(
@@ -248,4 +248,4 @@ def test_an_example_that_contradicts_the_spec_is_reported(
 )
 def test_an_example_that_agrees_with_the_spec_is_not_reported(scratch: Scratch, example: str) -> None:
     scratch.edit(scratch.pages / BOOKINGS, EXAMPLE, example)
-    assert {kind for kind, _, _, _ in reported(scratch.diff_pages())} <= {"unreviewed"}
+    assert {kind for kind, _, _, _ in summarize(scratch.diff_pages())} <= {"unreviewed"}

@@ -12,7 +12,7 @@ import yaml
 from codegen.emit.render import render
 from codegen.export import dictionary
 from codegen.read.resolve import load_dialect
-from tests.codegen.diff.pier_dialect import SPEC, Scratch, line_of, reported, where
+from tests.codegen.diff.pier_dialect import SPEC, Scratch, line_of, locations_of, summarize
 
 REVISIONS: list[dict[str, Any]] = yaml.safe_load(
     Path(__file__).with_name("revisions.yaml").read_text(encoding="utf-8")
@@ -41,10 +41,10 @@ def test_a_revision_is_found_in_the_pages_and_resolved_in_the_yaml(
 ) -> None:
     scratch.revise(scratch.pages, edits(revision, "pages"))
     found = scratch.diff_pages()
-    assert reported(found) == {*map(tuple, revision["found"])}
+    assert summarize(found) == {*map(tuple, revision["found"])}
     first = min(found, key=lambda finding: finding.address)
     page, passage = revision["line"]
-    assert where(first)[0] == f"{Path(page).name}:{line_of(scratch.pages / page, passage)}"
+    assert locations_of(first)[0] == f"{Path(page).name}:{line_of(scratch.pages / page, passage)}"
     assert all(edit.location.file.startswith(SPEC.as_posix()) for item in found for edit in item.edits)
     scratch.revise(scratch.spec, edits(revision, "spec"))
     assert scratch.diff_pages() == []
@@ -58,7 +58,7 @@ def test_a_revision_is_found_in_the_dictionary_and_resolved_in_the_yaml(
 ) -> None:
     scratch.revise(scratch.dictionary, edits(revision, "dictionary"))
     found = scratch.diff_dictionary()
-    assert reported(found) == {*map(tuple, revision["found"])}
+    assert summarize(found) == {*map(tuple, revision["found"])}
     assert all(finding.locations for finding in found)
     scratch.revise(scratch.spec, edits(revision, "spec"))
     assert scratch.diff_dictionary() == []

@@ -30,7 +30,7 @@ class Peer:
     def write(self, spec: MessageSpec) -> bytes:
         """Write one message. Header fields set by the step come first, in the order of the step.
 
-        Without a given MsgSeqNum the next one is used. The counter goes back only with a ResetSeqNumFlag.
+        If the step sets no MsgSeqNum, the next number is used. Only ResetSeqNumFlag decreases it.
         """
         fields = dict(spec.fields)
         msg_type = fields.pop(MSG_TYPE)
@@ -46,16 +46,20 @@ class Peer:
         if msg_type == "4" and isinstance(new_seq_no, str) and new_seq_no.isdecimal():
             self.next_number = max(self.next_number, int(new_seq_no))
         framing = {tag: fields.pop(tag) for tag in (BEGIN_STRING, BODY_LENGTH, CHECK_SUM) if tag in fields}
-        named = {tag: fields.pop(tag) for tag in list(fields) if tag in self.dialect.header.by_tag}
-        usual: dict[int, Value] = {
+        set_by_step = {tag: fields.pop(tag) for tag in list(fields) if tag in self.dialect.header.by_tag}
+        defaults: dict[int, Value] = {
             SENDER: self.sender,
             TARGET: self.target,
             NUMBER: number,
             TIME: Moment(from_start=False, seconds=0),
         }
-        header = {MSG_TYPE: msg_type, **named, **{tag: usual[tag] for tag in usual if tag not in named}}
-        written = [(tag, value) for tag, value in {**header, **fields}.items() if value is not None]
-        text = "".join(f"{tag}={self.text(value)}\x01" for tag, value in written)
+        header = {
+            MSG_TYPE: msg_type,
+            **set_by_step,
+            **{tag: defaults[tag] for tag in defaults if tag not in set_by_step},
+        }
+        present = [(tag, value) for tag, value in {**header, **fields}.items() if value is not None]
+        text = "".join(f"{tag}={self.text(value)}\x01" for tag, value in present)
         return self._frame((text + spec.body.replace("|", "\x01")).encode("latin-1"), framing)
 
     def text(self, value: Value) -> str:
@@ -63,7 +67,7 @@ class Peer:
         if isinstance(value, Moment):
             return value.text(self.start, self.clock)
         assert value is not None
-        assert not isinstance(value, Substring), "the peer cannot send only a part of a text"
+        assert not isinstance(value, Substring), "`contains` is only for expected messages"
         return value
 
     def _frame(self, body: bytes, framing: dict[int, Value]) -> bytes:

@@ -67,7 +67,7 @@ def compare(trader: Trader) -> None:
         unsent = {order.cl_ord_id for order in machines.orders.live() if order.state is OrderState.SENT}
         kept = {name: row for name, row in kept.items() if row[0] not in unsent}
         check_equal("orders", kept, ledger)
-    if not trader.unanswered:
+    if not trader.in_transit:
         _compare_answers(machines)
     _compare_positions(trader)
     _compare_money(trader)

@@ -74,7 +74,7 @@ class Run:
         self.wait(0.2)
         for item in self.traders:
             item.continue_drop_copy()
-            item.check_turn()
+            item.compare_after_turn()
 
     def log_on(self, trader: Trader) -> None:
         trader.log_on()
@@ -127,7 +127,7 @@ class Run:
     def deliver(self) -> None:
         """Deliver all sent messages without applying them."""
         for trader in self.traders:
-            trader.unanswered = 0
+            trader.in_transit = 0
         self.harness.run()
 
     def has_no_uncertainty(self, trader: Trader) -> bool:
@@ -145,7 +145,7 @@ class Run:
             self.wait(1)
             for trader in self.traders:
                 trader.continue_drop_copy()
-                trader.check_turn()
+                trader.compare_after_turn()
                 if trader.is_quiet():  # A group whose reset was lost stays uncertain until REST is queried.
                     trader.machines.learn_groups(list(order_groups(trader)))
         for trader in self.traders:

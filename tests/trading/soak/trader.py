@@ -1,4 +1,4 @@
-"""A trader in the soak test: its actions, its failures, and when it is compared with the ledger."""
+"""A trader in the soak test: its actions, its failures, and its comparisons with the ledger."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ REFUSALS = (EventResendRejectReason.TOO_MANY_REQUESTS, EventResendRejectReason.S
 
 @attrs.define(eq=False)
 class Counts:
-    """Event counts for both traders together."""
+    """Counts of events, actions and comparisons of both traders together."""
 
     events: int = 0
     compared: int = 0
@@ -82,11 +82,15 @@ class Counts:
     crashes: int = 0
     withheld: int = 0
     listed_items: int = 0
+    """Number of uncertain items listed after losses."""
     copied: int = 0
+    """Number of drop copy reports that the traders applied."""
     refused: int = 0
-    on_own_session: int = 0
+    """Number of times that the venue was set to refuse drop copy requests."""
+    copies_on_order_session: int = 0
+    """Number of times that drop copy was requested on the order session."""
     looked_up: int = 0
-    """Number of uncertain items that drop copy did not resolve."""
+    """Number of uncertain items that were looked up via REST, because drop copy did not resolve them."""
     settlements: int = 0
     settled_first: int = 0
     """The number of settlements received before fills in the market."""
@@ -114,18 +118,18 @@ class Trader:
         """Whether a report was withheld and the session has not yet noticed."""
         self.is_recovering = False
         """Whether drop copy must resolve the uncertainty after a loss."""
-        self.stale = False
+        self.is_journal_stale = False
         """Whether the process continued from a journal older than its last event."""
-        self.is_unlisted = False
+        self.has_unlisted_requests = False
         """Whether the process has crashed, and its store has not yet listed the requests that were sent after
         the last journal entry.
         """
-        self.unanswered = 0
+        self.in_transit = 0
         """Number of sent requests that have not reached the venue."""
         self.sent_requests: set[tuple[str, str]] = set()
         """ClOrdID and OrigClOrdID of the last order requests sent on this connection."""
         self.logged_on: LoggedOn | None = None
-        self.count = 0
+        self.last_number = 0
 
     def new_machines(self) -> Machines:
         return Machines(
@@ -141,13 +145,13 @@ class Trader:
     # --- actions ----------------------------------------------------------------------------------------
 
     def new_id(self) -> str:
-        self.count += 1
-        return f"{self.name}{self.count}"
+        self.last_number += 1
+        return f"{self.name}{self.last_number}"
 
     def log_on(self) -> None:
         self.client = self.harness.connect(self.name, store=self.stores["KalshiNR"], **LOGON[self.name])
         self.apply_received()
-        self.is_unlisted &= self.client is None
+        self.has_unlisted_requests &= self.client is None
         if self.post_trade is None:
             self.post_trade = self.harness.connect(
                 f"{self.name}-pt", "KalshiPT", store=self.stores["KalshiPT"]
@@ -156,9 +160,9 @@ class Trader:
     def send(self, request: Any) -> None:
         if self.client is None:
             return
-        if self.unanswered == 0:  # All earlier requests are answered.
+        if self.in_transit == 0:  # All earlier requests have reached the venue.
             self.sent_requests.clear()
-        self.unanswered += 1
+        self.in_transit += 1
         if request.MSG_TYPE in ("F", "G"):
             self.sent_requests.add((request.cl_ord_id, request.orig_cl_ord_id))
         self.apply(request)
@@ -219,9 +223,9 @@ class Trader:
             quantity = INITIAL_BALANCE * 3  # more than the account can pay
         own = [item.id for item in order_groups(self) if item.account == AccountId(self.name, number, shard)]
         group = random.choice(own) if own and random.random() < 0.6 else None
-        # The group of an order that is not resting triggers without a cancel.
+        # A group whose orders do not rest can trigger without cancelling an order.
         is_resting = random.random() < (0.8 if group is None else 0.5)
-        if price is None:  # a small distance apart, so some orders rest
+        if price is None:  # the price ranges overlap only partly, so some orders rest
             price = self.price(40, 52) if side is Side.BUY else self.price(48, 60)
         with localcontext(self.machines.context):
             return self.machines.orders.new(
@@ -277,7 +281,7 @@ class Trader:
         client.events.clear()
         self.queue = deque(item for item in self.queue if item[0] is not client)
         client.drop()
-        self.unanswered = 0
+        self.in_transit = 0
         return client
 
     def record_loss(self) -> None:
@@ -291,14 +295,14 @@ class Trader:
         the last events.
         """
         journal = self.machines.dump()
-        self.stale = self.random.random() < 0.5
-        for _ in range(self.random.randint(1, 3) if self.stale else 0):
+        self.is_journal_stale = self.random.random() < 0.5
+        for _ in range(self.random.randint(1, 3) if self.is_journal_stale else 0):
             self.act()
-            self.unanswered = 0
+            self.in_transit = 0
             self.harness.run()
             self.apply_received()
         if self.client is None:  # the session of the trader has already ended
-            self.stale = False
+            self.is_journal_stale = False
             return
         for _ in range(self.random.randint(1, 3)):
             self.act()
@@ -312,8 +316,8 @@ class Trader:
         self.drop_copy_session = self.post_trade = None
         self.machines = self.new_machines()
         self.machines.load(journal)
-        self.is_unlisted = True
-        if self.stale:
+        self.has_unlisted_requests = True
+        if self.is_journal_stale:
             self.delete_groups()
         self.counts.crashes += 1
         self.record_loss()
@@ -341,7 +345,7 @@ class Trader:
         assert self.client is not None
         data = self.client.session.data_to_send()
         self.harness.venue.receive_data(self.client.conn, data, self.harness.now)
-        self.unanswered = 0
+        self.in_transit = 0
 
     def begin_drop_copy(self) -> None:
         """Request the uncertain ranges from drop copy, on a separate session or on the order session."""
@@ -353,7 +357,7 @@ class Trader:
         if kind == "KalshiDC":
             self.drop_copy_session = self.harness.connect(f"{self.name}-dc", kind)
         else:
-            self.counts.on_own_session += 1
+            self.counts.copies_on_order_session += 1
             machines.drop_copy.apply(self.logged_on, self.harness.now)
         begin = dict(orders.newest)
         for shard, key in orders.drop_copy_start(machines.drop_copy.forgotten).items():
@@ -367,8 +371,8 @@ class Trader:
     def continue_drop_copy(self) -> None:
         """Send the drop copy request that is due, or end the recovery once drop copy has answered all
         requests."""
-        if self.is_quiet() and not self.unanswered and self.machines.orders.uncertain():
-            self.is_recovering = True  # a refusal has shown that an order does not exist
+        if self.is_quiet() and not self.in_transit and self.machines.orders.uncertain():
+            self.is_recovering = True  # a refusal has shown that an open order is not at the venue
             self.begin_drop_copy()
         drop_copy, now = self.machines.drop_copy, self.harness.now
         session = self.drop_copy_session or self.client
@@ -376,7 +380,7 @@ class Trader:
             return
         for request in drop_copy.handle_timer(now):
             drop_copy.apply(request, now)
-            try:  # sent together with all messages before `run`
+            try:  # `run` transfers the request, together with all other messages
                 session.session.send(request, now)
             except LocalProtocolError:
                 drop_copy.withdraw(request)
@@ -396,18 +400,18 @@ class Trader:
         orders = self.machines.orders
         for item in orders.uncertain():
             self.counts.looked_up += 1
-            about = [item.order]
+            affected = [item.order]
             if item.mass_cancel is not None:
-                about = [order for order in orders.live() if order.number in item.mass_cancel.waiting]
+                affected = [order for order in orders.live() if order.number in item.mass_cancel.waiting]
             elif item.unattributed is not None:
                 orders.unattributed.resolve(item.unattributed)
-            for order in filter(None, about):
+            for order in filter(None, affected):
                 is_open = (
                     order.cl_ord_id in names if order.order_id is None else order.order_id in open_at_venue
                 )
                 self.check_discrepancies(orders.resolve(order, is_open=is_open))
         self.machines.learn_groups(list(order_groups(self)))
-        self.is_recovering = self.stale = False
+        self.is_recovering = self.is_journal_stale = False
 
     # --- receiving --------------------------------------------------------------------------------------
 
@@ -434,7 +438,7 @@ class Trader:
             self.logged_on = event
         ended = isinstance(event, SessionEnded)
         if ended:
-            self.client, self.unanswered = None, 0
+            self.client, self.in_transit = None, 0
         if self.drop_copy_session is not None or not self.machines.drop_copy.pending:
             self.apply(event)
         else:
@@ -454,10 +458,9 @@ class Trader:
         after = sum(group.state.name == "TRIGGERED" for group in self.machines.groups.values())
         self.counts.triggered += after > before
         if isinstance(event, OutcomesUnknown):
-            self.check_adopted(event)
-        if not (
-            self.is_report_missing or self.is_recovering or self.machines.drop_copy.pending
-        ):  # otherwise a report may be missing
+            self.check_outcomes_unknown(event)
+        may_miss_reports = self.is_report_missing or self.is_recovering or self.machines.drop_copy.pending
+        if not may_miss_reports:
             if order is not None:
                 self.check_answer(message, order, pending)
             if isinstance(message, ExecutionReport):
@@ -488,12 +491,12 @@ class Trader:
         unread = self.client.events or (self.post_trade is not None and self.post_trade.events)
         return not unread and self.drop_copy_session is None and not self.machines.drop_copy.pending
 
-    def check_turn(self) -> None:
+    def compare_after_turn(self) -> None:
         """At the end of a turn, compare all values that are not uncertain."""
         if not (
             self.is_report_missing
-            or self.stale
-            or self.is_unlisted
+            or self.is_journal_stale
+            or self.has_unlisted_requests
             or (self.is_quiet() and self.machines.is_certain())
         ):
             self.counts.uncertain += 1
@@ -537,7 +540,7 @@ class Trader:
             if not self.machines.positions.may_miss_fills(held):
                 check_equal("a position after its report", held.counted, report.long_qty - report.short_qty)
 
-    def check_adopted(self, event: OutcomesUnknown) -> None:
+    def check_outcomes_unknown(self, event: OutcomesUnknown) -> None:
         """Check that every request that the session lists is known, and is uncertain or has ended."""
         machines, orders = self.machines, self.machines.orders
         about = {word for item in machines.uncertain for word in item.about.split()}

@@ -56,7 +56,7 @@ def test_a_trade_reports_its_net_fee_and_the_change_in_the_balance(included: boo
         (MARGIN, "2026-12-01T21:00:00", "2026-12-02"),
     ],
 )
-def test_a_trade_clears_on_the_date_in_new_york(product: str, utc: str, date: str) -> None:
+def test_the_clearing_date_follows_new_york_time_and_the_product(product: str, utc: str, date: str) -> None:
     harness = GatewayHarness(product)
     ann, bob = harness.login("ann"), harness.login("bob")
     harness.now = datetime.fromisoformat(utc).replace(tzinfo=UTC)

@@ -74,7 +74,7 @@ def messages(rfq_id: str) -> list[tuple[str, Message]]:
 
 @settings(max_examples=40)
 @given(st.data())
-def test_odd_fields_never_break_an_rfq(data: st.DataObject) -> None:
+def test_mutated_messages_never_break_an_rfq(data: st.DataObject) -> None:
     harness = RfqHarness(combos=COLLECTIONS)
     clients = {"ann": harness.creator(), "bob": harness.maker()}
     rfq_id = request_quotes(clients["ann"])

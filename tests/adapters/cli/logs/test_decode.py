@@ -19,7 +19,7 @@ from kalshi_fix_sansio import DIALECT, TEXTS, decode_strict
 from kalshi_fix_sansio.dialect.layout import BlockLayout, FieldMember
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.validation import validate
-from tests.adapters.cli.every_message import KEY, SYMBOL, conversation
+from tests.adapters.cli.every_message import KEY, SYMBOL, example_messages
 from tests.adapters.cli.runner import invoke
 from tests.helpers import tag_of
 
@@ -70,8 +70,8 @@ def objects(log: bytes) -> list[dict[str, Any]]:
 
 
 def test_the_log_with_every_message_is_up_to_date_and_valid() -> None:
-    assert {example.MSG_TYPE for *_, example in conversation()} == set(DIALECT.messages)
-    for (product, session, sender, example), frame in zip(conversation(), log_messages(), strict=True):
+    assert {example.MSG_TYPE for *_, example in example_messages()} == set(DIALECT.messages)
+    for (product, session, sender, example), frame in zip(example_messages(), log_messages(), strict=True):
         layout = type(example).MESSAGE
         assert validate(example, layout, product=product, session=session, sender=sender) == ()
         assert decode_strict(frame) == example
@@ -102,8 +102,8 @@ def expected_fields(block: Any) -> dict[str, Any]:
 
 def test_json_agrees_with_the_messages() -> None:
     found = objects(LOG.read_bytes())
-    assert len(found) == len(conversation())
-    for shown, (*_, example), frame in zip(found, conversation(), log_messages(), strict=True):
+    assert len(found) == len(example_messages())
+    for shown, (*_, example), frame in zip(found, example_messages(), log_messages(), strict=True):
         assert list(shown) == [
             *("line", "time", "direction", "connection", "msg_type", "name", "fields", "problems")
         ]

@@ -54,7 +54,7 @@ def test_fills_are_shown_in_dollars(environ: dict[str, str]) -> None:
         (("order", "sell", MARKET, "5", "0.40", "--post-only"), "canceled: POST_ONLY_CROSS"),
     ],
 )
-def test_an_order_refused_or_ended_without_a_fill_has_status_1(
+def test_the_exit_status_is_1_if_an_order_is_refused_or_ends_without_a_fill(
     environ: dict[str, str], arguments: tuple[str, ...], text: str
 ) -> None:
     assert text in run(environ, *arguments, "--yes", status=1).stdout
