@@ -43,7 +43,7 @@ def test_a_combination_is_requested_by_its_legs() -> None:
     player.play("accept-status q1 0 c1 \n deadline 9")  # 3 + 1 + 5 seconds
 
 
-def test_the_newest_quote_of_each_maker_counts_in_any_sequence_of_arrival() -> None:
+def test_the_newest_quote_of_each_maker_counts_in_any_arrival_order() -> None:
     quotes = [
         received(forwarded_quote(f"q{number}", f"0.{40 + number}", None, maker, seconds=1), number, number)
         for number, maker in enumerate(("bob", "cat") * 4, 1)
