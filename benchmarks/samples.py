@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
-from itertools import count as counting
-from itertools import cycle
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
@@ -105,7 +104,7 @@ def order_heads() -> Iterator[Fields]:
     Successive headers differ in number and time.
     """
     times = [sending_time(moment) for moment in burst_times()]
-    for number in counting(1000):
+    for number in itertools.count(1000):
         time = times[number % len(times)]
         yield [(8, "FIXT.1.1"), (35, "D"), (34, str(number)), (49, KEY_ID), (52, time), (56, VENUE)]
 
@@ -164,7 +163,7 @@ def burst_times(count: int = 1000) -> list[datetime]:
 def order_headers() -> Iterator[Header]:
     """Return an endless iterator of headers for orders; successive headers differ in number and time."""
     headers = [header("D", 1000 + n, moment, to_venue=True) for n, moment in enumerate(burst_times())]
-    return cycle(headers)
+    return itertools.cycle(headers)
 
 
 def report(number: int = 0) -> ExecutionReport:

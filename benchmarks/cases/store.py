@@ -1,4 +1,4 @@
-"""Benchmarks: (i, j) send orders on sessions with durable numbers and messages, committed before sending."""
+"""Benchmarks: (i, j) send orders on sessions that commit sequence numbers and messages before sending."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
-from itertools import count as counting
+from itertools import count
 from pathlib import Path
 from statistics import quantiles
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -57,7 +57,9 @@ def measure_stores(rounds: int = 9) -> list[Result]:
 
 @contextmanager
 def _stores() -> Iterator[Mapping[str, StoreOpener]]:
-    """Yield the kinds of stores, with Postgres if psycopg and a server are installed (`make postgres`)."""
+    """Yield a function that opens a store, by kind of store. Postgres is one of them if psycopg and a server
+    are installed (`make postgres`).
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
 
@@ -97,7 +99,7 @@ def _sender(stores: list[Store] | tuple[()]) -> Callable[[], None]:
     stores, one session keeps its messages in memory.
     """
     sessions = [logged_on_session(name="KalshiRT", store=store) for store in stores or (None,)]
-    numbers = counting()
+    numbers = count()
     orders = [samples.order(number) for number in range(BATCH)]
 
     def send() -> None:

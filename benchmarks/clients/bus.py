@@ -34,7 +34,7 @@ STREAM_BYTES = 1024**3
 
 
 class Source:
-    """A client that returns prepared events, either at once or at a rate per second."""
+    """A stand-in for a client. It returns prepared events, without delay or at a fixed rate per second."""
 
     explicit_confirm = True
     numbers_are_durable = False
@@ -108,7 +108,7 @@ async def costs(bus: Bus, entries: int, count: int, rounds: int) -> dict[str, li
 
 
 async def publish(bus: Bus, count: int, rate: int) -> dict[str, float]:
-    """Publish updates at a rate; return the monotonic end time, the time per message, and the batch size."""
+    """Publish updates at a rate; return the end time, the CPU time per message, and the batch size."""
     events = [*_received_events(frames(count, 1))]
     gc.freeze()
     started = time.process_time()
@@ -120,7 +120,7 @@ async def publish(bus: Bus, count: int, rate: int) -> dict[str, float]:
 
 
 async def follow(bus: Bus, count: int, mode: str) -> dict[str, float]:
-    """Receive the updates; return the number received, the time of the last one, and the time per update.
+    """Receive the updates; return the number received, the time of the last one, and the CPU time per update.
 
     The number is 0 if a book is not live at the end.
     """

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import select
@@ -23,7 +24,6 @@ import struct
 import sys
 import time
 from datetime import UTC, datetime
-from itertools import count as counting
 from pathlib import Path
 
 import attrs
@@ -47,7 +47,7 @@ class _Connection:
     def __init__(self, link: socket.socket) -> None:
         self.link, self.name = link, ""
         self.orders: list[NewOrderSingle] = []
-        self._framer, self._numbers = Framer(), counting(1)
+        self._framer, self._numbers = Framer(), itertools.count(1)
         link.settimeout(_TIMEOUT)
         # recvmsg is not available on a TLS socket
         self._arrivals = socket.socket(fileno=os.dup(link.fileno()))

@@ -12,7 +12,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from itertools import count as counting
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -102,7 +102,7 @@ class Peer(quickfix.Application):  # type: ignore[misc, unused-ignore]
 
 def main() -> None:
     """Accept orders until the input ends."""
-    numbers = counting(1)
+    numbers = count(1)
 
     def answer(order: quickfix.Message) -> None:
         number, size = next(numbers), order.getField(38)

@@ -9,7 +9,7 @@ from typing import Final
 
 from kalshi_fix_sansio.fuzzing import Choices
 from kalshi_fix_sansio.trading import TOLERATED, DiscrepancyKind
-from tests.trading.match import BookComparison, Gap, Snapshot, Step, Update
+from tests.trading.book_comparison import BookComparison, Gap, Snapshot, Step, Update
 from tests.trading.slow_books import Entry, Stamp
 
 MAX_STEPS = 12

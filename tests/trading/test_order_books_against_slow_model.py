@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalshi_fix_sansio.trading import TOLERATED, DiscrepancyKind
+from tests.trading.book_comparison import BookComparison, Gap, Snapshot, Step, Update
 from tests.trading.feed import A, B, C
-from tests.trading.match import BookComparison, Gap, Snapshot, Step, Update
 from tests.trading.slow_books import Entry, Row, Stamp
 
 
@@ -60,17 +60,19 @@ tolerances = st.just(TOLERATED) | st.frozensets(st.sampled_from(DiscrepancyKind)
 @settings(max_examples=300)
 @given(st.lists(steps, max_size=25), tolerances)
 def test_books_agree_with_the_slow_model(sequence: list[Step], tolerated: frozenset[DiscrepancyKind]) -> None:
-    match = BookComparison(tolerated)
+    comparison = BookComparison(tolerated)
     for step in sequence:
-        match.play(step)
+        comparison.play(step)
 
 
-def market(seed: int, length: int, hostile: float) -> list[Step]:
-    """Return a long history of three books: mostly consistent changes, with occasional inconsistent ones."""
+def random_history(seed: int, length: int, hostile: float) -> list[Step]:
+    """Return a snapshot of each of three books, and random updates, whose entries are inconsistent with
+    probability `hostile`.
+    """
     random = Random(seed)
     now = datetime(2026, 8, 20, 12, tzinfo=UTC)
     levels: dict[str, dict[tuple[str, Decimal], Decimal]] = {symbol: {} for symbol in (A, B, C)}
-    made: list[Step] = [Snapshot(symbol, []) for symbol in levels]
+    history: list[Step] = [Snapshot(symbol, []) for symbol in levels]
     for _ in range(length):
         now += timedelta(milliseconds=random.randint(0, 3))
         stamp = (now.date(), now.time())
@@ -92,21 +94,21 @@ def market(seed: int, length: int, hostile: float) -> list[Step]:
                 entries.append(Entry("2", symbol, side, price, Decimal("0.00"), stamp))
             else:
                 entries.append(Entry("1", symbol, side, price, size, stamp))
-        made.append(Update(entries))
+        history.append(Update(entries))
         if hostile and random.random() < 0.05:
             symbol = random.choice([A, B, C])
             known = [(kind, price, size) for (kind, price), size in levels[symbol].items()]
             random.shuffle(known)
-            made.append(Snapshot(symbol, known))
-    return made
+            history.append(Snapshot(symbol, known))
+    return history
 
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("hostile", [0.0, 0.02])
 def test_books_agree_with_the_slow_model_on_long_histories(seed: int, hostile: float) -> None:
-    match = BookComparison(TOLERATED)
-    for step in market(seed, 400, hostile):
-        match.play(step)
+    comparison = BookComparison(TOLERATED)
+    for step in random_history(seed, 400, hostile):
+        comparison.play(step)
     if not hostile:
-        assert all(book.is_live for book in match.books.values())
-        assert sum(len(book.bids) + len(book.offers) for book in match.books.values()) > 60
+        assert all(book.is_live for book in comparison.books.values())
+        assert sum(len(book.bids) + len(book.offers) for book in comparison.books.values()) > 60

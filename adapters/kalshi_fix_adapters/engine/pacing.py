@@ -25,7 +25,7 @@ class Turn:
     """A sender's place in the queue.
 
     The place is valid while `lock` is locked. The sender locks it in a `with` statement, so an interrupt at
-    any point also gives up the place.
+    any point frees the place.
     """
 
     __slots__ = ("connection", "is_waiting", "lock", "queue")
@@ -78,7 +78,7 @@ class Pacing:
             return False
         seconds = self.charge(message, now)
         if seconds:
-            self._check_at(now.monotonic + seconds)
+            self._schedule(now.monotonic + seconds)
             return False
         self.leave(turn, now)
         return True
@@ -92,11 +92,11 @@ class Pacing:
         with contextlib.suppress(ValueError):
             queue.remove(turn)
         if queue:
-            self._check_at(now.monotonic)
+            self._schedule(now.monotonic)
         else:
             del self._queues[turn.queue]
 
-    def _check_at(self, at: float) -> None:
+    def _schedule(self, at: float) -> None:
         if self.due is None or at < self.due:
             self.due = at
 

@@ -10,7 +10,7 @@ import psycopg
 
 from kalshi_fix_adapters.errors import StoreUnavailableError
 from kalshi_fix_adapters.store_postgres.connection import acquire, connect, durable_transaction
-from kalshi_fix_adapters.store_postgres.keys import change_key, find_store
+from kalshi_fix_adapters.store_postgres.keys import change_key, store_exists
 from kalshi_fix_adapters.store_postgres.schema import MESSAGES, REQUESTS, ROWS, migrate
 from kalshi_fix_adapters.stores import rows
 from kalshi_fix_adapters.stores.keys import key_changed
@@ -94,7 +94,7 @@ class Database:
         connection, owner, name = self._connection, self._owner, store_name(self._owner)
         with durable_transaction(connection, self._place, self._lease):
             connection.execute("SELECT kalshi_fix.check_server(%s)", (self._failover,))
-            if not find_store(connection, self._place, dsn, owner):
+            if not store_exists(connection, self._place, dsn, owner):
                 connection.execute(
                     _CREATE, (name, *rows.owner_row(owner), *rows.numbers_row(owner, Numbers()))
                 )

@@ -10,7 +10,7 @@ import attrs
 
 from kalshi_fix_adapters.store_postgres.connection import connect, converting_errors, place_of
 from kalshi_fix_adapters.store_postgres.database import Failover
-from kalshi_fix_adapters.store_postgres.keys import find_store, migrate_store
+from kalshi_fix_adapters.store_postgres.keys import migrate_store, store_exists
 from kalshi_fix_adapters.store_postgres.schema import MESSAGES, READ_SESSION, REQUESTS, ROWS, check_version
 from kalshi_fix_adapters.store_postgres.store import LEASE, PostgresStore
 from kalshi_fix_adapters.stores.owner import StoreOwner, store_name
@@ -60,7 +60,7 @@ class PostgresDatabase:
             KeyChangedError: the store is missing, but another store in the database may be the intended one.
         """
         with converting_errors(self), closing(connect(self.dsn)) as connection:
-            exists = check_version(connection, self) and find_store(connection, self, self.dsn, owner)
+            exists = check_version(connection, self) and store_exists(connection, self, self.dsn, owner)
         return self.summary(store_name(owner)) if exists else None
 
     def names(self) -> list[str]:

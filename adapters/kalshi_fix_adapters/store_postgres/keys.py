@@ -24,7 +24,7 @@ from kalshi_fix_adapters.stores.keys import explain_missing, moved_owner
 from kalshi_fix_adapters.stores.owner import StoreOwner, store_name
 from kalshi_fix_sansio.errors import StoreError
 
-_OTHER_STORES = """
+_STORES_OF_SESSION = """
     SELECT name FROM kalshi_fix.session WHERE environment = %s AND product = %s AND target_comp_id = %s
     ORDER BY leased_until DESC, name
 """
@@ -39,20 +39,22 @@ _LOCK_TIMEOUT = 5.0
 """Maximum number of seconds that a migration waits for a commit by another process."""
 
 
-def find_store(connection: Connection, place: object, dsn: str, owner: StoreOwner) -> bool:
+def store_exists(connection: Connection, place: object, dsn: str, owner: StoreOwner) -> bool:
     """Return whether this owner's store exists.
 
     Raises:
         KeyChangedError: the store is missing, but another store in the database may be the intended one:
             a store for another key or, if the owner has a named account, the store for this key.
     """
-    cursor = connection.execute(_OTHER_STORES, (owner.environment, owner.product, owner.target_comp_id))
-    others = [name for (name,) in cursor]
-    if store_name(owner) in others:
+    cursor = connection.execute(_STORES_OF_SESSION, (owner.environment, owner.product, owner.target_comp_id))
+    names = [name for (name,) in cursor]
+    if store_name(owner) in names:
         return True
-    if owner.account is not None:
+    if owner.account is None:
+        others = names
+    else:
         unnamed = store_name(attrs.evolve(owner, account=None))
-        others = [name for name in others if name == unnamed]
+        others = [name for name in names if name == unnamed]
     if others:
         migrate = f"{shlex.quote(_url_of(dsn))} --store {others[0]}"
         text, command = explain_missing(place, owner, others, migrate)

@@ -27,8 +27,9 @@ class UserError(Exception):
 
 
 def options(sandbox: Sandbox, session: str = "KalshiNR", /, **changes: Any) -> Options:
-    """Return options for a client of the sandbox's venue, which does not reconnect unless a policy is
-    given."""
+    """Return options for a client of the sandbox's venue. The client does not reconnect unless `changes`
+    contains a policy.
+    """
     chosen: Any = {**sandbox.options(ME, "prediction", session), "reconnect": None, **changes}
     return cast("Options", chosen)
 
@@ -57,14 +58,14 @@ def order(**changes: Any) -> NewOrderSingle:
     return NewOrderSingle(**fields)
 
 
-def report(number: int = 1) -> Message:
+def venue_message(number: int = 1) -> Message:
     """Return an OrderCancelReject, as an arbitrary message of a venue."""
     return OrderCancelReject(
         order_id=str(number), cl_ord_id=str(number), ord_status="8", cxl_rej_response_to="1"
     )
 
 
-async def acknowledged(client: Any, cl_ord_id: str | None = None) -> ExecutionReport:
+async def wait_for_acknowledgement(client: Any, cl_ord_id: str | None = None) -> ExecutionReport:
     """Wait for the report that an order is new."""
     async for message in client.messages(LONG):
         if (
@@ -76,7 +77,7 @@ async def acknowledged(client: Any, cl_ord_id: str | None = None) -> ExecutionRe
     raise AssertionError("no report was received")
 
 
-async def event_of(client: Any, kind: type) -> Any:
+async def wait_for_event(client: Any, kind: type) -> Any:
     """Wait for an event of a class."""
     async for event in client.events(LONG):
         if isinstance(event, kind):
@@ -88,5 +89,5 @@ async def place_order(client: Any) -> int:
     """Place an order and wait for the report that it is new; return its MsgSeqNum."""
     placed = order()
     number: int = await client.send(placed)
-    await acknowledged(client, placed.cl_ord_id)
+    await wait_for_acknowledgement(client, placed.cl_ord_id)
     return number

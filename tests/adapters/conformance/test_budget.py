@@ -18,7 +18,13 @@ from kalshi_fix_sansio.events import LoggedOn
 from kalshi_fix_sansio.trading import RateBudget, TokenLimits, rate_budget
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, TASKS, Loop
-from tests.adapters.conformance.support import NO_DELAY, NewClient, acknowledged, event_of, order
+from tests.adapters.conformance.support import (
+    NO_DELAY,
+    NewClient,
+    order,
+    wait_for_acknowledgement,
+    wait_for_event,
+)
 from tests.adapters.conftest import ME, OTHER
 from tests.relay import Relay
 
@@ -53,7 +59,7 @@ async def test_orders_are_sent_at_the_rate_of_the_budget(new_client: NewClient) 
         client.record_spending(150)
         last = order()
         assert await client.send(last, timeout=LONG) == 17
-        await acknowledged(client, last.cl_ord_id)
+        await wait_for_acknowledgement(client, last.cl_ord_id)
 
 
 async def test_a_cancel_overtakes_waiting_orders(loop: Loop, new_client: NewClient) -> None:
@@ -76,7 +82,7 @@ async def test_a_cancel_overtakes_waiting_orders(loop: Loop, new_client: NewClie
                 start(late)
             await until_calls_wait(client, number=2)
             await client.send(cancel(placed), timeout=0)
-            await acknowledged(client, placed.cl_ord_id)
+            await wait_for_acknowledgement(client, placed.cl_ord_id)
             await client.test_request(LONG)
             await client.logout()
     assert ended == [NotConnectedError] * 2
@@ -129,8 +135,8 @@ async def test_a_lost_connection_ends_the_wait(loop: Loop, new_client: NewClient
             await until_calls_wait(client)
             relay.cut()
         assert ended == [True]
-        await event_of(client, LoggedOn)
-        await event_of(client, LoggedOn)
+        await wait_for_event(client, LoggedOn)
+        await wait_for_event(client, LoggedOn)
         assert await client.send(cancel(order())) == 2
 
 

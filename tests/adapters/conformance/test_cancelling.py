@@ -27,9 +27,9 @@ from tests.adapters.conformance.support import (
     NO_DELAY,
     NewClient,
     UserError,
-    acknowledged,
-    event_of,
     order,
+    wait_for_acknowledgement,
+    wait_for_event,
 )
 from tests.adapters.net.peers import Acceptor, keep_silent, logged_on_peer
 from tests.relay import Relay
@@ -123,7 +123,7 @@ def test_a_cancellation_at_every_point_from_logon_to_logout(
     async def scenario() -> None:
         async with new_client(port=relay.port) as client:
             await client.send(order())
-            await acknowledged(client)
+            await wait_for_acknowledgement(client)
             await client.test_request(LONG)
             await client.logout()
 
@@ -138,7 +138,7 @@ def test_a_cancellation_at_every_point_of_a_reconnection(
             relay.cut()
             with contextlib.suppress(SessionInterruptedError):
                 await gather(client.messages(LONG))
-            await event_of(client, LoggedOn)
+            await wait_for_event(client, LoggedOn)
             await client.send(order())
 
     assert at_every_point(loop, relay, scenario) > 3

@@ -21,7 +21,13 @@ from kalshi_fix_adapters.store_sqlite.file import StoreFile
 from kalshi_fix_sansio.errors import SendFailedError, StoreError
 from kalshi_fix_sansio.events import CloseReason, OutcomesUnknown, SessionEnded, Uncertainty
 from tests.adapters.conformance.loops import LONG, TASKS, Loop, gather
-from tests.adapters.conformance.support import NewClient, acknowledged, event_of, order, place_order
+from tests.adapters.conformance.support import (
+    NewClient,
+    order,
+    place_order,
+    wait_for_acknowledgement,
+    wait_for_event,
+)
 
 
 class SlowDisk:
@@ -81,7 +87,7 @@ async def test_messages_that_are_sent_during_a_commit_share_the_next_commit(
         assert disk.writes - before <= 3
         assert numbers == list(range(numbers[0], numbers[0] + 41))
         for _ in numbers:
-            await acknowledged(client)
+            await wait_for_acknowledgement(client)
 
 
 async def test_a_commit_does_not_delay_timers_events_or_answers(
@@ -98,7 +104,7 @@ async def test_a_commit_does_not_delay_timers_events_or_answers(
         assert await gather(client.messages(0)) == []
         assert placed.cl_ord_id in {request.request_id for request in client.open_requests}
         disk.release()
-        await acknowledged(client, placed.cl_ord_id)
+        await wait_for_acknowledgement(client, placed.cl_ord_id)
 
 
 async def test_a_commit_that_exceeds_its_timeout_ends_the_session(
@@ -114,9 +120,9 @@ async def test_a_commit_that_exceeds_its_timeout_ends_the_session(
             ) as caught:
                 await client.send(placed)
             assert not caught.value.may_have_been_sent
-            unknown = await event_of(client, OutcomesUnknown)
+            unknown = await wait_for_event(client, OutcomesUnknown)
             assert (unknown.request_ids, unknown.why) == ((placed.cl_ord_id,), Uncertainty.STORE_FAILED)
-            ended = await event_of(client, SessionEnded)
+            ended = await wait_for_event(client, SessionEnded)
             assert ended.reason is CloseReason.STORE_FAILED
             with pytest.raises(NotConnectedError):
                 client.send_nowait(order())
@@ -132,9 +138,9 @@ async def test_a_failed_commit_after_send_nowait_is_reported_by_events(
         disk.is_full = True
         placed = order()
         client.send_nowait(placed)
-        unknown = await event_of(client, OutcomesUnknown)
+        unknown = await wait_for_event(client, OutcomesUnknown)
         assert (unknown.request_ids, unknown.why) == ((placed.cl_ord_id,), Uncertainty.STORE_FAILED)
-        ended = await event_of(client, SessionEnded)
+        ended = await wait_for_event(client, SessionEnded)
         assert ended.reason is CloseReason.STORE_FAILED
         assert "No space left on device" in ended.text
 
@@ -175,7 +181,7 @@ async def test_a_cancellation_during_a_commit_takes_effect_after_it(
                 if not withdrawn:
                     await anyio.sleep(LONG)
             assert len(numbers) == 1
-            await acknowledged(client, placed.cl_ord_id)
+            await wait_for_acknowledgement(client, placed.cl_ord_id)
             # No cancellation is still pending.
             await place_order(client)
 

@@ -44,12 +44,12 @@ from tests.adapters.conformance.support import (
     NO_DELAY,
     NewClient,
     UserError,
-    acknowledged,
-    event_of,
     make_client,
     order,
     place_order,
-    report,
+    venue_message,
+    wait_for_acknowledgement,
+    wait_for_event,
 )
 from tests.adapters.conftest import ME
 from tests.adapters.engine.stage import FailingStore
@@ -94,28 +94,28 @@ async def test_iterating_over_messages_reports_a_loss_and_continues(
             await gather(client.messages(LONG))
         assert caught.value.ended is not None
         assert caught.value.ended.reason is CloseReason.CONNECTION_LOST
-        await event_of(client, LoggedOn)
+        await wait_for_event(client, LoggedOn)
         await place_order(client)
 
 
 async def test_nothing_is_sent_without_a_connection(loop: Loop, new_client: NewClient, relay: Relay) -> None:
     async with new_client(port=relay.port, reconnect=SHORT_DELAY) as client:
         relay.stop_listening()
-        await event_of(client, Disconnected)
+        await wait_for_event(client, Disconnected)
         assert not client.is_logged_on
         with pytest.raises(NotConnectedError, match="nothing was sent"):
             await client.send(order())
-        failed = [await event_of(client, ConnectFailed) for _ in range(2)]
+        failed = [await wait_for_event(client, ConnectFailed) for _ in range(2)]
         assert all("refused the connection" in str(event.error) for event in failed)
         await loop.in_thread(relay.listen)
-        await event_of(client, LoggedOn)
+        await wait_for_event(client, LoggedOn)
         assert await place_order(client) == 2
 
 
 async def test_reconnecting_can_be_stopped(new_client: NewClient, relay: Relay) -> None:
     async with new_client(port=relay.port, reconnect=SHORT_DELAY) as client:
         relay.stop_listening()
-        await event_of(client, ConnectFailed)
+        await wait_for_event(client, ConnectFailed)
         client.stop_reconnecting()
         await gather(client.events(LONG))
         assert client.ended.reason is CloseReason.CONNECTION_LOST
@@ -154,12 +154,12 @@ async def test_a_silently_lost_peer_is_detected(new_client: NewClient, relay: Re
     async with new_client(port=relay.port, reconnect=SHORT_DELAY, heart_bt_int=MIN_HEART_BT_INT) as client:
         await place_order(client)
         relay.swallow("client", "server")
-        await event_of(client, PeerSilent)
-        ended = await event_of(client, SessionEnded)
+        await wait_for_event(client, PeerSilent)
+        ended = await wait_for_event(client, SessionEnded)
         assert ended.reason is CloseReason.PEER_SILENT
         relay.swallow()
         relay.cut()
-        await event_of(client, LoggedOn)
+        await wait_for_event(client, LoggedOn)
         await place_order(client)
 
 
@@ -168,7 +168,7 @@ async def test_a_silently_lost_peer_is_detected(new_client: NewClient, relay: Re
 
 async def test_half_a_message_is_discarded(plaintext_client: NewClient) -> None:
     def send_half(peer: Acceptor) -> None:
-        peer.send(report(1))
+        peer.send(venue_message(1))
         peer.connection.sendall(b"8=FIXT.1.1\x019=400\x0135=8\x0134=3\x01")
 
     with logged_on_peer(send_half) as port:
@@ -184,7 +184,7 @@ async def test_messages_sent_before_the_venue_closes_are_read(plaintext_client: 
 
     def send_and_leave(peer: Acceptor) -> None:
         for number in range(reports):
-            peer.send(report(number))
+            peer.send(venue_message(number))
 
     with logged_on_peer(send_and_leave) as port:
         async with plaintext_client(port=port, queue_limit=50) as client:
@@ -204,7 +204,7 @@ async def test_messages_are_read_when_writing_fails(
     def send_and_leave(connection: socket.socket) -> None:
         peer = Acceptor(connection)
         assert entered.wait(LONG)
-        peer.send(report())
+        peer.send(venue_message())
         sent.set()
         assert written.wait(LONG)
 
@@ -228,7 +228,7 @@ async def test_messages_are_read_when_writing_fails(
             written.set()
             events = await gather(client.events(LONG))
             assert [type(event) for event in events[-3:]] == [MessageReceived, OutcomesUnknown, SessionEnded]
-            assert events[-3].message == report()
+            assert events[-3].message == venue_message()
 
 
 async def test_a_logout_by_the_venue_is_reported(plaintext_client: NewClient) -> None:
@@ -238,7 +238,7 @@ async def test_a_logout_by_the_venue_is_reported(plaintext_client: NewClient) ->
 
     with logged_on_peer(log_out) as port:
         async with plaintext_client(port=port) as client:
-            assert (await event_of(client, LogoutReceived)).text == "maintenance"
+            assert (await wait_for_event(client, LogoutReceived)).text == "maintenance"
             with pytest.raises(SessionClosedError, match="maintenance"):
                 await gather(client.messages(LONG))
             with pytest.raises(NotConnectedError, match="maintenance"):
@@ -268,10 +268,10 @@ async def test_without_resend_unknown_outcomes_are_reported(loop: Loop) -> None:
             await loop.in_thread(lambda: restart(sandbox, relay, "KalshiNR"))
             relay.cut()
             relay.swallow()
-            unknown = await event_of(client, OutcomesUnknown)
+            unknown = await wait_for_event(client, OutcomesUnknown)
             assert unknown.why is Uncertainty.CONNECTION_ENDED
             assert unknown.request_ids == (lost.cl_ord_id,)
-            logged_on = await event_of(client, LoggedOn)
+            logged_on = await wait_for_event(client, LoggedOn)
             assert logged_on.reset
             assert await place_order(client) == 2
         assert client.ended.clean
@@ -302,7 +302,7 @@ async def test_with_resend_no_report_is_lost(loop: Loop, tmp_path: Path, durable
             await loop.in_thread(lambda: restart(sandbox, relay, "KalshiRT"))
             relay.cut()
             relay.swallow()
-            logged_on = await event_of(client, LoggedOn)
+            logged_on = await wait_for_event(client, LoggedOn)
             assert not logged_on.reset
             assert logged_on.resend_expected
             assert logged_on.flags["use_dollars"]
@@ -361,7 +361,7 @@ async def test_a_second_concurrent_receive_is_refused_and_confirms_nothing(
 
     async def take_and_wait() -> None:
         nonlocal number
-        event = await event_of(client, MessageReceived)
+        event = await wait_for_event(client, MessageReceived)
         number = event.message.header.msg_seq_num
         has_taken.set()
         await loop.wait_until_set(refused)
@@ -377,7 +377,7 @@ async def test_a_second_concurrent_receive_is_refused_and_confirms_nothing(
                 refused.set()
             raise RuntimeError
     async with stored_client() as client:
-        again = await event_of(client, MessageReceived)
+        again = await wait_for_event(client, MessageReceived)
         assert again.message.header.msg_seq_num == number
 
 
@@ -389,7 +389,7 @@ async def test_another_task_may_take_events_after_the_first_has_ended(
             placed = order()
             await client.send(placed)
             async with loop.run_concurrently() as start:
-                start(as_function(acknowledged(client, placed.cl_ord_id)))
+                start(as_function(wait_for_acknowledgement(client, placed.cl_ord_id)))
 
 
 # --- losses and unknown outcomes while iterating over messages
@@ -411,7 +411,7 @@ async def test_iterating_over_messages_reports_unknown_outcomes(
         assert caught.value.why is Uncertainty.CONNECTION_ENDED
         with pytest.raises(SessionInterruptedError):
             await gather(client.messages(LONG))
-        await event_of(client, LoggedOn)
+        await wait_for_event(client, LoggedOn)
         await place_order(client)
 
 
@@ -455,7 +455,7 @@ async def test_a_store_that_fails_as_a_message_is_sent_raises_and_ends_the_sessi
         with pytest.raises(SendFailedError, match="nothing was sent") as caught:
             await client.send(order())
         assert not caught.value.may_have_been_sent
-        ended = await event_of(client, SessionEnded)
+        ended = await wait_for_event(client, SessionEnded)
         assert ended.reason is CloseReason.STORE_FAILED
         with pytest.raises(NotConnectedError):
             await client.send(order())

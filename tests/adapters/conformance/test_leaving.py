@@ -17,10 +17,10 @@ from tests.adapters.conformance.support import (
     NO_DELAY,
     NewClient,
     UserError,
-    acknowledged,
-    event_of,
     order,
-    report,
+    venue_message,
+    wait_for_acknowledgement,
+    wait_for_event,
 )
 from tests.adapters.net.peers import Acceptor, keep_silent, listening, logged_on_peer
 from tests.relay import Relay
@@ -56,8 +56,8 @@ async def test_leaving_the_context_does_not_wait_for_a_connection_attempt(
         async with new_client(port=relay.port, reconnect=NO_DELAY, timeout=10 * LONG) as client:
             relay.retarget(silent)
             relay.cut()
-            await event_of(client, Disconnected)
-            await event_of(client, Connecting)
+            await wait_for_event(client, Disconnected)
+            await wait_for_event(client, Connecting)
             # The TLS handshake waits for an answer.
             await loop.in_thread(lambda: relay.wait(lambda: relay.opened == 2))
         assert client.ended is not None
@@ -67,7 +67,7 @@ async def test_an_exception_without_a_connection_propagates(new_client: NewClien
     with pytest.raises(UserError):  # noqa: PT012
         async with new_client(port=relay.port, reconnect=LONG_DELAY) as client:
             relay.stop_listening()
-            await event_of(client, Disconnected)
+            await wait_for_event(client, Disconnected)
             raise UserError
     assert client.ended.reason is CloseReason.CONNECTION_LOST
 
@@ -81,7 +81,7 @@ async def test_a_client_works_inside_a_user_defined_context_manager(new_client: 
     with pytest.raises(UserError):  # noqa: PT012
         async with trading() as client:
             await client.send(order())
-            await acknowledged(client)
+            await wait_for_acknowledgement(client)
             raise UserError
     assert client.ended.clean
 
@@ -126,7 +126,7 @@ async def test_messages_received_after_the_logout_can_still_be_taken(plaintext_c
     def report_late(peer: Acceptor) -> None:
         for name in peer.received():
             if name == "Logout":
-                peer.send(report())
+                peer.send(venue_message())
 
     with logged_on_peer(report_late) as port:
         async with plaintext_client(port=port) as client:
@@ -157,7 +157,7 @@ async def test_a_venue_that_does_not_answer_the_logout_ends_the_session_uncleanl
     plaintext_client: NewClient,
 ) -> None:
     def ignore(peer: Acceptor) -> None:
-        peer.send(report())
+        peer.send(venue_message())
         keep_silent(peer.connection)
 
     async def acknowledged_by(client: Any) -> None:
@@ -176,7 +176,7 @@ async def test_a_venue_that_does_not_answer_the_logout_ends_the_session_uncleanl
 async def test_a_logout_while_waiting_to_connect_again(new_client: NewClient, relay: Relay) -> None:
     async with new_client(port=relay.port, reconnect=LONG_DELAY) as client:
         relay.cut()
-        await event_of(client, Disconnected)
+        await wait_for_event(client, Disconnected)
         ended = await client.logout()
         assert ended.reason is CloseReason.CONNECTION_LOST
         assert relay.opened == 1
@@ -227,9 +227,9 @@ async def test_a_client_can_stop_reconnecting_and_be_left_while_the_venue_is_dow
     soon = ReconnectPolicy(initial=0.01, cap=0.01, maintenance=None)
     async with new_client(port=relay.port, reconnect=soon) as client:
         relay.stop_listening()
-        await event_of(client, ConnectFailed)
+        await wait_for_event(client, ConnectFailed)
     assert client.ended.reason is CloseReason.CONNECTION_LOST
     relay.listen()
     async with client:
-        assert isinstance(await event_of(client, LoggedOn), LoggedOn)
+        assert isinstance(await wait_for_event(client, LoggedOn), LoggedOn)
     assert client.ended.clean

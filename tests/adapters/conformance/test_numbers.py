@@ -25,10 +25,10 @@ from tests.adapters.conformance.support import (
     NO_DELAY,
     NewClient,
     UserError,
-    acknowledged,
-    event_of,
     order,
     place_order,
+    wait_for_acknowledgement,
+    wait_for_event,
 )
 from tests.adapters.conftest import ME
 from tests.relay import Relay
@@ -64,7 +64,7 @@ async def send_and_crash(stored_client: NewClient, count: int = 1) -> list[str]:
     sent = [order() for _ in range(count)]
     with suppress(UserError):
         async with stored_client() as client:
-            await event_of(client, LoggedOn)
+            await wait_for_event(client, LoggedOn)
             for item in sent:
                 await client.send(item)
             raise UserError
@@ -85,10 +85,10 @@ async def test_state_and_numbers_can_be_read_at_any_time(
     assert files_of(tmp_path) == []
     async with client:
         assert client.state == State.ESTABLISHED
-        await event_of(client, LoggedOn)
+        await wait_for_event(client, LoggedOn)
         assert as_tuple(client.numbers) == (2, 2, 1)
         await client.send(order())
-        report: Any = await acknowledged(client)
+        report: Any = await wait_for_acknowledgement(client)
         seen = report.header.msg_seq_num
         # The report's number is confirmed when the next event is requested.
         assert as_tuple(client.numbers) == (3, seen + 1, seen)
@@ -114,7 +114,7 @@ async def test_the_state_of_a_reconnecting_client_is_reconnecting(
             await place_order(client)
             before = client.numbers
             await loop.in_thread(relay.cut)
-            await event_of(client, Disconnected)
+            await wait_for_event(client, Disconnected)
             assert client.is_reconnecting
             assert client.state == State.DISCONNECTED
             assert client.numbers.next_outgoing == before.next_outgoing
@@ -131,10 +131,10 @@ async def test_the_state_after_a_reconnect_is_logged_on(
 ) -> None:
     with Relay(sandbox.server.port("prediction", SESSION)) as relay:
         async with new_client(SESSION, port=relay.port, reconnect=NO_DELAY) as client:
-            await event_of(client, LoggedOn)
+            await wait_for_event(client, LoggedOn)
             await loop.in_thread(relay.cut)
-            await event_of(client, Connecting)
-            await event_of(client, LoggedOn)
+            await wait_for_event(client, Connecting)
+            await wait_for_event(client, LoggedOn)
             assert not client.is_reconnecting
             assert client.state == State.ESTABLISHED
             client.stop_reconnecting()
@@ -159,7 +159,7 @@ async def test_the_next_logon_uses_the_set_numbers(
         assert lost == (MessagesLost(1, now.outgoing - 1),)
         assert as_tuple(client.numbers) == (now.incoming, now.outgoing, now.outgoing)
         async with client:
-            logon = await event_of(client, LoggedOn)
+            logon = await wait_for_event(client, LoggedOn)
             assert not logon.reset
             assert logon.missing is None
             await place_order(client)
@@ -278,9 +278,9 @@ async def test_skipped_messages_are_reported_with_the_orders_they_may_answer(
     assert item.why is Uncertainty.ANSWERS_LOST
     # The process dies here; the next one lists the requests again, and receives none of the skipped messages.
     async with stored_client() as other:
-        named = await event_of(other, OutcomesUnknown)
+        named = await wait_for_event(other, OutcomesUnknown)
         assert named.request_ids == tuple(ids)
-        logon = await event_of(other, LoggedOn)
+        logon = await wait_for_event(other, LoggedOn)
         assert logon.missing is None
         await place_order(other)
         assert other.open_requests == ()
@@ -288,13 +288,13 @@ async def test_skipped_messages_are_reported_with_the_orders_they_may_answer(
 
 async def test_a_lower_incoming_number_redelivers_messages(stored_client: NewClient) -> None:
     async with stored_client(reset_seq_num=True) as client:
-        await event_of(client, LoggedOn)
+        await wait_for_event(client, LoggedOn)
         first = client.numbers.next_incoming
         await place_order(client)
     client = stored_client()
     assert client.set_numbers(next_incoming=first) == ()
     async with client:
-        again = await event_of(client, MessageReceived)
+        again = await wait_for_event(client, MessageReceived)
         assert again.poss_dup
         assert again.message.header.msg_seq_num == first
 
@@ -340,15 +340,15 @@ async def test_a_reset_takes_place_at_the_next_logon_and_is_reported(
         )
     # The next client that logs on performs the reset.
     async with stored_client() as other:
-        named = await event_of(other, OutcomesUnknown)
+        named = await wait_for_event(other, OutcomesUnknown)
         assert named.request_ids == tuple(ids)
-        logon = await event_of(other, LoggedOn)
+        logon = await wait_for_event(other, LoggedOn)
         assert logon.reset
         assert logon.reset_requested
         assert not other.numbers.reset_due
         await place_order(other)
     async with stored_client() as other:
-        assert not (await event_of(other, LoggedOn)).reset
+        assert not (await wait_for_event(other, LoggedOn)).reset
 
 
 async def test_a_withdrawn_reset_keeps_the_unknown_outcomes(stored_client: NewClient) -> None:
@@ -360,9 +360,9 @@ async def test_a_withdrawn_reset_keeps_the_unknown_outcomes(stored_client: NewCl
     client.set_numbers(next_outgoing=before.next_outgoing, next_incoming=before.next_incoming)
     assert client.numbers == before
     async with client:
-        named = await event_of(client, OutcomesUnknown)
+        named = await wait_for_event(client, OutcomesUnknown)
         assert named.request_ids == tuple(ids)
-        assert not (await event_of(client, LoggedOn)).reset
+        assert not (await wait_for_event(client, LoggedOn)).reset
 
 
 async def test_set_numbers_override_the_reset_option(stored_client: NewClient, sandbox: Sandbox) -> None:
@@ -371,4 +371,4 @@ async def test_set_numbers_override_the_reset_option(stored_client: NewClient, s
     client = stored_client(reset_seq_num=True)
     client.set_numbers(next_outgoing=now.incoming)
     async with client:
-        assert not (await event_of(client, LoggedOn)).reset
+        assert not (await wait_for_event(client, LoggedOn)).reset

@@ -30,7 +30,13 @@ from kalshi_fix_sansio.messages import decode as decoded
 from kalshi_fix_sansio.session.states import State
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop
-from tests.adapters.conformance.support import NO_DELAY, NewClient, acknowledged, event_of, order
+from tests.adapters.conformance.support import (
+    NO_DELAY,
+    NewClient,
+    order,
+    wait_for_acknowledgement,
+    wait_for_event,
+)
 from tests.adapters.conftest import ME
 from tests.relay import Relay
 
@@ -108,7 +114,7 @@ async def trade(client: Any) -> str:
     """Send an order, wait for its report, and request a Heartbeat; return the ClOrdID."""
     placed = order()
     await client.send(placed)
-    await acknowledged(client, placed.cl_ord_id)
+    await wait_for_acknowledgement(client, placed.cl_ord_id)
     assert await client.test_request(LONG) > 0
     return placed.cl_ord_id
 
@@ -150,8 +156,8 @@ async def test_an_observer_continues_across_connections(
     async with new_client(observer=[notes], wire_log=path, port=relay.port, reconnect=NO_DELAY) as client:
         await trade(client)
         await loop.in_thread(relay.cut)
-        await event_of(client, Disconnected)
-        await event_of(client, LoggedOn)
+        await wait_for_event(client, Disconnected)
+        await wait_for_event(client, LoggedOn)
         await trade(client)
     assert [type(timing) for timing in notes.timings] == [LogonTiming, OrderTiming, HeartbeatTiming] * 2
     assert notes.states.count(State.ESTABLISHED) == 2

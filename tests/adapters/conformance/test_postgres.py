@@ -15,7 +15,7 @@ from kalshi_fix_adapters.errors import NotConnectedError
 from kalshi_fix_adapters.store_postgres import PostgresDatabase, StoreInUseError
 from kalshi_fix_sansio.errors import SendFailedError
 from kalshi_fix_sansio.events import CloseReason, OutcomesUnknown, SessionEnded, Uncertainty
-from tests.adapters.conformance.support import NewClient, event_of, order, place_order
+from tests.adapters.conformance.support import NewClient, order, place_order, wait_for_event
 from tests.postgres import PostgresRelay, Server
 
 Execute = Callable[[str], list[Any]]
@@ -40,9 +40,9 @@ async def test_a_commit_whose_answer_is_lost_ends_the_session_and_uses_up_the_nu
             relay.unanswered_request = placed.cl_ord_id.encode()
             with pytest.raises(SendFailedError, match="could not be read or written"):
                 await client.send(placed)
-            unknown = await event_of(client, OutcomesUnknown)
+            unknown = await wait_for_event(client, OutcomesUnknown)
             assert (unknown.request_ids, unknown.why) == ((placed.cl_ord_id,), Uncertainty.STORE_FAILED)
-            ended = await event_of(client, SessionEnded)
+            ended = await wait_for_event(client, SessionEnded)
             assert ended.reason is CloseReason.STORE_FAILED
         with pytest.raises(StoreInUseError):
             await client_with_store().__aenter__()
@@ -51,7 +51,7 @@ async def test_a_commit_whose_answer_is_lost_ends_the_session_and_uses_up_the_nu
         assert committed == before + 1
         async with client_with_store() as client:
             # The venue has not received the order. The number is not used again, and the outcome is reported.
-            unknown = await event_of(client, OutcomesUnknown)
+            unknown = await wait_for_event(client, OutcomesUnknown)
             assert unknown.request_ids == (placed.cl_ord_id,)
             assert await place_order(client) > before
 
@@ -67,6 +67,6 @@ async def test_a_client_whose_store_was_taken_over_ends_and_sends_nothing_more(
             (SendFailedError, NotConnectedError), match=r"taken over by another process|not logged on"
         ):
             await client.send(order())
-        ended = await event_of(client, SessionEnded)
+        ended = await wait_for_event(client, SessionEnded)
         assert ended.reason is CloseReason.STORE_FAILED
     assert execute(NUMBERS) == [(number + 1,)]

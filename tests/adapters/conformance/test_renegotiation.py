@@ -14,7 +14,7 @@ import pytest
 from kalshi_fix_adapters.blocking.transport import Transport
 from kalshi_fix_adapters.net.tls_buffer import MAX_HELD, TlsBytes
 from tests.adapters.conformance.loops import LONG, Loop
-from tests.adapters.conformance.support import NewClient, acknowledged, order
+from tests.adapters.conformance.support import NewClient, order, wait_for_acknowledgement
 from tests.adapters.net.peers import unused_port
 from tests.adapters.net.tls_cases import HOST, TRUST, VALID_IDENTITY
 from tests.helpers import MIN_HEART_BT_INT
@@ -223,7 +223,7 @@ async def test_an_order_sent_during_a_renegotiation_is_written_afterwards(
         placed = order()
         armed.append(True)
         await client.send(placed)
-        await acknowledged(client, placed.cl_ord_id)
+        await wait_for_acknowledgement(client, placed.cl_ord_id)
         assert client.is_logged_on
     assert client.ended.clean
     assert refused

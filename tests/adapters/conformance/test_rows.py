@@ -15,7 +15,7 @@ from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG
-from tests.adapters.conformance.support import NewClient, UserError, acknowledged, order
+from tests.adapters.conformance.support import NewClient, UserError, order, wait_for_acknowledgement
 from tests.adapters.conftest import ME
 
 SESSION = "KalshiNR"
@@ -160,7 +160,7 @@ async def test_a_request_is_recognized_by_the_next_process(
     async with stored_client() as client:
         assert client.sent_request(placed.cl_ord_id) is None
         number = await client.send(placed)
-        await acknowledged(client, placed.cl_ord_id)
+        await wait_for_acknowledgement(client, placed.cl_ord_id)
     async with stored_client() as client:
         # The numbers have restarted, and the order has been answered.
         assert client.open_requests == ()

@@ -23,7 +23,7 @@ from kalshi_fix_sansio.events import CloseReason, SessionEnded
 from kalshi_fix_venue.identities import Authority
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import LONG
-from tests.adapters.conformance.support import NewClient, event_of, place_order
+from tests.adapters.conformance.support import NewClient, place_order, wait_for_event
 from tests.adapters.net.peers import unused_port
 from tests.programs import skip_unless_required
 
@@ -149,5 +149,5 @@ async def test_the_end_of_stunnel_is_reported_as_a_disconnect(
 ) -> None:
     async with plaintext_client(port=to_venue.port) as client:
         to_venue.stop()
-        ended = await event_of(client, SessionEnded)
+        ended = await wait_for_event(client, SessionEnded)
         assert ended.reason is CloseReason.CONNECTION_LOST

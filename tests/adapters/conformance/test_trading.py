@@ -26,10 +26,10 @@ from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, Rej
 from tests.adapters.conformance.loops import LONG, Loop, first, gather
 from tests.adapters.conformance.support import (
     NewClient,
-    event_of,
     order,
     place_order,
-    report,
+    venue_message,
+    wait_for_event,
 )
 from tests.adapters.net.peers import Acceptor, logged_on_peer
 from tests.helpers import MIN_HEART_BT_INT
@@ -85,7 +85,7 @@ async def test_a_reject_is_linked_to_the_sent_message(new_client: NewClient) -> 
         await client.send(request)
         assert isinstance(await first(client.messages(LONG)), BusinessMessageReject)
         await client.send(request)
-        assert (await event_of(client, RejectReceived)).sent == request
+        assert (await wait_for_event(client, RejectReceived)).sent == request
 
 
 async def test_a_client_can_be_opened_again_and_without_a_context_manager(
@@ -214,7 +214,7 @@ async def test_a_slow_consumer_is_notified_and_loses_nothing(loop: Loop, plainte
 
     def report_and_listen(peer: Acceptor) -> None:
         for number in range(reports):
-            peer.send(report(number))
+            peer.send(venue_message(number))
         for name in peer.received():
             if name == "Heartbeat":
                 heartbeat_sent.set()
@@ -243,6 +243,6 @@ async def test_a_full_queue_does_not_hinder_the_logout(new_client: NewClient) ->
     async with new_client(queue_limit=1) as client:
         for _ in range(20):
             await client.send(order())
-        await event_of(client, ReadingPaused)
+        await wait_for_event(client, ReadingPaused)
     assert client.ended.clean
     assert len(await gather(client.events(LONG))) > 1

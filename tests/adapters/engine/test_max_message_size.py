@@ -1,5 +1,4 @@
-"""Messages larger than a client accepts: the largest that the venue can send, and how the client handles
-them."""
+"""The maximum message size: the largest book does not exceed it, and clients handle messages that do."""
 
 from __future__ import annotations
 
@@ -93,8 +92,8 @@ def test_the_maximum_message_size_is_an_option() -> None:
 # --- a repeated failure
 
 
-def watch_large_book(stage: Stage, seconds: int) -> None:
-    """Answer each subscription with a book that is too large."""
+def serve_large_books(stage: Stage, seconds: int) -> None:
+    """Act as a venue that answers each subscription with a book that is too large."""
     served = 0
     for _ in range(seconds):
         requested = sum(isinstance(event, MessageReceived) for event in stage.at_venue)
@@ -115,9 +114,9 @@ def subscribed_stage(**changes: Any) -> Stage:
     return stage
 
 
-def test_a_book_that_is_too_large_ends_the_client_with_advice() -> None:
+def test_the_client_gives_up_with_advice_if_a_book_is_too_large() -> None:
     stage = subscribed_stage()
-    watch_large_book(stage, 1_000)
+    serve_large_books(stage, 1_000)
     events = stage.take()
     too_large = [event for event in events if isinstance(event, MessageTooLarge)]
     assert len(too_large) == 3
@@ -131,16 +130,16 @@ def test_a_book_that_is_too_large_ends_the_client_with_advice() -> None:
     assert stage.core.over
 
 
-def test_the_number_of_repetitions_is_an_option_and_excludes_maintenance() -> None:
+def test_the_number_of_repetitions_is_an_option() -> None:
     stage = subscribed_stage(reconnect=ReconnectPolicy(same_failures=5, maintenance=None))
-    watch_large_book(stage, 1_000)
+    serve_large_books(stage, 1_000)
     assert sum(isinstance(event, MessageTooLarge) for event in stage.take()) == 5
     assert stage.core.over
 
 
 def test_the_error_while_iterating_names_the_option_to_set() -> None:
     stage = subscribed_stage()
-    watch_large_book(stage, 1)
+    serve_large_books(stage, 1)
     event = only(stage.take(), MessageTooLarge)
     error = message_or_error(event)
     assert isinstance(error, MessageTooLargeError)
@@ -149,7 +148,7 @@ def test_the_error_while_iterating_names_the_option_to_set() -> None:
     assert "a message of 9 bytes" in str(MessageTooLargeError(MessageTooLarge(9, 8, None)))
 
 
-def test_the_same_gap_on_every_connection_ends_the_client_with_advice(stage: Stage) -> None:
+def test_the_client_gives_up_with_advice_if_every_connection_has_the_same_gap(stage: Stage) -> None:
     for _ in range(10):
         if stage.is_connected:
             stage.venue._core.ledger.store.record_sent(2, None)
@@ -177,7 +176,7 @@ def test_gaps_at_different_numbers_are_different_failures(stage: Stage) -> None:
 # --- which failures count as the same
 
 
-def ended(reason: CloseReason, text: str = "text") -> SessionEnded:
+def session_ended(reason: CloseReason, text: str = "text") -> SessionEnded:
     return SessionEnded(reason, text, clean=False)
 
 
@@ -185,14 +184,14 @@ def fault(reason: CloseReason, *events: Any, text: str = "text") -> Fault | None
     faults = Faults()
     for event in events:
         faults.handle(event)
-    return faults.cause(ended(reason, text))
+    return faults.cause(session_ended(reason, text))
 
 
 GAP = GapDetected(5, 7, recoverable=True)
 START = Instant(0.0, datetime(2026, 8, 21, tzinfo=UTC))
 
 
-def test_failures_are_the_same_if_the_venue_sent_the_same_text() -> None:
+def test_failures_with_the_same_cause_are_equal() -> None:
     gap, protocol = CloseReason.SEQUENCE_GAP, CloseReason.PROTOCOL_ERROR
     assert fault(gap, GAP) == fault(gap, GapDetected(5, 9, recoverable=True))
     assert fault(gap, GAP) != fault(gap, GapDetected(6, 7, recoverable=True))
@@ -207,7 +206,7 @@ def gives_up(reason: CloseReason, *events: Any, seconds: float) -> bool:
     """Return whether a client gives up after three connections that last this many seconds and end in this
     way."""
     retries = Retries(ReconnectPolicy(maintenance=None), 30, lambda: 0.5, START)
-    error = SessionClosedError("it ended", ended(reason))
+    error = SessionClosedError("it ended", session_ended(reason))
     verdicts = [retries.record_loss(error, fault(reason, *events), -seconds, START) for _ in range(3)]
     return isinstance(verdicts[-1], GiveUpVerdict)
 

@@ -121,7 +121,7 @@ OUT_OF_RANGE_RECORD = HEAD.pack(0, crc32(OUT_OF_RANGE_HEAD[8:]), 2**62, 1, 0)
         (flip_bit(NESTED, HEAD.size) + THREE, [b"three"], [(0, len(NESTED))]),
         (flip_bit(NESTED, 20) + THREE, [b"three"], [(0, len(NESTED))]),
         (flip_bit(NESTED, 4), [], [(0, len(NESTED))]),
-        # The stated size leads to the end of the next record; the checksum reveals the actual end.
+        # The size in the header reaches to the end of the next record; the checksum reveals the actual end.
         (flip_bit(ONE, 0, 3 ^ (3 + RECORD_SIZE)) + TWO + THREE, [b"two", b"three"], [(0, RECORD_SIZE)]),
         (flip_bit(ONE, 0, 3 ^ (3 + RECORD_SIZE)) + TWO, [b"two"], [(0, RECORD_SIZE)]),
     ],
@@ -188,29 +188,29 @@ def test_the_list_of_damaged_ranges_is_bounded(path: Path, monkeypatch: pytest.M
 def test_record_headers_with_false_sizes_are_read_in_linear_time(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    summed = 0
+    checked_bytes = 0
 
-    def counting(data: bytes, begin: int = 0) -> int:
-        nonlocal summed
-        summed += len(data)
+    def counting_crc32(data: bytes, begin: int = 0) -> int:
+        nonlocal checked_bytes
+        checked_bytes += len(data)
         return crc32(data, begin)
 
-    monkeypatch.setattr("kalshi_fix_adapters.logs.recording.crc32", counting)
+    monkeypatch.setattr("kalshi_fix_adapters.logs.recording.crc32", counting_crc32)
     monkeypatch.setattr("kalshi_fix_adapters.logs.recording._SEARCH_BASE", 0)
     size = 200_000
-    false = HEAD.pack(size // 2, 0, 0, 1, 0)
+    false_header = HEAD.pack(size // 2, 0, 0, 1, 0)
     # First only false headers, then false headers alternating with complete records.
-    for pattern in (false, false + record(b"")):
+    for pattern in (false_header, false_header + record(b"")):
         data = MAGIC + pattern * (size // len(pattern))
         path.write_bytes(data + ONE)
         recording = Recording(path)
-        summed = 0
+        checked_bytes = 0
         assert [item.data for item in recording][-1:] in ([b"one"], [])
         assert recording.damaged_bytes > size // 4
-        assert summed < 40 * len(data)
+        assert checked_bytes < 40 * len(data)
 
 
-def test_a_recording_that_is_shortened_while_it_is_read_ends(path: Path) -> None:
+def test_iteration_ends_if_the_file_is_shortened_meanwhile(path: Path) -> None:
     path.write_bytes(MAGIC + ONE + record(b"x" * 2_000_000) + TWO)
     records = iter(Recording(path))
     assert next(records).data == b"one"
@@ -260,19 +260,19 @@ def test_a_full_recording_is_rotated(path: Path) -> None:
     assert kept == [b"%02d" % number for number in range(20 - len(kept), 20)]
 
 
-def test_a_file_that_was_full_at_its_first_record_can_be_read(
+def test_a_file_whose_first_record_was_lost_on_a_full_disk_can_be_read(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Recorder(path, max_bytes=1) as recorder:
         recorder.on_wire("received", b"one", at(0))
         with monkeypatch.context() as patch:
-            patch.setattr("os.write", partial(_full, errno.ENOSPC))
+            patch.setattr("os.write", partial(_raise_os_error, errno.ENOSPC))
             recorder.on_wire("received", b"two", at(1))
         recorder.on_wire("received", b"three", at(2))
     assert [item[2:] for item in read_records(path)] == [(Kind.LOST, b"1"), (Kind.RECEIVED, b"three")]
 
 
-def _full(number: int, *_: object) -> None:
+def _raise_os_error(number: int, *_: object) -> None:
     raise OSError(number, "No space left on device")
 
 
@@ -282,7 +282,7 @@ def test_a_full_disk_is_reported_and_does_not_affect_the_session(
     with Recorder(path) as recorder:
         recorder.on_wire("received", b"one", at(0))
         with monkeypatch.context() as patch:
-            patch.setattr("os.write", partial(_full, errno.ENOSPC))
+            patch.setattr("os.write", partial(_raise_os_error, errno.ENOSPC))
             recorder.on_wire("received", b"two", at(1))
             recorder.on_wire("received", b"three", at(2))
         recorder.on_wire("received", b"four", at(3))

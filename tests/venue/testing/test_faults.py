@@ -11,7 +11,7 @@ from kalshi_fix_sansio import ExecType
 from kalshi_fix_venue.operations.faults import FAULTS
 from kalshi_fix_venue.testing import Venue
 from tests.adapters.conformance.loops import LONG, Loop
-from tests.adapters.conformance.support import acknowledged, order
+from tests.adapters.conformance.support import order, wait_for_acknowledgement
 
 IMMEDIATE_RECONNECT = ReconnectPolicy(initial=1e-6, cap=1e-3, maintenance=None)
 PARAMETERS: dict[str, dict[str, Any]] = {
@@ -28,7 +28,7 @@ async def test_a_disconnect_does_not_raise(loop: Loop, venue: Venue, at: str) ->
     async with loop.client("KalshiRT", **options) as client:
         mine = order()
         await client.send(mine)
-        await acknowledged(client, mine.cl_ord_id)
+        await wait_for_acknowledgement(client, mine.cl_ord_id)
         venue.do("cut", at=at, owner="me")
         # The counterparty's order triggers the disconnect that waits for a report.
         venue.trader().fill(mine.cl_ord_id)

@@ -31,7 +31,7 @@ from kalshi_fix_venue.identities import Authority, ClientKey
 from kalshi_fix_venue.scenario.file import load_scenario
 from kalshi_fix_venue.testing import MARKETS, SeqNums, Venue
 from tests.adapters.conformance.loops import LONG, Loop
-from tests.adapters.conformance.support import SYMBOL, acknowledged, event_of, order
+from tests.adapters.conformance.support import SYMBOL, order, wait_for_acknowledgement, wait_for_event
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["in process", "TLS"])
@@ -66,7 +66,7 @@ async def test_every_client_trades(loop: Loop, venue: Venue) -> None:
         assert (resting.cl_ord_id, resting.leaves, resting.side) == (mine.cl_ord_id, Decimal(10), Side.BUY)
         assert venue.logged_on() == ("KalshiNR",)
         assert venue.seq_nums() == SeqNums(incoming=3, outgoing=4)
-        await acknowledged(client)
+        await wait_for_acknowledgement(client)
 
         venue.trader().fill(mine.cl_ord_id, 4)
         assert (await wait_for_report(client, ExecType.TRADE)).last_qty == 4
@@ -88,11 +88,11 @@ async def test_an_order_client_and_a_market_data_client_work_together(loop: Loop
     ):
         venue.rest_liquidity(levels=1)
         await data.send(MarketDataRequest.subscribe(SYMBOL))
-        snapshot = (await event_of(data, MessageReceived)).message
+        snapshot = (await wait_for_event(data, MessageReceived)).message
         assert isinstance(snapshot, MarketDataSnapshotFullRefresh)
         assert len(snapshot.md_entries or ()) == 2
         await orders.send(order())
-        assert isinstance((await event_of(data, MessageReceived)).message, MarketDataIncrementalRefresh)
+        assert isinstance((await wait_for_event(data, MessageReceived)).message, MarketDataIncrementalRefresh)
         assert sorted(venue.logged_on()) == ["KalshiMD", "KalshiNR"]
 
 
@@ -108,7 +108,7 @@ async def test_a_reset_disconnects_without_raising(loop: Loop, venue: Venue) -> 
     async with loop.client("KalshiNR", **options(venue)) as client:
         await client.send(order())
         venue.reset()
-        ended = await event_of(client, SessionEnded)
+        ended = await wait_for_event(client, SessionEnded)
         assert not ended.clean
     assert venue.orders() == ()
     async with loop.client("KalshiNR", **options(venue)) as client:
@@ -121,7 +121,7 @@ async def test_the_numbers_of_a_session_with_resend_are_kept_after_it_ends(loop:
     mine = order()
     async with loop.client("KalshiRT", **options(venue, "KalshiRT")) as client:
         await client.send(mine)
-        await acknowledged(client)
+        await wait_for_acknowledgement(client)
     before = venue.seq_nums(session="KalshiRT")
     assert before is not None
     venue.trader().fill(mine.cl_ord_id)

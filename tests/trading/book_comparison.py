@@ -81,15 +81,15 @@ class BookComparison:
 
 
 def to_snapshot(step: Snapshot) -> MarketDataSnapshotFullRefresh:
-    made = [
+    md_entries = [
         MDFullEntry(md_entry_type=kind, md_entry_px=price, md_entry_size=size)
         for kind, price, size in step.rows
     ]
-    return over_the_wire(MarketDataSnapshotFullRefresh(symbol=step.symbol, md_entries=made))
+    return over_the_wire(MarketDataSnapshotFullRefresh(symbol=step.symbol, md_entries=md_entries))
 
 
 def to_update(entries: Sequence[Entry]) -> MarketDataIncrementalRefresh:
-    made = [
+    md_entries = [
         MDIncEntry(
             md_update_action=entry.action,
             symbol=entry.symbol,
@@ -101,4 +101,4 @@ def to_update(entries: Sequence[Entry]) -> MarketDataIncrementalRefresh:
         )
         for entry in entries
     ]
-    return over_the_wire(MarketDataIncrementalRefresh(md_entries=made))
+    return over_the_wire(MarketDataIncrementalRefresh(md_entries=md_entries))
