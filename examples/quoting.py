@@ -48,11 +48,11 @@ class Quoter:
         return best and best.price + (-self.distance if side is Side.BUY else self.distance)
 
     def _request(self, side: Side) -> Request | None:
-        price, name = self._target_price(side), str(uuid4())
+        price, cl_ord_id = self._target_price(side), str(uuid4())
         for order in self.orders.live(self.symbol, side):
             if order.price == price or order.pending or order.state is not OrderState.OPEN:
                 return None  # the price is right, or an answer is pending
             if price is None:
-                return self.orders.cancel(order, name)
-            return self.orders.replace(order, name, price=price, leaves_qty=self.size)
-        return None if price is None else self.orders.new(name, self.symbol, side, self.size, price)
+                return self.orders.cancel(order, cl_ord_id)
+            return self.orders.replace(order, cl_ord_id, price=price, leaves_qty=self.size)
+        return None if price is None else self.orders.new(cl_ord_id, self.symbol, side, self.size, price)

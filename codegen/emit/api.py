@@ -151,7 +151,7 @@ def _attributes(members: tuple[Member, ...], products: tuple[str, ...]) -> dict[
             "none": not always_required(member) and member.group is None and member.constant is None,
             "unit": member.field.unit,
             "default": member.default,
-            # As sentences, the rules differ after every change to a rule, and are readable in a report.
+            # Sentences, because every change to a rule changes its sentence, and a report can quote them.
             "rules": _rules(member, siblings, products),
         }
         for member in attributes_of(members)
@@ -192,7 +192,11 @@ def text(api: Api) -> str:
 
 def compare(old: Api, new: Api) -> list[Difference]:
     """Return all differences, breaking ones first, then in the order of `EFFECTS`."""
-    differences = [*_classes(old["classes"], new["classes"]), *_values(old, new), *_uses(old, new)]
+    differences = [
+        *_classes(old["classes"], new["classes"]),
+        *_values(old, new),
+        *_flows_rules_and_constructors(old, new),
+    ]
     for section, (label, breaks) in _SETTINGS.items():
         differences += _settings(label, breaks, old[section], new[section])
     # LogonFields repeats fields of the Logon message; their differences are reported only for the message.
@@ -209,12 +213,12 @@ def _classes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Differe
 
 
 def _removed_and_added(
-    what: str, old: Mapping[str, Any], new: Mapping[str, Any], breaks: BreakKind = "source"
+    label: str, old: Mapping[str, Any], new: Mapping[str, Any], breaks: BreakKind = "source"
 ) -> Iterator[Difference]:
     for name in sorted(old.keys() - new.keys()):
-        yield Difference(f"{what} {name} is gone", breaks, breaking=True)
+        yield Difference(f"{label} {name} is gone", breaks, breaking=True)
     for name in sorted(new.keys() - old.keys()):
-        yield Difference(f"{what} {name} is new", breaks, breaking=False)
+        yield Difference(f"{label} {name} is new", breaks, breaking=False)
 
 
 def _settings(
@@ -304,7 +308,7 @@ def _values(old: Api, new: Api) -> Iterator[Difference]:
             yield Difference(f"{name} is MsgType {now}, was {msg_type}", "wire", breaking=True)
 
 
-def _uses(old: Api, new: Api) -> Iterator[Difference]:
+def _flows_rules_and_constructors(old: Api, new: Api) -> Iterator[Difference]:
     """Yield differences in flows, rules and constructors."""
     for name, constructors in old["constructors"].items():
         for removed in sorted(set(constructors) - set(new["constructors"].get(name, ()))):
@@ -312,12 +316,14 @@ def _uses(old: Api, new: Api) -> Iterator[Difference]:
     for name, constructors in new["constructors"].items():
         for added in sorted(set(constructors) - set(old["constructors"].get(name, ()))):
             yield Difference(f"{name}.{added}() is new", "source", breaking=False)
-    for what in ("flows", "rules"):
+    for section in ("flows", "rules"):
         for name in sorted(old["classes"].keys() & new["classes"].keys()):
-            before, after = old[what].get(name, []), new[what].get(name, [])
+            before, after = old[section].get(name, []), new[section].get(name, [])
             for each in (each for each in before if each not in after):
-                change = f"is no longer sent {each}" if what == "flows" else f"no longer has the rule: {each}"
-                yield Difference(f"{name} {change}", "venue", breaking=what == "flows")
+                change = (
+                    f"is no longer sent {each}" if section == "flows" else f"no longer has the rule: {each}"
+                )
+                yield Difference(f"{name} {change}", "venue", breaking=section == "flows")
             for each in (each for each in after if each not in before):
-                change = f"is now sent {each}" if what == "flows" else f"has a new rule: {each}"
-                yield Difference(f"{name} {change}", "venue", breaking=what == "rules")
+                change = f"is now sent {each}" if section == "flows" else f"has a new rule: {each}"
+                yield Difference(f"{name} {change}", "venue", breaking=section == "rules")

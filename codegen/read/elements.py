@@ -43,7 +43,7 @@ def codesets(context: Context, types: Mapping[str, model.Datatype]) -> dict[str,
         used_as = kinds.get(name, {})
         # Contains both True and False if fields of both kinds use it.
         are_integers = {kind in INTEGER_KINDS for kind in used_as}
-        # An enum contains either text or numbers: its members could not equal values of the other type.
+        # The members of an enum are all text or all numbers, so they never equal values of the other kind.
         if len(are_integers) > 1:
             fields = " and ".join(sorted(each.name for each in used_as.values()))
             what = f"codeset `{name}` is used by text fields and by whole-number fields ({fields})"
@@ -197,7 +197,7 @@ def _length_field(
     length_type = types.get(text(known[name].node, "type"))
     # An unknown type is reported with that field.
     if length_type is not None and length_type.kind != "LENGTH":
-        what = f"{label} names `{name}` as its length, which is of type {length_type.name}"
+        what = f"{label} names `{name}`, which is of type {length_type.name}, as its length"
         context.mistakes.add(where, what, "name a field of type LENGTH")
         return None
     return name

@@ -1,4 +1,4 @@
-"""The messages of the second dialect, encoded and decoded without a session."""
+"""The messages of the plain FIX 5.0 SP2 dialect, encoded and decoded without a session."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_message_survives_a_round_trip(message: Any) -> None:
     assert CODEC.decode_strict(CODEC.encode(message, header())) == message
 
 
-def test_header_fields_are_read_in_any_order_and_may_include_a_group() -> None:
+def test_a_header_may_contain_routing_fields_and_a_group() -> None:
     routed = header(
         on_behalf_of_comp_id="A",
         deliver_to_sub_id="B",
@@ -128,7 +128,7 @@ def test_fields_required_by_the_standard_are_required(msg_type: str, required: s
     assert {member.tag for member in members if member.presence is Presence.REQUIRED} == required
 
 
-def test_groups_begin_with_the_first_field_of_the_standard() -> None:
+def test_the_first_member_of_each_group_is_its_delimiter() -> None:
     def check(members: tuple[FieldMember | GroupMember, ...]) -> int:
         groups = [member for member in members if isinstance(member, GroupMember)]
         for group in groups:

@@ -115,17 +115,18 @@ class ProcessSeries:
         self.cuts = 0
         self.venue = TradingVenue(Random(seed))
         self._cells = folder / "cells"
+        """File that the client maps into memory. Its first two bytes are the client's stage and activity."""
         self._cells.write_bytes(bytes(16))
         self._seed = seed
         self._sync: Sync = sync
         self.stores = stores
 
     def __enter__(self) -> Self:
-        with contextlib.ExitStack() as undo:
-            venue = undo.enter_context(self.venue)
-            self._relay = undo.enter_context(Relay(venue.port))
+        with contextlib.ExitStack() as resources:
+            venue = resources.enter_context(self.venue)
+            self._relay = resources.enter_context(Relay(venue.port))
             self._pipe, pipe = os.pipe()
-            undo.callback(os.close, self._pipe)
+            resources.callback(os.close, self._pipe)
             settings = {
                 "folder": str(self.folder),
                 "seed": self._seed,
@@ -136,16 +137,16 @@ class ProcessSeries:
                 "key_id": venue.key.key_id,
                 "private_key": venue.key.private_key_pem.decode(),
             }
-            self.fork_server = undo.enter_context(ForkServer(settings, self.folder, pipe))
+            self.fork_server = resources.enter_context(ForkServer(settings, self.folder, pipe))
             os.close(pipe)
             os.set_blocking(self._pipe, False)
             self._relay.watch(self._pipe, self._read_progress)
             self._relay.watch(self.fork_server.output, self._child_died)
-            self._undo = undo.pop_all()
+            self._resources = resources.pop_all()
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        with self._undo:
+        with self._resources:
             if error is not None:
                 (self.folder / "wire").write_text(self.venue.record.wire())
                 if not self._child_is_dead:

@@ -1,4 +1,4 @@
-"""Forwarding a message: a new header, and the body byte for byte."""
+"""Forwarding a message: a new header, and the unchanged body."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def client() -> Wired:
     return established(Role.INITIATOR, resend_policy=resend_everything)
 
 
-def test_the_body_is_unchanged_and_the_header_is_ours(client: Wired) -> None:
+def test_the_body_is_unchanged_and_the_header_is_new(client: Wired) -> None:
     assert client.session.forward(ORDER, client.clock.now, header_fields={"poss_resend": True}) == 2
     data = client.session.data_to_send()
     assert body_of(data) == BODY

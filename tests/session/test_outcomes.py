@@ -50,7 +50,7 @@ def test_a_request_is_recorded_with_its_identifiers_before_it_is_sent() -> None:
     assert "frame" not in repr(request)
 
 
-def test_remembered_order_ids_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recent_answers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(open_requests, "MAX_RECENT_HASHES", 3)
     known = RecentAnswers()
     for number in range(1, 20):
@@ -154,7 +154,7 @@ def test_on_plain_fix_a_cancel_is_tracked_for_a_client_and_not_for_an_acceptor()
 # --- after a restart ------------------------------------------------------------------------------------
 
 
-def test_a_reset_in_the_acceptors_answer_lists_open_requests() -> None:
+def test_open_requests_are_reported_after_a_reset_by_the_acceptor() -> None:
     store = MemoryStore(next_outgoing=5, next_incoming=5)
     store.record_request(OpenRequest("a1", "D", 4, wire(Role.INITIATOR).clock.utc, b"", 1))
     wired = connected(Role.INITIATOR, store=store)
@@ -164,7 +164,7 @@ def test_a_reset_in_the_acceptors_answer_lists_open_requests() -> None:
     assert (reported.request_ids, reported.why) == (("a1",), Uncertainty.RESET)
 
 
-def test_a_request_forgotten_in_the_middle_of_a_resend_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_forgotten_in_the_middle_of_a_resend_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kalshi_fix_sansio.session.resend.PAGE_SIZE", 1)
     wired = established(
         Role.INITIATOR,

@@ -20,7 +20,7 @@ WireChange = Callable[[bytes], bytes]
 _FIELD = re.compile(rb"(\d+)=([^\x01]*)\x01")
 _ENVELOPE = frozenset({b"8", b"9", b"10"})
 """Fields that encode_frame writes."""
-_HEADS = (
+_GARBAGE_PREFIXES = (
     b"8=FIXT.1.1\x01",
     b"8=FIXT.1.1\x019=99999\x0135=8\x01",
     b"8=FIXT.1.1\x019=200\x0135=0\x01",
@@ -33,7 +33,7 @@ def garbage(random: Random) -> WireChange:
     """Insert random bytes into a write, between messages or inside one."""
 
     def act(data: bytes) -> bytes:
-        junk = random.choice(_HEADS) + random.randbytes(random.randrange(60))
+        junk = random.choice(_GARBAGE_PREFIXES) + random.randbytes(random.randrange(60))
         at = random.choice([0, len(data), random.randrange(len(data) + 1)])
         return data[:at] + junk + data[at:]
 
@@ -76,8 +76,7 @@ def _keep_first_time(frame: bytes) -> bytes:
 
 
 def rename_sender(name: bytes, *, every_other: bool) -> WireChange:
-    """Set this SenderCompID in every message, or in every other one. A client always logs on with its own
-    name."""
+    """Set this SenderCompID in every message, or in every other one, but not in the Logon of a client."""
     uses_own_name = False
 
     def renamed(frame: bytes) -> bytes:

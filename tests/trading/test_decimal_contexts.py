@@ -1,4 +1,4 @@
-"""Machines compute the same amounts in any decimal context of their caller, without raising."""
+"""State machines compute the same amounts in every decimal context of the caller, without exceptions."""
 
 from __future__ import annotations
 
@@ -51,8 +51,9 @@ from kalshi_fix_sansio.trading import (
     expected_charges,
 )
 from tests.helpers import CODEC, HOSTILE_CONTEXTS
-from tests.trading.feed import request as watch
-from tests.trading.feed import snapshot, update
+from tests.trading.feed import request as market_data_request
+from tests.trading.feed import snapshot
+from tests.trading.feed import update as book_update
 from tests.trading.order_flow import (
     BUY,
     NOON,
@@ -67,19 +68,19 @@ from tests.trading.order_flow import (
     over_the_wire,
     place,
 )
-from tests.trading.order_flow import report as reported
+from tests.trading.order_flow import report as order_report
 from tests.trading.rfq_flow import ack, forwarded_quote, incoming_rfq, status
 from tests.trading.rfq_flow import request as rfq_request
 from tests.trading.test_order_groups import G, response
 from tests.trading.test_settlements import party
-from tests.trading.test_settlements import report as page
+from tests.trading.test_settlements import report as settlement_report
 
 NOW = Instant(1000.0, NOON)
 PRICE, MARK, SIZE = Decimal("0.4567"), Decimal("0.4711"), Decimal("23456.78")
 
 
 def fill(number: int, side: Side, quantity: str, price: str, balance: str, **more: Any) -> ExecutionReport:
-    return reported(
+    return order_report(
         "filled", f"1;{number}", f"o{number}", f"c{number}", side=side, qty=quantity, cum=quantity,
         last=(quantity, price), fee="1.2345", balance=balance, long_qty="12345.67", short_qty="0.01",
         transact_time=at(number), aggressor_indicator=True, **more,
@@ -92,8 +93,8 @@ REPORTS = (
     fill(2, BUY, "98765.43", "0.4321", "-42677.77"),
     fill(3, SELL, "23456.78", "0.5432", "12740.49"),
     fill(4, BUY, "0.0000001", "0.0000002", "-0.000000123"),
-    reported("new", "1;5", "o5", "c5", qty="98765.43"),
-    reported("trade", "1;6", "o5", "c5", qty="98765.43", cum="12345.67", last=("12345.67", "0.4567")),
+    order_report("new", "1;5", "o5", "c5", qty="98765.43"),
+    order_report("trade", "1;6", "o5", "c5", qty="98765.43", cum="12345.67", last=("12345.67", "0.4567")),
 )
 CANCELED_REPORT = over_the_wire(
     OrderMassCancelReport(
@@ -101,12 +102,16 @@ CANCELED_REPORT = over_the_wire(
     )
 )
 PAGES = (
-    page("p1", party("me", "12345.67", "1.2345", long="12345.67"), symbol=SYMBOL, last_fragment=False),
-    page("p2", party("you", "98765.43", "0.0001"), symbol=SYMBOL, last_fragment=False),
-    page("p3", party("me", "0.0000005"), symbol=SYMBOL, last_fragment=True, settlement_price="98.7654"),
+    settlement_report(
+        "p1", party("me", "12345.67", "1.2345", long="12345.67"), symbol=SYMBOL, last_fragment=False
+    ),
+    settlement_report("p2", party("you", "98765.43", "0.0001"), symbol=SYMBOL, last_fragment=False),
+    settlement_report(
+        "p3", party("me", "0.0000005"), symbol=SYMBOL, last_fragment=True, settlement_price="98.7654"
+    ),
 )
 LEVELS = ("bid 12345.67 at 0.4567", "bid 98765.43 at 0.4321", "offer 23456.78 at 0.5432", "offer 3 at 0.9999")
-BOOK = (snapshot(*LEVELS), update("change bid 98765.43 at 0.4567", "new offer 12345.67 at 0.5431"))
+BOOK = (snapshot(*LEVELS), book_update("change bid 98765.43 at 0.4567", "new offer 12345.67 at 0.5431"))
 CONTRACTS = incoming_rfq("R1", quantity="12345.67")
 DOLLARS = incoming_rfq("R2", quantity=0, cash_order_qty="98765.43")
 QUOTES = (
@@ -117,40 +122,40 @@ GROUP_ANSWER = response(G, 123_456)
 
 
 def orders_and_money() -> Iterator[object]:
-    """Orders, and the results of their fills, mass cancels and settlements."""
-    orders, settlements, copies = Orders("KalshiNR"), Settlements(), DropCopy()
+    """Yield requests, and the results of their fills, mass cancels and settlements."""
+    orders, settlements, drop_copy = Orders("KalshiNR"), Settlements(), DropCopy()
     positions, cash = Positions(), Cash(parties={"me": Account()})
     positions.begin("held", Decimal("12345.67"), PRICE)
     groups = OrderGroups(max_fills=2)
     groups.apply(OrderGroupRequest.create(123_456))
     groups.apply(GROUP_ANSWER)
 
-    def read_results(*event: object) -> None:
-        for item in event:
-            groups.apply(item)
-            for made in (*orders.apply(item), settlements.apply(item)):
-                positions.apply(made)
-                cash.apply(made)
+    def apply_all(*events: object) -> None:
+        for event in events:
+            groups.apply(event)
+            for update in (*orders.apply(event), settlements.apply(event)):
+                positions.apply(update)
+                cash.apply(update)
 
-    read_results(logged_on())
+    apply_all(logged_on())
     for number, side in enumerate((BUY, BUY, SELL, BUY, BUY), 1):
         placed = orders.new(f"c{number}", SYMBOL, side, "98765.43", "0.4567", secondary_cl_ord_id=G)
         yield CODEC.encode(placed, header(placed))
-        read_results(placed)
-    read_results(*map(MessageReceived, REPORTS))
+        apply_all(placed)
+    apply_all(*map(MessageReceived, REPORTS))
     order = orders.by_cl_ord_id("c5")
     assert order is not None
     replaced = orders.replace(order, "c6", price="0.4568", leaves_qty="12345.67")
     yield CODEC.encode(replaced, header(replaced))
-    read_results(replaced, orders.cancel_all("all"), MessageReceived(CANCELED_REPORT))
-    copies.request({0: ExecKey(0, 1, 1)}, orders.epoch, NOW)
-    read_results(
+    apply_all(replaced, orders.cancel_all("all"), MessageReceived(CANCELED_REPORT))
+    drop_copy.request({0: ExecKey(0, 1, 1)}, orders.epoch, NOW)
+    apply_all(
         *(DropCopyReport(report) for report in REPORTS),
         SESSION_ENDED,
         DropCopyRange(0, ExecKey(0, 1, 9), orders.epoch),
     )
     for settled in PAGES:
-        read_results(settled)
+        apply_all(settled)
         yield list(settlements.values())
     terms = FeeTerms(taker_rate=Decimal("0.0712"))
     for item in orders:
@@ -170,18 +175,18 @@ def orders_and_money() -> Iterator[object]:
         for settlement in settlements.values()
     ]
     yield groups.room(G, at(20)), groups[G].filled_qty
-    machines = (orders, positions, cash, settlements, copies, groups)
+    machines = (orders, positions, cash, settlements, drop_copy, groups)
     yield from map(str, UncertainItems(*machines))
     for machine in machines:
         yield from dumps(machine)
 
 
 def books() -> Iterator[object]:
-    """Books, and the figures computed from them."""
-    kept = OrderBooks()
-    for event in (watch("1", BOOK[0].symbol), *map(MessageReceived, BOOK)):
-        yield kept.apply(event)
-    book: OrderBook = kept[BOOK[0].symbol]
+    """Yield books, and the figures computed from them."""
+    order_books = OrderBooks()
+    for event in (market_data_request("1", BOOK[0].symbol), *map(MessageReceived, BOOK)):
+        yield order_books.apply(event)
+    book: OrderBook = order_books[BOOK[0].symbol]
     for shown in (book, book.without([(BUY, PRICE, Decimal("0.01")), (SELL, Decimal("0.5431"), SIZE)])):
         yield shown, shown.mid, shown.spread, list(shown.bids), list(shown.offers)
         sweep = shown.offers.sweep(SIZE)
@@ -189,7 +194,7 @@ def books() -> Iterator[object]:
 
 
 def quotes_of_a_maker() -> Iterator[object]:
-    """A maker of quotes, in dollars and in cents."""
+    """Yield the messages and the state of a maker, with prices in dollars and in cents."""
     for dollars in (True, False):
         terms = QuoteTerms("0.4567", "0.5432") if dollars else QuoteTerms("0.45", "0.54", rest_remainder=True)
         maker = RfqMaker(partial(_return_terms, terms), lambda _: True, iter(("q1", "q2")).__next__)
@@ -213,7 +218,7 @@ def _return_terms(terms: QuoteTerms, rfq: object) -> QuoteTerms:
 
 
 def requests_of_a_creator() -> Iterator[object]:
-    """A creator of requests for quotes, in dollars and in cents."""
+    """Yield the messages and the state of a creator, with prices in dollars and in cents."""
     for dollars, side in product((True, False), (BUY, SELL)):
         creator = RfqCreator()
         for event in (logged_on(use_dollars=dollars), rfq_request("r1", "12345.67"), ack(), *QUOTES):
@@ -229,7 +234,7 @@ def requests_of_a_creator() -> Iterator[object]:
 
 
 def decisions() -> Iterator[object]:
-    """Decisions based on numbers from the caller, and on times."""
+    """Yield decisions based on numbers from the caller, and on times."""
     budget, order = RateBudget("Basic"), place()
     budget.sent(order, NOW)
     yield budget.wait(order, NOW), budget.dump(NOW)
@@ -247,7 +252,7 @@ def dumps(machine: Any) -> Iterator[object]:
     yield dump(machine)
 
 
-def play() -> list[str]:
+def all_results() -> list[str]:
     """Return all results of the machines, as text."""
     results = [
         item
@@ -260,13 +265,13 @@ def play() -> list[str]:
 
 @pytest.fixture(scope="module")
 def expected() -> list[str]:
-    return play()
+    return all_results()
 
 
 @pytest.mark.parametrize("name", HOSTILE_CONTEXTS)
 def test_every_machine_computes_the_same_in_any_decimal_context(name: str, expected: list[str]) -> None:
     with localcontext(HOSTILE_CONTEXTS[name]):
-        assert play() == expected
+        assert all_results() == expected
 
 
 def test_the_contexts_of_the_library_do_not_depend_on_the_default_context(expected: list[str]) -> None:
@@ -280,8 +285,8 @@ default = decimal.DefaultContext
 default.prec, default.Emin, default.Emax, default.rounding = 3, -3, 3, decimal.ROUND_UP
 for trap in default.traps:
     default.traps[trap] = True
-from tests.trading.test_decimal_contexts import play
-print(json.dumps(play()))
+from tests.trading.test_decimal_contexts import all_results
+print(json.dumps(all_results()))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert json.loads(done.stdout) == expected

@@ -29,7 +29,7 @@ from kalshi_fix_venue.identities import ServerIdentity
 from kalshi_fix_venue.operations.base import Answer, Operation
 from kalshi_fix_venue.venue import VenueModel
 
-Port = tuple[str, str]
+PortKey = tuple[str, str]
 """Product and session type."""
 ANY_PORT = 0
 MAX_CATCH_UP_ROUNDS = 100
@@ -40,7 +40,7 @@ TLS_TIMEOUT = 10.0
 T = TypeVar("T")
 
 
-def all_ports() -> tuple[Port, ...]:
+def all_ports() -> tuple[PortKey, ...]:
     """Return each product with each of its session types."""
     return tuple(
         (product, session_type.name)
@@ -61,7 +61,7 @@ class VenueServer:
         identity: ServerIdentity | ssl.SSLContext | None,
         *,
         host: str = "127.0.0.1",
-        ports: Mapping[Port, int] | None = None,
+        ports: Mapping[PortKey, int] | None = None,
         random: Random | None = None,
         make_venue: Callable[[VenueConfig, Random], VenueModel] = VenueModel,
     ) -> None:
@@ -75,7 +75,7 @@ class VenueServer:
             ports: Ports to listen on (default: every session type, each on a free port; `ANY_PORT` picks a
                 free one).
             random: Source of the ids of orders and trades.
-            make_venue: Opens the venue (`InputLog.open_venue` opens one that is logged).
+            make_venue: Creates the venue (`InputLog.open_venue` creates one whose inputs are logged).
         """
         self.host = host
         self._requested_ports = dict.fromkeys(all_ports(), ANY_PORT) if ports is None else dict(ports)
@@ -90,7 +90,7 @@ class VenueServer:
         self._listeners: list[asyncio.Server] = []
         self._attach_tasks: set[asyncio.Task[Any]] = set()
         """Tasks that attach connections from this process; the loop has only weak references to them."""
-        self._bound_ports: dict[Port, int] = {}
+        self._bound_ports: dict[PortKey, int] = {}
         self._thread: threading.Thread | None = None
         self._task: asyncio.Task[None] | None = None
         """The task that another thread waits for; kept because the loop has only a weak reference to it."""

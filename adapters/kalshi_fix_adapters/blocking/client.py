@@ -177,8 +177,8 @@ class Client(ClientBase):
                 client's `budget` has no tokens.
 
         Raises:
-            InvalidMessageError: the message violates the dialect. After this error and those below, it was
-                not sent.
+            InvalidMessageError: the message violates the dialect. If this or any other of these errors
+                is raised, the message was not sent.
             EncodeError: a value cannot be encoded in FIX.
             ClientTimeoutError: the message could not be sent in time.
             NotConnectedError: the client is not, or no longer, logged on.
@@ -225,7 +225,7 @@ class Client(ClientBase):
 
         def send_in_turn() -> SendResult | None:
             # `change` numbers and writes the message. An interrupt in between ends the client, so a numbered
-            # message never stays unwritten.
+            # message is never left unwritten.
             return shared.change(
                 core.send, message, header_fields, allow_unknown_codes=allow_unknown_codes, turn=turn
             )
@@ -323,7 +323,7 @@ class Client(ClientBase):
         delivered again after a crash.
 
         Needed only with the option `explicit_confirm`, with which several events may be in progress. Has no
-        effect on events that are already confirmed, and on connection events.
+        effect on events that are already confirmed, or on connection events.
 
         Raises:
             SessionClosedError: an interrupt has ended the client.
@@ -373,7 +373,9 @@ class Client(ClientBase):
             shared.wake()
 
     def _join(self, timeout: float) -> bool:
-        """Wait until the connection is closed and the I/O thread has ended; return whether it has."""
+        """Wait until the connection is closed and the I/O thread has ended; return False if this takes longer
+        than `timeout`.
+        """
         return self._thread is None or self._thread.join(timeout)
 
     def _close(self, *, clean: bool) -> None:

@@ -39,7 +39,7 @@ class Transport:
             self.unread, self.read_wants_write = False, True
             return None
         except OSError as error:
-            if error.errno is None:  # A signal handler has raised the error, not the system.
+            if error.errno is None:  # raised by a signal handler, not by the operating system
                 raise
             data = b""
         # OpenSSL reads whole TLS records. So data that `pending` does not count is still in the socket, and

@@ -151,8 +151,8 @@ class Bus:
             channel: the channel, or its name, such as `demo.prediction.KalshiMD.desk`.
             machine: a machine that applies each event before the event is returned. It starts from the last
                 snapshot, if there is one.
-            start: where to start if there is neither a snapshot nor a mark: with the first stored message, or
-                with the next new message.
+            start: where to start if there is neither a snapshot nor a mark: "first" is the first stored
+                message, "new" is the next new message.
             mark: the position of an earlier iterator, from which to continue. The machine must be in the
                 state that it had at this position.
             decode: whether messages are decoded. Otherwise the iterator returns each message as the bytes
@@ -261,7 +261,7 @@ class Bus:
         return await operators.publishers(self._link, may_send=may_send)
 
     async def permissions(self, channel: Channel | str) -> operators.Permissions:
-        """Test the permissions of this connection's user in a channel. No message is stored.
+        """Test the permissions of this connection's user for a channel. No message is stored.
 
         Raises:
             ValueError: `channel` is not the name of a channel.

@@ -307,7 +307,7 @@ class AsyncClient(ClientBase):
         delivered again after a crash.
 
         Needed only with the option `explicit_confirm`, with which several events may be in progress. Has no
-        effect on events that are already confirmed, and on connection events.
+        effect on events that are already confirmed, or on connection events.
         """
         self._core.confirm(event)
 

@@ -221,7 +221,7 @@ class PostgresStore(DurableStore):
 
     def _release(self) -> None:
         self._lease.close()
-        # In a thread, because the server may not answer. The lease then expires instead of being ended.
+        # End the lease in a thread, because the server may not answer. In that case, the lease expires later.
         releasing = threading.Thread(target=self._database.release, daemon=True)
         releasing.start()
         releasing.join(CLOSE_TIMEOUT)

@@ -55,8 +55,8 @@ class Explainer:
         self.begin_string: str = tables.dialect.begin_string
         """BeginString of the dialect. The BeginString of the message may differ."""
         self.tags_are_valid: bool = True
-        """Whether the dialect defines the MsgType, and every field where it occurs. Strict decoding can then
-        reject the message only because of values.
+        """Whether the dialect defines the MsgType, and allows every field at its place in the message. If so,
+        strict decoding can reject the message only because of values.
         """
         self._findings: list[Finding] = []
         self._counts = [0, 0]
@@ -106,8 +106,8 @@ class Explainer:
         reported = [finding.problem for finding in self._findings if strict or not finding.strict]
         more = sum(max(0, count - MAX_PROBLEMS) for count in self._counts[: 2 if strict else 1])
         if more:
-            verb = "problem is" if more == 1 else "problems are"
-            reported.append(Problem(Reason.OTHER, f"{more} more {verb} not listed"))
+            text = f"{more} more {'problem is' if more == 1 else 'problems are'} not listed"
+            reported.append(Problem(Reason.OTHER, text))
         return tuple(reported)
 
     def _first(self, tag: int) -> str | None:
@@ -195,7 +195,7 @@ class Explainer:
                 group.interrupted = True
                 self._open.append(group)
                 text = f"is separated from the other entries of {group.slot.field.label}"
-                self._record_misplaced(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
+                self._record_tag_problem(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
                 self._store(self._entry(group, slot, token), slot, token)
                 return
         # Unknown fields belong to the body or its entries, so the header ends here.
@@ -216,7 +216,7 @@ class Explainer:
         else:
             text = f"is not defined for {block.table.layout.name}"
             problem = field_problem(Reason.TAG_NOT_DEFINED_FOR_MESSAGE, field, text, token.value)
-        self._record_misplaced(problem)
+        self._record_tag_problem(problem)
 
     def _innermost(self) -> BlockItem:
         # A group without entries cannot contain the field, so look in the enclosing groups.
@@ -235,7 +235,7 @@ class Explainer:
         elif token.tag not in block.seen:
             section_name = "the body" if self._section == BODY else "the trailer"
             text = f"is located after the beginning of {section_name}"
-            self._record_misplaced(self._problem_of(Reason.TAG_OUT_OF_ORDER, token, text))
+            self._record_tag_problem(self._problem_of(Reason.TAG_OUT_OF_ORDER, token, text))
 
     # --- storing fields in a block -----------------------------------------------------------------
 
@@ -248,7 +248,7 @@ class Explainer:
                 group.opener = token.tag
             if token.tag not in group.slot.member.delimiters:
                 text = f"cannot be the first field of an entry of {group.slot.field.label}"
-                self._record_misplaced(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
+                self._record_tag_problem(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
             entry = BlockItem(group.table)
             group.entries.append(entry)
         else:
@@ -257,7 +257,7 @@ class Explainer:
             entry.last_index = slot.index
         elif token.tag not in entry.seen:
             text = f"is out of order in {group.slot.field.label}"
-            self._record_misplaced(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
+            self._record_tag_problem(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
         return entry
 
     def _store(self, block: BlockItem, slot: Slot, token: Token) -> None:
@@ -347,7 +347,7 @@ class Explainer:
         if self.layout is None and self.msg_type:
             text = f"MsgType ({MSG_TYPE_TAG}) {quoted(self.msg_type)} is not defined by {self._dialect.name}"
             problem = Problem(Reason.INVALID_MSG_TYPE, text, MSG_TYPE_TAG, self.msg_type)
-            self._record_misplaced(problem, position=2)
+            self._record_tag_problem(problem, position=2)
 
     def _finish(self, block: BlockItem, where: str) -> None:
         """Parse obsolete tags whose current tag is absent, and check required members and counters."""
@@ -393,7 +393,7 @@ class Explainer:
             return tag_problem(reason, token.tag, text, token.value)
         return field_problem(reason, field, text, token.value)
 
-    def _record_misplaced(self, problem: Problem, position: int | None = None) -> None:
+    def _record_tag_problem(self, problem: Problem, position: int | None = None) -> None:
         """Record a problem that only strict decoding reports, and that every message with these tags has."""
         self.tags_are_valid = False
         self._record(problem, strict=True, position=position)

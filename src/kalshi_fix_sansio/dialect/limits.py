@@ -125,27 +125,27 @@ def limit_words(
         names = {str(code.value): f"{code.value} ({code.name})" for code in codes}
         code_texts = [names.get(value, value) for value in limit.values]
         words.append(" or ".join(code_texts))
-    return " ".join(filter(None, (", ".join(words), where_words(limit.when, siblings))))
+    return " ".join(filter(None, (", ".join(words), condition_text(limit.when, siblings))))
 
 
-def where_words(when: Condition, siblings: Mapping[str, Member] = NO_SIBLINGS) -> str:
+def condition_text(when: Condition, siblings: Mapping[str, Member] = NO_SIBLINGS) -> str:
     """Return a description of a condition, such as `on margin when UseDollars is Y in the Logon and Side (54)
     is 1`.
     """
     scope = when.scope
     words = [f"on {' and '.join(names)}" for names in (scope.products, scope.sessions) if names]
-    terms = [f"{name} is {_value_words(values)} in the Logon" for name, values in scope.logon]
+    terms = [f"{name} is {_value_text(values)} in the Logon" for name, values in scope.logon]
     terms += [
-        f"{_member_words(siblings.get(name), name)} is {_value_words(values)}" for name, values in when.terms
+        f"{_member_text(siblings.get(name), name)} is {_value_text(values)}" for name, values in when.terms
     ]
     return " ".join([*words, f"when {' and '.join(terms)}"] if terms else words)
 
 
-def _member_words(member: Member | None, name: str) -> str:
+def _member_text(member: Member | None, name: str) -> str:
     return name if member is None else f"{name} ({member.tag})"
 
 
-def _value_words(values: tuple[str, ...] | None) -> str:
+def _value_text(values: tuple[str, ...] | None) -> str:
     if values is None:
         return "absent"
     return " or ".join(value or "absent" for value in values) if values else "present"

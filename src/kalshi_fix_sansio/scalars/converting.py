@@ -99,20 +99,19 @@ class Decimals(dict[str, Decimal]):
     """Cache of decimals by their text. Each is parsed on first use. When the cache is full, it is emptied.
 
     A hit takes a third of the time needed to create the Decimal, and the hash of the result is already
-    computed.
-    A miss takes three times as long as creating the Decimal. Use this only for values that repeat, and look
-    them up with `[]`, because `get` does not call `__missing__`.
+    computed. A miss takes three times as long as creating the Decimal. Use this only for values that repeat,
+    and look them up with `[]`, because `get` does not call `__missing__`.
     """
 
-    __slots__ = ("_read",)
+    __slots__ = ("_parse",)
 
-    def __init__(self, read: Callable[[str], Decimal]) -> None:
-        """Start empty; `read` converts text to a Decimal, or raises."""
+    def __init__(self, parse: Callable[[str], Decimal]) -> None:
+        """Create an empty cache; `parse` converts text to a Decimal, or raises an exception."""
         super().__init__()
-        self._read = read
+        self._parse = parse
 
     def __missing__(self, text: str) -> Decimal:
-        value = self._read(text)
+        value = self._parse(text)
         if len(self) >= MAX_CACHED_DECIMALS:
             self.clear()
         self[text] = value
@@ -142,5 +141,5 @@ def to_data(value: bytes | str) -> bytes:
     if not isinstance(value, bytes):
         raise TypeError(f"expected bytes, not {type(value).__name__}")
     if not value:
-        raise ValueError("empty data has no FIX form; leave the field None")
+        raise ValueError("empty data has no FIX form; set the field to None")
     return value

@@ -34,7 +34,7 @@ def format_string(value: str) -> str:
             raise EncodeError(f"expected a string, not {type(value).__name__}")
         value = str.__str__(value)  # an enum's own `str` takes longer than the rest of this function
     if not value:
-        raise EncodeError("an empty string has no FIX form; leave the field None")
+        raise EncodeError("an empty string has no FIX form; set the field to None")
     if "\x01" in value or "\0" in value:
         raise EncodeError("a string cannot contain SOH or NUL")
     if not value.isascii():
@@ -176,7 +176,7 @@ def format_data(value: bytes) -> str:
     if not isinstance(value, bytes):
         raise EncodeError(f"expected bytes, not {type(value).__name__}")
     if not value:
-        raise EncodeError("empty data has no FIX form; leave the field None")
+        raise EncodeError("empty data has no FIX form; set the field to None")
     return value.decode("latin-1")
 
 

@@ -50,7 +50,7 @@ from kalshi_fix_sansio.dialect.layout import (
     OneOf,
     Presence,
 )
-from kalshi_fix_sansio.dialect.limits import MULTIPLE_CODE_TYPES, limit_check, where_words
+from kalshi_fix_sansio.dialect.limits import MULTIPLE_CODE_TYPES, condition_text, limit_check
 from kalshi_fix_sansio.dialect.problems import Problem
 from kalshi_fix_sansio.scalars import MAX_INT_DIGITS
 from kalshi_fix_sansio.validation import rules
@@ -229,7 +229,7 @@ class _Writer:
         def chain(conditions: Iterable[Condition], make: Callable[[str], rules.ProblemFactory]) -> list[str]:
             return [
                 f"{'elif' if number else 'if'} {self._holds(condition, block, by_name)}: "
-                + self._problem(make(where_words(condition, by_name)), where)
+                + self._problem(make(condition_text(condition, by_name)), where)
                 for number, condition in enumerate(conditions)
             ]
 
@@ -240,7 +240,7 @@ class _Writer:
         )
         if when.only_when:
             holds = " or ".join(self._holds(condition, block, by_name) for condition in when.only_when)
-            words = ", or ".join(where_words(condition, by_name) for condition in when.only_when)
+            words = ", or ".join(condition_text(condition, by_name) for condition in when.only_when)
             statement = self._problem(rules.forbidden_problem(member, "may be sent", f" only {words}"), where)
             present += [f"{'elif' if present else 'if'} not ({holds}): {statement}"]
         is_present = _presence_test(member, f"{block}.{member.attribute}")
@@ -307,7 +307,7 @@ class _Writer:
         base, overrides = rules.limits_of(member, self.context)
 
         def check(limit: Limit) -> list[str]:
-            return self._count_lines(member, entries, where, limit, f" {where_words(limit.when, by_name)}")
+            return self._count_lines(member, entries, where, limit, f" {condition_text(limit.when, by_name)}")
 
         base_lines = [line for limit in base for line in check(limit)]
         count_lines += (
@@ -316,7 +316,7 @@ class _Writer:
             else base_lines
         )
         cls = self._name(member.entry.cls)
-        inner = self.block(member.entry, entry, f"{self._name(rules.entry_words(member))}({number}, {where})")
+        inner = self.block(member.entry, entry, f"{self._name(rules.entry_text(member))}({number}, {where})")
         lines = [
             f"{entries} = {block}.{member.attribute}",
             f"if {entries}:",

@@ -80,11 +80,12 @@ def conditions_of(member: Member, context: MessageContext) -> Conditions | None:
 
 
 def limits_of(member: Member, context: MessageContext) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
-    """Return the limits of a member in this context, as two tuples. The first contains the limit without
-    terms, or is empty. The second contains the limits with terms: a limit whose terms hold replaces the one
-    without terms, and if the terms of several limits hold, the last of these limits applies. A limit without
-    terms cancels all limits before it. A limit that depends on an unknown Logon is not applied, but cancels
-    all limits before it too.
+    """Return the base limit of a member in this context, as a tuple of at most one, and its overrides.
+
+    A limit without terms becomes the base limit, and cancels all limits before it. A limit with terms is an
+    override: if its terms hold, it replaces the base limit. If the terms of several overrides hold, the last
+    of these overrides applies. A limit that depends on an unknown Logon is not applied, but it also cancels
+    all limits before it.
     """
     base: tuple[Limit, ...] = ()
     overrides: tuple[Limit, ...] = ()
@@ -109,8 +110,8 @@ def label(member: Member) -> str:
 
 
 def missing_problem(member: Member, when: str = "") -> ProblemFactory:
-    """Return a function that builds the problem for a missing required member; `when` is text from
-    `where_words`.
+    """Return a function that builds the problem for a missing required member; `when` is the text of a
+    condition.
     """
     suffix = when and f" {when}"
     return lambda where: Problem(
@@ -157,7 +158,7 @@ def entry_count_problem(member: GroupMember, bounds: str) -> Callable[[str, int]
     )
 
 
-def entry_words(member: GroupMember) -> Callable[[int, str], str]:
+def entry_text(member: GroupMember) -> Callable[[int, str], str]:
     """Return a function that builds the text that identifies an entry by its number, from 1."""
     return lambda number, where: f" in entry {number} of {label(member)}{where}"
 

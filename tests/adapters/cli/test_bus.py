@@ -57,7 +57,7 @@ def publish(server: NatsServer, channel: Any, events: list[Any]) -> None:
 
 
 async def until_waiting(bus: Any) -> None:
-    """Wait until a consumer waits for messages, so it has received the server's answer to its creation."""
+    """Wait until a consumer waits for messages; the server has then confirmed its creation."""
     while not any(each.is_waiting for each in await bus.consumers()):
         pass
 
@@ -181,7 +181,7 @@ def test_check_reports_each_successful_step(server: NatsServer, role: str) -> No
     assert result.stderr == ""
     assert steps(result) == [*SUCCESSFUL_STEPS, ("publisher", "ok")]
     assert "may read events, publish events, send commands, answer commands" in result.stdout
-    # The earlier checks have not published anything either.
+    # A check publishes no messages, so the number is the same for each role.
     assert "; 6 messages" in result.stdout
 
 
@@ -195,7 +195,7 @@ def test_check_reports_each_successful_step(server: NatsServer, role: str) -> No
         ("operator", "session", "may read events, publish events, send commands, answer commands"),
     ],
 )
-def test_check_tries_the_permissions_of_a_role(user: str, role: str, text: str) -> None:
+def test_check_tests_the_permissions_of_a_role(user: str, role: str, text: str) -> None:
     with NatsServer(PERMISSIONS.read_text("utf-8")) as server:
         on_bus(server, Bus.stream, user="operator", password="operator")
         url = server.url.replace("//", f"//{user}:{user}@")
@@ -238,7 +238,7 @@ def test_check_needs_jetstream_and_a_server() -> None:
     assert "secret" not in result.stderr
 
 
-def test_check_warns_about_a_publisher_and_a_retention_that_lose_events() -> None:
+def test_check_warns_about_publishers_and_limits_that_lose_events() -> None:
     with NatsServer() as server:
         publish(server, MARKET_DATA, BOOKS)
 

@@ -14,7 +14,7 @@ from tests.codegen.diff.pier_dialect import Scratch, line_of, row_of
 
 @pytest.fixture
 def scratch(tmp_path: Path) -> Scratch:
-    """Return a copy in which every passage is reviewed."""
+    """Return copies of the spec and of its sources in which every passage is reviewed."""
     made = Scratch(tmp_path)
     assert review(made).exit_code == 0
     return made

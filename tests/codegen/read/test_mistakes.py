@@ -16,7 +16,7 @@ STRUCTURAL_MISTAKES: dict[str, Any] = yaml.safe_load(
 
 
 @pytest.mark.parametrize("kind", STRUCTURAL_MISTAKES, ids=lambda kind: kind.replace(" ", "-"))
-def test_a_mistake_is_named_with_file_line_and_advice(tmp_path: Path, kind: str) -> None:
+def test_a_mistake_is_reported_with_file_line_and_advice(tmp_path: Path, kind: str) -> None:
     case = STRUCTURAL_MISTAKES[kind]
     changed = {file: edited(file, old, new) for file, old, new in (case["change"], *case.get("and", ()))}
     named, passage = case["named"]

@@ -75,7 +75,7 @@ class UserCall:
 
 @attrs.frozen
 class Switch:
-    """The peer stops reading or reads again, or the user stops fetching events or fetches them again."""
+    """The peer stops or resumes reading, or the user stops or resumes fetching events."""
 
     name: str
     """The attribute of `Transport`."""

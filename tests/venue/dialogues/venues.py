@@ -61,7 +61,7 @@ def _with_rfqs(changes: dict[str, Any]) -> VenueHarness:
         rfqs = changes["rfqs"]
         if "standard" in rfqs:
             rfqs = rfqs | {"standard": Windows(**rfqs["standard"])}
-        changes["rfqs"] = attrs.evolve(rfq_harness.TIMES, **rfqs)
+        changes["rfqs"] = attrs.evolve(rfq_harness.SETTINGS, **rfqs)
     if "customers" in changes:
         customers = tuple(
             CustomerConfig(

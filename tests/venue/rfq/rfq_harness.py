@@ -48,7 +48,7 @@ NAMES = (
 )
 KEYS.update({name: named(name) for name in NAMES if name not in KEYS})
 BUY, SELL = Side.BUY, Side.SELL
-TIMES = RfqSettings(
+SETTINGS = RfqSettings(
     standard=Windows(confirmation=30, execution=15),
     high_volatility=Windows(confirmation=3, execution=1),
     max_replacing=2,
@@ -88,7 +88,7 @@ class RfqHarness(VenueHarness):
             "accounts": accounts(),
             "api_keys": tuple(key(name) for name in NAMES),
             "fees": {"prediction": NO_FEES},
-            "rfqs": TIMES,
+            "rfqs": SETTINGS,
         }
         super().__init__(**(values | changes))
 
@@ -98,10 +98,10 @@ class RfqHarness(VenueHarness):
     def maker(self, name: str = "bob", **fields: Any) -> Client:
         return self.connect(name, "KalshiRFQ", **fields)
 
-    def pause(self, state: PauseState) -> None:
+    def set_pause(self, state: PauseState) -> None:
         self.execute(SetPause(state))
 
-    def market(self, state: MarketState, ticker: str = MARKET) -> None:
+    def set_market_state(self, state: MarketState, ticker: str = MARKET) -> None:
         self.execute(SetMarketState(ticker, state))
 
     def balance(self, owner: str, shard: int = 0) -> Decimal:

@@ -200,10 +200,10 @@ def test_outcomes_that_may_both_occur_can_be_combined(ann: Client, selected: tup
 
 
 def test_a_closed_market_is_refused_as_a_leg(harness: RfqHarness, ann: Client) -> None:
-    harness.market(MarketState.INACTIVE)
+    harness.set_market_state(MarketState.INACTIVE)
     ann.send(request("r1", **combo(HIGH, A)))
     assert kinds(ann.take()) == ["b"]
-    harness.market(MarketState.CLOSED)
+    harness.set_market_state(MarketState.CLOSED)
     reject = ann.answer_to(request("r2", **combo(HIGH, B)), QuoteRequestReject)
     assert reject.mve_validation_reason_code == MVEValidationReasonCode.INVALID_MARKET_COMBINATION
     assert [leg.mve_offending_market_ticker for leg in reject.mve_offending_legs] == [MARKET]

@@ -227,11 +227,13 @@ class History:
 
     def pause(self) -> None:
         if self.random.random() < 0.3:
-            self.harness.pause(self.random.choice((PauseState.TRADING_PAUSED, PauseState.EXCHANGE_PAUSED)))
+            self.harness.set_pause(
+                self.random.choice((PauseState.TRADING_PAUSED, PauseState.EXCHANGE_PAUSED))
+            )
             self.accept()
             self.confirm()
             self.harness.wait(self.random.choice((0.0, 15.0)))
-            self.harness.pause(PauseState.OPEN)
+            self.harness.set_pause(PauseState.OPEN)
 
     def process_messages(self) -> None:
         for name, creator in self.creators.items():
@@ -294,7 +296,7 @@ class History:
         book = self.harness.venue._gateways["prediction"]._rfqs._book
         assert [len(index) for index in (book._open, book._open_by_market, book._open_by_login)] == [0, 0, 0]
         for market in MARKETS:
-            self.harness.market(MarketState.CLOSED, market)
+            self.harness.set_market_state(MarketState.CLOSED, market)
 
 
 @pytest.mark.parametrize("seed", range(6))

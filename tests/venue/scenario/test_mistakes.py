@@ -1,4 +1,4 @@
-"""Mistakes in a scenario file are reported with their line and a remedy, at a bounded cost."""
+"""Mistakes in a scenario file are reported with their line and a remedy, at bounded cost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ANN = "accounts:\n  ann: {prediction: {balance: 5}}\n"
 
 
 def listed_mistakes() -> Iterator[tuple[str, str]]:
-    """Yield the files in mistakes.txt with their expected output, which is the last line of each."""
+    """Yield each scenario in mistakes.txt with its expected output, the last line of its block."""
     for block in MISTAKES_FILE.read_text("utf-8").rstrip("\n").split("\n\n"):
         if not block.startswith("#"):
             text, _, output = block.rpartition("\n=> ")
@@ -105,7 +105,9 @@ groups: {G: {markets: [AA, CC]}}""",
         ),
     ],
 )
-def test_all_mistakes_in_values_or_else_in_references_are_reported(text: str, output: list[str]) -> None:
+def test_mistakes_in_references_are_reported_only_if_all_values_are_valid(
+    text: str, output: list[str]
+) -> None:
     found = mistakes_of(text)
     assert len(found) == len(output), found
     assert all(line.startswith(f"f.yaml:{each}") for line, each in zip(found, output, strict=True)), found
@@ -198,7 +200,7 @@ ODD_VALUES = (
 )
 
 
-def test_any_changed_file_is_reported_or_gives_a_working_venue() -> None:
+def test_a_changed_file_is_rejected_or_describes_a_working_venue() -> None:
     random = Random(4)
     example = EXAMPLE.read_text()
     words = re.findall(r"[\w.-]+", example)

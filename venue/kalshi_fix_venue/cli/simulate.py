@@ -28,7 +28,7 @@ START = datetime(2026, 1, 5, 14, 30, tzinfo=UTC)
 MAX_DURATION = 366 * 86400.0
 
 
-def _duration(text: str) -> float:
+def _parse_duration(text: str) -> float:
     seconds = seconds_of(text)
     if seconds is None or not 0 < seconds <= MAX_DURATION:
         raise ValueError(f"{text!r} is not a duration of at most a year; write {DURATION_FORMAT}")
@@ -55,7 +55,7 @@ def _parse_start(text: str) -> datetime:
 @click.option(
     "--for",
     "seconds",
-    type=ParsedParam("duration", _duration),
+    type=ParsedParam("duration", _parse_duration),
     default="1h",
     show_default=True,
     help="Length of the simulated time.",

@@ -1,4 +1,4 @@
-"""Refusals by the gateway before the exchange receives a request, usually BusinessMessageReject (j)."""
+"""BusinessMessageReject (j) for messages that the gateway refuses before they reach the exchange."""
 
 from __future__ import annotations
 
