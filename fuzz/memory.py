@@ -35,8 +35,8 @@ MESSAGES: Final = 1000
 SAMPLE_MESSAGES: Final = 5 * BUDGET_MB * 1024 * 1024 // MAX_MESSAGE_SIZE // 4
 """Number of messages in a sample: a quarter more than fit into the budget."""
 _PROCESSES = 2
-_ROOM = 400
-"""Number of bytes of a message that are reserved for its other fields."""
+_RESERVED_BYTES = 400
+"""Number of bytes reserved for the fields of a message other than its filler."""
 _KEPT_SETTINGS: Final = frozenset(
     {"role", "dialect", "session_type", "product", "sender_comp_id", "target_comp_id", "sign_logon"}
 )
@@ -56,7 +56,7 @@ _KINDS: Final[dict[str, tuple[bytes, bytes, bytes]]] = {
 def _message(kind: str, number: int) -> tuple[bytes, bytes, bytes]:
     """Return MsgType, header and body of one message of the maximum size."""
     msg_type, header, body = _KINDS[kind]
-    size = MAX_MESSAGE_SIZE - _ROOM
+    size = MAX_MESSAGE_SIZE - _RESERVED_BYTES
     if kind == MANY_FIELDS:
         field = b"9999=x\x01"
         return msg_type, b"", body % number + SOH + field * (size // len(field))

@@ -102,7 +102,7 @@ class Pairing:
         order = scene.order_fields(name)
         if self.role is Role.ACCEPTOR:
             return "D", order
-        report = scene.responder("D", order)
+        report = scene.answer_order("D", order)
         assert report is not None
         return report
 

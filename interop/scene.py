@@ -76,8 +76,8 @@ def report(cl_ord_id: str) -> ExecutionReport:
     )
 
 
-def responder(msg_type: str, fields: Fields) -> tuple[str, Fields] | None:
-    """Answer an order as a venue that uses the other engine."""
+def answer_order(msg_type: str, fields: Fields) -> tuple[str, Fields] | None:
+    """Return the answer of a venue that uses the other engine to an order."""
     assert msg_type == "D"
     cl_ord_id = fields[11]
     return "8", {

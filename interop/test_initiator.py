@@ -41,7 +41,7 @@ def peer(
         dictionaries[scene.PRODUCT],
         sender=scene.VENUE,
         target=scene.CLIENT,
-        responder=scene.responder,
+        responder=scene.answer_order,
     )
     with contextlib.closing(peer):
         yield peer

@@ -21,14 +21,14 @@ README = (ROOT / "README.md").read_text("utf-8")
 SCRIPT = ROOT / "examples" / "first_order.py"
 
 
-def test_the_session_page_shows_the_current_loop() -> None:
+def test_the_session_page_shows_the_loop_of_the_example() -> None:
     loop = (ROOT / "examples" / "own_loop.py").read_text("utf-8").partition("while True:")
     shown = "".join(loop[1:]).partition("sock.close()")[0].rstrip()
     page = (ROOT / "docs" / "session.md").read_text("utf-8")
     assert f'```py title="examples/own_loop.py"\n{shown}\n```' in page
 
 
-def test_the_readme_names_the_sources_of_the_comparison() -> None:
+def test_the_readme_and_the_version_option_name_the_documents_last_compared() -> None:
     dates = re.findall(r"\d{4}-\d\d-\d\d", DIALECT.validated)
     assert len(dates) == 2
     assert f"changelog through {dates[0]} and with Kalshi's documentation as of {dates[1]}" in README.replace(

@@ -67,7 +67,7 @@ class Runner:
         self.open_by_hand()
         for item in ("codegen", "tools", "spec/fixt11"):
             shutil.copytree(ROOT / item, self.root / item, ignore=shutil.ignore_patterns("__pycache__"))
-        # The venue is the pier instead of Kalshi, and its documents are on this machine.
+        # Instead of Kalshi's spec, the clone has that of a fictitious pier, whose documents `site` serves.
         shutil.copytree(SPEC, self.root / "spec" / "kalshi")
         manifest = self.root / "spec" / "kalshi" / "manifest.yaml"
         text = manifest.read_text("utf-8").replace("../../../../spec/fixt11", "../fixt11")
@@ -88,7 +88,7 @@ class Runner:
         path.write_text(text, encoding="utf-8")
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
-    def day(self) -> bool:
+    def run_day(self) -> bool:
         """Run the steps of the workflow after the set-up; return whether all of them succeeded."""
         shutil.rmtree(self._temp, ignore_errors=True)
         outputs = Path(self._environment["GITHUB_OUTPUT"])
@@ -114,7 +114,7 @@ class Runner:
         return True
 
     def report(self, status: int, text: str = "", **content: Any) -> int:
-        """Update the issue with the report of another `diff`; return the exit status."""
+        """Update the issue with the report of a fake `diff`; return the exit status."""
         (self.root / "codegen" / "__main__.py").write_text(
             DIFF.format(json=json.dumps({"findings": [], **content}), text=text, status=status),
             encoding="utf-8",
@@ -156,23 +156,23 @@ def test_the_issue_shows_the_changed_words_until_the_documents_agree(runner: Run
     pages = runner.root.parent / "pages"
     write_files(documents(), pages)
     run_program(*command, pages, cwd=runner.root).check_returncode()
-    assert runner.day()
+    assert runner.run_day()
     assert runner.issues == {}
     publish(site, revised())
     for _ in range(2):  # the report shows changes since the documents last agreed, not since the previous day
-        assert runner.day()
+        assert runner.run_day()
         assert "Tides are [-reported-] {+announced+} on" in runner.shown
         assert "9040 Draught" in runner.shown
     del site.answers["/fix/pier.xml"]
-    assert not runner.day()
+    assert not runner.run_day()
     assert "9040 Draught" in runner.shown
     publish(site, documents())
-    assert runner.day()
+    assert runner.run_day()
     assert runner.shown == ""
     assert runner.issues["1"]["comment"] == "Nothing is left to do."
 
 
-def test_one_issue_is_opened_kept_current_and_closed(runner: Runner) -> None:
+def test_one_issue_is_opened_updated_and_closed(runner: Runner) -> None:
     assert runner.report(0) == 0
     assert runner.issues == {}
     assert runner.report(1, "* A field is new.\n") == 0

@@ -1,4 +1,5 @@
-"""The market of case t: updates to a book on one session, each answered with an order on another.
+"""The simulated market of case t: it sends updates of a book on one session, and the client answers each
+update with an order on another.
 
     python -m benchmarks.clients.market PORT PAUSE COUNT [--authority FILE]
 
@@ -6,9 +7,9 @@ Prints `listening`, then JSON: for each update the seconds from its write until 
 answers it arrives at the socket. The market answers each order with an execution report, and waits
 PAUSE seconds before each update.
 
-The time of arrival is the one that the kernel recorded. If this process read the clock itself, the result
-would include the time until it runs again. That is 1 to 3 ms if another process occupies its processor, and
-such an update would be the slowest of most runs, for every client.
+The kernel records the time of arrival. If this process read the clock itself, the result would include the
+delay until the process runs again, which is 1 to 3 ms if another process occupies its processor. In most
+runs, of any client, such a delay would determine the maximum.
 """
 
 from __future__ import annotations

@@ -16,16 +16,16 @@ from tests.samples import execution_report
 
 
 @pytest.mark.parametrize("count", [*range(10), 100, 1000, 1023, 1024])
-def test_the_search_finds_every_border_in_a_logarithmic_number_of_requests(count: int) -> None:
-    for border in range(count + 1):
+def test_the_search_finds_every_boundary_in_a_logarithmic_number_of_requests(count: int) -> None:
+    for boundary in range(count + 1):
         search, requested = Search(0, count), 0
         while not search.is_complete:
             requested += 1
-            if search.probe >= border:
+            if search.probe >= boundary:
                 assert search.record_received(search.probe)
             else:
                 search.record_refused()
-        assert search.low == border
+        assert search.low == boundary
         assert requested <= count.bit_length()
 
 
@@ -38,9 +38,10 @@ def test_only_a_message_older_than_all_received_ones_narrows_the_search() -> Non
     assert search.probe == 4
 
 
-def pair_after_absence(total: int, oldest: int, *, admin: int = 0) -> Pair:
-    """Return a client that reconnects after missing `total` messages. The venue has kept those from number
-    `oldest` on. With `admin`, every `admin`th message was a session message."""
+def pair_with_missed_messages(total: int, oldest: int, *, admin: int = 0) -> Pair:
+    """Return a client and a venue that are not connected. The client has missed `total` messages, of which
+    the venue keeps those from number `oldest` on. If `admin` is not 0, every `admin`th message is a session
+    message."""
     venue_store = MemoryStore()
     both = pair(venue_store=venue_store)
     for number in range(1, total + 1):
@@ -67,7 +68,7 @@ def requests(both: Pair) -> int:
 @pytest.mark.parametrize("total", range(1, 18))
 def test_exactly_the_lost_messages_are_reported_and_all_others_delivered(total: int, admin: int) -> None:
     for oldest in range(1, total + 2):
-        both = pair_after_absence(total, oldest, admin=admin)
+        both = pair_with_missed_messages(total, oldest, admin=admin)
         kept = both.venue.store.oldest_kept
         both.connect()
         assert both.client.state is both.venue.state is State.ESTABLISHED
@@ -80,8 +81,8 @@ def test_exactly_the_lost_messages_are_reported_and_all_others_delivered(total: 
         assert requests(both) <= total.bit_length() + 2
 
 
-def test_a_long_absence_costs_few_requests() -> None:
-    both = pair_after_absence(3000, 1234)
+def test_many_missed_messages_cost_few_requests() -> None:
+    both = pair_with_missed_messages(3000, 1234)
     both.connect()
     both.advance(5)
     assert of_type(both.client_events, MessagesLost) == [MessagesLost(1, 1233)]
@@ -90,7 +91,7 @@ def test_a_long_absence_costs_few_requests() -> None:
 
 
 def test_messages_forgotten_during_the_search_are_also_reported() -> None:
-    both = pair_after_absence(40, 11)
+    both = pair_with_missed_messages(40, 11)
     both.venue.connect(both.clock.now)
     both.client.connect(both.clock.now)
     store = both.venue.store
@@ -115,7 +116,7 @@ def test_messages_forgotten_during_the_search_are_also_reported() -> None:
 
 
 def test_a_gap_fill_instead_of_a_refusal_reports_no_lost_messages() -> None:
-    both = pair_after_absence(9, 6)
+    both = pair_with_missed_messages(9, 6)
     both.venue = type(both.venue)(config(Role.ACCEPTOR, reject_forgotten_resend=False), both.venue.store)
     both.connect()
     assert of_type(both.client_events, MessagesLost) == []

@@ -20,11 +20,11 @@ def test_the_state_of_the_traders_equals_the_ledger_or_is_uncertain() -> None:
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_fault_in_a_machine_is_detected(name: str) -> None:
+def test_a_fault_in_a_state_machine_is_detected(name: str) -> None:
     mutant, found = MUTANTS[name], {}
     with mutant.patch():
         for seed in (SEEDS.get(name, 1), *range(2, 12)):
             found = play(1_500, seed, faults=0.03).first
             if found.keys() & mutant.rules:
                 return
-    pytest.fail(f"{name}: not reported, but {found}")
+    pytest.fail(f"{name} was not detected; reported instead: {found}")

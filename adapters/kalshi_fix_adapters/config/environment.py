@@ -125,7 +125,7 @@ def find_credentials(
         names = "private_key and private_key_path"
     passphrase = passphrase or variables.get(f"{prefix}_PRIVATE_KEY_PASSPHRASE") or None
     if private_key is not None and private_key_path is not None:
-        raise ConfigurationError(f"{names} are both set; keep only the one that contains the key")
+        raise ConfigurationError(f"{names} are both set; keep only one of them")
     if isinstance(private_key, Signer):
         return Credentials(key_id, private_key)
     if private_key is not None:
@@ -206,7 +206,7 @@ def find_endpoint(
     default_port = session_type.port
     if host is None:
         name = f"{prefix}_FIX_ENDPOINTS"
-        endpoints = _overrides(name, environment, environ)
+        endpoints = _read_endpoints(name, environment, environ)
         if endpoints:
             if session_type.name not in endpoints:
                 raise ConfigurationError(
@@ -228,7 +228,7 @@ def find_endpoint(
 
 def has_other_endpoints(product: str, environment: str, *, environ: Mapping[str, str] | None = None) -> bool:
     """Return whether the environment variables set addresses to use instead of Kalshi's."""
-    return bool(_overrides(f"{_prefix(product)}_FIX_ENDPOINTS", environment, environ))
+    return bool(_read_endpoints(f"{_prefix(product)}_FIX_ENDPOINTS", environment, environ))
 
 
 @hides_locals
@@ -240,24 +240,24 @@ def find_security(product: str, environment: str, *, environ: Mapping[str, str] 
             variable contains PEM text instead of a path.
     """
     name = f"{_prefix(product)}_FIX_CA_FILE"
-    path = _override(name, environment, environ)
+    path = _read_variable(name, environment, environ)
     if path is not None and looks_like_key(path):
         raise ConfigurationError(f"{name} is PEM text (not shown); give the path of the file with the CA")
     return Tls() if path is None else Tls(ca_file=path)
 
 
-def _override(name: str, environment: str, environ: Mapping[str, str] | None) -> str | None:
+def _read_variable(name: str, environment: str, environ: Mapping[str, str] | None) -> str | None:
     value = (os.environ if environ is None else environ).get(name)
     if value and environment == PRODUCTION:
         raise ConfigurationError(
-            f"production was requested, but {name} points elsewhere; unset it, or pass host and tls"
+            f"production was requested, but {name} is set; unset it, or pass host and tls"
         )
     return value or None
 
 
-def _overrides(name: str, environment: str, environ: Mapping[str, str] | None) -> dict[str, Endpoint]:
+def _read_endpoints(name: str, environment: str, environ: Mapping[str, str] | None) -> dict[str, Endpoint]:
     endpoints: dict[str, Endpoint] = {}
-    value = _override(name, environment, environ)
+    value = _read_variable(name, environment, environ)
     for item in (value or "").split(","):
         if not item.strip():
             continue

@@ -18,7 +18,7 @@ from kalshi_fix_adapters.documents.mistakes import Location
 # Possessive quantifiers, as in `markdown`, prevent backtracking.
 _STRING = re.compile(r"\"((?:[^\"\\]|\\.)*+)\"|'((?:[^'\\]|\\.)*+)'")
 _TITLE = re.compile(r"\btitle\s*:\s*")
-_TAG_ENDS = re.compile(r"[\[\]{}\"'`,]")
+_TAG_DELIMITERS = re.compile(r"[\[\]{}\"'`,]")
 
 
 def is_changelog(page: str, form: EntryForm) -> bool:
@@ -78,7 +78,7 @@ def _entry(block: markdown.Component, content: str, location: Location, vocabula
     label, feed = block.attributes.get(form.date, ""), block.attributes.get(form.title, "")
     date = headings.date_in(plain(label))
     title_match = _TITLE.search(feed)
-    # The attribute for the feed contains the title; without one, the description is the title.
+    # A title in the attribute for the feed replaces the one in the description.
     title = block.attributes.get(form.description, "")
     if title_match is not None:
         string = _STRING.search(feed, title_match.end())
@@ -87,7 +87,7 @@ def _entry(block: markdown.Component, content: str, location: Location, vocabula
         return UnreadableFact(
             location, f"an entry of the changelog without {'a title' if date else 'a date'}"
         )
-    tags = tuple(filter(None, map(str.strip, _TAG_ENDS.split(block.attributes.get(form.tags, "")))))
+    tags = tuple(filter(None, map(str.strip, _TAG_DELIMITERS.split(block.attributes.get(form.tags, "")))))
     text = plain(content)
     tagged = any(form.about in re.findall("[A-Z]+", tag.upper()) for tag in tags)
     about = (

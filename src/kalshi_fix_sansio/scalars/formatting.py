@@ -21,7 +21,7 @@ from kalshi_fix_sansio.scalars.forms import (
     is_integer,
 )
 
-# Looking digits up takes a fraction of the time needed to format them, and every message contains a time.
+# Looking up digits takes a fraction of the time needed to format them, and every message contains a time.
 _TWO_DIGITS: Final = tuple(f"{number:02d}" for number in range(100))
 THREE_DIGITS: Final = tuple(f"{number:03d}" for number in range(1000))
 """Milliseconds as text, by number."""

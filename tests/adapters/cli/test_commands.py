@@ -108,7 +108,7 @@ def test_doctor_accepts_only_the_pinned_certificate(environ: dict[str, str], san
     [
         ("key", {"KALSHI_PRIVATE_KEY_PATH": "missing.pem"}, [], "missing.pem cannot be read"),
         ("key", {"KALSHI_KEY_ID": None}, [], "KALSHI_KEY_ID is not set"),
-        ("key", {}, ["--environment", "production"], "KALSHI_FIX_ENDPOINTS points elsewhere"),
+        ("key", {}, ["--environment", "production"], "KALSHI_FIX_ENDPOINTS is set"),
         ("address", {}, ["--host", "venue.invalid"], "has no known address"),
         ("TCP", {}, ["--host", "127.0.0.1", "--port", "1"], "refused the connection"),
         ("TCP", {}, ["--ca-file", "missing.pem"], "does not exist"),

@@ -378,7 +378,7 @@ def test_arguments_can_set_the_endpoint() -> None:
     [("KALSHI_FIX_ENDPOINTS", "KalshiNR=127.0.0.1:1234"), ("KALSHI_FIX_CA_FILE", "/ca.pem")],
 )
 def test_production_is_refused_with_endpoints_from_environment_variables(name: str, value: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"{name} points elsewhere; unset it"):  # noqa: PT012
+    with pytest.raises(ConfigurationError, match=f"{name} is set; unset it"):  # noqa: PT012
         find_endpoint("prediction", "production", NR, environ={name: value})
         find_security("prediction", "production", environ={name: value})
 

@@ -60,7 +60,7 @@ def run_watched(main: Coroutine[Any, Any, T], at_suspension: Callable[[], object
 
 
 class Canceller:
-    """Cancels the scenario inside `run` at its `at`th wait, and `times - 1` times after that."""
+    """Cancels the scenario in `run` at the wait with index `at`, and at the `times - 1` waits after it."""
 
     def __init__(
         self, loop: Loop, at: int, times: int = 1, *, at_suspension: Callable[[], object] = lambda: None
@@ -80,13 +80,13 @@ class Canceller:
         self._at_suspension()
 
     async def run(self, scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run a scenario; our own cancellation ends here, any other exception is raised."""
+        """Run a scenario. Suppress the exception of our own cancellation, and raise any other."""
         if self._name == "asyncio":
             task = asyncio.ensure_future(self._run_watched(scenario))
             self._cancel = task.cancel
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-            # Every cancellation was raised, and none was swallowed.
+            # The scenario has not swallowed the cancellation.
             assert task.cancelled() is self.cancelled
         elif self._name == "trio":
             with trio.CancelScope() as trio_scope:
@@ -101,10 +101,11 @@ class Canceller:
         await run_watched(scenario(), self._on_suspension)
 
 
-def at_every_point(
+def cancel_at_every_point(
     loop: Loop, relay: Relay, scenario: Callable[[], Coroutine[Any, Any, None]], *, times: int = 1
 ) -> int:
-    """Run a scenario once for each of its suspension points, and cancel it there."""
+    """Run a scenario once for each point at which it waits, and cancel it there; return the number of
+    points."""
     for at in range(MAX_POINTS):
         canceller = Canceller(loop, at, times)
         loop.run(partial(canceller.run, scenario))
@@ -113,7 +114,7 @@ def at_every_point(
             # A resource that was left open would warn now, and warnings are errors here.
             gc.collect()
             return at
-    raise AssertionError("the scenario was cancelled at every point that was tried")
+    raise AssertionError(f"the scenario waits at {MAX_POINTS} points or more")
 
 
 @pytest.mark.parametrize("times", [1, 2, MAX_POINTS])
@@ -127,7 +128,7 @@ def test_a_cancellation_at_every_point_from_logon_to_logout(
             await client.test_request(LONG)
             await client.logout()
 
-    assert at_every_point(loop, relay, scenario, times=times) > 5
+    assert cancel_at_every_point(loop, relay, scenario, times=times) > 5
 
 
 def test_a_cancellation_at_every_point_of_a_reconnection(
@@ -141,11 +142,11 @@ def test_a_cancellation_at_every_point_of_a_reconnection(
             await wait_for_event(client, LoggedOn)
             await client.send(order())
 
-    assert at_every_point(loop, relay, scenario) > 3
+    assert cancel_at_every_point(loop, relay, scenario) > 3
 
 
 def test_a_cancelled_wait_loses_no_event(loop: Loop, new_client: NewClient, relay: Relay) -> None:
-    """Exactly one call that is not cancelled takes each event, wherever the other calls are cancelled."""
+    """Each event is taken by exactly one call that is not cancelled, wherever the others are cancelled."""
 
     async def main(at: int) -> bool:
         async with new_client(port=relay.port) as client:
@@ -165,7 +166,8 @@ def test_a_cancelled_wait_loses_no_event(loop: Loop, new_client: NewClient, rela
                             if len(reports) >= 2 * len(numbers):
                                 return
 
-                # Otherwise a fast venue may have answered before `take` runs, and `take` would not wait.
+                # The answers are held: a fast venue might answer before `take` runs, and `take` would not
+                # wait.
                 relay.hold("server")
                 await canceller.run(send)
                 again = Canceller(loop, at, at_suspension=relay.release)

@@ -21,7 +21,7 @@ from tests.helpers import MIN_HEART_BT_INT
 
 
 class RenegotiatingTls:
-    """OpenSSL's side of a connection, to which no data can be written from `begin` to the next read."""
+    """A wrapper of an SSLObject that refuses to write from `begin` until the next read."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
@@ -47,8 +47,8 @@ class RenegotiatingTls:
         return data
 
 
-class Memory:
-    """An SSLObject that encrypts nothing."""
+class FakeSslObject:
+    """A fake SSLObject that does not encrypt."""
 
     def __init__(self) -> None:
         self.written: list[bytes] = []
@@ -64,8 +64,8 @@ class Memory:
         return self.to_read.pop(0)[:size]
 
 
-def make_renegotiating() -> tuple[TlsBytes, RenegotiatingTls, Memory]:
-    memory = Memory()
+def make_renegotiating_tls() -> tuple[TlsBytes, RenegotiatingTls, FakeSslObject]:
+    memory = FakeSslObject()
     tls = TlsBytes(ssl.create_default_context(), "venue.example")
     inner = RenegotiatingTls(memory)
     vars(tls)["_tls"] = inner
@@ -73,7 +73,7 @@ def make_renegotiating() -> tuple[TlsBytes, RenegotiatingTls, Memory]:
 
 
 def test_bytes_that_cannot_be_written_wait_in_order() -> None:
-    tls, inner, memory = make_renegotiating()
+    tls, inner, memory = make_renegotiating_tls()
     tls.encrypt(b"a")
     inner.begin()
     for data in (b"b", b"c", b"d"):
@@ -90,7 +90,7 @@ def test_bytes_that_cannot_be_written_wait_in_order() -> None:
 
 
 def test_waiting_bytes_are_bounded() -> None:
-    tls, inner, _ = make_renegotiating()
+    tls, inner, _ = make_renegotiating_tls()
     inner.begin()
     half = bytes(MAX_HELD // 2)
     tls.encrypt(half)
@@ -100,7 +100,7 @@ def test_waiting_bytes_are_bounded() -> None:
 
 
 def test_an_error_while_writing_waiting_bytes_is_raised() -> None:
-    tls, inner, memory = make_renegotiating()
+    tls, inner, memory = make_renegotiating_tls()
     inner.begin()
     tls.encrypt(b"a")
 
@@ -157,11 +157,8 @@ def test_renegotiation_with_openssl_while_we_write(tmp_path: Path) -> None:
         server.kill()
 
 
-class Socket:
+class RenegotiatingSocket:
     """An SSLSocket whose peer is renegotiating, with only the methods that `Transport` calls."""
-
-    def __init__(self) -> None:
-        self.answers: list[type[Exception] | bytes] = []
 
     def setblocking(self, flag: bool) -> None:
         assert not flag
@@ -177,7 +174,7 @@ class Socket:
 
 
 def test_a_blocking_client_waits_until_it_can_read_before_it_continues_to_write() -> None:
-    transport = Transport(Socket())  # type: ignore[arg-type]
+    transport = Transport(RenegotiatingSocket())  # type: ignore[arg-type]
     assert transport.write(bytearray(b"a")) == 0
     assert transport.write_wants_read
     assert transport.read() is None
@@ -205,7 +202,7 @@ async def test_an_order_sent_during_a_renegotiation_is_written_afterwards(
 
         return refuse
 
-    def reading(read: Any) -> Any:
+    def disarming(read: Any) -> Any:
         def read_and_disarm(self: Any, *args: Any) -> Any:
             data = read(self, *args)
             if not self.server_side:
@@ -215,9 +212,9 @@ async def test_an_order_sent_during_a_renegotiation_is_written_afterwards(
         return read_and_disarm
 
     monkeypatch.setattr(ssl.SSLObject, "write", refusing(ssl.SSLObject.write))
-    monkeypatch.setattr(ssl.SSLObject, "read", reading(ssl.SSLObject.read))
+    monkeypatch.setattr(ssl.SSLObject, "read", disarming(ssl.SSLObject.read))
     monkeypatch.setattr(ssl.SSLSocket, "send", refusing(ssl.SSLSocket.send))
-    monkeypatch.setattr(ssl.SSLSocket, "recv", reading(ssl.SSLSocket.recv))
+    monkeypatch.setattr(ssl.SSLSocket, "recv", disarming(ssl.SSLSocket.recv))
 
     async with new_client(heart_bt_int=MIN_HEART_BT_INT) as client:
         placed = order()

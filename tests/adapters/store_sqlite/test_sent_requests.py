@@ -1,4 +1,5 @@
-"""The ids of sent requests, which outlive the requests, their messages and the numbers."""
+"""The ids of sent requests, which are kept after the requests are settled, their messages deleted and the
+sequence numbers reset."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ def sent(name: str, number: int, generation: int) -> SentRequest:
     return SentRequest(name, "D", number, generation, START + timedelta(seconds=number))
 
 
-def test_an_id_is_found_before_and_after_its_commit_whether_settled_or_not(tmp_path: Path) -> None:
+def test_an_id_is_found_before_and_after_its_commit_even_if_its_request_is_settled(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         record_orders(store, "a1", "a2")
         first, second = sent("a1", 1, store.generation), sent("a2", 2, store.generation)
@@ -49,7 +50,7 @@ def test_ids_survive_resets_and_changed_numbers(tmp_path: Path) -> None:
         record_orders(store, "a1", "a2")
         first, second = sent("a1", 1, store.generation), sent("a2", 2, store.generation + 1)
         store.reset(unanswered=True)
-        # The first request now has other data; the time at which it was sent is unchanged.
+        # The first request is recorded again with another time, but its id keeps the original time.
         store.record_request(OpenRequest("a1", "D", 1, START, b"frame", key=1, uncertain=True))
         store.record_sent(1, None)
         record_orders(store, "a2")
@@ -61,7 +62,7 @@ def test_ids_survive_resets_and_changed_numbers(tmp_path: Path) -> None:
         assert store.sent_request("a2") == second
 
 
-def test_ids_belong_to_the_account(tmp_path: Path) -> None:
+def test_ids_are_kept_when_the_api_key_changes(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         record_orders(store, "a1")
         first = store.sent_request("a1")

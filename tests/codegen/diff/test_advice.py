@@ -18,7 +18,7 @@ from tests.codegen.spec_folder import mistakes_of
 BOOKINGS, TOURS, TIDES = "pier/bookings.md", "pier-tours/bookings.md", "pier/tides.md"
 
 
-def follow(scratch: Scratch, found: list[Finding], words: str = "A description.") -> None:
+def apply_proposals(scratch: Scratch, found: list[Finding], words: str = "A description.") -> None:
     """Write all proposals to the copy, with these words in place of each `…`."""
     edits = [
         attrs.evolve(edit, location=attrs.evolve(edit.location, file=moved(scratch, edit.location.file)))
@@ -88,15 +88,15 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("edits", CHANGES.values(), ids=CHANGES)
-def test_codegen_accepts_the_proposals_and_no_work_remains(
+def test_codegen_accepts_the_proposals_and_no_differences_remain(
     scratch: Scratch, edits: list[tuple[str, str, str]]
 ) -> None:
     scratch.revise(scratch.pages, edits)
-    found = [page for page in scratch.diff_pages() if "required_when" not in page.edits[0].text]
+    found = [finding for finding in scratch.diff_pages() if "required_when" not in finding.edits[0].text]
     assert found
-    follow(scratch, found)
+    apply_proposals(scratch, found)
     load_dialect(scratch.spec)
-    assert [page.what for page in scratch.diff_pages() if "required_when" not in page.edits[0].text] == []
+    assert [each.what for each in scratch.diff_pages() if "required_when" not in each.edits[0].text] == []
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ messages:
 
 def test_codegen_rejects_a_placeholder(scratch: Scratch) -> None:
     scratch.revise(scratch.pages, CHANGES["a field with values"])
-    follow(scratch, scratch.diff_pages(), words="…")
+    apply_proposals(scratch, scratch.diff_pages(), words="…")
     found = mistakes_of(scratch.spec)
     assert len(found) == 4
     assert all(str(item).endswith("is `…`; write a sentence or two") for item in found)
@@ -157,10 +157,10 @@ def test_a_field_on_two_pages_has_one_proposal(scratch: Scratch) -> None:
     ]
 
 
-def test_a_missing_condition_is_reported_only_on_the_pages_of_its_product(scratch: Scratch) -> None:
-    """Both pages mark a field as optional that the spec requires only on freight."""
+def test_a_missing_condition_is_reported_only_for_its_product(scratch: Scratch) -> None:
+    """Both pages mark as optional a field that the spec requires on freight only."""
     members = scratch.spec / "messages/bookings.yaml"
     deck = "      Deck:        {required_when: {products: freight, BookingKind: Take}}"
     scratch.edit(members, "      Deck:        optional", deck)
-    found = [page for page in scratch.diff_pages() if page.in_source == "optional"]
+    found = [finding for finding in scratch.diff_pages() if finding.in_source == "optional"]
     assert [(item.address, item.products) for item in found] == [("BookingRequest.Deck", ("freight",))]

@@ -16,7 +16,7 @@ def facts(text: str, *, mentions: bool = False) -> list[str]:
 
 
 def table(head: str, *rows: str) -> str:
-    """Return a pipe table with its separator."""
+    """Return a pipe table, including the line below its header."""
     columns = head.count("|") + 1
     return "\n".join([f"| {head} |", "|---" * columns + "|", *(f"| {row} |" for row in rows)])
 
@@ -163,7 +163,7 @@ def test_values_in_a_separate_column_are_read() -> None:
     ]
 
 
-def test_subheadings_belong_to_the_message_above() -> None:
+def test_a_subheading_without_a_message_belongs_to_the_heading_above_it() -> None:
     row = table("Tag | Name", "9002 | Berth")
     headings = ("## Report (35=B2)\n\n### Berths", "### Request (35=B1)", "### Again", "## Other")
     text = "".join(f"{heading}\n\n{row}\n\n" for heading in headings)

@@ -61,7 +61,7 @@ def test_short_positions_in_two_exclusive_markets_guarantee_one_payout() -> None
     assert (second.ranged_return, second.collateral_return, second.balance_change) == ds(4, 0, "0.8")
     third = trade(harness, "ann", SELL, 4, "0.20", RACE[2])
     assert (third.ranged_return, third.balance_change) == ds(4, "0.8")
-    # The remaining cost is the loss in the worst case, in which the first market is decided YES.
+    # The remaining cost is the loss in the worst case, in which the first market is determined YES.
     assert harness.balance("ann") == 100 - 7 + d("1.6")
     # Cat is long in all three markets and may lose everything, because there may be no winner.
     assert harness.balance("cat") == 100 - 3 - d("1.6")
@@ -211,8 +211,8 @@ class ComparedExchange:
 
 
 def play(seed: int, length: int, start: int, kinds: tuple[MarketGroup, MarketGroup]) -> ComparedExchange:
-    """Play random orders in seven markets by three owners with little money, and compare all state after each
-    order."""
+    """Place random orders of three owners with little money in seven markets, and compare the accounts with
+    the model after each order."""
     random = Random(seed)
     harness = netting_harness(*kinds, balance=str(start))
     model = ComparedExchange(harness, (*kinds, UNGROUPED_GROUP), {owner: SlowBalance() for owner in OWNERS})

@@ -186,7 +186,7 @@ MUTANTS: dict[str, tuple[Patch, Callable[[], None]]] = {
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_fault_in_a_machine_is_detected(name: str) -> None:
+def test_a_fault_in_a_state_machine_is_detected(name: str) -> None:
     mutant, test = MUTANTS[name]
     with mutant(), pytest.raises(AssertionError):
         test()

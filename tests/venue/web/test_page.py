@@ -1,4 +1,4 @@
-"""The page of the venue over HTTP: its protection, its content, and the cost of a slow browser."""
+"""The venue's web page: its protection, its content, and browsers that do not read."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PROTECTED_PATHS = ("/operations", "/updates", "/messages/1", "/do", "/nowhere")
 PUBLIC_PATHS = ("/", "/app.js", "/style.css")
 
 
-def state_of(page: Page) -> PauseState:
+def pause_state(page: Page) -> PauseState:
     return page.sandbox.server.inspect(lambda venue: venue.exchange("prediction").pause)
 
 
@@ -66,7 +66,7 @@ def test_requests_from_other_sites_are_refused_even_with_the_token(
     method, body = ("POST", PAUSE) if path == "/do" else ("GET", None)
     sent = {name: value.format(port=page.server.port) for name, value in headers.items()}
     assert page.request(path, method=method, body=body, **sent).status == status
-    assert state_of(page) is PauseState.OPEN
+    assert pause_state(page) is PauseState.OPEN
 
 
 @pytest.mark.parametrize("path", PROTECTED_PATHS)
@@ -80,7 +80,7 @@ def test_everything_but_the_page_itself_needs_the_token(page: Page, path: str, g
     # A token in the address would appear in histories and logs.
     in_address = page.request(f"{path}?token={page.token}", method=method, body=body, Authorization=sent)
     assert in_address.status == 401
-    assert state_of(page) is PauseState.OPEN
+    assert pause_state(page) is PauseState.OPEN
 
 
 @pytest.mark.parametrize("path", PUBLIC_PATHS)
@@ -98,12 +98,12 @@ def test_the_page_loads_nothing_from_elsewhere_and_contains_no_secret(page: Page
     assert page.token not in text
 
 
-def test_a_request_is_bounded(page: Page) -> None:
+def test_a_large_request_or_a_wrong_method_is_refused(page: Page) -> None:
     assert page.request("/do", method="POST", body=b" " * (MAX_LINE + 1)).status == 413
     assert page.request("/do").status == 405
 
 
-def test_operations_are_those_of_the_command(page: Page) -> None:
+def test_the_listed_operations_are_those_of_venue_do(page: Page) -> None:
     listed = page.request("/operations").json
     assert [item["name"] for item in listed] == list(OPERATIONS)
     assert {item["name"] for item in listed if item["is_fault"]} == set(FAULTS)
@@ -221,7 +221,7 @@ def test_the_command_prints_the_address(tmp_path: Path) -> None:
     assert (status, errors.decode().strip()) == (130, "")
 
 
-def test_without_the_extra_the_command_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_names_the_missing_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "kalshi_fix_venue.web", raising=False)
     monkeypatch.setitem(sys.modules, "kalshi_fix_venue.web.server", None)
     result = CliRunner().invoke(commands, ["venue", "--folder", str(tmp_path / "venue"), "--web"])

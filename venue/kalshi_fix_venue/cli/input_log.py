@@ -17,8 +17,8 @@ from kalshi_fix_venue.input_log.digest import state_digest
 def replay_input_log(file: Path) -> None:
     """Replay a venue's input log (`kalshi-fix venue --input-log FILE`) and compare the results.
 
-    Every byte that the venue sent is compared, and so is its state, at intervals. At the first difference
-    the command prints the line of the log and exits with status 1.
+    The command compares every byte that the venue sent and, at intervals, the venue's state. At the first
+    difference it prints the line of the log and exits with status 1.
     """
     with converting_errors():
         result = replay(file)

@@ -100,7 +100,7 @@ class Outcome:
                     self.venue_is_unsure = self.venue_is_unsure or why is Uncertainty.PEER_UNSURE
                     self.reason = self.reason or why.value
 
-    def fail(self, reason: str) -> None:
+    def record_failure(self, reason: str) -> None:
         """Record why the session ended. Do nothing if the outcome is known, or if the venue has reported that
         it does not know the outcome.
         """
@@ -154,7 +154,7 @@ def carry_out(
         if not may_have_been_sent:
             raise
         interrupted = isinstance(error, KeyboardInterrupt)
-        outcome.fail("interrupted before the answer" if interrupted else str(error))
+        outcome.record_failure("interrupted before the answer" if interrupted else str(error))
     # Process messages that the venue sent before it answered the Logout.
     for event in client.events():
         outcome.apply(event)

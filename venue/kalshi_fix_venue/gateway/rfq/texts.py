@@ -1,5 +1,5 @@
-"""Refusals of RFQ messages, and the values of their Text (58). Some are defined in the spec or by the
-exchange's causes.
+"""Refusals of RFQ messages, and the values of their Text (58). Some values are
+defined in the spec or in `RejectCause`.
 
 Kalshi's page on RFQs names RFQ_CLOSED, `invalid_parameters` and INSUFFICIENT_BALANCE, and its page on RFQ
 messages names `RFQ already exists`. The other Texts are modelled on these.
@@ -28,11 +28,11 @@ QUOTE_ALREADY_EXISTS: Final = "QUOTE_ALREADY_EXISTS"
 QUOTE_NOT_ACCEPTED: Final = "QUOTE_NOT_ACCEPTED"
 """No acceptance is waiting for confirmation."""
 QUOTE_ALREADY_CONFIRMED: Final = "QUOTE_ALREADY_CONFIRMED"
-"""Neither side can withdraw."""
+"""The maker has confirmed the quote, so neither side can withdraw."""
 ACCOUNT_NOT_FOUND: Final = RejectCause.CUSTOMER_ACCOUNT_NOT_FOUND.value
 INSUFFICIENT_BALANCE: Final = RejectCause.INSUFFICIENT_BALANCE.value
 OWN_RFQ: Final = "SELF_CROSS_ATTEMPT"
-"""The maker is the creator."""
+"""The maker of the quote is the creator of the RFQ."""
 TOO_MANY_RFQS: Final = "too many open RFQs"
 TOO_MANY_QUOTES: Final = "too many quotes on this RFQ"
 TOO_MANY_COMBOS: Final = "too many combo markets"
