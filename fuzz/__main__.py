@@ -10,7 +10,8 @@ from fuzz import campaign
 from fuzz.targets import TARGETS
 
 NO_ATHERIS = (
-    "atheris is not installed (it has wheels only for Linux on x86-64); hypothesis searches without guidance"
+    "atheris is not installed (it has wheels only for Linux on x86-64); "
+    "hypothesis searches without coverage guidance"
 )
 
 
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--until-quiet",
         type=float,
         metavar="MINUTES",
-        help="search each target until it has found no new edge (transition in the code) for this long",
+        help="search each target until no new edge (transition in the code) has been reached for this long",
     )
     search.add_argument(
         "--at-least",
@@ -50,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         action="store_true",
         help="measure only some cases, with just enough messages to exceed the budget if all were kept",
     )
-    commands.add_parser("targets", help="list the invariants")
+    commands.add_parser("targets", help="list the targets with their invariants")
     options = parser.parse_args(arguments)
     if options.command == "search":
         return _search(options)

@@ -68,7 +68,7 @@ class Pairing:
         self.close()
 
     def close(self) -> None:
-        """End the connections and QuickFIX."""
+        """Close the connections, and stop QuickFIX."""
         self._stack.close()
 
     def connect(

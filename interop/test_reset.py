@@ -1,4 +1,4 @@
-"""Sequence numbers that are reset, or jump, while both sides have high numbers."""
+"""Sequence numbers that are reset, or jump ahead, within a session or with the next Logon."""
 
 from __future__ import annotations
 
@@ -71,8 +71,7 @@ def test_the_peers_logon_resets_the_numbers_during_a_gap(start: Start) -> None:
     ours.expect(GapDetected)
     pairing.peer.send(*RESETTING_LOGON)
 
-    # After the reset, the old numbers of the missing and the held messages mean nothing, so these messages
-    # are lost.
+    # The reset invalidates the numbers of the missing message and of the held one, so both are lost.
     assert ours.expect(MessagesLost) == MessagesLost(3, 4)
     assert ours.expect(LoggedOn).reset
     pairing.exchange(ours, "after")
@@ -100,20 +99,20 @@ def test_an_endless_exchange_of_resets_is_refused(start: Start) -> None:
     pairing.peer.send(*RESETTING_LOGON)
 
     assert ours.expect(LoggedOn).reset
-    ended = ours.expect(object)
+    event = ours.expect(object)
     # Occasionally our answer arrives before the QuickFIX thread that sent the Logon has reset its numbers.
-    if isinstance(ended, LogoutReceived):
-        assert ended.text == "MsgSeqNum too low, expecting 2 but received 1"
+    if isinstance(event, LogoutReceived):
+        assert event.text == "MsgSeqNum too low, expecting 2 but received 1"
         return
-    assert isinstance(ended, SessionEnded)
-    assert ended.reason is CloseReason.PROTOCOL_ERROR
-    assert ended.text == "MsgSeqNum must be 1 with ResetSeqNumFlag=Y"
+    assert isinstance(event, SessionEnded)
+    assert event.reason is CloseReason.PROTOCOL_ERROR
+    assert event.text == "MsgSeqNum must be 1 with ResetSeqNumFlag=Y"
     pairing.peer.inbox.wait_until_logged_out()
     assert ours.outgoing.passed["A"] == 2
     assert ours.outgoing.passed["5"] == 1
 
 
-def test_the_peers_sequence_reset_is_followed_mid_session(start: Start, role: Role) -> None:
+def test_the_peers_sequence_reset_is_applied_mid_session(start: Start, role: Role) -> None:
     pairing = start(role)
     ours, _logged_on = pairing.connect(MemoryStore())
     pairing.exchange(ours, "before")

@@ -26,7 +26,7 @@ REPLACEMENTS = {
     r"(?:says|said) (?:that|so|what|which|whether|nothing)": "contains, states, reports",
 }
 """Each disallowed pattern, with possible replacements."""
-WORDS = {re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE): words for pattern, words in REPLACEMENTS.items()}
+WORDS = {re.compile(rf"\b(?:{word})\b", re.IGNORECASE): better for word, better in REPLACEMENTS.items()}
 TEST_DATA = "tests/codegen/diff/pages"
 """Pages of an invented venue, for the tests of `codegen diff`."""
 NOT_PROSE = re.compile(r"```.*?```|`[^`]*`|\]\([^)]*\)|<[^>]+>", re.DOTALL)

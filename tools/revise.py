@@ -2,7 +2,7 @@
 
 Run this script, write the texts that are missing from the spec, and run the script again.
 
-The first run fetches the venue's documents, compares them with the spec, starts a branch and writes the
+The first run fetches the venue's documents, compares them with the spec, creates a branch and writes the
 proposals. Each run then goes as far as it can. It compares, generates, lists the API changes and the elements
 that hand-written code does not handle, and runs the quick gate. `summary.md` in the revision's folder, which
 is outside the repository, contains the duration of each step and the remaining work. The exit status is 0 if

@@ -77,7 +77,7 @@ class BlockResolver:
     def block(
         self, entry: Definition, label: str, places: Places
     ) -> tuple[tuple[model.Member, ...], tuple[model.OneOf, ...]]:
-        """Return the members of a message, group, header or trailer, and the rules about several of them."""
+        """Return the members of a message, group, header or trailer, and its `one_of` rules."""
         # `_expand_components` appends the rules of components to this list.
         one_of = maps(entry.node.get("one_of"))
         member_entries = self._expand_components(entry, one_of, label, {})
@@ -209,7 +209,7 @@ class BlockResolver:
                 yield change, member
 
     def _check_plain(self, field: model.Field, member_entry: _MemberEntry, label: str) -> None:
-        """Record counters and lengths, which cannot be plain members, as mistakes."""
+        """Record a mistake if the field is a counter or a length, which cannot be a plain member."""
         mistakes = self.context.mistakes
         if field.datatype.kind == "NUMINGROUP":
             counted = [
@@ -235,7 +235,7 @@ class BlockResolver:
         label = f"group `{name}`"
         if name in self._in_progress:
             path = " in ".join(f"`{each}`" for each in [*reversed(self._in_progress), name])
-            what = f"{label} nests itself ({path})"
+            what = f"{label} contains itself ({path})"
             context.mistakes.add(entry.location, what, "break the cycle")
             return None
         if len(self._in_progress) >= MAX_NESTING:
@@ -386,7 +386,7 @@ class BlockResolver:
             mistakes.add(node.at("minimum"), what, "swap the two")
         if limit.step is not None and Decimal(limit.step) <= 0:
             what = f"a limit of {label} has a step of {limit.step}"
-            mistakes.add(node.at("step"), what, "write one above 0")
+            mistakes.add(node.at("step"), what, "write a step above 0")
 
     def _conditions(self, node: Map, key: str, block: _BlockContext) -> tuple[model.Condition, ...]:
         label = f"`{key}` in {block.label}"

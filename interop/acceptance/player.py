@@ -52,11 +52,11 @@ class _Connection:
         if data:
             raise Failure(f"expected the end of the connection, got {data!r}")
 
-    def _receive(self, what: str) -> bytes:
+    def _receive(self, awaited: str) -> bytes:
         try:
             return self._sock.recv(65536)
         except TimeoutError:
-            raise Failure(f"waited {self._sock.gettimeout():g} seconds for {what}") from None
+            raise Failure(f"waited {self._sock.gettimeout():g} seconds for {awaited}") from None
         except OSError as error:
             raise Failure(f"the connection broke: {error}") from None
 
@@ -68,7 +68,7 @@ def play(definition: Definition, connect: Connector) -> None:
     """Play a definition to its end.
 
     Raises:
-        Failure: the engine's behaviour differs; its text contains the line of the definition.
+        Failure: the engine's behaviour differs from the definition; the error names the line.
     """
     connections: dict[int, _Connection] = {}
     try:

@@ -231,7 +231,9 @@ def own_logon_fields(fields: Block | None, dialect: Dialect) -> Block | None:
         return None
     layout = dialect.logon_fields
     if layout is None:
-        raise ConfigurationError(f"logon_fields must be left out with {dialect.name}, which has no Logon")
+        raise ConfigurationError(
+            f"logon_fields cannot be set with the dialect {dialect.name}, which has no Logon"
+        )
     if type(fields) is not layout.cls:
         # The content is not quoted, because it may be a password.
         raise ConfigurationError(

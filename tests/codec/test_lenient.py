@@ -149,7 +149,7 @@ def test_unknown_fields_in_every_entry_do_not_end_the_group() -> None:
     assert book.problems == ()
 
 
-def test_a_body_field_between_entries_does_not_lose_the_following_entries() -> None:
+def test_entries_after_a_body_field_between_entries_are_kept() -> None:
     book = decode("W", "55=K|268=3|269=1|270=1|58=between|269=2|270=2|269=1|270=3|")
     assert [entry.md_entry_px for entry in book.md_entries] == [1, 2, 3]
     assert book.text == "between"
@@ -451,9 +451,9 @@ def test_another_version_of_fix_is_reported() -> None:
     "broken", [b"", b"x", frame("A", "")[:-1], frame("A", "").replace(b"9=", b"9=1"), b"8=FIX\x01"]
 )
 def test_bytes_other_than_one_complete_message_are_refused(broken: bytes) -> None:
-    for decode_it in (CODEC.decode, CODEC.decode_strict, CODEC.check):
+    for method in (CODEC.decode, CODEC.decode_strict, CODEC.check):
         with pytest.raises(DecodeError, match="not one complete FIX message") as caught:
-            decode_it(broken)
+            method(broken)
         assert caught.value.problems
 
 

@@ -1,4 +1,4 @@
-"""The rows that the user adds to the client's store (`client.rows`), as found between two processes."""
+"""The rows that the user adds to the client's store (`client.rows`), as read between two processes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ ROW_LIMIT = 1_000_000
 
 
 def rows_of(summary: StoreSummary) -> dict[str, Any]:
-    """Return all rows of a summary that has them."""
+    """Return all rows of a store's summary, which must contain all of them."""
     assert len(summary.last_rows) == summary.rows
     return {key: json.loads(text) for key, text in summary.last_rows}

@@ -41,7 +41,7 @@ def test_every_message_contains_the_last_number_processed(role: Role) -> None:
     ]
 
 
-def test_a_gap_stops_the_number_and_resent_messages_contain_the_current_one(role: Role) -> None:
+def test_the_number_stops_at_a_gap_and_resent_messages_contain_the_current_one(role: Role) -> None:
     wired = established(role, send_last_processed=True)
     wired.session.send(order(), wired.clock.now)
     wired.receive(wired.peer.message("0"))

@@ -105,7 +105,7 @@ def test_fields_of_an_answer_override_the_settings_one_by_one() -> None:
 
 
 def test_a_dialect_without_logon_fields_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="must be left out with kalshi"):
+    with pytest.raises(ConfigurationError, match="cannot be set with the dialect kalshi"):
         config(dialect=attrs.evolve(DIALECT, logon_fields=None))
     settings = config(dialect=attrs.evolve(DIALECT, logon_fields=None), logon_fields=None)
     assert settings.logon_fields is None

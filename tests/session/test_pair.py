@@ -14,7 +14,7 @@ from tests.helpers import Pair, delivered, established, of_type, order, pair
 from tests.samples import cancel_reject, execution_report
 
 
-def conversation(both: Pair) -> list[list[Event]]:
+def play_short_session(both: Pair) -> list[list[Event]]:
     """Play a short session; return the events of both sides."""
     both.connect()
     both.client.send(order("a1"), both.clock.now)
@@ -28,11 +28,11 @@ def conversation(both: Pair) -> list[list[Event]]:
 
 
 def test_splitting_the_bytes_at_any_position_makes_no_difference() -> None:
-    plain = conversation(pair())
+    unsplit = play_short_session(pair())
     for position in range(1, 260):
         both = pair()
         both.transform = lambda data, at=position: [data[:at], data[at:]]  # type: ignore[misc]
-        assert conversation(both) == plain
+        assert play_short_session(both) == unsplit
 
 
 def test_thousands_of_messages_are_resent_in_order() -> None:
@@ -94,16 +94,16 @@ def test_an_answer_lost_through_a_reset_and_a_crash_is_reported_as_missing() -> 
     assert (unknown.request_ids, unknown.why) == (("a1",), Uncertainty.RESTARTED)
 
 
-BODIES = ("0", "1", "2", "4", "5", "9", "D", "A", "3", "j")
+MSG_TYPES = ("0", "1", "2", "4", "5", "9", "D", "A", "3", "j")
 
 
 @pytest.mark.parametrize("role", Role)
 @settings(max_examples=150)
 @given(data=st.data())
-def test_no_bytes_make_a_session_raise(role: Role, data: st.DataObject) -> None:
+def test_no_random_or_damaged_messages_make_a_session_raise(role: Role, data: st.DataObject) -> None:
     wired = established(role, strict=data.draw(st.booleans()))
     stream = bytearray()
-    for msg_type in data.draw(st.lists(st.sampled_from(BODIES), max_size=5)):
+    for msg_type in data.draw(st.lists(st.sampled_from(MSG_TYPES), max_size=5)):
         tags = st.sampled_from(["7", "16", "36", "123", "112", "45", "58", "98", "108", "141", "43", "122"])
         values = st.sampled_from(["1", "Y", "0", "-1", "", "x", "99999999999999999", "20260821-14:03:07"])
         fields = data.draw(st.lists(st.tuples(tags, values), max_size=5))

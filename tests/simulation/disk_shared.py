@@ -1,9 +1,9 @@
 """A store that two hosts share, like one in Postgres: the holder of the lease writes, and a takeover fences
 the former holder.
 
-The holder's lease is that of `PostgresStore`, in virtual time. Every commit renews the lease; without
-changes, an empty commit renews it. The server completes a commit some time later, even if the process that
-began the commit has ended."""
+The lease is that of `PostgresStore` (`Lease`), in virtual time. Every commit renews it; if there are no
+changes, an empty commit does. The server completes a commit some time later, even if the process that began
+the commit has ended."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ class SharedDisk(Disk):
         """Hosts that currently cannot reach the server."""
 
     def open(self, host: int = 0) -> SharedStore | None:
-        """Take over the store for a host; return None if another process holds the lease or the server cannot
-        commit."""
+        """Take over the store for a host. Return None if another process holds the lease, the host cannot
+        reach the server, or the server cannot commit.
+        """
         now = self.world.now
         if host in self.isolated:
             return None

@@ -125,7 +125,7 @@ class Exchange:
         """Reports that wait while the exchange is paused, in order."""
         self.paused_until = 0.0
         self.unsure_until = 0.0
-        """The end of the time in which the order gateway does not know the outcomes of orders."""
+        """The end of the period in which the order gateway does not know the outcomes of orders."""
         self.reported_request: dict[str, Key | None] = {}
         """The key of the request whose outcome a message reports, by the uid of the message."""
         self.unsure: Counter[bool] = Counter()
@@ -138,7 +138,7 @@ class Exchange:
         return f"e{self._count}"
 
     def take(self, message: Any) -> None:
-        """Accept a request or a subscription. A known one is a duplicate and has no effect."""
+        """Accept a request. A subscription, or a request that was accepted before, has no effect."""
         uid = uid_of(message)
         if message.MSG_TYPE == "V" or uid in self._known:
             return
@@ -148,10 +148,10 @@ class Exchange:
         delay = max(0.0, self._answered_by.get(subject, 0.0) - self._world.now)
         for make in _PLANS[message.MSG_TYPE](self, message):
             delay += self._random.random() ** 4 * 10
-            self.later(delay, make)
+            self.publish_later(delay, make)
         self._answered_by[uid] = self._world.now + delay
 
-    def later(self, delay: float, make: Factory) -> None:
+    def publish_later(self, delay: float, make: Factory) -> None:
         self._world.at(self._world.now + delay, lambda: self.publish(make))
 
     def end_faults(self) -> None:

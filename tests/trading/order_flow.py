@@ -205,9 +205,9 @@ def logged_on(*, reset: bool = True, **flags: Any) -> LoggedOn:
 def open_request(message: Any, number: int = 3, *, at: datetime = NOON) -> OpenRequest:
     """Return a request as the session keeps it until its answer is received."""
     names = [name for name in message.MESSAGE.request if name != "msg_seq_num" and getattr(message, name)]
-    name = getattr(message, names[0]) if names else str(number)
+    request_id = getattr(message, names[0]) if names else str(number)
     frame = CODEC.encode(message, header(message, number, at=at))
-    return OpenRequest(name, message.MSG_TYPE, number, at, frame, number)
+    return OpenRequest(request_id, message.MSG_TYPE, number, at, frame, number)
 
 
 def unanswered(*messages: Any, at: datetime = NOON) -> OutcomesUnknown:
@@ -216,26 +216,28 @@ def unanswered(*messages: Any, at: datetime = NOON) -> OutcomesUnknown:
     return OutcomesUnknown(tuple(requests), Uncertainty.RESTARTED)
 
 
-def without_frame(message: Any, frame: bytes = b"") -> OutcomesUnknown:
-    """Return the event for a request of the previous process, with a frame that differs from its message."""
+def unanswered_with_frame(message: Any, frame: bytes = b"") -> OutcomesUnknown:
+    """Return the event for a request of the previous process whose stored frame is `frame`."""
     [request] = unanswered(message).requests
     return OutcomesUnknown((attrs.evolve(request, frame=frame),), Uncertainty.RESTARTED)
 
 
-def feed(orders: Orders, *event: object) -> list[OrderUpdate]:
-    """Apply messages as the session delivers them, the venue's messages as received; return the updates that
-    the last one causes.
+def feed(orders: Orders, *events: object) -> list[OrderUpdate]:
+    """Apply events and requests, and the venue's messages as `MessageReceived`; return the updates that the
+    last one causes.
 
     Check that each order has at most one update, and that the update contains the order's previous state.
     Check also that every order whose state has changed has an update or is listed as verified by one, unless
     reports about any order may be missing. The events are applied in a hostile decimal context.
     """
     reported: list[OrderUpdate] = []
-    for item in event:
-        venue = isinstance(item, (ExecutionReport, OrderCancelReject))
+    for event in events:
+        is_from_venue = isinstance(event, (ExecutionReport, OrderCancelReject))
         before = {order: order.state for order in orders}
         with localcontext(HOSTILE_CONTEXTS["every trap"]):
-            reported = orders.apply(MessageReceived(item) if isinstance(item, Message) and venue else item)
+            reported = orders.apply(
+                MessageReceived(event) if isinstance(event, Message) and is_from_venue else event
+            )
         updates = {update.order: update for update in reported if update.order is not None}
         assert len(updates) == sum(update.order is not None for update in reported)
         assert all(update.before is before.get(order) for order, update in updates.items())
@@ -291,5 +293,5 @@ def view(order: Order) -> dict[str, Any]:
 
 
 def views(orders: Orders) -> list[dict[str, Any]]:
-    """Return the views of all orders, independent of their numbers."""
+    """Return the views of all orders, sorted by OrderID and ClOrdID."""
     return sorted(map(view, orders), key=lambda shown: (shown["order_id"] or "", shown["cl_ord_id"]))

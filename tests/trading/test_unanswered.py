@@ -58,8 +58,8 @@ from tests.trading.order_flow import (
     reloaded,
     report,
     unanswered,
+    unanswered_with_frame,
     views,
-    without_frame,
 )
 
 GROUP = "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c11"
@@ -130,7 +130,7 @@ def test_a_request_unknown_to_all_machines_is_one_uncertain_item(
         "damaged": request.frame[:-3],
         "of another type": open_request(other).frame,
     }
-    event = without_frame(message, frames[frame])
+    event = unanswered_with_frame(message, frames[frame])
     machines = Machines()
     machines.apply(event)
     [item] = machines.shown()
@@ -225,7 +225,7 @@ def test_a_mass_cancel_is_adopted_for_the_orders_that_were_live() -> None:
 )  # fmt: skip
 def test_an_answer_settles_an_unattributed_request(message: Message, answer: Message) -> None:
     orders = Orders("KalshiRT")
-    orders.apply(without_frame(message, b"?"))
+    orders.apply(unanswered_with_frame(message, b"?"))
     [unattributed] = orders.unattributed
     for other in (
         report("pending new", "-1;-1"),

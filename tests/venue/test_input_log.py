@@ -273,7 +273,16 @@ def test_messages_that_waited_in_the_inbox_are_replayed(path: Path) -> None:
         b"garbage" * 50 + raw_logon("ann"),
         b"\x00\xff" * 100,
     ],
-    ids=["no length", "wrong length", "zeros", "odd value", "CheckSum", "twice", "garbage before", "garbage"],
+    ids=[
+        "no length",
+        "wrong length",
+        "leading zero",
+        "SOH in the value",
+        "wrong CheckSum",
+        "twice",
+        "garbage before",
+        "garbage",
+    ],
 )
 def test_invalid_logons_are_replayed(path: Path, data: bytes) -> None:
     with checked_by_replay(path) as venue:
@@ -523,7 +532,7 @@ def test_every_command_can_be_logged(kind: type[Command]) -> None:
     assert load_arguments("execute", plain) == arguments
 
 
-def test_values_that_cannot_be_logged_are_refused() -> None:
+def test_values_that_cannot_be_logged_or_read_are_refused() -> None:
     with pytest.raises(UnknownValueError, match="cannot represent the time zone"):
         dump_config(config(zone=START.tzinfo))
     for name, plain in (

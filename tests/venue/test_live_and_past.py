@@ -127,21 +127,21 @@ def test_live_reports_equal_those_from_drop_copy_and_those_resent_after_a_reconn
     kinds = {report.exec_type for report in live}
     assert len(live) > 60
     assert {"0", "4", "5", "F"} <= kinds
-    written = [body_of(report) for report in live]
+    live_bodies = [body_of(report) for report in live]
     ids = [report.exec_id for report in live]
     assert len(set(ids)) == len(ids)
     # Compare all past reports, and any range of them.
     listener.logout()
     dc = day.harness.connect("ann-reader", "KalshiDC")
-    assert [body_of(report) for report in day.past(dc, "0;0")] == written
+    assert [body_of(report) for report in day.past(dc, "0;0")] == live_bodies
     for _ in range(10):
         first, last = sorted(day.random.sample(range(len(ids)), 2))
         part = day.past(dc, ids[first], ids[last])
-        assert [body_of(report) for report in part] == written[first : last + 1]
+        assert [body_of(report) for report in part] == live_bodies[first : last + 1]
     # Compare the queued reports.
     reconnected = day.harness.connect("ann-2", "KalshiRT", listener_session=True, store=store)
     day.harness.wait(0.5)
-    assert [body_of(report) for report in reports(reconnected.take())] == written
+    assert [body_of(report) for report in reports(reconnected.take())] == live_bodies
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -25,7 +25,7 @@ from kalshi_fix_venue.exchange.accounts import AccountTerms
 from kalshi_fix_venue.exchange.fees import FeeSchedule
 from kalshi_fix_venue.flow.settings import FlowConfig, is_trader
 from kalshi_fix_venue.gateway.drop_copy import MAX_EVENTS
-from kalshi_fix_venue.gateway.logins import KeyTerms
+from kalshi_fix_venue.gateway.logins import KeyProperties
 from kalshi_fix_venue.gateway.market_data import SymbolLimits
 from kalshi_fix_venue.gateway.rfq import ComboCollection, RfqSettings
 from kalshi_fix_venue.liquidity import LIQUIDITY
@@ -54,7 +54,7 @@ def trading_zone() -> tzinfo:
 
 
 @attrs.frozen(kw_only=True)
-class ApiKey(KeyTerms):
+class ApiKey(KeyProperties):
     """A key that may log on: its id is the client's SenderCompID (49)."""
 
     key_id: str

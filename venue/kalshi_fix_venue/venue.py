@@ -635,7 +635,7 @@ class VenueModel:
             key_id=key_id,
             session_type=session_type.name,
             keeps_messages=session_type.resend,
-            **key.terms(),
+            **key.properties(),
         )
         logins = self._gateways[connection.product].logins
         existing = logins.get(login.origin)

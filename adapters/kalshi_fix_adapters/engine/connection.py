@@ -19,7 +19,9 @@ resends.
 LINGER_SECONDS = 2.0
 """Seconds allowed for writing the last bytes of an ended session."""
 MAX_TESTS = 1_000
-"""Maximum number of the user's unanswered TestRequests that are kept. Beyond it, the oldest is dropped."""
+"""Maximum number of unanswered TestRequests, and of answers that `round_trip` has not returned. Beyond it,
+the oldest is dropped.
+"""
 
 
 def read_clocks() -> Instant:

@@ -36,12 +36,13 @@ class Takeover:
     SystemExit with the status `STORE_LOST_STATUS` if the store was lost.
 
     Args:
-        core: the client, not open.
+        core: the client, which is not open yet.
         every: seconds between attempts to open the store.
         on_wait: called with the reason before each wait.
 
     Raises:
-        ConfigurationError: the client has no store that another process can open, or never reconnects.
+        ConfigurationError: the client has no store that another process can open, it never reconnects, or
+            `every` is not above 0.
     """
 
     def __init__(

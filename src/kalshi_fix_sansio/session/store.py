@@ -1,5 +1,5 @@
-"""The state that survives a restart of the process: the numbers of both directions, open requests, and
-messages for resend.
+"""The state that survives a restart of the process: the sequence numbers of both directions, open requests,
+and messages for resend.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ class MessageStore(Protocol):
 
     @property
     def oldest_kept(self) -> int:
-        """One more than the highest MsgSeqNum of the dropped messages, so no message from this number on has
-        been dropped.
+        """One more than the highest MsgSeqNum of the dropped messages, so no message with this number or
+        a higher one has been dropped.
         """
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
@@ -95,11 +95,13 @@ class MessageStore(Protocol):
         """
 
     def advance_incoming(self, next_incoming: int) -> None:
-        """Record that all messages before this number were handled. Only `reset` lowers `next_incoming`."""
+        """Record that all messages before this number were handled. A number below `next_incoming` has no
+        effect.
+        """
 
     def reset(self, *, unanswered: bool = False) -> None:
         """Restart both directions at 1, and drop all messages. The open requests are kept until the session
-        has reported them to the user and settles them.
+        has reported them to the user and settled them.
 
         `unanswered` means that the peer has not answered the reset yet.
         """

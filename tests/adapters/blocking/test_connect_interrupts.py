@@ -35,10 +35,10 @@ def announced(function):
     return announce
 
 if stage == "resolve":
-    found = socket.getaddrinfo
+    original = socket.getaddrinfo
     def hang(host, *args, flags=0, **options):
         if flags & socket.AI_NUMERICHOST:
-            return found(host, *args, flags=flags, **options)
+            return original(host, *args, flags=flags, **options)
         print("waiting", flush=True)
         threading.Event().wait()
     socket.getaddrinfo = hang
@@ -87,17 +87,17 @@ def test_an_interrupt_ends_a_connection_attempt(stage: str) -> None:
 
 
 def test_an_interrupt_ends_the_doctor() -> None:
-    accepted: list[PipedProcess] = []
+    processes: list[PipedProcess] = []
 
     def interrupt(connection: socket.socket) -> None:
         assert connection.recv(1)  # the handshake has begun
-        accepted[0].send_signal(signal.SIGINT)
+        processes[0].send_signal(signal.SIGINT)
         keep_silent(connection)
 
     with listening(interrupt) as port:
         arguments = ("doctor", "--host", "127.0.0.1", "--port", str(port), "--timeout", "1000000")
         with started(*arguments, environ=ENVIRON) as process:
-            accepted.append(process)
+            processes.append(process)
             output, errors = process.communicate(timeout=LONG)
             assert output.splitlines()[-1].startswith(b"address")
             assert not errors

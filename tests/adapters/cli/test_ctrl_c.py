@@ -1,4 +1,4 @@
-"""Ctrl-C ends every long-running subcommand with status 130 and no message; failures of the output."""
+"""Subcommands that Ctrl-C interrupts (exit status 130), and subcommands whose output cannot be written."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LARGE_LOG = ORDERS * (512 * 1024 // len(ORDERS))
 
 
 def drain(process: PipedProcess) -> threading.Thread:
-    """Read the process's output in the background, so the process is not blocked."""
+    """Read the process's output in the background, so that the process does not block."""
     reader = threading.Thread(target=process.stdout.read)
     reader.start()
     return reader
@@ -53,7 +53,7 @@ def test_ctrl_c_while_a_log_is_read_from_a_pipe(arguments: tuple[str, ...]) -> N
 
 
 def feed(pipe: Path) -> None:
-    """Write until the reader stops, so the interrupt arrives in time on any machine."""
+    """Write until the reader closes the pipe, so that it is still reading when it is interrupted."""
     with suppress(BrokenPipeError), pipe.open("wb", buffering=0) as file:
         while True:
             file.write(LARGE_LOG)
@@ -114,8 +114,8 @@ def test_ctrl_c_while_waiting_for_an_answer(
         keep_silent(connection)  # type: ignore[arg-type]
 
     with listening(silent) as port:
-        elsewhere = ["--host", "127.0.0.1", "--port", str(port), "--plaintext"]
-        with started(*arguments, *elsewhere, environ=environ) as process:
+        address = ["--host", "127.0.0.1", "--port", str(port), "--plaintext"]
+        with started(*arguments, *address, environ=environ) as process:
             if expected is not None:
                 stream = process.stderr if arguments[0] == "order" else process.stdout
                 assert any(expected in line.decode() for line in stream)

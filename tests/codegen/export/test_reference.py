@@ -20,13 +20,13 @@ SPEC = REPOSITORY / "spec" / "kalshi"
 
 
 @pytest.fixture(scope="module")
-def shown(kalshi: Dialect) -> dict[str, list[Example]]:
+def executed_examples(kalshi: Dialect) -> dict[str, list[Example]]:
     return examples.run(examples.load(kalshi, SPEC))
 
 
 @pytest.fixture(scope="module")
-def written(kalshi: Dialect, shown: dict[str, list[Example]]) -> dict[str, str]:
-    return pages.render(kalshi, shown)
+def rendered_pages(kalshi: Dialect, executed_examples: dict[str, list[Example]]) -> dict[str, str]:
+    return pages.render(kalshi, executed_examples)
 
 
 def rows(page: str) -> dict[str, list[str]]:
@@ -36,62 +36,64 @@ def rows(page: str) -> dict[str, list[str]]:
 
 
 def test_every_message_and_every_tag_has_a_page_and_every_link_resolves(
-    kalshi: Dialect, written: dict[str, str]
+    kalshi: Dialect, rendered_pages: dict[str, str]
 ) -> None:
-    assert {name for name in written if name.startswith("tags/")} == {
+    assert {name for name in rendered_pages if name.startswith("tags/")} == {
         f"tags/{field.tag}.md" for field in kalshi.fields
     }
-    assert sum(name.startswith("messages/") for name in written) == len(kalshi.messages)
-    for name, page in written.items():
+    assert sum(name.startswith("messages/") for name in rendered_pages) == len(kalshi.messages)
+    for name, page in rendered_pages.items():
         for link in re.findall(r"\]\(([^)]+)\)", page):
             target = (Path("/") / name).parent / link
-            assert target.resolve().relative_to("/").as_posix() in written, (name, link)
+            assert target.resolve().relative_to("/").as_posix() in rendered_pages, (name, link)
 
 
 def test_every_field_of_a_message_is_on_its_page_with_its_presence_by_product(
-    kalshi: Dialect, written: dict[str, str]
+    kalshi: Dialect, rendered_pages: dict[str, str]
 ) -> None:
     for message in kalshi.messages:
-        found = rows(written[pages.message_path(message)])
+        found = rows(rendered_pages[pages.message_path(message)])
         for member in message.members:
             assert str(member.field.tag) in found, (message.name, member.field.name)
-    order = rows(written["messages/new_order_single.md"])
+    order = rows(rendered_pages["messages/new_order_single.md"])
     assert order["11"][1] == "yes"
     assert order["100"][1] == "prediction: no<br>margin: never"
     assert order["126"][1] == "depends"
     assert order["126"][2].endswith("Required when TimeInForce is GOOD_TILL_DATE.")
     assert "<br>`party_id`<br>" in order["448"][0]
     assert "dollars" in order["44"][0]
-    quote = rows(written["messages/quote.md"])
+    quote = rows(rendered_pages["messages/quote.md"])
     assert quote["38"][1] == "depends"
     assert quote["38"][2].endswith("Not allowed from the client. Optional elsewhere.")
 
 
-def test_the_page_of_a_tag_has_its_values_and_its_messages(written: dict[str, str]) -> None:
-    side = rows(written["tags/54.md"])
+def test_the_page_of_a_tag_has_its_values_and_its_messages(rendered_pages: dict[str, str]) -> None:
+    side = rows(rendered_pages["tags/54.md"])
     assert side["`1`"][:2] == ["Buy", "`Side.BUY`"]
     assert "[NewOrderSingle](../messages/new_order_single.md)" in side
-    assert "never shown" in written["tags/96.md"]
-    assert "The length of RawData." in written["tags/95.md"]
-    assert "NoPartyIDs" in written["tags/448.md"]
+    assert "never shown" in rendered_pages["tags/96.md"]
+    assert "The length of RawData." in rendered_pages["tags/95.md"]
+    assert "NoPartyIDs" in rendered_pages["tags/448.md"]
 
 
-def test_sessions_hosts_and_history_have_pages(kalshi: Dialect, written: dict[str, str]) -> None:
-    found = rows(written["sessions.md"])
+def test_sessions_and_hosts_are_listed_and_the_history_begins_with_the_latest_change(
+    kalshi: Dialect, rendered_pages: dict[str, str]
+) -> None:
+    found = rows(rendered_pages["sessions.md"])
     for session in kalshi.session_types:
         assert found[session.name][:2] == [session.service, str(session.port)]
-    assert all(endpoint.host in written["sessions.md"] for endpoint in kalshi.endpoints)
+    assert all(endpoint.host in rendered_pages["sessions.md"] for endpoint in kalshi.endpoints)
     steps = history(kalshi)
     assert [step.date for step in steps] == sorted((step.date for step in steps), reverse=True)
     assert any("MDEntryDate (272) added." in step.lines for step in steps)
 
 
 def test_the_library_sends_and_reads_the_examples(
-    kalshi: Dialect, shown: dict[str, list[Example]], written: dict[str, str]
+    kalshi: Dialect, executed_examples: dict[str, list[Example]], rendered_pages: dict[str, str]
 ) -> None:
     for message in kalshi.messages:
-        page = written[pages.message_path(message)]
-        for example in shown[message.name]:
+        page = rendered_pages[pages.message_path(message)]
+        for example in executed_examples[message.name]:
             assert (
                 type(decode_strict(example.wire.replace("|", "\x01").encode("latin-1"))).__name__
                 == message.name
@@ -128,7 +130,7 @@ def test_a_mistake_in_an_example_is_reported_with_its_location(
         examples.load(kalshi, tmp_path)
 
 
-def test_a_message_without_an_example_is_named(kalshi: Dialect, tmp_path: Path) -> None:
+def test_a_message_without_an_example_is_reported(kalshi: Dialect, tmp_path: Path) -> None:
     (tmp_path / examples.FILE).write_text(
         "examples:\n  Heartbeat:\n    - {session: KalshiNR, sender: client, fields: {}}\n", encoding="utf-8"
     )

@@ -34,8 +34,8 @@ from tests.trading.order_flow import (
     reloaded,
     report,
     unanswered,
+    unanswered_with_frame,
     views,
-    without_frame,
 )
 
 CODES: dict[str, Any] = {
@@ -125,7 +125,7 @@ class OrdersPlayer(Player):
             case "unanswered-at":
                 return unanswered(*self._several(words[1:]), at=at(float(words[0])))
             case "unanswered-without-frame":
-                return without_frame(self.event(*words))
+                return unanswered_with_frame(self.event(*words))
             case "outcomes-unknown":
                 requests = tuple(map(open_request, self._several(words)))
                 return OutcomesUnknown(requests, Uncertainty.RESTARTED)

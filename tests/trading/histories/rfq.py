@@ -44,7 +44,15 @@ from kalshi_fix_sansio.trading import (
 )
 from tests.trading import rfq_flow
 from tests.trading.histories.history import Player, plain, shown, split
-from tests.trading.order_flow import SESSION_ENDED, at, dump, load, over_the_wire, unanswered, without_frame
+from tests.trading.order_flow import (
+    SESSION_ENDED,
+    at,
+    dump,
+    load,
+    over_the_wire,
+    unanswered,
+    unanswered_with_frame,
+)
 from tests.trading.rfq_flow import COMBO, LONG_ID, MARKET, WINDOWS
 
 EVENTS: dict[str, Any] = {
@@ -161,7 +169,7 @@ class RfqPlayer(Player):
             case "unanswered-at":
                 return unanswered(self.event(*words[1:]), at=at(float(words[0])))
             case "unanswered-without-frame":
-                return without_frame(self.event(*words))
+                return unanswered_with_frame(self.event(*words))
             case "wire":
                 return rfq_flow.unreadable(words[0])
             case "wire-message":

@@ -48,12 +48,12 @@ class Place:
 
 @attrs.frozen
 class Cancel:
-    which: int
+    index: int
 
 
 @attrs.frozen
 class Amend:
-    which: int
+    index: int
     quantity: Decimal
     price: Decimal
 
@@ -92,16 +92,16 @@ amends = st.builds(Amend, st.integers(0, 50), quantities, prices)
 requests = st.lists(st.one_of(places, places, places, places, cancels, amends), max_size=60)
 
 
-def busy_market(seed: int, length: int) -> list[Place | Cancel | Amend]:
+def busy_market_requests(seed: int, length: int) -> list[Place | Cancel | Amend]:
     """Return many requests that lead to many trades; Hypothesis prefers few requests with few trades."""
     random = Random(seed)
 
-    def number(step: Decimal, low: int, high: int) -> Decimal:
+    def random_multiple(step: Decimal, low: int, high: int) -> Decimal:
         return step * random.randint(low, high)
 
     def request() -> Place | Cancel | Amend:
-        quantity = number(Decimal("0.01"), 1, 1000)
-        price = number(Decimal("0.01"), 48, 52)
+        quantity = random_multiple(Decimal("0.01"), 1, 1000)
+        price = random_multiple(Decimal("0.01"), 48, 52)
         kind = random.randrange(8)
         if kind == 0:
             return Cancel(random.randrange(50))
@@ -140,7 +140,7 @@ class Comparison:
         if isinstance(request, Place):
             self._place(f"o{number}", request)
         elif self.slow.resting:
-            order = self.slow.resting[request.which % len(self.slow.resting)]
+            order = self.slow.resting[request.index % len(self.slow.resting)]
             if isinstance(request, Cancel):
                 self._record(self.harness.cancel(order.owner, f"c{number}", self.ids[order.name], order.side))
                 self.slow.cancel(order.name)
@@ -219,4 +219,4 @@ def test_matching_agrees_with_the_slow_model(sequence: list[Place | Cancel | Ame
 
 @pytest.mark.parametrize("seed", range(20))
 def test_matching_agrees_with_the_slow_model_in_a_busy_market(seed: int) -> None:
-    assert compare(busy_market(seed, 300)) > 50
+    assert compare(busy_market_requests(seed, 300)) > 50

@@ -23,7 +23,7 @@ from tests.venue.exchange.test_against_slow_model import (
     Amend,
     Cancel,
     Place,
-    busy_market,
+    busy_market_requests,
     requests,
 )
 from tests.venue.exchange_harness import BUY, MARKET, SELL, ExchangeHarness, d, ds, summary, trades
@@ -138,7 +138,7 @@ def check_fees(sequence: list[Place | Cancel | Amend], *, step: Decimal = CENT) 
             placed.append((f"o{number}", request.owner, request.side))
             outcomes = request.place_in(harness, f"o{number}", request.price + step * (number % 7))
         elif placed:
-            name, owner, side = placed[request.which % len(placed)]
+            name, owner, side = placed[request.index % len(placed)]
             if isinstance(request, Cancel):
                 harness.cancel(owner, f"c{number}", name, side)
             else:
@@ -175,7 +175,7 @@ def test_fees_agree_with_the_slow_model(sequence: list[Place | Cancel | Amend], 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_fees_agree_with_the_slow_model_in_a_busy_market(seed: int) -> None:
-    assert check_fees(busy_market(seed, 300), step=CENT if seed % 2 else CENTICENT) > 100
+    assert check_fees(busy_market_requests(seed, 300), step=CENT if seed % 2 else CENTICENT) > 100
 
 
 @pytest.mark.parametrize(

@@ -21,12 +21,14 @@ class FairPrice:
     """The fair price of one market, in dollars."""
 
     def __init__(self, exchange: Exchange, rules: MarketRules, middle: Decimal | None, now: float) -> None:
-        """Start at the price `middle` or, if it is None, at the midpoint of the book."""
+        """Start at the price `middle`. If it is None, start at the midpoint of the book, or at the default
+        price if the book is empty.
+        """
         self.rules = rules
         self._is_prediction = exchange.product == PREDICTION
         initial = _initial_price(exchange, rules.ticker) if middle is None else middle
         self.step: Decimal = default_step(initial, rules.tick)
-        """Distance between the prices of a maker."""
+        """Distance between the prices of a maker's orders."""
         edge = float(self.step) * _STEPS_FROM_EDGE
         self._low = float(rules.minimum_price) + edge
         self._high = float(rules.maximum_price) - edge

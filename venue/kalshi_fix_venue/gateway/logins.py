@@ -20,7 +20,7 @@ SCOPES = frozenset({READING_SCOPES[0], TRADING_SCOPES[0]})
 
 
 @attrs.define(kw_only=True, eq=False)
-class KeyTerms:
+class KeyProperties:
     """The owner and the permissions of an API key."""
 
     owner: str
@@ -34,13 +34,13 @@ class KeyTerms:
     restricted_to: int | None = None
     """The only subaccount that the key may act for and see; None for the whole account."""
 
-    def terms(self) -> dict[str, Any]:
-        """Return the attributes of this class, to create another object with them."""
-        return {name: getattr(self, name) for name in attrs.fields_dict(KeyTerms)}
+    def properties(self) -> dict[str, Any]:
+        """Return these properties as keyword arguments, to construct another subclass."""
+        return {name: getattr(self, name) for name in attrs.fields_dict(KeyProperties)}
 
 
 @attrs.define(kw_only=True, eq=False)
-class Login(KeyTerms):
+class Login(KeyProperties):
     """An API key on a session type. It outlives connections: its orders keep resting, and if the session type
     supports resend (such as KalshiRT), its reports are queued."""
 

@@ -1,5 +1,5 @@
-"""Conversion between the exchange's dollars and contracts and a session's units (Kalshi's page on subpenny
-pricing)."""
+"""Conversion of prices, quantities and amounts between the exchange's units (dollars and contracts) and those
+of a session (Kalshi's page on subpenny pricing)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def order_price_from_wire(value: Decimal, *, dollars: bool) -> Decimal:
 
 
 def price_to_wire(value: Decimal, *, dollars: bool) -> Decimal:
-    """Return a price with four decimals in dollars, or truncated to whole cents."""
+    """Convert a price in dollars to dollars with four decimals, or to cents, truncated to whole cents."""
     return value.quantize(_FOUR_PLACES) if dollars else _whole_cents(value * _CENTS_PER_DOLLAR)
 
 

@@ -19,7 +19,7 @@ from kalshi_fix_venue.exchange import (
     prediction_market,
 )
 from kalshi_fix_venue.flow import FlowConfig
-from kalshi_fix_venue.gateway.logins import KeyTerms
+from kalshi_fix_venue.gateway.logins import KeyProperties
 from kalshi_fix_venue.identities import ClientKey
 from kalshi_fix_venue.liquidity import LIQUIDITY, PARTICIPANT
 from kalshi_fix_venue.schedule import InitialOrders, InitialPosition, Schedule, Step
@@ -74,7 +74,7 @@ MARKETS: Final[Mapping[str, tuple[Market, ...]]] = {
 
 
 @attrs.frozen(kw_only=True)
-class Keys(KeyTerms):
+class Keys(KeyProperties):
     """API keys of one owner on one product."""
 
     count: int = KEYS_PER_OWNER
@@ -159,7 +159,7 @@ class Scenario:
         for each in self.keys:
             for _ in range(each.count):
                 key = next(unused[each.owner, each.product])
-                yield ApiKey(key_id=key.key_id, public_key=key.public_key, **each.terms())
+                yield ApiKey(key_id=key.key_id, public_key=key.public_key, **each.properties())
 
     def _venue_accounts(self) -> Iterator[AccountConfig]:
         """Yield the venue's own accounts: one for the resting orders, and one for the participant that trades

@@ -1,5 +1,4 @@
-"""The simulated Kalshi with everything a client needs to connect: a throwaway CA, API keys, markets, a
-book."""
+"""A simulated Kalshi with everything that a client needs: a throwaway CA, API keys, markets and books."""
 
 from __future__ import annotations
 
@@ -75,7 +74,7 @@ class Sandbox:
         return self._authority.certificate_pem.decode()
 
     def options(self, owner: str, product: Product, session: str, key: int = 0) -> VenueOptions:
-        """Return the arguments with which one of an owner's keys connects a client to a session type."""
+        """Return the options of a client that connects to a session type with one of an owner's keys."""
         client_key = self.keys[owner, product][key]
         return {
             "product": product,

@@ -87,8 +87,8 @@ def print_stderr(text: str) -> None:
 
 @contextlib.contextmanager
 def temporary_handler(handler: logging.Handler, logger_name: str = "kalshi_fix_adapters") -> Iterator[None]:
-    """Pass the records of one of the library's loggers to a handler. Meanwhile, the logger's warnings are not
-    printed, unless the program has configured another handler.
+    """Pass the records of one of the library's loggers to a handler until the context ends. During this time,
+    the logger's warnings are not printed, unless the program has configured another handler.
     """
     logger = logging.getLogger(logger_name)
     logger.addHandler(handler)
@@ -221,7 +221,7 @@ class Screen:
         if self.is_terminal:
             width = self.width
             if truncate:
-                lines = [clipped(line, width) for line in lines]
+                lines = [truncated(line, width) for line in lines]
             else:
                 lines = [part for line in lines for part in folded(line, width)]
         if self._styled:
@@ -270,7 +270,7 @@ def side_by_side(blocks: Sequence[Sequence[Line]], width: int) -> list[Line]:
     return lines
 
 
-def clipped(line: Line, width: int) -> Line:
+def truncated(line: Line, width: int) -> Line:
     """Return a line truncated to `width` columns."""
     if sum(len(part) for _, part in line) <= width:
         return line

@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.live import Live
 
-from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, clipped, folded, plain, printable, styled
+from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, folded, plain, printable, styled, truncated
 from kalshi_fix_adapters.cli.sessions.keys import Keys
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.errors import ClientTimeoutError, SessionClosedError
@@ -217,7 +217,7 @@ class _Display:
             last = self._top + len(visible)
             footer += f"; rows {self._top + 1} to {last} of {len(body)}, arrow keys scroll"
         blank: list[Line] = [()] * (body_height - len(visible))
-        lines = [clipped(line, width) for line in (*header, *visible, *blank, (("dim", footer),))][:height]
+        lines = [truncated(line, width) for line in (*header, *visible, *blank, (("dim", footer),))][:height]
         if self._is_plain:
             lines = [plain("".join(part for _, part in line)) for line in lines]
         # After a resize the terminal is redrawn, even if the lines are the same.
