@@ -198,7 +198,8 @@ class _CancellableWait:
         inconsistent.
         """
         shared = self._shared
-        # While this thread holds the lock, no change is in progress, so `changing` means an interrupted one.
+        # While this thread holds the lock, no change is in progress. So if `changing` is set, an interrupt
+        # has left a change incomplete.
         with shared.lock:
             if shared.core.logging_out or shared.core.changing:
                 raise SessionClosedError("the client was closed while connecting")

@@ -69,8 +69,8 @@ async def make_publisher(
     async def publish(message: OutgoingMessage) -> None:
         nonlocal is_failing
         if is_failing and link.client.pending_data_size:
-            # The NATS client still holds earlier messages, because the server does not read. It would keep
-            # every repetition too, without a limit.
+            # The NATS client still holds earlier messages, because the server is not reading. It would hold
+            # each retry too, without a limit.
             raise NotAcknowledged
         headers = {MESSAGE_ID: str(message.id)}
         if message.previous is not None:

@@ -48,7 +48,8 @@ _SECRET_IN_FRAME: Final = re.compile(
     rf"((?:^|[\x01|])0*(?:{'|'.join(str(field.tag) for field in _SECRET_FIELDS)})=)[^\x01|]*"
 )
 
-# The account is part of a store's name, but not of its content. Frames contain signatures.
+# The account is part of a store's name, but not of its content. Frames may contain signatures. The key of a
+# request has a meaning only within the store.
 _JSON_FILTER: Final = attrs.filters.exclude("account", "frame", "key")
 
 

@@ -949,7 +949,7 @@ class ClientCore:
 
     def _emit(self, event: ConnectionEvent) -> None:
         self._queue.put_connection_event(event)
-        self._observers.event(event, self._clocks())
+        self._observers.report_event(event, self._clocks())
 
     def _deliver(self, connection: Connection, now: Instant) -> None:
         """Collect the session's output and events, and act on them.
@@ -975,15 +975,15 @@ class ClientCore:
             if event.__class__ is not MessageReceived:
                 connection.handle(event, now)
                 self._faults.handle(event)
-                observers.event(event, now)
+                observers.report_event(event, now)
                 self._act_on(event, connection, now)
             # A message without problems is reported only if an observer follows messages.
             elif observers.follows_messages or event.message.problems:
-                observers.event(event, now)
+                observers.report_event(event, now)
             if subscriptions is not None and subscriptions.apply(event):
                 self._subscribe_at = now.monotonic + RENEWAL_INTERVAL
         if has_new_state:
-            observers.state(state, now)
+            observers.report_state(state, now)
             # If the state has changed again, the store failed while subscriptions were being renewed, and the
             # failure ended the session. Deliver its last events now, after those above.
             if session.state is not state:
@@ -1035,7 +1035,7 @@ class ClientCore:
         if event is None:
             return
         now = self._clocks()
-        self._observers.event(event, now)
+        self._observers.report_event(event, now)
         # While reading is paused, the session must not treat the peer as silent or its messages as late.
         connection, paused = self._connection, self._queue.paused
         if connection is not None:

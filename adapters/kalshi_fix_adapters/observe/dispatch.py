@@ -4,11 +4,11 @@ A client has one `Dispatcher`, and makes these calls:
 
 | call | when |
 | --- | --- |
-| `event(event, now)` | an event is queued; optional for valid messages while `follows_messages` is False |
+| `report_event(event, now)` | an event is queued; optional for valid messages unless `follows_messages` |
 | `tcp_connected(now)` | TCP is connected, and TLS has not begun; optional |
 | `connected(where, now, secured=True)` | the logon begins |
 | `on_wire(direction, data, now)` | bytes, as they are read or written, unless `on_wire` is None |
-| `state(session.state, now)` | after each input of the session |
+| `report_state(session.state, now)` | after each input of the session |
 | `sent(message, now)` | after `Session.send`, if `follows_orders` |
 | `test_request_sent(test_req_id, now)` | after `Session.test_request` |
 | `disconnected(now)` | the transport is closed |
@@ -65,7 +65,7 @@ class Dispatcher:
         self.follows_orders: bool = False
         """Whether `sent` must be called."""
         self.follows_messages: bool = False
-        """Whether `event` must be called for messages without problems."""
+        """Whether `report_event` must be called for messages without problems."""
         self._update_flags()
         # The user closes a WireLog object; a log given by its path is shared by all clients with this path.
         self._shared_log = open_shared(wire_log) if isinstance(wire_log, str | Path) else None
@@ -80,7 +80,7 @@ class Dispatcher:
         self._transcript: Transcript | None = None
         """The current connection for the logger `kalshi_fix_adapters.wire`, if that is enabled."""
 
-    def event(self, event: ClientEvent, now: Instant) -> None:
+    def report_event(self, event: ClientEvent, now: Instant) -> None:
         """Report an event that was put into the queue."""
         self._log.event(event)
         if self._hooks["on_event"]:
@@ -111,8 +111,8 @@ class Dispatcher:
                 f"{self._name} at {where}", now, max_message_size=max_message_size
             )
         if WIRE.isEnabledFor(DEBUG):
-            # Decided once per connection, because starting in the middle of a message could show part of a
-            # signature.
+            # The level is checked once per connection, because a transcript that starts in the middle of a
+            # message could show part of a signature.
             self._transcript = Transcript(max_message_size)
 
     @property
@@ -121,9 +121,9 @@ class Dispatcher:
         is_needed = (
             self._hooks["on_wire"] or self._wire_log_connection is not None or self._transcript is not None
         )
-        return self.wire if is_needed else None
+        return self.report_bytes if is_needed else None
 
-    def wire(self, direction: Direction, data: bytes, now: Instant) -> None:
+    def report_bytes(self, direction: Direction, data: bytes, now: Instant) -> None:
         """Report bytes sent or received."""
         if self._hooks["on_wire"]:
             self._notify("on_wire", direction, data, now)
@@ -136,7 +136,7 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001 - a log must not end a session
             self._stop_logging(error)
 
-    def state(self, state: State, now: Instant) -> None:
+    def report_state(self, state: State, now: Instant) -> None:
         """Report the session's state, if it has changed."""
         old = self._state
         if state is not old:
@@ -168,7 +168,7 @@ class Dispatcher:
             self._stop_logging(error)
         self._wire_log_connection = self._transcript = None
         self._log.disconnected()
-        self.state(State.DISCONNECTED, now)
+        self.report_state(State.DISCONNECTED, now)
 
     def close(self) -> None:
         """Release the wire log, after the client has ended."""

@@ -50,7 +50,7 @@ class Numbers:
     """Number of messages kept for resend."""
     reset_unanswered: bool = False
     generation: int = attrs.field(factory=lambda: time.time_ns() // 1000)
-    """Rises by 1 when the outgoing numbers are restarted. It begins with the time in microseconds since 1970,
+    """Increases by 1 when the outgoing numbers restart. It begins with the time in microseconds since 1970,
     so it also differs between two API keys of an account, and between a store and its replacement.
     """
 
@@ -179,8 +179,8 @@ def earlier_key_row(owner: StoreOwner, numbers: Numbers) -> Row:
 
 
 def numbers_of_earlier_key(row: Row | None) -> Numbers:
-    """Return the numbers of an earlier key of the store, which has no messages. Without a row, return the
-    initial numbers.
+    """Return the numbers of an earlier key of the store, of which no messages are kept. Without a row, return
+    the initial numbers.
 
     Raises:
         DamagedRowError: the checksum of the row is wrong.

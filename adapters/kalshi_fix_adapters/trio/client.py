@@ -105,7 +105,7 @@ class _Adapter(AsyncAdapter):
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self._token: trio.lowlevel.TrioToken | None = None
-        """The loop of the context."""
+        """The token of the trio run in which the client is open."""
         self._nursery: trio.Nursery | None = None
         """The nursery of the context; None outside the context."""
         self._run_scope = trio.CancelScope()
@@ -233,7 +233,7 @@ class _Adapter(AsyncAdapter):
                 self.flush()
             if awaited:
                 # Let the woken tasks run first: if this task registered the socket again and checked the
-                # timers before them, their answers would be delayed by 5 %. There are two checkpoints,
+                # timers before them, their answers would take 5 % longer. There are two checkpoints,
                 # because trio runs the tasks of an iteration in random order.
                 await trio.lowlevel.cancel_shielded_checkpoint()
                 await trio.lowlevel.cancel_shielded_checkpoint()

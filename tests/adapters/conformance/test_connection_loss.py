@@ -446,7 +446,7 @@ async def test_after_a_crash_iteration_reports_losses_until_they_are_confirmed(
                 await gather(client.messages(LONG))
 
 
-async def test_a_store_that_fails_as_a_message_is_sent_raises_and_ends_the_session(
+async def test_a_store_failure_during_send_raises_and_ends_the_session(
     new_client: NewClient,
 ) -> None:
     store = FailingStore()

@@ -120,11 +120,11 @@ async def trade(client: Any) -> str:
 
 
 async def test_an_observer_sees_a_session_from_end_to_end(new_client: NewClient) -> None:
-    notes = RecordingObserver()
+    recorder = RecordingObserver()
 
-    async with new_client(observer=notes) as client:
+    async with new_client(observer=recorder) as client:
         cl_ord_id = await trade(client)
-    assert notes.states == [
+    assert recorder.states == [
         State.DISCONNECTED,
         State.LOGON_SENT,
         State.ESTABLISHED,
@@ -132,7 +132,7 @@ async def test_an_observer_sees_a_session_from_end_to_end(new_client: NewClient)
         State.CLOSED,
         State.DISCONNECTED,
     ]
-    logon, first_report, heartbeat = notes.timings
+    logon, first_report, heartbeat = recorder.timings
     assert isinstance(logon, LogonTiming)
     assert min(logon.tcp, logon.tls, logon.logon) > 0
     assert isinstance(first_report, OrderTiming)
@@ -140,10 +140,10 @@ async def test_an_observer_sees_a_session_from_end_to_end(new_client: NewClient)
     assert first_report.seconds > 0
     assert isinstance(heartbeat, HeartbeatTiming)
     assert heartbeat.seconds > 0
-    assert [type(event) for event in notes.events] == [
+    assert [type(event) for event in recorder.events] == [
         *(Connecting, LoggedOn, MessageReceived, MessageReceived, HeartbeatReceived, SessionEnded),
     ]
-    assert [decoded(frame).NAME for frame in notes.frames()] == [
+    assert [decoded(frame).NAME for frame in recorder.frames()] == [
         *("Logon", "NewOrderSingle", "TestRequest", "Logout"),
         *("Logon", "ExecutionReport", "ExecutionReport", "Heartbeat", "Logout"),
     ]
@@ -152,16 +152,16 @@ async def test_an_observer_sees_a_session_from_end_to_end(new_client: NewClient)
 async def test_an_observer_continues_across_connections(
     loop: Loop, new_client: NewClient, relay: Relay, tmp_path: Path
 ) -> None:
-    notes, path = RecordingObserver(), tmp_path / "wire.log"
-    async with new_client(observer=[notes], wire_log=path, port=relay.port, reconnect=NO_DELAY) as client:
+    recorder, path = RecordingObserver(), tmp_path / "wire.log"
+    async with new_client(observer=[recorder], wire_log=path, port=relay.port, reconnect=NO_DELAY) as client:
         await trade(client)
         await loop.in_thread(relay.cut)
         await wait_for_event(client, Disconnected)
         await wait_for_event(client, LoggedOn)
         await trade(client)
-    assert [type(timing) for timing in notes.timings] == [LogonTiming, OrderTiming, HeartbeatTiming] * 2
-    assert notes.states.count(State.ESTABLISHED) == 2
-    assert notes.states[-1] is State.DISCONNECTED
+    assert [type(timing) for timing in recorder.timings] == [LogonTiming, OrderTiming, HeartbeatTiming] * 2
+    assert recorder.states.count(State.ESTABLISHED) == 2
+    assert recorder.states[-1] is State.DISCONNECTED
     text = path.read_text()
     assert text.count(" connected to KalshiNR prediction at ") == text.count(" disconnected\n") >= 2
 
@@ -169,26 +169,26 @@ async def test_an_observer_continues_across_connections(
 async def test_exceptions_from_observers_do_not_affect_the_session(
     new_client: NewClient, log_text: io.StringIO
 ) -> None:
-    raising, other, notes = RaisingObserver(), RaisingObserver(), RecordingObserver()
-    observers = [raising, notes, other]
+    raising, other, recorder = RaisingObserver(), RaisingObserver(), RecordingObserver()
+    observers = [raising, recorder, other]
     async with new_client(observer=observers) as client:
         await trade(client)
     assert client.ended.clean
     assert (raising.calls, other.calls) == (1, 1)
-    assert len(notes.timings) == 3
+    assert len(recorder.timings) == 3
     assert log_text.getvalue().count("the observer RaisingObserver raised ValueError and is disabled") == 2
 
 
 async def test_no_secret_is_shown_anywhere(
     new_client: NewClient, sandbox: Sandbox, log_text: io.StringIO, tmp_path: Path
 ) -> None:
-    notes, raising = RecordingObserver(), RaisingObserver()
-    raising.on_event = notes.on_event  # type: ignore[method-assign]  # so that on_wire is the one to fail
+    recorder, raising = RecordingObserver(), RaisingObserver()
+    raising.on_event = recorder.on_event  # type: ignore[method-assign]  # so that only `on_wire` raises
     path = tmp_path / "wire.log"
-    async with new_client(observer=[notes, raising], wire_log=path) as client:
+    async with new_client(observer=[recorder, raising], wire_log=path) as client:
         await trade(client)
-    shown = repr(client) + log_text.getvalue() + path.read_text() + repr(notes.events)
-    logon: Any = decoded(notes.frames()[0])
+    shown = repr(client) + log_text.getvalue() + path.read_text() + repr(recorder.events)
+    logon: Any = decoded(recorder.frames()[0])
     key = sandbox.keys[ME, "prediction"][0].private_key_pem.decode()
     secrets = [logon.raw_data.decode(), *(line for line in key.splitlines() if "-----" not in line)]
     assert len(logon.raw_data) > 80
@@ -201,23 +201,23 @@ async def test_no_secret_is_shown_anywhere(
     assert shown.count("|35=D|") == 2  # once in the wire log and once through `logging`
 
 
-async def test_the_command_reads_the_wire_log(
+async def test_the_decode_command_reads_the_wire_log(
     new_client: NewClient, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    notes = RecordingObserver()
+    recorder = RecordingObserver()
     with WireLog(tmp_path / "wire.log") as log:
-        async with new_client(observer=notes, wire_log=log) as client:
+        async with new_client(observer=recorder, wire_log=log) as client:
             await trade(client)
         assert log.lost == 0
     done = CliRunner().invoke(decode, ["--full", str(tmp_path / "wire.log")])
     assert done.exit_code == 0, done.output
     names = [line.split()[2] for line in done.output.splitlines() if line.startswith("line ")]
-    assert sorted(names) == sorted(decoded(frame).NAME for frame in notes.frames())
-    assert decoded(notes.frames()[0]).NAME == names[0] == "Logon"
+    assert sorted(names) == sorted(decoded(frame).NAME for frame in recorder.frames())
+    assert decoded(recorder.frames()[0]).NAME == names[0] == "Logon"
     lines = (tmp_path / "wire.log").read_text().splitlines()
     port = sandbox.server.port("prediction", "KalshiNR")
     assert lines[0].endswith(f" 1 connected to KalshiNR prediction at 127.0.0.1:{port}")
     assert lines[-1].endswith(" 1 disconnected")
-    for frame in notes.frames():
+    for frame in recorder.frames():
         if decoded(frame).NAME != "Logon":
             assert any(line.endswith(frame.replace(b"\x01", b"|").decode()) for line in lines)

@@ -21,7 +21,7 @@ from tests.adapters.conftest import ME
 SESSION = "KalshiNR"
 
 
-async def report(client: Any) -> str:
+async def next_report(client: Any) -> str:
     """Wait for a report and return its identifier."""
     while True:
         event = await client.receive(LONG)
@@ -58,26 +58,26 @@ async def test_rows_and_events_are_confirmed_together_or_not_at_all(stored_clien
     async with stored_client(reset_seq_num=True) as client:
         await client.send(order())
         for _ in range(2):
-            seen.append(await report(client))
+            seen.append(await next_report(client))
             client.rows[seen[-1]] = len(seen)
     for _ in range(2):
         with suppress(UserError):
             async with stored_client() as client:
                 assert set(client.rows) == set(seen)
                 await client.send(order())
-                seen.append(await report(client))
+                seen.append(await next_report(client))
                 client.rows[seen[-1]] = len(seen)
-                again = await report(client)  # Confirms the previous event.
+                again = await next_report(client)  # Confirms the previous event.
                 client.rows[again] = "halfway"
                 await client.send(order())
                 raise UserError
         async with stored_client() as client:
             assert set(client.rows) == set(seen)
-            assert await report(client) == again
+            assert await next_report(client) == again
             client.rows[again] = True
             seen.append(again)
             for _ in range(2):
-                seen.append(await report(client))
+                seen.append(await next_report(client))
                 client.rows[seen[-1]] = True
     async with stored_client() as client:
         assert set(client.rows) == set(seen)
@@ -135,7 +135,7 @@ async def test_the_size_of_rows_is_bounded_by_the_store(
         assert store.row_sizes == {"b": 17, "c": 2}
 
 
-async def test_without_a_file_no_rows_are_kept(new_client: NewClient, tmp_path: Path) -> None:
+async def test_rows_require_a_store_and_an_open_client(new_client: NewClient, tmp_path: Path) -> None:
     client = new_client()
     for _ in range(2):
         with pytest.raises(LocalProtocolError, match="`store` option"):

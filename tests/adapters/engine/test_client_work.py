@@ -156,7 +156,7 @@ def test_an_observer_with_on_wire_gets_all_bytes() -> None:
 def test_bytes_are_not_dispatched_without_an_observer_of_bytes(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(Dispatcher, "wire", lambda *_: pytest.fail("no observer needs the bytes"))
+    monkeypatch.setattr(Dispatcher, "report_bytes", lambda *_: pytest.fail("no observer needs the bytes"))
     stage = open_stage(plan(observer=Observer()))
     stage.venue_sends(report("a"))
     monkeypatch.undo()

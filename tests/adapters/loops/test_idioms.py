@@ -1,4 +1,4 @@
-"""Behaviour that only one event loop has."""
+"""Behaviour that is specific to asyncio or to trio."""
 
 from __future__ import annotations
 
@@ -50,17 +50,17 @@ def test_calls_that_need_not_wait_let_other_tasks_run_on_asyncio(
 ) -> None:
     many = 50
 
-    async def turns(seconds: float) -> int:
+    async def count_turns(seconds: float) -> int:
         """Return the number of turns of the loop while messages are sent and waiting events are taken."""
         count = 0
 
-        def turn() -> None:
+        def count_turn() -> None:
             nonlocal count
             count += 1
-            again.append(loop.call_soon(turn))
+            scheduled.append(loop.call_soon(count_turn))
 
         loop = asyncio.get_running_loop()
-        again: list[asyncio.Handle] = []
+        scheduled: list[asyncio.Handle] = []
         settings = options(sandbox, queue_limit=1000)
         async with kalshi_fix_adapters.asyncio.order_entry(**settings) as client:
             for _ in range(many):
@@ -68,16 +68,16 @@ def test_calls_that_need_not_wait_let_other_tasks_run_on_asyncio(
             await client.test_request(30.0)
             monkeypatch.setattr(kalshi_fix_adapters.asyncio.client, "TIME_SLICE", seconds)
             monkeypatch.setattr(client._adapter, "before_call_due", 0.0)
-            turn()
+            count_turn()
             for _ in range(many):
                 await client.receive(0)
             for _ in range(many):
                 await client.send(order())
-            again[-1].cancel()
+            scheduled[-1].cancel()
         return count
 
-    assert asyncio.run(turns(1000.0)) == 1
-    assert asyncio.run(turns(0.0)) > many / 2
+    assert asyncio.run(count_turns(1000.0)) == 1
+    assert asyncio.run(count_turns(0.0)) > many / 2
 
 
 async def test_calls_that_need_not_wait_can_be_cancelled_on_asyncio(
@@ -97,10 +97,10 @@ async def test_no_timer_keeps_a_closed_asyncio_client_alive(sandbox: Sandbox) ->
     async with kalshi_fix_adapters.asyncio.order_entry(**options(sandbox)) as client:
         await client.receive(3600)
         await client.test_request(3600)
-    found = weakref.ref(client)
+    reference = weakref.ref(client)
     del client
     gc.collect()
-    assert found() is None
+    assert reference() is None
 
 
 def test_an_asyncio_client_can_be_reopened_in_another_loop(sandbox: Sandbox) -> None:

@@ -27,7 +27,7 @@ def test_alarms_are_counted_from_zero_and_labelled_with_the_clients_name() -> No
         assert value("fix_events_total", session="one", event=kind.__name__) == 0
     assert value("fix_up", session="one") == 0
     observers = Dispatcher("KalshiNR prediction", one)
-    observers.event(ReadingPaused(5), clock.now)
+    observers.report_event(ReadingPaused(5), clock.now)
     one.on_state(State.LOGON_SENT, State.ESTABLISHED, clock.now)
     assert value("fix_events_total", session="one", event="ReadingPaused") == 1
     assert value("fix_events_total", session="two", event="ReadingPaused") == 0

@@ -115,7 +115,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def notes() -> CallRecorder:
+def recorder() -> CallRecorder:
     return CallRecorder()
 
 
@@ -142,45 +142,47 @@ def cancel(cl_ord_id: str) -> OrderCancelRequest:
 # --- timings
 
 
-def test_a_logon_is_timed_in_three_parts(clock: Clock, notes: CallRecorder) -> None:
-    observers = Dispatcher("KalshiNR", notes)
-    observers.event(Connecting(ENDPOINT, 1), clock.now)
+def test_a_logon_is_timed_in_three_parts(clock: Clock, recorder: CallRecorder) -> None:
+    observers = Dispatcher("KalshiNR", recorder)
+    observers.report_event(Connecting(ENDPOINT, 1), clock.now)
     observers.tcp_connected(clock.advance(0.25))
     observers.connected("fix.example", clock.advance(0.5), secured=True)
-    observers.event(LOGON, clock.advance(1.0))
-    assert notes.timings == [LogonTiming(tcp=0.25, tls=0.5, logon=1.0)]
-    assert isinstance(notes.timings[0], LogonTiming)
-    assert notes.timings[0].total == 1.75
-    observers.event(LOGON, clock.advance(9.0))  # the numbers were reset within the session
-    assert len(notes.timings) == 1
+    observers.report_event(LOGON, clock.advance(1.0))
+    assert recorder.timings == [LogonTiming(tcp=0.25, tls=0.5, logon=1.0)]
+    assert isinstance(recorder.timings[0], LogonTiming)
+    assert recorder.timings[0].total == 1.75
+    observers.report_event(LOGON, clock.advance(9.0))  # the numbers were reset within the session
+    assert len(recorder.timings) == 1
 
 
-def test_without_tls_the_handshake_takes_no_time(clock: Clock, notes: CallRecorder) -> None:
-    observers = Dispatcher("KalshiNR", notes)
+def test_without_tls_the_handshake_takes_no_time(clock: Clock, recorder: CallRecorder) -> None:
+    observers = Dispatcher("KalshiNR", recorder)
     for _ in range(2):
-        observers.event(Connecting(ENDPOINT, 1), clock.now)
+        observers.report_event(Connecting(ENDPOINT, 1), clock.now)
         observers.connected("fix.example", clock.advance(0.5), secured=False)
-        observers.event(LOGON, clock.advance(1.0))
+        observers.report_event(LOGON, clock.advance(1.0))
         observers.disconnected(clock.advance(1.0))
-    assert notes.timings == [LogonTiming(tcp=0.5, tls=0.0, logon=1.0)] * 2
+    assert recorder.timings == [LogonTiming(tcp=0.5, tls=0.0, logon=1.0)] * 2
 
 
-def test_an_order_is_timed_up_to_the_first_message_that_names_it(clock: Clock, notes: CallRecorder) -> None:
-    observers = Dispatcher("KalshiNR", notes)
+def test_an_order_is_timed_up_to_the_first_message_that_names_it(
+    clock: Clock, recorder: CallRecorder
+) -> None:
+    observers = Dispatcher("KalshiNR", recorder)
     observers.sent(order("a"), clock.now)
     observers.sent(order("b"), clock.advance(1))
     observers.sent(cancel("c"), clock.advance(1))
     answer = report("a")
-    observers.event(answer, clock.advance(1))
-    observers.event(answer, clock.advance(1))
-    observers.event(report(None), clock.now)
-    observers.event(report("stranger"), clock.now)
-    observers.event(RejectReceived(REJECT, 3, order("b")), clock.advance(1))
-    observers.event(RejectReceived(REJECT, 3, None), clock.now)
-    observers.event(RejectReceived(REJECT, 3, Heartbeat()), clock.now)
-    observers.event(report("c"), clock.advance(1))
-    observers.event(report("c"), clock.now)
-    first, second, third = of_type(notes.timings, OrderTiming)
+    observers.report_event(answer, clock.advance(1))
+    observers.report_event(answer, clock.advance(1))
+    observers.report_event(report(None), clock.now)
+    observers.report_event(report("stranger"), clock.now)
+    observers.report_event(RejectReceived(REJECT, 3, order("b")), clock.advance(1))
+    observers.report_event(RejectReceived(REJECT, 3, None), clock.now)
+    observers.report_event(RejectReceived(REJECT, 3, Heartbeat()), clock.now)
+    observers.report_event(report("c"), clock.advance(1))
+    observers.report_event(report("c"), clock.now)
+    first, second, third = of_type(recorder.timings, OrderTiming)
     assert (first.seconds, first.cl_ord_id, first.request) == (3, "a", "NewOrderSingle")
     assert (second.seconds, second.cl_ord_id, second.request) == (4, "b", "NewOrderSingle")
     assert (third.seconds, third.cl_ord_id, third.request) == (4, "c", "OrderCancelRequest")
@@ -189,32 +191,32 @@ def test_an_order_is_timed_up_to_the_first_message_that_names_it(clock: Clock, n
 
 
 def test_orders_that_are_never_answered_take_bounded_memory(
-    clock: Clock, notes: CallRecorder, monkeypatch: pytest.MonkeyPatch
+    clock: Clock, recorder: CallRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timing, "MAX_WAITING", 3)
-    observers = Dispatcher("KalshiNR", notes)
+    observers = Dispatcher("KalshiNR", recorder)
     for number in range(5):
         observers.sent(order(str(number)), clock.now)
         observers.test_request_sent(str(number), clock.now)
     for number in range(5):
-        observers.event(report(str(number)), clock.now)
-        observers.event(HeartbeatReceived(str(number)), clock.now)
-    assert [timing.cl_ord_id for timing in of_type(notes.timings, OrderTiming)] == ["2", "3", "4"]
-    assert [timing.test_req_id for timing in of_type(notes.timings, HeartbeatTiming)] == ["2", "3", "4"]
+        observers.report_event(report(str(number)), clock.now)
+        observers.report_event(HeartbeatReceived(str(number)), clock.now)
+    assert [timing.cl_ord_id for timing in of_type(recorder.timings, OrderTiming)] == ["2", "3", "4"]
+    assert [timing.test_req_id for timing in of_type(recorder.timings, HeartbeatTiming)] == ["2", "3", "4"]
 
 
-def test_every_test_request_is_timed(clock: Clock, notes: CallRecorder) -> None:
-    observers = Dispatcher("KalshiNR", notes)
+def test_every_test_request_is_timed(clock: Clock, recorder: CallRecorder) -> None:
+    observers = Dispatcher("KalshiNR", recorder)
     observers.test_request_sent("mine", clock.now)
-    observers.event(PeerSilent("its own"), clock.advance(1))
-    observers.event(HeartbeatReceived("nobody's"), clock.now)
-    observers.event(HeartbeatReceived("mine"), clock.advance(1))
-    observers.event(HeartbeatReceived("its own"), clock.advance(1))
-    assert notes.timings == [HeartbeatTiming(2, "mine"), HeartbeatTiming(2, "its own")]
+    observers.report_event(PeerSilent("its own"), clock.advance(1))
+    observers.report_event(HeartbeatReceived("nobody's"), clock.now)
+    observers.report_event(HeartbeatReceived("mine"), clock.advance(1))
+    observers.report_event(HeartbeatReceived("its own"), clock.advance(1))
+    assert recorder.timings == [HeartbeatTiming(2, "mine"), HeartbeatTiming(2, "its own")]
     observers.test_request_sent("lost", clock.now)
-    observers.event(Connecting(ENDPOINT, 1), clock.now)
-    observers.event(HeartbeatReceived("lost"), clock.now)
-    assert len(notes.timings) == 2
+    observers.report_event(Connecting(ENDPOINT, 1), clock.now)
+    observers.report_event(HeartbeatReceived("lost"), clock.now)
+    assert len(recorder.timings) == 2
 
 
 def test_orders_are_not_tracked_unless_an_observer_handles_timings(clock: Clock) -> None:
@@ -226,38 +228,38 @@ def test_orders_are_not_tracked_unless_an_observer_handles_timings(clock: Clock)
 # --- notification of observers
 
 
-def test_observers_are_notified_of_everything_with_the_time(clock: Clock, notes: CallRecorder) -> None:
+def test_observers_are_notified_of_everything_with_the_time(clock: Clock, recorder: CallRecorder) -> None:
     other = CallRecorder()
-    observers = Dispatcher("KalshiNR", [notes, other])
+    observers = Dispatcher("KalshiNR", [recorder, other])
     observers.connected("fix.example", clock.now, secured=True)
-    observers.wire("sent", b"abc", clock.now)
-    observers.state(State.LOGON_SENT, clock.now)
-    observers.state(State.LOGON_SENT, clock.now)
-    observers.event(ENDED, clock.now)
-    observers.state(State.CLOSED, clock.now)
+    observers.report_bytes("sent", b"abc", clock.now)
+    observers.report_state(State.LOGON_SENT, clock.now)
+    observers.report_state(State.LOGON_SENT, clock.now)
+    observers.report_event(ENDED, clock.now)
+    observers.report_state(State.CLOSED, clock.now)
     observers.disconnected(clock.now)
     observers.disconnected(clock.now)
-    assert notes.wire == other.wire == [("sent", b"abc")]
-    assert notes.events == other.events == [ENDED]
-    assert notes.states == [
+    assert recorder.wire == other.wire == [("sent", b"abc")]
+    assert recorder.events == other.events == [ENDED]
+    assert recorder.states == [
         (State.DISCONNECTED, State.LOGON_SENT),
         (State.LOGON_SENT, State.CLOSED),
         (State.CLOSED, State.DISCONNECTED),
     ]
-    assert notes.times == {clock.monotonic}
+    assert recorder.times == {clock.monotonic}
 
 
 def test_an_observer_that_raises_is_disabled_without_affecting_others(
-    clock: Clock, notes: CallRecorder, caplog: pytest.LogCaptureFixture
+    clock: Clock, recorder: CallRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
     raising, same = RaisingObserver(), RaisingObserver()
-    observers = Dispatcher("KalshiNR", [raising, notes])
-    observers.event(ENDED, clock.now)
+    observers = Dispatcher("KalshiNR", [raising, recorder])
+    observers.report_event(ENDED, clock.now)
     for _ in range(2):
-        observers.wire("sent", b"the signature", clock.now)
-        observers.event(ENDED, clock.now)
+        observers.report_bytes("sent", b"the signature", clock.now)
+        observers.report_event(ENDED, clock.now)
     assert (raising.calls, same.calls) == (2, 0)
-    assert len(notes.wire) == 2
+    assert len(recorder.wire) == 2
     [reported] = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert reported.name == "kalshi_fix_adapters.session"
     assert "KalshiNR: the observer RaisingObserver raised ValueError and is disabled" in reported.message
@@ -269,7 +271,7 @@ def test_no_work_is_done_for_disabled_observers(clock: Clock) -> None:
     observers = Dispatcher("KalshiNR", RaisingObserver())
     assert (observers.follows_messages, observers.follows_orders) == (True, False)
     assert observers.on_wire is not None
-    observers.wire("sent", b"", clock.now)
+    observers.report_bytes("sent", b"", clock.now)
     assert not observers.follows_messages
     assert observers.on_wire is None
 
@@ -292,8 +294,8 @@ def test_a_failing_wire_log_does_not_end_the_session(
     observers = Dispatcher("KalshiNR", None, tmp_path / "wire.log")
     monkeypatch.setattr(Transcript, "feed", fail)
     observers.connected("fix.example", clock.now, secured=True)
-    observers.wire("sent", b"abc", clock.now)
-    observers.wire("sent", b"abc", clock.now)
+    observers.report_bytes("sent", b"abc", clock.now)
+    observers.report_bytes("sent", b"abc", clock.now)
     observers.disconnected(clock.now)
     monkeypatch.setattr(Transcript, "end", fail)
     observers.connected("fix.example", clock.now, secured=True)
@@ -314,7 +316,7 @@ def test_a_raising_log_filter_does_not_end_the_session(
     logger = logging.getLogger("kalshi_fix_adapters.session")
     logger.addFilter(fail)
     try:
-        Dispatcher("KalshiNR").event(ENDED, clock.now)
+        Dispatcher("KalshiNR").report_event(ENDED, clock.now)
     finally:
         logger.removeFilter(fail)
     assert not caplog.records
@@ -326,13 +328,13 @@ def test_a_raising_log_filter_does_not_end_the_session(
 def test_messages_are_logged_only_when_enabled(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     observers = Dispatcher("KalshiNR")
     message = raw("35=0|49=me|56=KalshiNR|34=2|52=20261121-12:00:30.000")
-    observers.wire("sent", message, clock.now)
+    observers.report_bytes("sent", message, clock.now)
     with caplog.at_level(logging.INFO, "kalshi_fix_adapters.wire"):
         observers.connected("x", clock.now, secured=True)
-        observers.wire("sent", message, clock.now)
+        observers.report_bytes("sent", message, clock.now)
         observers.disconnected(clock.now)
     observers.connected("x", clock.now, secured=True)
-    observers.wire("sent", message + message[:9], clock.now)
+    observers.report_bytes("sent", message + message[:9], clock.now)
     observers.disconnected(clock.now)
     lines = [r.message for r in caplog.records if r.name == "kalshi_fix_adapters.wire"]
     assert [line[:50] for line in lines] == [
@@ -423,7 +425,7 @@ REPORT.problems, BAD_REPORT.problems = (), (PROBLEM,)
 def test_each_event_has_its_log_line(
     event: ClientEvent, line: str | None, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    Dispatcher("KalshiNR").event(event, clock.now)
+    Dispatcher("KalshiNR").report_event(event, clock.now)
     found = [f"{record.name} {record.levelname}: {record.message}" for record in caplog.records]
     assert found == ([] if line is None else [f"kalshi_fix_adapters.{line.replace(': ', ': KalshiNR: ', 1)}"])
 
@@ -467,17 +469,17 @@ def test_each_event_has_its_log_line(
 def test_the_record_of_an_event_has_its_plain_values(
     event: ClientEvent, fields: dict[str, Any], clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    Dispatcher("KalshiNR").event(event, clock.now)
+    Dispatcher("KalshiNR").report_event(event, clock.now)
     [record] = caplog.records
     assert record.__dict__["fix"] == {"session": "KalshiNR", "event": type(event).__name__, **fields}
 
 
 def test_states_connections_and_logons_are_logged(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     observers = Dispatcher("KalshiNR")
-    observers.event(Connecting(ENDPOINT, 1), clock.now)
+    observers.report_event(Connecting(ENDPOINT, 1), clock.now)
     observers.connected("fix.example:8228", clock.advance(0.5), secured=False)
-    observers.state(State.LOGON_SENT, clock.now)
-    observers.event(LOGON, clock.advance(0.25))
+    observers.report_state(State.LOGON_SENT, clock.now)
+    observers.report_event(LOGON, clock.advance(0.25))
     observers.disconnected(clock.now)
     assert [(record.name[20:], record.levelname, record.message[10:]) for record in caplog.records] == [
         ("connection", "INFO", "connecting to fix.example:8228, attempt 1"),

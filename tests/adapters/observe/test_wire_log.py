@@ -206,7 +206,7 @@ def test_a_line_is_unambiguous_for_any_value(text: str) -> None:
         assert [logged.frame for logged in found] == [frame]
 
 
-def test_the_command_reads_the_wire_log(path: Path) -> None:
+def test_the_decode_command_reads_the_wire_log(path: Path) -> None:
     reject = raw("35=j|49=KalshiNR|56=me|34=3|52=20261121-12:00:31.000|45=2|372=D|380=3|58=a\\b\n§")
     reject = encode_frame("FIXT.1.1", reject[reject.index(b"35=") : -7].replace(b"\\", b"|"))
     with WireLog(path) as log:

@@ -1,4 +1,4 @@
-"""Books and open orders printed once, against a simulated venue."""
+"""`kalshi-fix watch` and `kalshi-fix orders` with `--once`, against a simulated venue."""
 
 from __future__ import annotations
 
