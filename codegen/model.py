@@ -14,7 +14,7 @@ import attrs
 from kalshi_fix_adapters.documents.mistakes import Location
 
 INTEGER_KINDS = frozenset({"INT", "LENGTH", "SEQNUM", "NUMINGROUP"})
-"""Lexical kinds of whole numbers."""
+"""Lexical kinds of integers."""
 CODED_KINDS = frozenset({"STRING", "CHAR", "INT"})
 """Lexical kinds that may have codes."""
 # The session layer requires this message in every dialect, so its type is not part of a spec.
@@ -213,8 +213,9 @@ class Field(Element):
 
 
 Terms = tuple[tuple[str, tuple[str, ...] | None], ...]
-"""Names of fields, each with its condition: a tuple of wire values, of which the field must have one (the
-empty string means absent); an empty tuple for any value; or None for absent.
+"""Pairs of a field's FIX name and the wire values that satisfy the term. An empty string among the values
+means that the field may also be absent. An empty tuple means that the field must be present with any value;
+None means that it must be absent.
 """
 
 
@@ -461,7 +462,7 @@ class SessionType(Element):
     port: int | None
     host_role: str | None
     service: str | None
-    """Its purpose, as a word for programs, such as `orders`."""
+    """Its purpose as an identifier, such as `orders`."""
     comp_ids: tuple[str, ...]
     max_message_size: int | None = None
     """The largest BodyLength in bytes that the venue's messages need; None for the default."""

@@ -58,7 +58,7 @@ def _setting(scenario: Scenario) -> Setting | None:
     if (
         scenario.store
         or set(settings) - _SETTINGS
-        or kind.name not in session._NAMES
+        or kind.name not in session._SESSION_TYPES
         or product not in ("", usual_product)
         or options not in (None, QUICKFIX)
     ):
@@ -79,7 +79,7 @@ class _Writer:
         self.data = bytes(
             (
                 setting.role is Role.ACCEPTOR,
-                session._NAMES.index(setting.name),
+                session._SESSION_TYPES.index(setting.name),
                 setting.strict,
                 3 * setting.like_quickfix,
                 3 * setting.explicit_confirm,

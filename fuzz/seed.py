@@ -72,10 +72,15 @@ def _session() -> Seeds:
     peer_choices = len(session._BODIES)
     step = 0
     for role in range(2):
-        for kind, name in enumerate(session._NAMES):
+        for kind, name in enumerate(session._SESSION_TYPES):
             for index, state in enumerate(session.STATES):
                 prefix = choose(
-                    (role, 2), (kind, len(session._NAMES)), (step % 2, 2), (0, 4), (0, 4), (step % 3, 3)
+                    (role, 2),
+                    (kind, len(session._SESSION_TYPES)),
+                    (step % 2, 2),
+                    (0, 4),
+                    (0, 4),
+                    (step % 3, 3),
                 )
                 data = prefix + choose((index, len(session.STATES)))
                 for _ in range(_STEPS_PER_SEED):

@@ -1,4 +1,4 @@
-"""The targets: each is a module with one invariant, stated in the docstring of its `check(data)`."""
+"""The fuzz targets: each is a module with one invariant, stated in the docstring of its `check(data)`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ CORPUS: Final = ROOT / "corpus"
 
 @attrs.frozen
 class Target:
-    """A fuzz target. It does not import the code under test, because the engine must be imported first."""
+    """A fuzz target. It does not import the code under test, because the fuzzing engine must be imported
+    first."""
 
     name: str
     instrumented: tuple[str, ...]
@@ -32,7 +33,7 @@ class Target:
 
     @property
     def seeds(self) -> dict[str, bytes]:
-        """Return the inputs of the seed corpus by name."""
+        """The inputs of the seed corpus, by name."""
         lines = (CORPUS / f"{self.name}.txt").read_text("ascii").splitlines()
         return {name: bytes.fromhex(digits) for name, digits in map(str.split, lines)}
 

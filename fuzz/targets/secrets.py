@@ -67,12 +67,12 @@ def check_invariant(frame: bytes, sizes: Sequence[int] = ()) -> None:
     outputs += transcript.end()
     reader = LogReader()
     for logged in (*reader.feed(frame), *reader.close()):
-        outputs += _explanations(logged)
+        outputs += _decoder_outputs(logged)
     for text in outputs:
         assert SECRET.decode() not in text, f"a secret is shown: {text!r}"
 
 
-def _explanations(logged: LoggedMessage) -> list[str]:
+def _decoder_outputs(logged: LoggedMessage) -> list[str]:
     batches = [
         Decoder(OutputOptions(form)).decode_batch([logged]) for form in (Form.BRIEF, Form.FULL, Form.JSON)
     ]

@@ -68,7 +68,7 @@ class CountingStore(MemoryStore):
 
 @attrs.frozen
 class Setting:
-    """The settings of a session that an input chooses."""
+    """The combination of session settings that an input chooses."""
 
     role: Role
     name: str
@@ -448,8 +448,8 @@ def reach(player: Player, state: str) -> None:
         log_on(player)
 
 
-_NAMES: Final = ("KalshiRT", "KalshiNR", "FIXT", "KalshiDC", "KalshiMD", "KalshiPT", "KalshiRFQ")
-_TYPES: Final = (b"0", b"1", b"2", b"3", b"4", b"5", b"A", b"j", b"D", b"8", b"9", b"W", b"X", b"ZZ")
+_SESSION_TYPES: Final = ("KalshiRT", "KalshiNR", "FIXT", "KalshiDC", "KalshiMD", "KalshiPT", "KalshiRFQ")
+_MSG_TYPES: Final = (b"0", b"1", b"2", b"3", b"4", b"5", b"A", b"j", b"D", b"8", b"9", b"W", b"X", b"ZZ")
 _BODIES: Final = (
     (b"0", b""),
     (b"0", b"112=hello\x01"),
@@ -518,7 +518,7 @@ def play(data: bytes) -> Player:
     choices = Choices(data)
     setting = Setting(
         choices.pick((Role.INITIATOR, Role.ACCEPTOR)),
-        choices.pick(_NAMES),
+        choices.pick(_SESSION_TYPES),
         strict=choices.one_in(2),
         like_quickfix=choices.one_in(4),
         explicit_confirm=choices.one_in(4),
@@ -576,7 +576,7 @@ def _step(player: Player, choices: Choices) -> None:
 def _receive_from_peer(player: Player, choices: Choices) -> None:
     msg_type, body = choices.pick(_BODIES)
     if choices.one_in(8):
-        msg_type = choices.pick(_TYPES)
+        msg_type = choices.pick(_MSG_TYPES)
     number = None
     match choices.below(6):
         case 4:

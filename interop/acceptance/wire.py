@@ -1,4 +1,4 @@
-"""Encode the messages that acceptance definitions send, and compare received messages with expected ones."""
+"""Encode the messages in acceptance definitions, and compare received messages with expected ones."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def test_problem_texts_contain_the_value_found_and_the_value_expected() -> None:
         "Price (44) is '100': expected 99 or less",
         "tag 9001 is not defined by tiny",
         "MaxMessageSize (383) is not defined for Order",
-        "PossDupFlag (43) is located after the beginning of the body",
+        "PossDupFlag (43) follows the beginning of the body",
     ]
 
 

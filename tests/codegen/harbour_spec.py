@@ -21,12 +21,12 @@ HARBOUR = REPOSITORY / "tests" / "codegen" / "harbour"
 PACKAGE = "harbour_dialect"
 
 
-def rendered(spec: Path) -> dict[str, str]:
+def render_spec(spec: Path) -> dict[str, str]:
     """Return the files of the package generated from a spec folder."""
     return render(load_dialect(spec), PACKAGE)
 
 
-def imported(spec: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def generate_and_import(spec: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Generate the package of a spec folder into a folder, and import it for one test."""
     package = f"harbour_of_{folder.parent.name.replace('-', '_')}"
     write_files(render(load_dialect(spec), package), folder / package)
@@ -37,7 +37,7 @@ def imported(spec: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Modul
     return module
 
 
-def session(dialect: Any, role: Role, own: str, other: str, **options: Any) -> Session:
+def make_session(dialect: Any, role: Role, own: str, other: str, **options: Any) -> Session:
     """Return one side of a session of the only session type of a dialect."""
     (session_type,) = dialect.session_types.values()
     names: dict[str, Any] = {"sender_comp_id": own, "target_comp_id": other}
@@ -54,7 +54,7 @@ def edit(path: Path, old: str, new: str) -> None:
 class SpecCopy:
     """An editable copy of an invented dialect and of the folder that it extends.
 
-    Files in the spec folder are named relative to it, other files by their whole path.
+    Paths of files in the spec folder are relative to it; other paths are absolute.
     """
 
     def __init__(self, folder: Path, original: Path = HARBOUR) -> None:

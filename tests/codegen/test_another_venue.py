@@ -19,7 +19,7 @@ from codegen.read.resolve import load_dialect
 from kalshi_fix_sansio import Role
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived
-from tests.codegen.harbour_spec import edit, imported, session
+from tests.codegen.harbour_spec import edit, generate_and_import, make_session
 from tests.helpers import Clock, Pair
 from tests.programs import run_program
 
@@ -105,11 +105,11 @@ def test_a_spec_can_be_adapted_with_the_steps_on_the_page(
     edit(spec / "messages" / "application.yaml", "      OrderQty: optional\n", "      VenueFlag: required\n")
     edit(spec / "codesets.yaml", "    doc: Values of Side.\n", "    doc: Values of Side.\n    open: false\n")
     edit(spec / "messages" / "session.yaml", "      Username: optional\n", "      Username: required\n")
-    package: Any = imported(spec, tmp_path / "made", monkeypatch)
+    package: Any = generate_and_import(spec, tmp_path / "made", monkeypatch)
     clock = Clock()
     fields = package.LogonFields(username="me")
-    client = session(package.DIALECT, Role.INITIATOR, "ME", "ACME", logon_fields=fields)
-    venue = session(package.DIALECT, Role.ACCEPTOR, "ACME", "ME", logon_fields=fields)
+    client = make_session(package.DIALECT, Role.INITIATOR, "ME", "ACME", logon_fields=fields)
+    venue = make_session(package.DIALECT, Role.ACCEPTOR, "ACME", "ME", logon_fields=fields)
     assert client.config.session_type.name == "ORDERS"
     venue.connect(clock.now)
     client.connect(clock.now)

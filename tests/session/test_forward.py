@@ -57,7 +57,7 @@ def test_a_body_whose_price_would_be_read_as_data_is_not_forwarded(client: Wired
     hostile = raw(
         "35=D|34=7|49=x|56=y|52=20260101-00:00:00|11=a|55=K|54=1|40=2|38=1|95=10|43=N|96=abc|44=0.5|59=1|"
     )
-    with pytest.raises(EncodeError, match="which bytes a length counts as data"):
+    with pytest.raises(EncodeError, match="which bytes belong to a data field"):
         client.session.forward(hostile, client.clock.now)
     assert (client.session.next_outgoing, client.session.data_to_send()) == (2, b"")
 

@@ -1,4 +1,4 @@
-"""Which messages a user may send; a refused message has no effect."""
+"""Messages that a user sends: headers and validation. A refused message has no effect."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def test_each_message_has_a_separate_header() -> None:
     session.send(order("a4"), clock.advance(0.5), header_fields={})
     session.send(order("a5"), Instant(clock.monotonic, clock.utc.astimezone(east)))
     seconds = [0.0, 1, 1, 3, 3.5, 3.5]
-    heads = [message.header for message in wired.sent()]
-    assert [(head.msg_type, head.msg_seq_num, head.poss_resend) for head in heads] == [
+    headers = [message.header for message in wired.sent()]
+    assert [(header.msg_type, header.msg_seq_num, header.poss_resend) for header in headers] == [
         ("D", 2, None),
         ("D", 3, True),
         ("D", 4, None),
@@ -55,19 +55,23 @@ def test_each_message_has_a_separate_header() -> None:
         ("D", 6, None),
         ("D", 7, None),
     ]
-    assert [head.sending_time for head in heads] == [START + timedelta(seconds=second) for second in seconds]
-    assert {(head.sender_comp_id, head.target_comp_id) for head in heads} == {(KEY_ID, "KalshiRT")}
-    # Header values of a single message, as passed in `header_fields`.
-    for head in heads:
-        single = session._core.outbound.header(head.msg_type, head.msg_seq_num, Instant(0, head.sending_time))
-        single.poss_resend = head.poss_resend
-        assert CODEC.encode(order(), single) == CODEC.encode(order(), head)
+    assert [header.sending_time for header in headers] == [
+        START + timedelta(seconds=second) for second in seconds
+    ]
+    assert {(header.sender_comp_id, header.target_comp_id) for header in headers} == {(KEY_ID, "KalshiRT")}
+    # A header that is built separately is encoded to the same bytes.
+    for header in headers:
+        single = session._core.outbound.header(
+            header.msg_type, header.msg_seq_num, Instant(0, header.sending_time)
+        )
+        single.poss_resend = header.poss_resend
+        assert CODEC.encode(order(), single) == CODEC.encode(order(), header)
     stored = list(session.store.sent_between(1, 99))
     assert [(item.seq_num, item.sent_at) for item in stored] == [
-        (head.msg_seq_num, head.sending_time) for head in heads if head.msg_type == "D"
+        (header.msg_seq_num, header.sending_time) for header in headers if header.msg_type == "D"
     ]
     assert [CODEC.decode(item.frame).header for item in stored] == [
-        head for head in heads if head.msg_type == "D"
+        header for header in headers if header.msg_type == "D"
     ]
 
 
@@ -130,7 +134,7 @@ def test_session_and_unknown_header_fields_cannot_be_set(field: str) -> None:
     assert wired.session.next_outgoing == 2
 
 
-def test_the_caller_gets_an_error_in_time_when_the_peer_stops_reading() -> None:
+def test_sending_is_refused_while_too_many_bytes_are_unsent() -> None:
     wired = established(Role.INITIATOR, max_unsent=1000)
     sent = 0
     while len(wired.session._core.outbound.buffer) < 1000:
@@ -164,14 +168,14 @@ def test_a_failing_store_prevents_sending() -> None:
 @pytest.fixture
 def compiled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
     """Collect the MsgType and `allow_unknown_codes` of each check that a session requests."""
-    found = []
+    requested = []
 
     def recording_checker(layout: Any, context: Any) -> Any:
-        found.append((layout.msg_type, context.allow_unknown_codes))
+        requested.append((layout.msg_type, context.allow_unknown_codes))
         return checker(layout, context)
 
     monkeypatch.setattr(send_validator, "checker", recording_checker)
-    return found
+    return requested
 
 
 def test_sending_a_message_compiles_only_the_check_that_it_needs(

@@ -1,7 +1,7 @@
 """The true state of one direction, which no crash affects: the messages sent, and the fate of each.
 
-Before it takes a later message, the receiving user must have taken every earlier message or received a report
-of its loss. A message taken a second time must be marked as a possible duplicate.
+The receiving user may take a message only if every earlier message was taken or reported as lost. A message
+taken a second time must be marked as a possible duplicate.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class Entry:
         return f"{self.uid} (number {self.number} of epoch {self.epoch})"
 
 
-_NAMES = {"D": "cl_ord_id", "F": "cl_ord_id", "8": "exec_id", "9": "order_id", "W": "symbol"}
-_NAMES |= {"S": "quote_id", "Z": "quote_id", "AI": "quote_req_id", "U9": "text"}
-_NAMES |= {"R": "quote_req_id", "UE": "quote_req_id", "UMS": "market_settlement_report_id"}
+_ID_ATTRIBUTES = {"D": "cl_ord_id", "F": "cl_ord_id", "8": "exec_id", "9": "order_id", "W": "symbol"}
+_ID_ATTRIBUTES |= {"S": "quote_id", "Z": "quote_id", "AI": "quote_req_id", "U9": "text"}
+_ID_ATTRIBUTES |= {"R": "quote_req_id", "UE": "quote_req_id", "UMS": "market_settlement_report_id"}
 """By MsgType, the attribute that identifies a message among others of its type; the default is `rfq_id`."""
 _CANCELS = frozenset({"F", "Z", "UE"})
-"""Types of messages that contain the id of the message that they cancel, or may have the same id."""
+"""Types of cancel requests, whose id may equal the id of the message that they cancel."""
 
 
 def uid_of(message: Any) -> str:
@@ -52,7 +52,7 @@ def uid_of(message: Any) -> str:
     kind = message.MSG_TYPE
     if kind == "V":
         return str(message.related_sym[0].symbol)
-    uid = str(getattr(message, _NAMES.get(kind, "rfq_id")))
+    uid = str(getattr(message, _ID_ATTRIBUTES.get(kind, "rfq_id")))
     if kind == "D" and message.order_qty != QUANTITY:
         return f"{uid} of {message.order_qty}"
     return f"cancel {uid}" if kind in _CANCELS else uid
@@ -65,7 +65,7 @@ class Ledger:
         self.sender = sender
         self.entries: list[Entry] = []
         self.epoch = 0
-        """The epoch of the sender's numbers, as far as the receiver's user knows."""
+        """The epoch of the sender's numbers, as known to the receiving user."""
         self.duplicates = 0
         self.losses_allowed = False
         """Whether a disk has lost committed changes. This voids all guarantees, so losses are no violation.

@@ -40,7 +40,7 @@ def clock() -> Clock:
 ROUND_LIMITS = TokenLimits(write_rate=300, write_capacity=600, read_rate=300, read_capacity=600)
 
 
-def exact(tier: str | TokenLimits = ROUND_LIMITS, **changes: Any) -> RateBudget:
+def exact_budget(tier: str | TokenLimits = ROUND_LIMITS, **changes: Any) -> RateBudget:
     """Return a budget that yields round figures: without safety margins, and 10 tokens per message."""
     return RateBudget(tier, **({"use": 1.0, "cancel_reserve": 0.0, "default_cost": 10} | changes))
 
@@ -48,7 +48,7 @@ def exact(tier: str | TokenLimits = ROUND_LIMITS, **changes: Any) -> RateBudget:
 @pytest.fixture
 def budget() -> RateBudget:
     """Return a budget of 300 tokens per second, and 600 at once."""
-    return exact()
+    return exact_budget()
 
 
 def count_without_waiting(budget: RateBudget, message: Message | type[Logon], clock: Clock) -> int:
@@ -70,7 +70,7 @@ def refusal(msg_type: str, reason: BusinessRejectReason = BusinessRejectReason.R
 @pytest.mark.parametrize("tier", limits.WRITE_TOKENS)
 @pytest.mark.parametrize("product", ["prediction", "margin"])
 def test_each_tier_has_its_buckets(tier: str, product: Any, clock: Clock) -> None:
-    budget = exact(tier, product=product, default_cost=1)
+    budget = exact_budget(tier, product=product, default_cost=1)
     write, read = limits.WRITE_TOKENS[tier], limits.READ_TOKENS[tier]
     read_burst = limits.MARGIN_READ_BURST if product == "margin" else limits.READ_BURST[tier]
     assert count_without_waiting(budget, order(), clock) == write * limits.WRITE_BURST[tier]
@@ -93,7 +93,7 @@ def test_by_default_five_percent_of_the_limits_is_unused(clock: Clock) -> None:
 
 
 def test_custom_limits_are_used_unchanged(clock: Clock) -> None:
-    budget = exact(TokenLimits(write_rate=50, write_capacity=60, read_rate=20, read_capacity=40))
+    budget = exact_budget(TokenLimits(write_rate=50, write_capacity=60, read_rate=20, read_capacity=40))
     assert count_without_waiting(budget, order(), clock) == 6
     assert count_without_waiting(budget, SNAPSHOT, clock) == 4
 
@@ -130,10 +130,10 @@ def test_an_order_that_accepts_a_quote_is_charged_to_the_rfq_shard_and_to_the_sh
     """The venue's pages disagree on which of the two is charged."""
     shard = limits.RFQ_SHARD + 1
     for product, expected in (("prediction", [600, 590, 590]), ("margin", [590, 590, 590])):
-        budget = exact(product=product)
+        budget = exact_budget(product=product)
         budget.sent(order(ex_destination=shard, quote_id="q"), clock.now)
         assert [budget.left(clock.now, shard=item) for item in (None, limits.RFQ_SHARD, shard)] == expected
-    budget = exact()
+    budget = exact_budget()
     budget.record_spending(595, clock.now, shard=shard)
     assert budget.wait(order(quote_id="q"), clock.now) == 0
     assert budget.wait(order(ex_destination=shard, quote_id="q"), clock.now) == pytest.approx(5 / 300)
@@ -158,14 +158,14 @@ def test_each_shard_has_the_full_budget_up_to_a_maximum_number_of_shards(
 
 
 def test_a_cancel_for_the_margin_product_has_a_separate_cost(clock: Clock) -> None:
-    budget = exact(product="margin")
+    budget = exact_budget(product="margin")
     assert [budget.cost(item) for item in (cancel(), order())] == [limits.MARGIN_CANCEL_COST, 10]
     budget.sent(cancel(), clock.now)
     assert budget.left(clock.now) == 600 - limits.MARGIN_CANCEL_COST
 
 
 def test_the_margin_product_has_no_shards(clock: Clock) -> None:
-    budget = exact(product="margin")
+    budget = exact_budget(product="margin")
     budget.sent(order(ex_destination=1), clock.now)
     budget.record_spending(10, clock.now, shard=2)
     assert budget.left(clock.now, shard=1) == budget.left(clock.now) == 580
@@ -191,9 +191,10 @@ def test_a_message_may_be_sent_exactly_when_its_wait_has_passed() -> None:
 
 
 def test_waits_agree_with_exact_arithmetic(clock: Clock) -> None:
-    """For each message, the slow model recomputes the whole history with rational numbers."""
+    """The expected wait for each message is computed from the whole history, with rational numbers."""
     limited = TokenLimits(100, 100, 100, 100)
-    random, budget, history, now = Random(5), exact(limited), list[tuple[Fraction, int]](), Fraction(1000)
+    random, budget = Random(5), exact_budget(limited)
+    history, now = list[tuple[Fraction, int]](), Fraction(1000)
     for _ in range(150):
         now += Fraction(random.randrange(8), 128)
         clock.monotonic = float(now)
@@ -227,10 +228,10 @@ def test_a_clock_that_goes_back_adds_no_tokens(budget: RateBudget, clock: Clock)
 def test_orders_and_quotes_never_delay_a_cancel(tier: str) -> None:
     random, clock, budget = Random(7), Clock(), RateBudget(tier)
     kept = int(0.2 * 0.95 * limits.WRITE_TOKENS[tier] * limits.WRITE_BURST[tier])
-    many: tuple[Callable[[], Message], ...] = (order, amend, lambda: OrderGroupRequest.create(5))
+    factories: tuple[Callable[[], Message], ...] = (order, amend, lambda: OrderGroupRequest.create(5))
     for _ in range(5):
         for _ in range(random.randrange(1, 5)):
-            count_without_waiting(budget, random.choice(many)(), clock)
+            count_without_waiting(budget, random.choice(factories)(), clock)
             count_without_waiting(budget, QUOTE, clock)
             clock.advance(random.random() / 10)
         assert count_without_waiting(budget, cancel(), clock) >= kept // limits.CANCEL_COST
@@ -250,7 +251,7 @@ def test_cancels_may_use_the_reserved_tokens(message: Message, clock: Clock) -> 
     assert budget.wait(message, clock.now) == 0
 
 
-def test_independent_messages_have_different_lanes(budget: RateBudget) -> None:
+def test_independent_messages_have_different_queues(budget: RateBudget) -> None:
     messages: tuple[Any, ...] = (order(), QUOTE, cancel(), cancel(1), MASS_CANCEL, SNAPSHOT, Logon)
     assert len({budget.queue_of(message) for message in messages}) == 7
     assert budget.queue_of(cancel()) == budget.queue_of(OrderGroupRequest.trigger("g"))
@@ -258,7 +259,7 @@ def test_independent_messages_have_different_lanes(budget: RateBudget) -> None:
 
 
 def test_no_tokens_are_reserved_for_reads(clock: Clock) -> None:
-    budget = exact(cancel_reserve=0.5)
+    budget = exact_budget(cancel_reserve=0.5)
     assert count_without_waiting(budget, SNAPSHOT, clock) == 60
 
 
@@ -274,7 +275,7 @@ def test_mass_cancels_are_separated_by_an_interval(budget: RateBudget, clock: Cl
 
 
 def test_a_free_mass_cancel_waits_only_for_its_interval(clock: Clock) -> None:
-    budget = exact(costs={MASS_CANCEL.MSG_TYPE: 0})
+    budget = exact_budget(costs={MASS_CANCEL.MSG_TYPE: 0})
     budget.record_spending(600, clock.now)
     assert count_without_waiting(budget, MASS_CANCEL, clock) == 1
     assert budget.left(clock.now) == 0
@@ -312,7 +313,7 @@ def test_reserved_logons_that_are_sent_late_never_exceed_the_limit(clock: Clock)
 
 
 def test_waiting_logons_are_served_in_order(clock: Clock) -> None:
-    budget = exact()
+    budget = exact_budget()
     assert [budget.reserve_logon(owner, 10, clock.now) for owner in range(LOGON_BURST)] == [0] * LOGON_BURST
     for owner in range(LOGON_BURST):
         budget.end_logon_reservation(owner, clock.now, sent=True)
@@ -327,7 +328,7 @@ def test_waiting_logons_are_served_in_order(clock: Clock) -> None:
 
 
 def test_a_second_reservation_by_one_owner_extends_the_first(clock: Clock) -> None:
-    budget = exact()
+    budget = exact_budget()
     for wait in (0, 9, 9):
         clock.advance(wait)
         assert budget.reserve_logon("a", 10, clock.now) == 0
@@ -336,7 +337,7 @@ def test_a_second_reservation_by_one_owner_extends_the_first(clock: Clock) -> No
 
 
 def test_a_waiter_that_does_not_try_again_loses_its_place_in_the_queue(clock: Clock) -> None:
-    budget = exact()
+    budget = exact_budget()
     count_without_waiting(budget, Logon, clock)
     assert budget.reserve_logon("gone", 10, clock.now) == pytest.approx(1)
     assert budget.reserve_logon("here", 10, clock.now) == pytest.approx(2)
@@ -346,14 +347,15 @@ def test_a_waiter_that_does_not_try_again_loses_its_place_in_the_queue(clock: Cl
     assert budget.reserve_logon("here", 10, clock.now) == 0
 
 
-def test_an_unsettled_reservation_holds_its_token_until_it_expires(clock: Clock) -> None:
-    budget = exact()
+def test_a_reservation_that_is_not_ended_holds_its_token_until_it_expires(clock: Clock) -> None:
+    budget = exact_budget()
     for owner in range(LOGON_BURST):
         budget.reserve_logon(owner, 60, clock.now)
     clock.advance(59)
     assert budget.reserve_logon("b", 60, clock.now) > 0
     clock.advance(1)
-    assert budget.reserve_logon("b", 60, clock.now) > 0  # Until now the reserved Logons count as sent.
+    # The tokens of the expired reservations begin to refill only now.
+    assert budget.reserve_logon("b", 60, clock.now) > 0
     budget.end_logon_reservation(0, clock.now, sent=False)
     assert budget.wait(Logon, clock.now) == pytest.approx(1)
     clock.advance(1)
@@ -427,7 +429,7 @@ def test_tokens_of_a_message_refused_by_the_session_are_returned(budget: RateBud
 
 
 def test_the_user_can_set_costs(clock: Clock) -> None:
-    budget = exact(costs={QuoteConfirm.MSG_TYPE: 2, "F": 5}, default_cost=20)
+    budget = exact_budget(costs={QuoteConfirm.MSG_TYPE: 2, "F": 5}, default_cost=20)
     confirm = QuoteConfirm(quote_id="q")
     assert [budget.cost(item) for item in (confirm, cancel(), QUOTE, order())] == [
         2,
@@ -440,7 +442,7 @@ def test_the_user_can_set_costs(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "why"),
+    ("changes", "text"),
     [
         ({"tier": "premier"}, "no tier 'premier'; use one of Basic, .*Prestige"),
         ({"use": 0}, "use must be"),
@@ -455,8 +457,8 @@ def test_the_user_can_set_costs(clock: Clock) -> None:
         ({"tier": TokenLimits(100, 100, nan, 100)}, "refill rate"),
     ],
 )
-def test_invalid_settings_are_refused(changes: dict[str, Any], why: str) -> None:
-    with pytest.raises(ConfigurationError, match=why):
+def test_invalid_settings_are_refused(changes: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigurationError, match=text):
         RateBudget(**({"tier": ROUND_LIMITS} | changes))
 
 
@@ -482,7 +484,7 @@ def test_a_loaded_budget_continues_to_refill(clock: Clock) -> None:
 
 
 def test_a_dump_of_a_higher_tier_fills_the_bucket_and_no_more(clock: Clock) -> None:
-    budget, higher = exact(), exact(TokenLimits(4800, 9600, 4800, 9600))
+    budget, higher = exact_budget(), exact_budget(TokenLimits(4800, 9600, 4800, 9600))
     higher.sent(order(), clock.now)
     budget.load(higher.dump(clock.now), clock.now)
     assert budget.left(clock.now) == 600

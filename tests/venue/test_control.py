@@ -53,7 +53,7 @@ def channel(tmp_path: Path, performer: FakePerformer) -> Iterator[ControlServer]
         yield server
 
 
-def raw(channel: ControlServer, data: bytes) -> dict[str, object]:
+def send_raw(channel: ControlServer, data: bytes) -> dict[str, object]:
     """Send bytes, possibly none; return the reply."""
     with socket.create_connection(channel.server_address, 10) as connection:  # type: ignore[arg-type]
         connection.sendall(data)
@@ -100,7 +100,7 @@ def test_without_the_token_no_operation_is_performed(
     channel: ControlServer, performer: FakePerformer
 ) -> None:
     for token in ("", "guess", channel.token[:-1], "\u00e9"):
-        reply = raw(channel, json.dumps({"token": token, "do": "pause"}).encode() + b"\n")
+        reply = send_raw(channel, json.dumps({"token": token, "do": "pause"}).encode() + b"\n")
         assert reply == {"ok": False, "error": "the token of a request must be the one in the control file"}
     assert performer.done == []
     assert channel.token not in repr(channel)
@@ -126,13 +126,13 @@ def test_invalid_requests_get_an_error(
 ) -> None:
     if isinstance(request_, dict):
         request_ = json.dumps({"token": channel.token, **request_}).encode() + b"\n"
-    reply = raw(channel, request_)
+    reply = send_raw(channel, request_)
     assert reply["ok"] is False
     assert error in str(reply["error"])
 
 
 def test_a_silent_connection_gets_no_answer(channel: ControlServer, performer: FakePerformer) -> None:
-    assert raw(channel, b"") == {}
+    assert send_raw(channel, b"") == {}
     send_operation(channel.path, Status())
     assert performer.done == [Status()]
 
@@ -171,7 +171,7 @@ def test_the_given_folder_takes_precedence(temporary: Path, performer: FakePerfo
         running_venue(named, environ)
 
 
-def replace_by_link(folder: Path) -> None:
+def replace_with_link(folder: Path) -> None:
     folder.rename(folder.with_name("elsewhere"))
     folder.symlink_to("elsewhere")
 
@@ -182,7 +182,7 @@ def replace_by_link(folder: Path) -> None:
     [
         (lambda folder: folder.chmod(0o777), None, r"can be written by other users \(mode 777; chmod 700 /"),
         (lambda folder: folder.chmod(0o770), None, r"\(mode 770; "),
-        (replace_by_link, None, "is a link, or not a folder"),
+        (replace_with_link, None, "is a link, or not a folder"),
         (lambda folder: None, 12345, r"belongs to another user \(id \d+\)"),
     ],
 )
@@ -209,7 +209,7 @@ def test_a_folder_that_is_not_private_is_refused(
             running_venue(None, {})
 
 
-def test_the_only_venue_in_a_temporary_folder_needs_no_name(
+def test_the_only_venue_in_a_temporary_folder_is_found_without_its_path(
     temporary: Path, performer: FakePerformer
 ) -> None:
     with pytest.raises(ControlError, match="start one with"):

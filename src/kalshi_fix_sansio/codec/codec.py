@@ -41,8 +41,8 @@ class Codec:
         self._encode_header = dialect.header.encode
         self._body_encoders: LazyDict[type[Message], _BodyEncoder] = LazyDict(partial(_body_encoder, dialect))
         self.deferred: dict[int, str] | None = None
-        """For each shape (sequence of tags) that `compile_deferred` will compile, a message of this shape as
-        text, by a hash of its tags and MsgType. None for a codec that compiles while it decodes.
+        """One message, as text, for each shape (sequence of tags) that `compile_deferred` will compile; the
+        key is a hash of its MsgType and tags. None for a codec that compiles while it decodes.
         """
         self.shapes: list[bytes] = []
         """For each shape that `compile_deferred` has compiled, a message with invented values."""
@@ -119,8 +119,8 @@ class Codec:
 
         Raises:
             DecodeError: its `problems` are classified by SessionRejectReason (373). At most 1,000 problems
-                that `decode` lists and 1,000 others are included. A final problem contains the number of the
-                rest.
+                that `decode` lists and 1,000 others are included. If there are more, a final problem
+                contains their number.
         """
         message, problems = self.check(frame)
         if problems:
@@ -234,7 +234,7 @@ class Codec:
         if tokenize(f"{body}{_wire_text(check_sum)}", self._tables.data_tags) != [*remaining, check_sum]:
             raise EncodeError(
                 "the body cannot be forwarded: removing its header and trailer fields would change "
-                "which bytes a length counts as data"
+                "which bytes belong to a data field"
             )
         msg_type = next(token.value for token in tokens if token.tag == MSG_TYPE_TAG)
         head = _encode_block(header, self.dialect.header)

@@ -234,7 +234,7 @@ class Explainer:
         # A repeated field is reported only as repeated, not also as out of order.
         elif token.tag not in block.seen:
             section_name = "the body" if self._section == BODY else "the trailer"
-            text = f"is located after the beginning of {section_name}"
+            text = f"follows the beginning of {section_name}"
             self._record_tag_problem(self._problem_of(Reason.TAG_OUT_OF_ORDER, token, text))
 
     # --- storing fields in a block -----------------------------------------------------------------

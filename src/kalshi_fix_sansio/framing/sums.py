@@ -29,8 +29,8 @@ class Sums:
         """
 
     def restart(self, start: int, end: int) -> None:
-        """Discard the sums, and begin again: the bytes from `start` to `end` were summed once, for an invalid
-        message.
+        """Discard the sums, and begin again at `start`. The bytes up to `end` were already summed for an
+        invalid message.
         """
         self._base = start
         self._totals = [0]

@@ -1,9 +1,9 @@
 """Validation of a message against its layout, for one product, session type and sender.
 
 The session validates messages before it sends them, so `send` raises an exception for a message that the peer
-would reject. A strict session applies the same rules to incoming messages. The dialect defines the rules.
-They determine where a message may be sent, which members are required, optional or forbidden there,
-conditions between fields, the number of group entries, and limits on values.
+would reject. A strict session applies the same rules to incoming messages. The dialect defines the rules:
+where a message may be sent, which of its members are required, optional or forbidden there, conditions
+between fields, the number of group entries, and limits on values.
 
 For each `MessageContext` (product, session type, side, settings of the Logon), the rules of a layout are
 compiled once into a function that returns the problems. The function is then cached. `compiled` generates the
@@ -83,8 +83,8 @@ def checker(layout: MessageLayout, context: MessageContext) -> Check:
 
 
 def block_checker(layout: BlockLayout, context: MessageContext) -> Check:
-    """Return the function that returns all problems with one block in this context: a body, a header, a
-    trailer or a group entry. Only the check of a header needs the MsgType of the context.
+    """Return the function that returns all problems with a body, a header, a trailer or a group entry in this
+    context. Only the check of a header needs the MsgType of the context.
     """
     return _lookup(layout, compile_rules, context)
 

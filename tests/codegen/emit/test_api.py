@@ -17,7 +17,7 @@ from codegen.model import Dialect
 from codegen.read.resolve import load_dialect
 from kalshi_fix_sansio.codec import Codec
 from tests.codegen.command import git, run
-from tests.codegen.harbour_spec import HARBOUR, SpecCopy, imported
+from tests.codegen.harbour_spec import HARBOUR, SpecCopy, generate_and_import
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def deprecated(copy: SpecCopy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     copy.edit("messages/berths.yaml", "Draught:   {since: 2020-03}", f"Draught: {{{note}}}")
     copy.edit("messages/berths.yaml", "Cargo:     optional", f"Cargo: {{{note}}}")
     copy.edit("messages/berths.yaml", "    msg_type: U2\n", f"    msg_type: U2\n    {note}\n")
-    return imported(copy.spec, tmp_path / "made", monkeypatch)
+    return generate_and_import(copy.spec, tmp_path / "made", monkeypatch)
 
 
 def request(package: ModuleType, **given: Any) -> Any:
@@ -63,7 +63,7 @@ def test_a_removed_field_warns_when_it_is_set_and_can_still_be_read(
     copy: SpecCopy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy.edit("messages/berths.yaml", "Draught:   {since: 2020-03}", 'Draught: {until: {2024-01: "Unused."}}')
-    made = imported(copy.spec, tmp_path / "made", monkeypatch)
+    made = generate_and_import(copy.spec, tmp_path / "made", monkeypatch)
     with pytest.warns(DeprecationWarning, match=r"^Draught \(5003\): Removed in 2024-01: Unused\."):
         message = request(made, draught="2.5", arrival=datetime(2026, 1, 1, tzinfo=UTC))
     codec = Codec(made.DIALECT)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.codegen.harbour_spec import SpecCopy, imported
+from tests.codegen.harbour_spec import SpecCopy, generate_and_import
 
 CONSTRUCTORS = """    constructors:
       at_quay: {sets: {BerthKind: Quay, Flag: Home}, takes: ShipID, without: [Manifest, HighWater],
@@ -63,7 +63,7 @@ def harbour(copy: SpecCopy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     copy.insert("messages/berths.yaml", more, after="      Manifest:  optional\n")
     copy.append("components.yaml", GROUPS)
     copy.append("fields.yaml", FIELDS)
-    return imported(copy.spec, tmp_path / "made", monkeypatch)
+    return generate_and_import(copy.spec, tmp_path / "made", monkeypatch)
 
 
 def parameters(method: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.codegen.harbour_spec import SpecCopy, imported
+from tests.codegen.harbour_spec import SpecCopy, generate_and_import
 from tests.codegen.spec_folder import mistakes_of
 
 LIMITS = """source: rules
@@ -23,7 +23,7 @@ def test_limits_are_constants_of_type_int_or_decimal(
     copy: SpecCopy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (copy.spec / "limits.yaml").write_text(LIMITS, encoding="utf-8")
-    harbour = imported(copy.spec, tmp_path / "made", monkeypatch)
+    harbour = generate_and_import(copy.spec, tmp_path / "made", monkeypatch)
     limits = importlib.import_module(f"{harbour.__name__}.limits")
     assert (limits.EBB, type(limits.EBB)) == (6, int)
     assert {"inner": Decimal(4), "outer": Decimal("7.50")} == limits.DEPTH

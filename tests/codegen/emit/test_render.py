@@ -15,19 +15,19 @@ from codegen.errors import SpecError
 from codegen.format import FormatError, format_sources
 from codegen.read.resolve import load_dialect
 from kalshi_fix_sansio.dialect.layout import Kind, Presence
-from tests.codegen.harbour_spec import HARBOUR, PACKAGE, SpecCopy, imported, rendered
+from tests.codegen.harbour_spec import HARBOUR, PACKAGE, SpecCopy, generate_and_import, render_spec
 
 
 @pytest.fixture(scope="module")
 def files() -> dict[str, str]:
-    return rendered(HARBOUR)
+    return render_spec(HARBOUR)
 
 
 @pytest.fixture(scope="module")
 def harbour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
     """Generate the package and import it."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        yield imported(HARBOUR, tmp_path_factory.mktemp("generated") / "made", monkeypatch)
+        yield generate_and_import(HARBOUR, tmp_path_factory.mktemp("generated") / "made", monkeypatch)
 
 
 def changes(before: dict[str, str], after: dict[str, str]) -> dict[str, tuple[list[str], list[str]]]:
@@ -80,20 +80,20 @@ def test_the_head_names_the_command_and_the_source(files: dict[str, str]) -> Non
 
 
 def test_a_changed_doc_changes_the_lines_that_quote_it(copy: SpecCopy) -> None:
-    before = rendered(copy.spec)
+    before = render_spec(copy.spec)
     copy.edit("fields.yaml", "Draught when loaded.", "How deep the ship goes.")
     removed = "draught: Draught (5003): Draught when loaded. In metres. Optional. Since 2020-03."
     added = "draught: Draught (5003): How deep the ship goes. In metres. Optional. Since 2020-03."
-    assert changes(before, rendered(copy.spec)) == {"messages/berths.py": ([removed], [added])}
+    assert changes(before, render_spec(copy.spec)) == {"messages/berths.py": ([removed], [added])}
 
 
 @pytest.mark.parametrize("presence", ["optional", "required"])
 def test_a_new_field_adds_lines_and_changes_none(copy: SpecCopy, presence: str) -> None:
-    before = rendered(copy.spec)
+    before = render_spec(copy.spec)
     field = '  Beam: {tag: 5099, type: QTY, unit: metres, doc: "Width."}\n'
     copy.insert("fields.yaml", field, before="  Draught:       ")
     copy.insert("messages/berths.yaml", f"      Beam: {presence}\n", before="      Flag:      required")
-    found = changes(before, rendered(copy.spec))
+    found = changes(before, render_spec(copy.spec))
     assert set(found) == {
         "layouts/berths.py",
         "layouts/fields.py",
@@ -107,16 +107,16 @@ def test_a_new_field_adds_lines_and_changes_none(copy: SpecCopy, presence: str) 
 
 
 def test_a_new_code_adds_lines_only_to_its_enum(copy: SpecCopy) -> None:
-    before = rendered(copy.spec)
+    before = render_spec(copy.spec)
     copy.insert("codesets.yaml", '      Buoy: {value: 3, doc: "At a buoy."}\n', before="      Anchor:")
-    found = changes(before, rendered(copy.spec))
+    found = changes(before, render_spec(copy.spec))
     assert found == {"codesets.py": ([], ["BUOY: At a buoy.", "BUOY = 3"])}
 
 
 def test_the_first_field_of_a_type_adds_its_imports(copy: SpecCopy) -> None:
-    before = rendered(copy.spec)
+    before = render_spec(copy.spec)
     copy.insert("messages/berths.yaml", "\n      FirstDay: optional", after="      Text:     optional")
-    found = changes(before, rendered(copy.spec))
+    found = changes(before, render_spec(copy.spec))
     assert all(removed == [] for removed, _ in found.values())
     assert found["messages/berths.py"][1] == [
         "first_day: FirstDay (5007): First day at the berth. Optional.",
@@ -134,7 +134,7 @@ def test_a_family_must_not_have_the_name_of_a_common_module(copy: SpecCopy) -> N
     with pytest.raises(
         SpecError, match=r"groups\.yaml:\d+: .*cannot be called groups\.yaml; give it another"
     ):
-        rendered(copy.spec)
+        render_spec(copy.spec)
 
 
 def test_the_error_for_a_failing_formatter_names_the_file() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kalshi_fix_sansio import TEXTS
-from tests.codegen.harbour_spec import HARBOUR, SpecCopy, imported
+from tests.codegen.harbour_spec import HARBOUR, SpecCopy, generate_and_import
 from tests.fix50sp2.dialect import TEXTS as NONE
 
 HARBOUR_TEXTS = """source: rules
@@ -22,7 +22,7 @@ def test_a_text_is_a_constant_with_its_meaning(
     copy: SpecCopy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (copy.spec / "texts.yaml").write_text(HARBOUR_TEXTS.replace('" or', " or"), encoding="utf-8")
-    harbour = imported(copy.spec, tmp_path / "made", monkeypatch)
+    harbour = generate_and_import(copy.spec, tmp_path / "made", monkeypatch)
     assert list(harbour.BerthOfferText) == ["NO_ROOM", "Draught 2.5m \\ too much"]
     assert harbour.BerthOfferText.DRAUGHT_2_5M_TOO_MUCH == "Draught 2.5m \\ too much"
     refused = harbour.BerthOffer(ship_id="x", answer="refused", text=harbour.BerthOfferText.NO_ROOM)
@@ -39,7 +39,7 @@ def test_a_text_is_a_constant_with_its_meaning(
 
 def test_a_dialect_without_texts_has_an_empty_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert NONE == {}
-    assert imported(HARBOUR, tmp_path / "made", monkeypatch).TEXTS == {}
+    assert generate_and_import(HARBOUR, tmp_path / "made", monkeypatch).TEXTS == {}
 
 
 def test_every_text_with_a_code_names_an_attribute_of_its_message() -> None:

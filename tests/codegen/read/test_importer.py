@@ -17,7 +17,7 @@ from codegen.read.resolve import load_dialect
 from kalshi_fix_sansio import Role, Session
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived
 from tests.codegen.command import run
-from tests.codegen.harbour_spec import imported, session
+from tests.codegen.harbour_spec import generate_and_import, make_session
 from tests.helpers import Clock, Pair
 
 OLD = """<fix type="FIX" major="4" minor="2">
@@ -107,8 +107,8 @@ def old(tmp_path: Path) -> Path:
 
 def pair(dialect: Any) -> tuple[Session, Session, Clock]:
     """Return two sessions of a dialect, logged on to each other."""
-    client = session(dialect, Role.INITIATOR, "US", "THEM")
-    made = Pair(Clock(), client, session(dialect, Role.ACCEPTOR, "THEM", "US"))
+    client = make_session(dialect, Role.INITIATOR, "US", "THEM")
+    made = Pair(Clock(), client, make_session(dialect, Role.ACCEPTOR, "THEM", "US"))
     made.connect()
     assert isinstance(made.client_events[0], LoggedOn)
     return client, made.venue, made.clock
@@ -118,7 +118,7 @@ def test_a_session_runs_on_an_imported_dialect(
     old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run("import", old, "--out", tmp_path / "spec", "--title", "Old").exit_code == 0
-    package = imported(tmp_path / "spec", tmp_path / "made", monkeypatch)
+    package = generate_and_import(tmp_path / "spec", tmp_path / "made", monkeypatch)
     client, venue, clock = pair(package.DIALECT)
     news = package.DIALECT.messages["B"].cls
     [group] = [member for member in package.DIALECT.messages["B"].body.members if member.name != "Headline"]

@@ -115,8 +115,8 @@ def test_only_cancels_caused_by_time_are_expiries() -> None:
 def test_an_order_that_expires_before_the_delayed_cancel_is_reported_as_expired(
     harness: ExchangeHarness,
 ) -> None:
-    rest_seconds = int(CANCEL_DELAY.total_seconds())
-    times = [harness.now.replace(second=rest_seconds + offset) for offset in (-1, 0, 1)]
+    delay = int(CANCEL_DELAY.total_seconds())
+    times = [harness.now.replace(second=delay + offset) for offset in (-1, 0, 1)]
     for name, time in zip("abc", times, strict=True):
         harness.place("ann", name, BUY, 1, "0.40", tif=GTD, expire=time)
     harness.market_state(MarketState.CLOSED)

@@ -45,7 +45,7 @@ class MarketRules:
     fees: FeeSchedule | None = None
     """The market's fees, if they differ from those of the product."""
     shard: int = 0
-    """Index of the exchange that trades it (ExDestination 100, LastMkt 30)."""
+    """Index of the exchange shard on which it is traded (ExDestination 100, LastMkt 30)."""
     high_volatility: bool = False
     """Whether RFQs use the short time limits (Kalshi's page on RFQs)."""
     combo: bool = False

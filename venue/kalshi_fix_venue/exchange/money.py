@@ -62,8 +62,8 @@ class PredictionCollateral:
         return price if side is Side.BUY else ONE - price
 
     def fill(self, position: Position, side: Side, price: Decimal, quantity: Decimal) -> CashFlow:
-        """Apply a fill to a position, which closes the position on the other side first; return the change in
-        the balance."""
+        """Apply a fill to a position, closing contracts of the opposite side first; return the change in the
+        balance."""
         closing = min(quantity, position.closable(side))
         collateral_return = closing * (ONE - self.opening_cost(side, price))
         position.net += _signed_quantity(side, quantity)
@@ -81,13 +81,13 @@ class MarginCollateral:
     rate: Decimal = Decimal("0.1")
     """Initial margin as a fraction of price times quantity."""
 
-    def opening_cost(self, side: Side, price: Decimal) -> Decimal:  # noqa: ARG002 the same for both
+    def opening_cost(self, side: Side, price: Decimal) -> Decimal:  # noqa: ARG002 - both sides cost the same
         """Return the cost of opening one contract."""
         return self.rate * price
 
     def fill(self, position: Position, side: Side, price: Decimal, quantity: Decimal) -> CashFlow:
-        """Apply a fill to a position, which closes the position on the other side first; return the change in
-        the balance."""
+        """Apply a fill to a position, closing contracts of the opposite side first; return the change in the
+        balance."""
         closing = min(quantity, position.closable(side))
         collateral_return = ZERO
         if closing:

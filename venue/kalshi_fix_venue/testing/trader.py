@@ -1,4 +1,4 @@
-"""The counterparty of a test's trades."""
+"""A trader that serves as the counterparty in a test."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class Trader:
     """An owner who trades on the exchange without a FIX session. Only RFQs use sessions.
 
     Orders rest until they are cancelled, unless `time_in_force` is given. They are reported like any other
-    order: to the market, the counterparty and the listeners of the owner. The calls return when the exchange
-    has processed them, and do not wait for clients.
+    order: in market data, to the counterparty and to the owner's listeners. A call returns when the exchange
+    has processed the order, and does not wait for clients.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Trader:
         Raises:
             LookupError: the owner has no such open order.
             ValueError: the order was not filled, because the exchange rejects this trader's orders
-                (insufficient funds, a pause), or because the order is this trader's own.
+                (for insufficient funds, or during a pause), or because the order is this trader's own.
         """
         size = None if quantity is None else _exact(quantity)
 
@@ -168,7 +168,7 @@ class Trader:
     # RFQs
 
     def session(self, name: str) -> TraderSession:
-        """Return this trader's FIX session on a session type, for requests that have no method here."""
+        """Return this trader's FIX session of a session type, for requests that have no method here."""
         if name not in self._sessions:
             self._sessions[name] = TraderSession(self._server, name, self._options(name))
         return self._sessions[name]
@@ -176,7 +176,7 @@ class Trader:
     def rfqs(self) -> list[QuoteRequest]:
         """Return the requests for quotes received since the last call; log on as a maker (KalshiRFQ) if
         necessary."""
-        return self.session(_MAKERS).take(QuoteRequest)
+        return self.session(_MAKER_SESSION).take(QuoteRequest)
 
     def quote(self, rfq: QuoteRequest, *, bid: Number | None = None, offer: Number | None = None) -> str:
         """Quote on a request from `rfqs`: the price this trader pays for Yes (bid) and for No (offer), in
@@ -187,7 +187,7 @@ class Trader:
         """
         [entry] = rfq.related_sym
         quote_id = self._server.inspect(VenueModel.new_id)
-        maker = self.session(_MAKERS)
+        maker = self.session(_MAKER_SESSION)
         maker.send(
             Quote(
                 quote_id=quote_id,
@@ -201,12 +201,13 @@ class Trader:
         return quote_id
 
     def confirm(self, quote_id: str) -> None:
-        """Confirm a quote that its creator has accepted; the trade follows after the venue's execution delay.
+        """Confirm a quote that the RFQ's creator has accepted; the trade follows after the venue's execution
+        delay.
 
         Raises:
             ValueError: the venue rejects the confirmation, for example because the quote was not accepted.
         """
-        maker = self.session(_MAKERS)
+        maker = self.session(_MAKER_SESSION)
         maker.send(QuoteConfirm(quote_id=quote_id))
         self._require_accepted("confirmation", maker.take(QuoteConfirmStatus), quote_id)
 
@@ -216,7 +217,7 @@ class Trader:
         Raises:
             ValueError: the venue rejects the request.
         """
-        creator, own_id = self.session(_CREATORS), self._server.inspect(VenueModel.new_id)
+        creator, own_id = self.session(_CREATOR_SESSION), self._server.inspect(VenueModel.new_id)
         entry = QuoteRequestSymbol(symbol=market, order_qty=_exact(quantity))
         creator.send(QuoteRequest(quote_req_id=own_id, related_sym=[entry]))
         for refusal in creator.take(QuoteRequestReject):
@@ -226,7 +227,7 @@ class Trader:
 
     def quotes(self) -> list[Quote]:
         """Return the quotes on this trader's requests received since the last call."""
-        return self.session(_CREATORS).take(Quote)
+        return self.session(_CREATOR_SESSION).take(Quote)
 
     def accept(self, quote: Quote | str, side: Side) -> None:
         """Accept a quote from `quotes`, or the one with this QuoteID (117). The trade follows once the maker
@@ -235,7 +236,10 @@ class Trader:
         Raises:
             ValueError: the venue rejects the acceptance.
         """
-        creator, quote_id = self.session(_CREATORS), quote if isinstance(quote, str) else quote.quote_id
+        creator, quote_id = (
+            self.session(_CREATOR_SESSION),
+            quote if isinstance(quote, str) else quote.quote_id,
+        )
         creator.send(AcceptQuote(quote_id=quote_id, side=side))
         self._require_accepted("acceptance", creator.take(AcceptQuoteStatus), quote_id)
 
@@ -278,7 +282,7 @@ class Trader:
                 raise ValueError(f"the venue rejected {self.owner}'s {request}: {status.text}")
 
 
-_CREATORS, _MAKERS = "KalshiRT", "KalshiRFQ"
+_CREATOR_SESSION, _MAKER_SESSION = "KalshiRT", "KalshiRFQ"
 
 
 def _exact(number: Number) -> Decimal:

@@ -18,14 +18,14 @@ from kalshi_fix_venue.gateway.rfq.settings import RfqSettings, Windows
 from kalshi_fix_venue.gateway.rfq.texts import RefusalError
 from kalshi_fix_venue.gateway.timers import Timers
 
-CREATORS, MAKERS = "KalshiRT", "KalshiRFQ"
-"""The session types of the two sides."""
+CREATOR_SESSION, MAKER_SESSION = "KalshiRT", "KalshiRFQ"
+"""The session types of the creators of RFQs and of the makers, who quote."""
 POST_ONLY_CROSSES = 3
 """Number of one owner's post-only quotes that may cross the book within `_POST_ONLY_WINDOW`; further ones
 exceed the rate limit. Kalshi documents neither figure."""
 _POST_ONLY_WINDOW = timedelta(seconds=60)
 OBSCURED_ID = sha256(b"").hexdigest()
-"""The id shown for every hidden requester: the SHA-256 of the empty string, according to Kalshi's page on
+"""The id shown for every hidden creator: the SHA-256 of the empty string, according to Kalshi's page on
 RFQ messages."""
 _HUNDREDTH = Decimal("0.01")
 

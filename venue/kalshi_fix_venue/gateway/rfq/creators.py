@@ -31,7 +31,7 @@ from kalshi_fix_venue.gateway.refusals import business_reject
 from kalshi_fix_venue.gateway.rfq import messages, texts
 from kalshi_fix_venue.gateway.rfq.book import Acceptance, Combo, Quote, QuoteState, Rfq, RfqState
 from kalshi_fix_venue.gateway.rfq.combos import Combos
-from kalshi_fix_venue.gateway.rfq.context import MAKERS, RfqContext, truncate_to_milliseconds
+from kalshi_fix_venue.gateway.rfq.context import MAKER_SESSION, RfqContext, truncate_to_milliseconds
 from kalshi_fix_venue.gateway.rfq.lifecycle import Lifecycle, creator_cl_ord_id, creator_order
 from kalshi_fix_venue.gateway.rfq.texts import RefusalError, refuse_if
 from kalshi_fix_venue.gateway.units import order_price_from_wire
@@ -59,7 +59,7 @@ class Creators:
             for old in self._rfqs_to_replace(rfq):
                 deliveries += self._lifecycle.expire(old)
         # Makers that log on later receive neither the request nor the notice of its end.
-        rfq.makers = self._context.logins.connected(MAKERS)
+        rfq.makers = self._context.logins.connected(MAKER_SESSION)
         self._lifecycle.open(rfq)
         deliveries.append((login, messages.request_ack(rfq)))
         public_id = self._context.public_id(login.owner)

@@ -24,7 +24,7 @@ from kalshi_fix_venue.gateway.order_entry import OrderEntry
 from kalshi_fix_venue.gateway.rfq import messages
 from kalshi_fix_venue.gateway.rfq.book import RfqBook, RfqState
 from kalshi_fix_venue.gateway.rfq.combos import ComboCollection, Combos
-from kalshi_fix_venue.gateway.rfq.context import MAKERS, RfqContext
+from kalshi_fix_venue.gateway.rfq.context import MAKER_SESSION, RfqContext
 from kalshi_fix_venue.gateway.rfq.creators import Creators
 from kalshi_fix_venue.gateway.rfq.lifecycle import Lifecycle
 from kalshi_fix_venue.gateway.rfq.makers import Makers
@@ -90,7 +90,7 @@ class Rfqs:
 
     def end_session(self, login: Login) -> None:
         """Record that a session has ended: its open quotes are cancelled without notice."""
-        if login.session_type == MAKERS:
+        if login.session_type == MAKER_SESSION:
             self._makers.end_session(login)
 
 
