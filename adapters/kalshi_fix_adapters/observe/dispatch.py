@@ -111,7 +111,7 @@ class Dispatcher:
                 f"{self._name} at {where}", now, max_message_size=max_message_size
             )
         if WIRE.isEnabledFor(DEBUG):
-            # The level is checked once per connection, because a transcript that starts in the middle of a
+            # The logger is checked once per connection, because a transcript that starts in the middle of a
             # message could show part of a signature.
             self._transcript = Transcript(max_message_size)
 

@@ -179,8 +179,8 @@ def earlier_key_row(owner: StoreOwner, numbers: Numbers) -> Row:
 
 
 def numbers_of_earlier_key(row: Row | None) -> Numbers:
-    """Return the numbers of an earlier key of the store, of which no messages are kept. Without a row, return
-    the initial numbers.
+    """Return the numbers of an earlier key of the store. Messages sent with that key are not kept. Without a
+    row, return the initial numbers.
 
     Raises:
         DamagedRowError: the checksum of the row is wrong.

@@ -420,9 +420,7 @@ SEND_CALLS: dict[str, Callable[[ClientCore], object]] = {
 
 @pytest.mark.parametrize("method", ["record_sent", "begin_commit"])
 @pytest.mark.parametrize("call", SEND_CALLS)
-def test_a_store_that_fails_while_a_message_is_sent_raises_and_ends_the_client(
-    call: str, method: str
-) -> None:
+def test_a_store_failure_during_send_raises_and_ends_the_client(call: str, method: str) -> None:
     store, budget = FailingStore(), RateBudget("Basic")
     stage = open_stage(plan("KalshiRT", store=store, budget=budget))
     store.failing_method = method

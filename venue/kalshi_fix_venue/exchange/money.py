@@ -81,7 +81,7 @@ class MarginCollateral:
     rate: Decimal = Decimal("0.1")
     """Initial margin as a fraction of price times quantity."""
 
-    def opening_cost(self, side: Side, price: Decimal) -> Decimal:  # noqa: ARG002 - both sides cost the same
+    def opening_cost(self, side: Side, price: Decimal) -> Decimal:  # noqa: ARG002 - the same for both sides
         """Return the cost of opening one contract."""
         return self.rate * price
 

@@ -236,10 +236,8 @@ class Trader:
         Raises:
             ValueError: the venue rejects the acceptance.
         """
-        creator, quote_id = (
-            self.session(_CREATOR_SESSION),
-            quote if isinstance(quote, str) else quote.quote_id,
-        )
+        creator = self.session(_CREATOR_SESSION)
+        quote_id = quote if isinstance(quote, str) else quote.quote_id
         creator.send(AcceptQuote(quote_id=quote_id, side=side))
         self._require_accepted("acceptance", creator.take(AcceptQuoteStatus), quote_id)
 
