@@ -71,7 +71,7 @@ def test_the_log_line_on_the_page_has_the_fields_that_are_written() -> None:
     logger = logging.getLogger("kalshi_fix_adapters.reconnect")
     logger.addHandler(handler)
     ended = SessionEnded(CloseReason.CONNECTION_LOST, "the connection ended", clean=False)
-    Dispatcher("KalshiRT prediction").event(Disconnected(ended, 0.4), Clock().now)
+    Dispatcher("KalshiRT prediction").report_event(Disconnected(ended, 0.4), Clock().now)
     logger.removeHandler(handler)
     written = json.loads(stream.getvalue())
     written["time"] = json.loads(shown)["time"]
