@@ -77,7 +77,7 @@ def test_sending_time_and_transact_time_are_compared_if_a_definition_has_them() 
     assert difference(soh("8=a|35=D|34=2|52=|11=id|60=|"), soh("8=a|35=D|34=2|11=id|")) is not None
 
 
-def test_another_default_appl_ver_id_replaces_the_default(tmp_path: Path) -> None:
+def test_the_requested_default_appl_ver_id_replaces_the_usual_one(tmp_path: Path) -> None:
     for name, version in (("a", "10"), ("b", "10"), ("c", "33")):
         text = f"iCONNECT|I8=FIXT.1.1|35=A|1137={version}|11137=10|E8=FIXT.1.1|35=A|1137={version}|"
         (tmp_path / f"{name}.def").write_text(soh(text).replace("\x01I8", "\nI8"), "latin-1")

@@ -1,4 +1,4 @@
-"""Python representation of each lexical kind in generated code."""
+"""The annotation, converter, formatter and default of a field in generated code."""
 
 from __future__ import annotations
 

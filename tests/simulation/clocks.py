@@ -1,4 +1,4 @@
-"""The two clocks of one side, as functions of virtual time. Everything is in seconds."""
+"""The two clocks of one side, as functions of virtual time. Durations are in seconds."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class SideClock:
         return (monotonic - self._base) / self._rate
 
     def step(self, seconds: float) -> None:
-        """Step the wall clock, limited so that the clocks of both sides stay within the tolerance."""
+        """Step the wall clock, but only so far that the clocks of both sides stay within the tolerance."""
         self.offset = max(-MAX_OFFSET, min(MAX_OFFSET, self.offset + seconds))
 
     def subtract_sleep(self, seconds: float) -> None:
-        """Subtract the time that the machine slept from the monotonic clock."""
+        """Set the monotonic clock back by the time that the machine slept."""
         self._base -= seconds * self._rate
 
     def reboot(self, virtual: float, random: Random) -> None:

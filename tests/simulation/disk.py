@@ -26,7 +26,7 @@ LAZY_CHANGES = frozenset({"advance", "settle", "forget"})
 
 
 class Disk:
-    """The surviving part of one side's store."""
+    """The part of one side's store that survives a crash."""
 
     def __init__(self, *, synced: bool, keep: int, eager: bool = False) -> None:
         self.keep = keep
@@ -35,7 +35,7 @@ class Disk:
         self.marks: list[int] = [0]
         """The length of `log` after each commit."""
         self.synced_at_once = synced
-        self.synced = 0
+        self.synced_length = 0
         """Length of `log` that survives a power loss."""
         self.failure: str | None = None
         """The current failure of the disk."""
@@ -53,11 +53,12 @@ class Disk:
         self.marks.append(len(self.log))
         must_be_durable = any(name not in LAZY_CHANGES for name, _ in entries)
         if must_be_durable if self.synced_at_once else len(self.marks) % 8 == 0:
-            self.synced = len(self.log)
+            self.synced_length = len(self.log)
 
     def lose_power(self, random: Random) -> None:
         """Keep the synced changes, and perhaps some of the commits after them."""
-        self.keep_first(random.choice([mark for mark in self.marks if mark >= self.synced] or [self.synced]))
+        lengths = [mark for mark in self.marks if mark >= self.synced_length]
+        self.keep_first(random.choice(lengths or [self.synced_length]))
 
     def keep_first(self, length: int) -> None:
         """Keep this many changes at the beginning of the log."""
@@ -98,7 +99,7 @@ class DiskStore(MemoryStore):
         """Changes in the commit in progress."""
         self._is_writing = False
         self._writing_ticket = 0
-        self._gone = False
+        self._has_ended = False
         """Whether the process has ended."""
         self._error: StoreError | None = None
         self._broken = False
@@ -117,12 +118,12 @@ class DiskStore(MemoryStore):
 
     def close(self) -> None:
         """Release the file for the next process."""
-        self._gone = True
+        self._has_ended = True
 
     def crash(self, torn: Random | None) -> None:
-        """End the process. With `torn`, the first part of the uncommitted changes survives, as in a store
-        that writes lazily."""
-        self._gone = True
+        """End the process. The first changes of the commit in progress survive, up to a random one; with
+        `torn`, this applies to all uncommitted changes, as in a store that writes lazily."""
+        self._has_ended = True
         if torn is not None and not self._broken:
             left = self._writing + self._queued + self._pending
             self._disk.write(left[: torn.randrange(len(left) + 1)])
@@ -130,8 +131,8 @@ class DiskStore(MemoryStore):
             self._disk.write(self._writing[: self._disk.random.randrange(len(self._writing) + 1)])
 
     def lose_power(self, random: Random) -> None:
-        """Lose power."""
-        self._gone = True
+        """End the process because its machine loses power."""
+        self._has_ended = True
         self._disk.lose_power(random)
 
     @property
@@ -177,9 +178,9 @@ class DiskStore(MemoryStore):
 
     def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
         self._check("read")
-        return self._walk(begin, end)
+        return self._read_counted(begin, end)
 
-    def _walk(self, begin: int, end: int) -> Iterator[StoredMessage]:
+    def _read_counted(self, begin: int, end: int) -> Iterator[StoredMessage]:
         for message in super().sent_between(begin, end):
             self.read_count += 1
             yield message
@@ -229,7 +230,7 @@ class DiskStore(MemoryStore):
 
     def _complete(self) -> None:
         """Complete the commit in progress, and begin the next one."""
-        if self._gone:
+        if self._has_ended:
             return
         if self._is_hanging:
             assert self._disk.call_later is not None
@@ -260,13 +261,13 @@ class DiskStore(MemoryStore):
 
     def _do_sent(self, seq_num: int, message: StoredMessage | None) -> None:
         super().record_sent(seq_num, message)
-        self._weigh()
+        self._update_kept_bytes()
 
     def _do_forget(self, time: datetime) -> None:
         super().forget_before(time)
-        self._weigh()
+        self._update_kept_bytes()
 
-    def _weigh(self) -> None:
+    def _update_kept_bytes(self) -> None:
         """Recompute the number of kept bytes, because messages are forgotten by number, age and size."""
         self.kept_bytes = sum(len(message.frame) for message in self._messages.values())
 

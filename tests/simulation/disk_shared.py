@@ -104,11 +104,11 @@ class SharedStore(DiskStore):
 
     def crash(self, torn: Random | None) -> None:
         """End the process. The server still completes the commit in progress."""
-        self._gone = True
+        self._has_ended = True
 
     def lose_power(self, random: Random) -> None:
         """End the process with its host. The server runs on another host and keeps its power."""
-        self._gone = True
+        self._has_ended = True
 
     @property
     def has_failed(self) -> bool:
@@ -138,7 +138,7 @@ class SharedStore(DiskStore):
         super()._begin_write()
 
     def _complete(self) -> None:
-        if not self._gone:
+        if not self._has_ended:
             super()._complete()
         elif self._is_hanging:
             self._disk.world.at(self._disk.world.now + RETRY_INTERVAL, self._complete)

@@ -64,7 +64,7 @@ class SqliteDisk(Disk):
         """Determine how many of the changes the file contains."""
         promised = len(self.log)
         if self.power_lost:
-            promised = self.synced if self.synced_at_once else self.begun
+            promised = self.synced_length if self.synced_at_once else self.begun
         entries = self.log + self.uncommitted
         found = None
         for length in range(len(entries), promised - 1, -1):
@@ -77,7 +77,7 @@ class SqliteDisk(Disk):
         self.log = entries
         self.keep_first(found)
         self.marks.append(found)
-        self.synced = self.begun = found
+        self.synced_length = self.begun = found
 
     def remove(self) -> None:
         rmtree(self.folder)

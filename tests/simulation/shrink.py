@@ -1,5 +1,5 @@
-"""Shrinks a failing schedule while the same invariant still fails: fewer faults, less work, simpler
-settings."""
+"""Shrinks a failing schedule: removes faults, reduces the work and resets settings, as long as the schedule
+still violates the same rule."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import attrs
 from tests.simulation.run import Result, run
 from tests.simulation.schedule import Fault, Schedule
 
-_OTHER_SETTINGS = frozenset({"seed", "session", "heart_bt_int", "calm", "orders", "reports", "faults"})
+_NOT_RESET = frozenset({"seed", "session", "heart_bt_int", "calm", "orders", "reports", "faults"})
 """Settings that are not reset to their defaults: other passes shrink them, or they must not change."""
 BUDGET = 600
 """Maximum number of runs to shrink one failure."""
 
 
 class Shrinker:
-    """Searches for the shortest schedule that still violates the rule."""
+    """Searches for the simplest schedule that still violates the rule."""
 
     def __init__(self, rule: str, execute: Callable[[Schedule], Result] = run) -> None:
         self._rule = rule
@@ -26,13 +26,13 @@ class Shrinker:
         self._runs_left = BUDGET
 
     def shrink(self, schedule: Schedule) -> Schedule:
-        """Return the shortest failing schedule found."""
+        """Return the simplest failing schedule found."""
         before = None
         while schedule != before and self._runs_left > 0:
             before = schedule
             schedule = self._remove_faults(schedule)
-            for simpler in _PASSES:
-                schedule = self._simplify(schedule, simpler)
+            for candidates_of in _PASSES:
+                schedule = self._simplify(schedule, candidates_of)
         return schedule
 
     def _fails(self, schedule: Schedule) -> bool:
@@ -56,12 +56,14 @@ class Shrinker:
             size //= 2
         return schedule
 
-    def _simplify(self, schedule: Schedule, simpler: Callable[[Schedule], Iterator[Schedule]]) -> Schedule:
-        """Repeatedly take the first simpler schedule that still fails."""
+    def _simplify(
+        self, schedule: Schedule, candidates_of: Callable[[Schedule], Iterator[Schedule]]
+    ) -> Schedule:
+        """Repeatedly take the first candidate that still fails."""
         found = True
         while found:
             found = False
-            for candidate in simpler(schedule):
+            for candidate in candidates_of(schedule):
                 if candidate != schedule and self._fails(candidate):
                     schedule, found = candidate, True
                     break
@@ -85,13 +87,13 @@ def _with_earlier_end(schedule: Schedule) -> Iterator[Schedule]:
 
 def _with_default_settings(schedule: Schedule) -> Iterator[Schedule]:
     for field in attrs.fields(Schedule):
-        if field.name not in _OTHER_SETTINGS:
+        if field.name not in _NOT_RESET:
             plain: dict[str, Any] = {field.name: field.default}
             yield attrs.evolve(schedule, **plain)
 
 
 def _with_milder_faults(schedule: Schedule) -> Iterator[Schedule]:
-    """Yield schedules with shorter and rounder faults."""
+    """Yield schedules in which one fault begins at a rounder time, is shorter, or has a smaller number."""
     for index, fault in enumerate(schedule.faults):
         changes: list[dict[str, Any]] = [
             {"at": float(round(fault.at))},

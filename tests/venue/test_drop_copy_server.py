@@ -1,4 +1,4 @@
-"""Past reports over TLS, in pages."""
+"""Drop copy sends past reports over TLS in pages."""
 
 from __future__ import annotations
 

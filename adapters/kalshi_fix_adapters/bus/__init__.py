@@ -4,7 +4,7 @@ Terms:
 - A channel is one account on one session type.
 - A lane is a part of a channel. The order of messages is preserved within a lane (see `batches`).
 - A fence is a number that identifies a publisher; each later publisher of the channel has a higher fence.
-- A generation is a series of rising MsgSeqNums. It ends when the numbers restart.
+- A generation is a series of increasing MsgSeqNums. It ends when the numbers restart.
 
 The package does no I/O, and may import `events`, `errors` and the core. Modules:
 - `names`: subjects and ids of messages

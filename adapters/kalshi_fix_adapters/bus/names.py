@@ -115,8 +115,8 @@ class BatchId:
         account: The account of the channel.
         session: The session type of the channel.
         fence: The number of the publisher; every later publisher of the channel has a higher number.
-        generation: The number of a series of rising MsgSeqNums; a new series begins when the numbers restart.
-            Generation and MsgSeqNum identify a message from the venue within the channel.
+        generation: The number of a series of increasing MsgSeqNums; a new series begins when the numbers
+            restart. Generation and MsgSeqNum identify a message from the venue within the channel.
         first: The lowest MsgSeqNum of the contained messages; for an event, the MsgSeqNum of the last message
             before the event.
         last: The highest MsgSeqNum of the contained messages; for an event, the same as `first`.

@@ -47,8 +47,8 @@ class LogEntry:
         frame: The fields in wire format, with SOH after each. For a damaged message, the fields that were
             found.
         message: The decoded message; None if `frame` is not one complete message.
-        problems: The problems of the message, independent of product and session type; empty for a valid
-            message.
+        problems: The problems of the message, except those that depend on the product or session type; empty
+            for a valid message.
         truncated: Whether the message was truncated because it did not end within 2 MiB.
     """
 

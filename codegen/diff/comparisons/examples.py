@@ -100,9 +100,9 @@ class _ExampleCheck:
                     yield self.evidence.report("new member example", pair, at, **values)
                 continue
             seen.add(pair.tag)
-            yield from self._field(pair, placed)
+            yield from self._check_field(pair, placed)
             if placed.member.group is not None:
-                yield from self._group(pair, placed, members)
+                yield from self._check_group(pair, placed, members)
         # Only fields of the body are checked, because examples omit most of the header and trailer.
         unseen = (placed for placed in own_members if not placed.path and placed.field.tag not in seen)
         missing = [placed.field for placed in unseen if all(map(placed.required, self._places))]
@@ -111,7 +111,7 @@ class _ExampleCheck:
             values = {"fields": fields, "names": ", ".join(field.name for field in missing)}
             yield messages.report(self.evidence, "example", pairs[0], self.message, **values)
 
-    def _group(
+    def _check_group(
         self, count: Pair, counter: PlacedMember, members: Sequence[PlacedMember]
     ) -> Iterator[Finding]:
         """Check the entries after a counter."""
@@ -130,13 +130,13 @@ class _ExampleCheck:
                 entry_count, seen = entry_count + 1, set()
             seen.add(pair.tag)
             self._index += 1
-            yield from self._field(pair, placed)
+            yield from self._check_field(pair, placed)
             if placed.member.group is not None:
-                yield from self._group(pair, placed, members)
+                yield from self._check_group(pair, placed, members)
         if count.value.isdigit() and int(count.value) != entry_count and not self.example.shortened:
             yield self._report("count", count, counter, value=count.value, opened=entry_count)
 
-    def _field(self, pair: Pair, placed: PlacedMember) -> Iterator[Finding]:
+    def _check_field(self, pair: Pair, placed: PlacedMember) -> Iterator[Finding]:
         field = placed.field
         # Fields with a table row are reported by `members`.
         if not placed.allowed(self._places) and not self._has_table_row(pair.tag):

@@ -18,17 +18,17 @@ from tests.adapters.bus_nats.test_events import publish
 from tests.adapters.conftest import LIMIT
 from tests.nats import NatsServer
 
-TURNS = 10
-"""Number of turns of the event loop within which an answer reaches the task."""
+ITERATIONS = 10
+"""Number of iterations of the event loop within which an answer reaches the task."""
 
 
-def market() -> list[Any]:
+def market_events() -> list[Any]:
     """Return events that the bus publishes one per message."""
     return [logged_on(), *(delta(number, f"KX{number % 2}") for number in range(1, 200))]
 
 
 async def keep_publishing(bus: Bus) -> None:
-    client: Any = Client(MARKET_DATA, market())
+    client: Any = Client(MARKET_DATA, market_events())
     await bus.publish(client)
 
 
@@ -59,30 +59,31 @@ async def keep_snapshots(bus: Bus) -> None:
 @pytest.mark.parametrize(
     "use", [keep_publishing, keep_iterating, keep_tailing, keep_sending, keep_listing, keep_snapshots]
 )
-@pytest.mark.parametrize("answer", [3, 5])
-async def test_a_task_cancelled_when_an_answer_arrives_ends(
-    server: NatsServer, use: Any, answer: int
+@pytest.mark.parametrize("answers", [3, 5])
+async def test_a_task_ends_if_it_is_cancelled_when_an_answer_arrives(
+    server: NatsServer, use: Any, answers: int
 ) -> None:
     async with connected(server) as bus:
-        await publish(bus, MARKET_DATA, *market()[:50])
-    for turns in range(TURNS):
+        await publish(bus, MARKET_DATA, *market_events()[:50])
+    for iterations in range(ITERATIONS):
         async with connected(server) as bus:
             task = asyncio.create_task(use(bus))
-            await cancel_at(bus, task, answer, turns)
-            # A task that continues would use the whole time of the test.
+            await cancel_at(bus, task, answers, iterations)
+            # If the task continues, the test fails before its time limit.
             await asyncio.wait({task}, timeout=LIMIT / 2)
-            assert task.cancelled(), f"turns after the answer: {turns}"
+            assert task.cancelled(), f"iterations after the answer: {iterations}"
 
 
-async def cancel_at(bus: Bus, task: asyncio.Task[None], answer: int, turns: int) -> None:
-    """Cancel a task `turns` turns of the event loop after its connection has received `answer` messages."""
+async def cancel_at(bus: Bus, task: asyncio.Task[None], answers: int, iterations: int) -> None:
+    """Cancel a task after its connection has received `answers` messages and the event loop has then run
+    `iterations` iterations."""
     client: Any = bus._link.client
-    process, done, left = client._process_msg, asyncio.Event(), answer
+    process, done, left = client._process_msg, asyncio.Event(), answers
     loop = asyncio.get_running_loop()
 
-    def wait(turns: int) -> None:
-        if turns:
-            loop.call_soon(wait, turns - 1)
+    def wait(iterations: int) -> None:
+        if iterations:
+            loop.call_soon(wait, iterations - 1)
         else:
             task.cancel()
             done.set()
@@ -92,7 +93,7 @@ async def cancel_at(bus: Bus, task: asyncio.Task[None], answer: int, turns: int)
         await process(*message)
         left -= 1
         if not left:
-            wait(turns)
+            wait(iterations)
 
     client._process_msg = count
     await done.wait()

@@ -1,4 +1,4 @@
-"""Logon flags, the units of prices and amounts, and event ids."""
+"""Logon flags, the units of prices and amounts, and ExecIDs."""
 
 from __future__ import annotations
 
@@ -90,5 +90,5 @@ def test_quantities_have_two_decimals_and_amounts_at_least_two() -> None:
     ]
 
 
-def test_event_ids_contain_the_shard_except_for_shard_zero() -> None:
+def test_exec_ids_contain_the_shard_except_for_shard_zero() -> None:
     assert (str(ExecId(4, 7)), str(ExecId(4, 7, 1))) == ("4;7", "4;7;1")

@@ -12,11 +12,7 @@ from tests.venue.exchange_harness import START
 from tests.venue.gateway.gateway_harness import GatewayHarness
 
 SECOND = timedelta(seconds=1)
-INSTANT = timedelta(microseconds=1)
-
-
-def do_nothing(now: datetime) -> Result:
-    return [], ()
+MICROSECOND = timedelta(microseconds=1)
 
 
 def drain(timers: Timers, now: datetime) -> None:
@@ -35,7 +31,7 @@ def recorder(log: list[str], name: str) -> Action:
 def test_an_action_is_due_at_its_time_and_not_just_before() -> None:
     timers, log = Timers(), list[str]()
     timers.schedule(START + SECOND, recorder(log, "a"))
-    drain(timers, START + SECOND - INSTANT)
+    drain(timers, START + SECOND - MICROSECOND)
     assert (log, timers.next_deadline()) == ([], START + SECOND)
     drain(timers, START + SECOND)
     drain(timers, START + 9 * SECOND)
@@ -77,10 +73,10 @@ def test_an_action_may_schedule_another_one() -> None:
     assert log == ["repeat"] * 3
 
 
-def send_report(to: Login, text: str) -> Action:
+def sender(to: Login, cl_ord_id: str) -> Action:
     """Return an action that sends a message with this ClOrdID."""
-    template = OrderMassCancelReport(cl_ord_id=text, order_id="x", mass_cancel_response="6")
-    return lambda now: ([(to, template)], ())
+    report = OrderMassCancelReport(cl_ord_id=cl_ord_id, order_id="x", mass_cancel_response="6")
+    return lambda now: ([(to, report)], ())
 
 
 def received_ids(deliveries: list[Delivery]) -> list[str | None]:
@@ -90,15 +86,15 @@ def received_ids(deliveries: list[Delivery]) -> list[str | None]:
 def test_the_gateway_performs_due_actions_before_it_processes_a_message(
     harness: GatewayHarness, ann: Login
 ) -> None:
-    harness.gateway.timers.schedule(harness.now + SECOND, send_report(ann, "due"))
+    harness.gateway.timers.schedule(harness.now + SECOND, sender(ann, "due"))
     assert harness.gateway.next_deadline() == harness.now + SECOND
     harness.wait(seconds=1)
     assert received_ids(harness.send(ann, harness.order("a1", Side.BUY, 1, "0.40"))) == ["due", "a1"]
 
 
 def test_the_gateway_does_not_perform_actions_early(harness: GatewayHarness, ann: Login) -> None:
-    harness.gateway.timers.schedule(harness.now + SECOND, send_report(ann, "due"))
-    assert harness.gateway.handle_timer(harness.now + SECOND - INSTANT) == []
+    harness.gateway.timers.schedule(harness.now + SECOND, sender(ann, "due"))
+    assert harness.gateway.handle_timer(harness.now + SECOND - MICROSECOND) == []
     assert received_ids(harness.gateway.handle_timer(harness.now + SECOND)) == ["due"]
     assert harness.gateway.next_deadline() is None
 
@@ -107,7 +103,7 @@ def test_timers_and_order_expiries_are_processed_in_time_order(harness: GatewayH
     for cl_ord_id, seconds in (("first", 1), ("third", 3)):
         at = {"time_in_force": TimeInForce.GOOD_TILL_DATE, "expire_time": harness.now + seconds * SECOND}
         harness.send(ann, harness.order(cl_ord_id, Side.BUY, 1, "0.40", **at))
-    harness.gateway.timers.schedule(harness.now + 2 * SECOND, send_report(ann, "second"))
-    harness.gateway.timers.schedule(harness.now + 3 * SECOND, send_report(ann, "last"))
+    harness.gateway.timers.schedule(harness.now + 2 * SECOND, sender(ann, "second"))
+    harness.gateway.timers.schedule(harness.now + 3 * SECOND, sender(ann, "last"))
     assert received_ids(harness.gateway.handle_timer(harness.now + 2 * SECOND)) == ["first", "second"]
     assert received_ids(harness.gateway.handle_timer(harness.now + 3 * SECOND)) == ["third", "last"]

@@ -1,4 +1,4 @@
-"""Conversion of a venue's settings and of the arguments of calls to JSON values and back, according to their
+"""Converts a venue's settings, and the arguments of logged calls, to JSON values and back, according to their
 annotations."""
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from tests.adapters.cli.runner import invoke
 
 
 def shown(*logs: bytes, args: tuple[object, ...] = ()) -> list[str]:
-    """Return the lines without their times."""
+    """Return the printed lines after the first, without their times."""
     result = invoke("decode", "--orders", *args, log=b"".join(logs))
     first, *lines = result.stdout.splitlines() or [""]
     assert first in ("", f"{len(lines)} order{'s' * (len(lines) != 1)}") or "further" in lines[-1]
@@ -61,7 +61,7 @@ UNKNOWN = [
         ((NEW, COPY), [f"a1 BUY 4/10 {SYMBOL} at 0.50 PARTIALLY_FILLED"]),
         # The drop copy session has another key, so only the OrderID identifies a reported order.
         ((NEW, ACCEPTED, OTHER_KEY), [f"a1 BUY 4/10 {SYMBOL} at 0.50 PARTIALLY_FILLED"]),
-        # Refusals of unknown orders share the OrderID NONE, which identifies no order.
+        # Rejects of requests for unknown orders share the OrderID NONE, which identifies no order.
         (tuple(UNKNOWN), ["x5 > c5 - 0/- - at - REJECTED", "x6 > c6 - 0/- - at - REJECTED"]),
         # Redelivery of an older report does not undo a fill.
         ((NEW, FILLED, ACCEPTED), [f"a1 BUY 4/10 {SYMBOL} at 0.50 NEW"]),
