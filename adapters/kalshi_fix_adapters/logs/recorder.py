@@ -88,7 +88,7 @@ class Recorder(Observer):
             with self.path.open("r+b") as file:
                 file.truncate(recording.complete_size)
             _log.warning(
-                "the recording %s ended with an incomplete record, of which %s bytes were removed",
+                "the recording %s ended with an incomplete record of %s bytes, which was removed",
                 self.path,
                 self.truncated_bytes,
             )
