@@ -33,12 +33,11 @@ class Place:
 def all_places(sessions: Mapping[str, tuple[str, ...]], products: tuple[str, ...]) -> tuple[Place, ...]:
     """Return every combination of a product, a session type that offers it, and a sender.
 
-    `sessions` contains the products of each session type, empty for all. If the dialect has no products or no
-    session types, their names are empty.
+    `sessions` contains the products of each session type; an empty tuple means all products. If the dialect
+    has no products or no session types, the places have an empty name instead.
     """
     return tuple(
         Place(product, session, sender)
-        # A dialect without session types or products still has places, with empty names.
         for session, own in (sessions or {"": ()}).items()
         for product in own or products or ("",)
         for sender in SENDERS

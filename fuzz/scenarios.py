@@ -1,7 +1,7 @@
 """Seeds of the session target: the scenarios of tests/scenarios/ converted to inputs.
 
 One role of each file is converted, with as many steps as an input can contain. Files with settings that an
-input cannot choose are left out. Such settings are sequence numbers or bounds of the store, intervals and
+input cannot represent are left out. Such settings are sequence numbers or bounds of the store, intervals and
 bounds of the session, individual protocol options, and the second product of a session type. For a message
 that the user sends, only its type is kept. The expectations of a step are dropped, because the target checks
 its own invariant. Steps in which the peer stops reading, or the user stops fetching events, are left out.
@@ -49,7 +49,7 @@ def inputs() -> Iterator[tuple[str, bytes]]:
 
 
 def _setting(scenario: Scenario) -> Setting | None:
-    """Return the session settings of a scenario, or None if no input can choose them."""
+    """Return the session settings of a scenario, or None if no input can represent them."""
     settings = dict(scenario.settings)
     product = settings.pop("product", "")
     options = settings.pop("protocol_options", None)
@@ -131,19 +131,19 @@ class _Writer:
         elif isinstance(action, PeerDisconnect):
             self._call(_EOF)
         elif isinstance(action, UserCall):
-            self._call_user_action(action)
+            self._record_user_call(action)
 
     def _receive(self, data: bytes) -> None:
         """Receive bytes from the peer: as a message if they have the usual header, otherwise as raw bytes."""
-        if data.startswith(b"8=FIXT.1.1\x01") and is_frame(data) and (literal := self._literal(data)):
+        if data.startswith(b"8=FIXT.1.1\x01") and is_frame(data) and (literal := self._literal_step(data)):
             self._record_step(7, *literal)
             return
         for begin in range(0, len(data), _MAX_CHUNK):
             chunk = data[begin : begin + _MAX_CHUNK]
             self._record_step(8, len(chunk), chunk)
 
-    def _literal(self, frame: bytes) -> tuple[int | bytes, ...] | None:
-        """Return the choices with which a step of kind 7 reproduces a message, or None if no choices can.
+    def _literal_step(self, frame: bytes) -> tuple[int | bytes, ...] | None:
+        """Return the choices with which a step of kind 7 reproduces a message, or None if it cannot.
 
         The step contains the MsgType, the distance of MsgSeqNum from the expected number, and the other
         fields of the header and the body. It supplies the usual CompIDs and SendingTime, so the message must
@@ -183,12 +183,12 @@ class _Writer:
             body,
         )
 
-    def _call_user_action(self, action: UserCall) -> None:
+    def _record_user_call(self, action: UserCall) -> None:
         """Record the steps for a call by the user."""
         if action.name in ("connect", "restart"):
             restart = action.name == "restart"
             if self._player.session.state is State.CLOSED:
-                # The target reads the choices of a reconnection only between two steps, so a step that takes
+                # The target reads the choices for a reconnection only between two steps, so a step that takes
                 # events is added after them.
                 if self._count < session.MAX_STEPS:
                     reconnection = bytes((0, restart, 0))
@@ -208,7 +208,9 @@ class _Writer:
         self._record_step(14, text, number)
 
     def _send(self, action: UserCall) -> None:
-        """Record the sending of the first template with the message's type that the session accepts."""
+        """Record a step that sends a message of this type: the first such template that the session
+        accepts.
+        """
         assert action.message is not None
         msg_type = str(dict(action.message.fields)[35]).encode()
         templates = self._player.setting.wire.templates

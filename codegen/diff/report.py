@@ -29,7 +29,7 @@ _HEADINGS = {
     GONE: "Gone: the spec has it, the sources do not",
     UNREAD: "Not read: sources that are missing, and parts to check manually",
     STALE: "Outdated: an intended difference that no longer exists",
-    UNREVIEWED: "Text that has not been reviewed in this form",
+    UNREVIEWED: "Unreviewed: text that was added, changed or removed since the last review",
 }
 _MAX_LOCATIONS = 6
 """Maximum number of locations shown per finding; the JSON contains all of them."""
@@ -47,7 +47,7 @@ def text(findings: Sequence[Finding], kept: int, given: GivenSources) -> str:
         if own:
             lines += [f"{heading} ({len(own)})", ""]
             for group in _grouped(own):
-                lines += [*_group(group), ""]
+                lines += [*_group_lines(group), ""]
     if given.skipped:
         skipped = (f"* {_relative(each)}" for each in given.skipped)
         lines += [f"Skipped ({len(given.skipped)})", "", *skipped, ""]
@@ -70,7 +70,7 @@ def _grouped(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
             yield members
 
 
-def _group(findings: list[Finding]) -> Iterator[str]:
+def _group_lines(findings: list[Finding]) -> Iterator[str]:
     """Yield the lines about a finding, or about a group of findings, with each edit once."""
     printed: set[Edit] = set()
     for finding in findings:
@@ -135,7 +135,7 @@ def as_json(findings: Iterable[Finding], kept: int, given: GivenSources) -> str:
 
 
 def facts(readings: Iterable[Reading]) -> Iterator[str]:
-    """Yield a line for each fact of each file, and a line with the numbers of the file's facts by kind."""
+    """Yield a line for each fact of each file, and a line that counts the file's facts by kind."""
     for reading in readings:
         for fact in sorted(reading.facts, key=lambda each: each.location):
             yield f"{_relative(fact.location)}: {fact}"

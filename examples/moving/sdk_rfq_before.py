@@ -17,7 +17,7 @@ class Maker:
 
     def __init__(self, yes, no, limit):
         self.yes, self.no, self.limit = yes, no, limit
-        self.sizes, self.fills = {}, []  # by RFQ; ClOrdIDs with a fill
+        self.sizes, self.fills = {}, []  # the size of each RFQ; the ClOrdID of each fill
         self.session = None
 
     async def on_message(self, raw):

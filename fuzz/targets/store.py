@@ -61,8 +61,9 @@ IMAGES: Final = _images()
 
 
 def check(data: bytes) -> None:
-    """A store whose file or log is damaged is rejected with a StoreError, or its numbers are those of the
-    last commit, and no message or request differs from a committed one."""
+    """A store whose file or log is damaged is either rejected with a StoreError, or has the numbers of the
+    last commit and only messages and requests that were committed.
+    """
     choices = Choices(data)
     files, truth = choices.pick(IMAGES)
     names = sorted(name for name in files if name in ("", "-wal") and files[name])

@@ -12,7 +12,7 @@ Entry = dict[str, Any]
 
 
 class Journal:
-    """The open file. A line that a kill has truncated is terminated and ignored."""
+    """The open file. A last line that a kill has truncated gets a line break, and `read` skips it."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

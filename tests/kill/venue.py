@@ -1,4 +1,4 @@
-"""The venue over TLS, its records, and another account that trades."""
+"""The venue over TLS, its record of the client's account, and two other accounts that trade."""
 
 from __future__ import annotations
 

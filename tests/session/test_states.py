@@ -34,7 +34,7 @@ def test_only_the_final_state_has_no_exit() -> None:
         assert (targets == {State.CLOSED}) == (state is State.CLOSED)
 
 
-def test_every_state_is_reached_from_the_first() -> None:
+def test_every_state_is_reachable_from_the_first() -> None:
     seen = {State.DISCONNECTED}
     for _ in State:
         seen |= {target for state in seen for target in TRANSITIONS[state].values() if target is not None}

@@ -21,7 +21,7 @@ WEIGHTS = {
     Kind.PROBE: 0.5,
     Kind.CRASH: 3.0,
 }
-"""Relative frequency of kinds of faults in a run; other kinds have the weight 1."""
+"""Relative frequency of the kinds of faults in a run; other kinds have weight 1."""
 SQLITE_SHARE = 0.1
 STANDBY_SHARE = 0.2
 """Of the runs without SQLite, the share with a standby."""

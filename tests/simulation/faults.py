@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 DISK_FAILURES = ("commit", "written", "advance", "read", "hang")
-"""The failing operation: a commit, a commit that reaches the disk nevertheless, advancing numbers, or
-reading. With "hang", commits never end if they take time (`Schedule.commits`)."""
+"""commit: commits fail; written: commits fail, although they reach the disk; advance: advancing the numbers
+fails; read: reading fails; hang: commits never end if they take time (`Schedule.commits`).
+"""
 DOWNTIME = 1.0
 
 
@@ -69,7 +70,9 @@ class Injector:
                     self._world.at(self._world.now, pipe.writer.writable)
 
     def _end_later(self, fault: Fault, end: Callable[[], object]) -> bool:
-        """End an effect after the fault's duration, unless a similar fault lasts longer."""
+        """End an effect after the fault's duration, unless another fault of this kind and side lasts
+        longer.
+        """
         world, key = self._world, (fault.side, fault.kind)
         self._until[key] = max(self._until.get(key, 0.0), world.now + fault.seconds)
 

@@ -23,10 +23,12 @@ def check(event: Event, lost: Sequence[Entry]) -> None:
     if isinstance(event, MessageReceived | RejectReceived):
         expected = event.message if isinstance(event, MessageReceived) else event.reject
         if shown is not expected:
-            raise Violation("kept from readers", f"{event} shows as {shown!r}")
+            raise Violation("hidden by messages()", f"{event} shows as {shown!r}")
     elif lost or isinstance(event, OutcomesUnknown | OrdersUnverified):
         source: Any = event
         if not isinstance(shown, AdapterError) or any(
             getattr(source, name) != getattr(shown, name) for name in _NAMES if hasattr(source, name)
         ):
-            raise Violation("kept from readers", f"{event} shows as {shown!r}; {len(lost)} messages are lost")
+            raise Violation(
+                "hidden by messages()", f"{event} shows as {shown!r}; {len(lost)} messages are lost"
+            )

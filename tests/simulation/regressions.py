@@ -113,7 +113,7 @@ REGRESSIONS = {
         reports=0,
         faults=(Fault(9.0, Kind.FREEZE, Side.VENUE, 74.0),),
     ),
-    "a restart of the numbers that is lost in a crash": Schedule(
+    "a restart of the numbers is lost in a crash": Schedule(
         seed=1782,
         heart_bt_int=30,
         calm=5.3,

@@ -194,7 +194,7 @@ def test_numbers_do_not_depend_on_the_callers_decimal_context() -> None:
             load(dumped | {"number": "x"})
 
 
-def test_errors_raised_by_the_reader_are_reported_as_a_damaged_dump() -> None:
+def test_errors_raised_while_loading_are_reported_as_a_damaged_dump() -> None:
     with (
         pytest.raises(ValueError, match=r"not a valid dump of Machine: 'b'"),
         loading(dump_state(State()), State, "Machine") as state,
@@ -239,8 +239,8 @@ MACHINES: list[tuple[Any, tuple[object, ...], list[dict[str, Any]]]] = [
     (
         Cash,
         (SETTLEMENT,),
-        [{"refused": "x"}, {"balances": [{}]}, {"balances": []}],
-    ),  # a payout that is in no balance
+        [{"refused": "x"}, {"balances": [{}]}, {"balances": []}],  # the last: no balance contains the payout
+    ),
     (
         OrderBooks,
         (MarketDataRequest.subscribe(SYMBOL),),
@@ -253,9 +253,9 @@ MACHINES: list[tuple[Any, tuple[object, ...], list[dict[str, Any]]]] = [
 ]
 
 
-@pytest.mark.parametrize(("make", "event", "damages"), MACHINES)
+@pytest.mark.parametrize(("make", "event", "changes"), MACHINES)
 def test_a_damaged_dump_of_a_machine_is_refused_and_changes_nothing(
-    make: Any, event: tuple[object, ...], damages: list[dict[str, Any]]
+    make: Any, event: tuple[object, ...], changes: list[dict[str, Any]]
 ) -> None:
     machine = make()
     name, empty = type(machine).__name__, machine.dump()
@@ -267,7 +267,7 @@ def test_a_damaged_dump_of_a_machine_is_refused_and_changes_nothing(
             ValueError, match=f"the version of a dump of {name} must be {VERSION}, not {version}"
         ):
             machine.load(before | {"version": version})
-    for damaged in ({"version": VERSION}, *(before | change for change in damages)):
+    for damaged in ({"version": VERSION}, *(before | change for change in changes)):
         with pytest.raises(ValueError, match=f"not a valid dump of {name}: "):
             machine.load(damaged)
     assert machine.dump() == before

@@ -1,4 +1,5 @@
-"""The state of an order: permutations and special objects; histories/orders.yaml tests all other cases."""
+"""The state of an order: reports in every sequence, and unusual arguments; histories/orders.yaml tests all
+other cases."""
 
 from __future__ import annotations
 
@@ -186,9 +187,9 @@ def test_a_message_applied_twice_from_a_log_has_one_effect(orders: Orders) -> No
 
 
 def test_a_report_without_a_header_is_applied(orders: Orders) -> None:
-    made = report("new", "1;1")
-    made.header = None
-    feed(orders, place(), made)
+    new_report = report("new", "1;1")
+    new_report.header = None
+    feed(orders, place(), new_report)
     assert read_attributes(only(orders), "state order_id") == (OrderState.OPEN, "o1")
 
 

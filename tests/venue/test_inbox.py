@@ -18,7 +18,7 @@ from kalshi_fix_venue.driver import ClientProtocol, Driver
 from kalshi_fix_venue.inbox import BACKLOG_THRESHOLD, CHUNK_SIZE, MAX_WAITING
 from kalshi_fix_venue.operations import operation
 from kalshi_fix_venue.venue import VenueModel
-from tests.venue.venue_harness import Client, VenueHarness, config, decode_all, kinds, order, raw_logon
+from tests.venue.venue_harness import Client, VenueHarness, config, decode_all, msg_types, order, raw_logon
 
 BACKLOG = 100.0
 """Seconds that messages wait: more than the SendingTime tolerance and the timeout of a silent client."""
@@ -62,7 +62,9 @@ def test_the_age_of_a_message_is_measured_on_arrival(harness: VenueHarness, ann:
     fill(harness)
     leave_order_waiting(harness, ann)
     harness.wait(BACKLOG)
-    assert set(kinds(sent_to(ann))) == {"0"}, "heartbeats continue, and the client does not count as silent"
+    assert set(msg_types(sent_to(ann))) == {"0"}, (
+        "heartbeats continue, and the client does not count as silent"
+    )
     process(harness)
     (report,) = sent_to(ann)
     assert (report.exec_type, report.cl_ord_id) == (ExecType.NEW, "a1")
@@ -75,7 +77,7 @@ def test_a_message_that_was_late_when_it_arrived_is_refused(harness: VenueHarnes
     harness.wait(BACKLOG)
     sent_to(ann)
     process(harness)
-    assert kinds(sent_to(ann)) == ["3", "5"]
+    assert msg_types(sent_to(ann)) == ["3", "5"]
 
 
 def test_silence_is_measured_from_processed_messages(harness: VenueHarness, ann: Client) -> None:
@@ -85,7 +87,7 @@ def test_silence_is_measured_from_processed_messages(harness: VenueHarness, ann:
     process(harness)
     sent_to(ann)
     harness.wait(37)
-    assert kinds(sent_to(ann)) == ["0", "1"]
+    assert msg_types(sent_to(ann)) == ["0", "1"]
 
 
 def test_connections_are_served_round_robin(harness: VenueHarness, ann: Client) -> None:
@@ -94,7 +96,7 @@ def test_connections_are_served_round_robin(harness: VenueHarness, ann: Client) 
     harness.venue.inbox.process(harness.now)
     assert sent_to(ann) == []
     assert harness.venue.inbox.process(harness.now) == ann.conn
-    assert kinds(sent_to(ann)) == ["8"]
+    assert msg_types(sent_to(ann)) == ["8"]
 
 
 def test_messages_sent_before_a_disconnect_are_processed(harness: VenueHarness, ann: Client) -> None:

@@ -8,13 +8,13 @@ import pytest
 from kalshi_fix_sansio import Side
 from kalshi_fix_sansio._generated.limits import READING_SCOPES, TRADING_SCOPES
 from tests.venue.exchange_harness import PERP
-from tests.venue.venue_harness import KEYS, VenueHarness, api_key, named, order, reports
+from tests.venue.venue_harness import KEYS, VenueHarness, api_key, new_key, order, reports
 
 BUY = Side.BUY
 
 
 def test_margin_has_listeners_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(KEYS, "perp-reader", named("perp-reader"))
+    monkeypatch.setitem(KEYS, "perp-reader", new_key("perp-reader"))
     reader = attrs.evolve(api_key("perp-reader"), scopes=frozenset({"read"}))
     harness = VenueHarness(api_keys=(api_key("perp"), reader))
     listener = harness.connect("perp-reader", product="margin", listener_session=True)

@@ -46,12 +46,12 @@ START = datetime(2026, 8, 20, 15, 0, tzinfo=UTC)
 M = TypeVar("M", bound=Message)
 
 
-def named(name: str) -> ClientKey:
+def new_key(name: str) -> ClientKey:
     return ClientKey.generate(ed25519_key=True, key_id=f"key-{name}")
 
 
 KEY_NAMES = ("ann", "ann-2", "ann-md", "ann-reader", "bob", "bob-md", "perp", "perp-md")
-KEYS = {name: named(name) for name in (*KEY_NAMES, "stranger")}
+KEYS = {name: new_key(name) for name in (*KEY_NAMES, "stranger")}
 ALL_SCOPES = frozenset({"read", "write"})
 SCOPES = {"ann-reader": frozenset({"read"})}
 
@@ -102,14 +102,6 @@ class Client:
     def send(self, message: Message) -> None:
         self.session.send(message, self.harness.now)
         self.harness.run()
-
-    def raw(self, message: Message) -> list[Message]:
-        """Send a message with the session's next number but without its checks, and return the answers.
-        The session cannot send afterwards."""
-        harness, session_type = self.harness, self.session.config.session_type.name
-        data = encode(self.name, session_type, self.session.next_outgoing, harness.now, message)
-        harness.venue.receive_data(self.conn, data, harness.now)
-        return decode_all(harness.venue.data_to_send(self.conn))
 
     def logout(self) -> None:
         self.session.logout(self.harness.now)
@@ -260,7 +252,7 @@ class VenueHarness:
                 return
 
     def _move_to(self, monotonic: float, begin: Instant | None = None) -> None:
-        # Computed from the beginning, so the rounding errors of many steps do not add up.
+        # Computed from `begin`, so the rounding errors of many steps do not add up.
         begin = begin or self.now
         self.utc = begin.utc + timedelta(seconds=monotonic - begin.monotonic)
         self.monotonic = monotonic
@@ -358,5 +350,5 @@ def reframed(message: bytes, old: bytes, new: bytes) -> bytes:
     return encode_frame("FIXT.1.1", body)
 
 
-def kinds(messages: Sequence[Message]) -> list[str]:
+def msg_types(messages: Sequence[Message]) -> list[str]:
     return [message.MSG_TYPE for message in messages]

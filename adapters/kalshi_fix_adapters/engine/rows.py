@@ -133,7 +133,9 @@ class Rows(MutableMapping[str, Any]):
         size = len(str.encode(key))
         # Postgres cannot store NUL, so a commit with such a key would end the session.
         if size > MAX_KEY_BYTES or "\0" in key:
-            raise ValueError(f"a key must have at most {MAX_KEY_BYTES} bytes, and no NUL, not {key!r:.50}")
+            raise ValueError(
+                f"a key must have at most {MAX_KEY_BYTES} bytes, and no NUL; this key is {key!r:.50}"
+            )
         text = json.dumps(value, allow_nan=False, separators=(",", ":"))
         with self._lock():
             self._rows().set(key, text)

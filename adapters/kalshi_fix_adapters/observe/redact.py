@@ -48,7 +48,7 @@ def printable(data: bytes) -> str:
 
 
 def without_secrets(frame: bytes) -> bytes:
-    """Return a valid message with its secrets replaced, and with the CheckSum of the result.
+    """Return a valid message with its secrets replaced, and with BodyLength and CheckSum recomputed.
 
     If a secret has a correct length field, such as RawDataLength, its replacement has the same length. If the
     end of a secret is uncertain, the fields after it are removed.

@@ -40,7 +40,7 @@ class CommitThread(Generic[B]):
             write: makes a batch durable. If it raises an exception, the batch may or may not be durable, and
                 no further batches are written.
             on_commit: called in the thread after each of the thread's writes, and by `fail`.
-            may_wait: returns whether the next write may wait for a disk or a database.
+            may_wait: returns whether the next write might have to wait for a disk or a database.
         """
         self._write = write
         self._may_wait = may_wait

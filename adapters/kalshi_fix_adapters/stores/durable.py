@@ -129,7 +129,7 @@ class DurableStore(ABC):
         """Restart both directions at 1 and delete all messages, but not the open requests."""
         self._check_usable()
         self._numbers = Numbers(reset_unanswered=unanswered, generation=self._numbers.generation + 1)
-        self._pending.restart(oldest_kept=1)
+        self._pending.restart(next_outgoing=1)
 
     def reset_answered(self) -> None:
         """Record that the peer has confirmed the reset."""
@@ -152,7 +152,7 @@ class DurableStore(ABC):
             raise ValueError(f"sequence numbers must be from 1 to {MAX_NUMBER}")
         if next_outgoing != self._numbers.next_outgoing:
             self._numbers = Numbers(next_outgoing, generation=self._numbers.generation + 1)
-            self._pending.restart(oldest_kept=next_outgoing)
+            self._pending.restart(next_outgoing)
         self._numbers.next_incoming = next_incoming
         self._numbers.reset_unanswered = False
         self._pending.renumber()

@@ -15,7 +15,7 @@ class PendingChanges:
 
     def __init__(self) -> None:
         self.numbers: Numbers | None = None
-        """The numbers, including these changes, set when the commit begins. A store in SQLite ignores
+        """The store's numbers after these changes; set when the commit begins. An SQLite store ignores
         `oldest_kept` and `kept`, and computes them while writing.
         """
         self.restarts_at: int | None = None
@@ -55,10 +55,10 @@ class PendingChanges:
         self.must_be_durable |= later.must_be_durable
         self.is_empty &= later.is_empty
 
-    def restart(self, oldest_kept: int) -> None:
+    def restart(self, next_outgoing: int) -> None:
         """Record a reset, which deletes all messages here and in the store."""
         self.renumber()
-        self.restarts_at = oldest_kept
+        self.restarts_at = next_outgoing
         self.sent.clear()
 
     def renumber(self) -> None:

@@ -12,8 +12,8 @@ from markdown_it.token import Token
 
 OPEN, CLOSE = "\x01", "\x02"
 """Characters that `mark_code_spans` puts around the content of a code span."""
-# The parser searches for emphasis and links from every delimiter, so the time is quadratic in a text full
-# of delimiters.
+# The parser searches for emphasis and links from every delimiter, so the time is quadratic in the length of
+# a text full of delimiters.
 MAX_TEXT = 16 * 1024
 """Maximum length in characters of a text that is parsed for markup."""
 

@@ -56,7 +56,7 @@ class Row(_Part):
 
 @attrs.frozen
 class Table:
-    """A pipe table, or one in HTML."""
+    """A pipe table or an HTML table."""
 
     header: Row
     rows: tuple[Row, ...]
@@ -119,15 +119,16 @@ _HEADING_ID = re.compile(r"\{#[\w-]+\}\Z")
 _STRING = r"\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'"
 _OBJECT = rf"\{{(?:{_STRING}|[^{{}}\"'])*+\}}"
 _EXPRESSION = rf"\{{(?:{_STRING}|{_OBJECT}|[^{{}}\"'])*+\}}"
-# Groups: the slash of an end tag, the name, the attributes, the slash of an empty tag. Component names are
-# capitalized, HTML's are not.
+# Groups: the slash of an end tag, the name, the attributes, the slash of a self-closing tag. Component names
+# are capitalized, HTML's are not.
 _TAG = re.compile(rf"<(/?)([A-Z][\w.]*)((?:\"[^\"]*\"|'[^']*'|{_EXPRESSION}|/(?!>)|[^<>\"'{{}}/])*+)(/?)>")
 # Groups: the name, then the value in double quotes, in single quotes or in braces. An attribute without a
 # value is a switch, such as `required`.
 _ATTRIBUTE = re.compile(rf"(\w+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|({_EXPRESSION})))?")
 # `import X from "…"` and `export const x = …` at the top of an MDX page have no visible text.
-_INCLUDE = re.compile(r"(?:import|export)\s.*(?:from\s|[=;{])")
-# Rows and cells of a table in HTML, whose end tags may be missing; tags are bounded to keep the time linear.
+_IMPORT_OR_EXPORT = re.compile(r"(?:import|export)\s.*(?:from\s|[=;{])")
+# Rows and cells of an HTML table, whose end tags may be missing; the length of tags is bounded to keep the
+# time linear.
 _HTML_ROW = re.compile(r"<tr\b[^>]{0,500}>(.*?)(?=<tr\b|</tr|</table|\Z)", re.IGNORECASE | re.DOTALL)
 _HTML_CELL = re.compile(r"<t[hd]\b[^>]{0,500}>(.*?)(?=</?t[hd]\b|\Z)", re.IGNORECASE | re.DOTALL)
 _HTML_SPAN = re.compile(r"\b(?:col|row)span\b|<table\b(?=.*<table\b)", re.IGNORECASE | re.DOTALL)
@@ -179,7 +180,7 @@ def _parser() -> MarkdownIt:
     parser.enable(["fence", "blockquote", "hr", "list", "heading", "lheading"])
     rules = parser.block.ruler
     # `alt` lists the blocks that a rule may interrupt. Text above a table is a separate paragraph.
-    rules.before("fence", "table in bounds", _table, {"alt": ["paragraph"]})
+    rules.before("fence", "bounded_table", _table, {"alt": ["paragraph"]})
     for rule in (_component, _html_table):
         rules.before("fence", rule.__name__, rule, {"alt": ["paragraph", "blockquote", "list"]})
     rules.at("paragraph", _paragraph)
@@ -191,7 +192,9 @@ def _parser() -> MarkdownIt:
 
 
 def _paragraph(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Parse text up to the next block, which may be indented by four spaces, unlike in CommonMark."""
+    """Parse text up to the next block. Unlike in CommonMark, a block indented by four spaces also ends the
+    text.
+    """
     del end, silent
     rules = state.md.block.ruler.getRules("paragraph")
     previous, state.parentType = state.parentType, "paragraph"
@@ -208,7 +211,9 @@ def _paragraph(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 
 
 def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Parse a table within the limit on cells, including those that the parser adds to short rows."""
+    """Parse a table unless the limit on cells is reached. Cells that the parser adds to short rows count
+    too.
+    """
     first_token = len(state.tokens)
     is_table = state.env["cells"] < MAX_CELLS and table(state, start, end, silent)
     state.env["cells"] += sum(token.type == "inline" for token in state.tokens[first_token:])
@@ -295,12 +300,14 @@ def _joined(texts: Iterable[str]) -> str:
 
 
 def _text(first: int, lines: Sequence[str]) -> Iterator[Block]:
-    """Yield a paragraph without the imports above it; lines that look like table rows are reported."""
+    """Yield a paragraph without the imports and exports above it, and UnparsableMarkup for each table row in
+    it.
+    """
     text_lines: list[str] = []
     for line, text in enumerate(lines, first):
         if text.startswith("|"):
             yield UnparsableMarkup(line, "a table row without a proper header")
-        elif text_lines or not _INCLUDE.match(text):
+        elif text_lines or not _IMPORT_OR_EXPORT.match(text):
             text_lines.append(text)
     if text_lines:
         yield Paragraph(first + lines.index(text_lines[0]), _joined(text_lines))
@@ -320,7 +327,7 @@ def _rows(nodes: Sequence[SyntaxTreeNode], lines: Sequence[str]) -> Iterator[Blo
 
 
 def _html_rows(line: int, text: str) -> Block:
-    """Parse a table in HTML whose cells span one row and one column each."""
+    """Parse an HTML table. A table with cells that span several rows or columns is unparsable."""
     rows: list[Row] = []
     number, index = line, 0
     for row in _HTML_ROW.finditer(text):
@@ -330,10 +337,10 @@ def _html_rows(line: int, text: str) -> Block:
     if sum(len(row.cells) for row in rows) > MAX_CELLS:
         return UnparsableMarkup(line, f"more than {MAX_CELLS} table cells")
     if not rows or not rows[0].cells or _HTML_SPAN.search(text):
-        problem = "a table in HTML without rows, or with cells that span several rows or columns"
+        problem = "an HTML table without rows, or with cells that span several rows or columns"
         return UnparsableMarkup(line, problem)
     if any(len(row.cells) != len(rows[0].cells) for row in rows):
-        return UnparsableMarkup(line, "a table in HTML with rows of different lengths")
+        return UnparsableMarkup(line, "an HTML table with rows of different lengths")
     return Table(rows[0], tuple(rows[1:]))
 
 
@@ -354,7 +361,7 @@ def _tags(line: int, text: str) -> Iterator[Block]:
 
 
 def _heading_text(text: str) -> str:
-    """Return the text of a heading without its closing # and its id."""
+    """Return the text of a heading without its closing `#` characters and its id."""
     text = " ".join(text.split("\n")).strip()
     heading_id = _HEADING_ID.search(text[-MAX_HEADING_ID:])
     if heading_id is not None:

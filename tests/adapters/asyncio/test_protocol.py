@@ -18,7 +18,7 @@ from kalshi_fix_adapters.asyncio.protocol import ClientProtocol
 from kalshi_fix_adapters.engine.client_core import ClientCore
 from kalshi_fix_adapters.net.dial import Dialer
 from kalshi_fix_adapters.net.tls import Plaintext
-from tests.adapters.conformance.loops import LONG
+from tests.adapters.conformance.loops import TIMEOUT
 from tests.adapters.net.peers import Handler, keep_silent, listening
 from tests.adapters.net.tls_cases import HOST, TRUST, VALID_IDENTITY
 
@@ -96,8 +96,8 @@ def run(
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
         raw.setblocking(False)
         try:
-            async with asyncio.timeout(LONG):
-                await protocol.connect(raw, Dialer(HOST, port, TRUST if secure else Plaintext(), LONG))
+            async with asyncio.timeout(TIMEOUT):
+                await protocol.connect(raw, Dialer(HOST, port, TRUST if secure else Plaintext(), TIMEOUT))
                 if next_capacity is not None:
                     protocol._raw = cast("socket.socket", SlowSocket(raw, next_capacity))
                 await use(protocol, core, raw)
@@ -116,7 +116,7 @@ def test_bytes_received_before_a_failed_write_are_read(secure: bool, queued: boo
     begun, sent = threading.Event(), threading.Event()
 
     def send_and_close(connection: socket.socket) -> None:
-        assert begun.wait(LONG)
+        assert begun.wait(TIMEOUT)
         connection.sendall(BIG[:1000])
         connection.sendall(BIG[1000:3000])
         sent.set()
@@ -130,7 +130,7 @@ def test_bytes_received_before_a_failed_write_are_read(secure: bool, queued: boo
         protocol.begin()
         # Nothing is read meanwhile, because this blocks the event loop.
         begun.set()
-        assert sent.wait(LONG)
+        assert sent.wait(TIMEOUT)
         raw.shutdown(socket.SHUT_WR)
         core.output += b"order"
         protocol.flush()
@@ -157,7 +157,7 @@ def test_bytes_are_sent_in_order_however_few_the_socket_accepts_at_a_time(
     found = bytearray()
 
     def read_late(connection: socket.socket) -> None:
-        assert may_read.wait(LONG)
+        assert may_read.wait(TIMEOUT)
         while len(found) < len(BIG):
             found.extend(connection.recv(4096))
         connection.sendall(b"thanks")
@@ -192,7 +192,7 @@ def test_bytes_after_the_handshake_reach_the_core(secure: bool) -> None:
         keep_silent(connection)
 
     async def use(protocol: ClientProtocol, core: Core, raw: socket.socket) -> None:
-        assert sent.wait(LONG)
+        assert sent.wait(TIMEOUT)
         for _ in range(5):
             await asyncio.sleep(0)
         assert core.received == []

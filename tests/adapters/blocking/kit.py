@@ -16,7 +16,7 @@ from kalshi_fix_adapters.engine.connection import read_clocks
 from kalshi_fix_sansio import Heartbeat
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_venue.testing import Sandbox
-from tests.adapters.conformance.loops import LONG
+from tests.adapters.conformance.loops import TIMEOUT
 from tests.adapters.conformance.support import options as of_one_connection
 from tests.adapters.conformance.support import plaintext_options
 from tests.adapters.engine.stage import report
@@ -29,7 +29,7 @@ options = partial(of_one_connection, reconnect=ReconnectPolicy(maintenance=None)
 
 def next_of(client: Client, kind: type[E]) -> E:
     """Wait for the next event of a class."""
-    for event in client.events(LONG):
+    for event in client.events(TIMEOUT):
         if isinstance(event, kind):
             return event
     pytest.fail(f"no {kind.__name__} was received")
@@ -48,7 +48,7 @@ class PeerDriver:
         self.requests: queue.Queue[Callable[[Acceptor], object] | None] = queue.Queue()
 
     def __call__(self, peer: Acceptor) -> None:
-        while (act := self.requests.get(timeout=LONG)) is not None:
+        while (act := self.requests.get(timeout=TIMEOUT)) is not None:
             act(peer)
         for _ in peer.received():
             pass

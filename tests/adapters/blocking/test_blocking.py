@@ -27,7 +27,7 @@ from kalshi_fix_sansio.events import LoggedOn, MessageReceived
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.blocking.kit import next_of, options
-from tests.adapters.conformance.loops import LONG
+from tests.adapters.conformance.loops import TIMEOUT
 from tests.adapters.conformance.support import SYMBOL, UserError, order
 from tests.adapters.conftest import ME
 from tests.adapters.net.peers import unused_port
@@ -65,7 +65,7 @@ def test_without_a_context_manager_the_logout_confirms(sandbox: Sandbox) -> None
     client = order_entry(retransmission=True, **options(sandbox, "KalshiRT", store=store, reset_seq_num=True))
     client.open()
     client.send(order())
-    for event in client.events(LONG):
+    for event in client.events(TIMEOUT):
         if isinstance(event, MessageReceived) and event.message.exec_type == ExecType.NEW:  # type: ignore[attr-defined]
             break
     assert store.next_incoming == 3
@@ -80,7 +80,7 @@ INTERRUPT = Mock(side_effect=KeyboardInterrupt)
 CALLS: dict[str, Callable[[Client], object]] = {
     "send": lambda client: client.send(order()),
     "test_request": lambda client: client.test_request(),
-    "_confirm": lambda client: client.receive(LONG),
+    "_confirm": lambda client: client.receive(TIMEOUT),
     "stop_reconnecting": lambda client: client.stop_reconnecting(),
 }
 
@@ -98,9 +98,9 @@ def test_an_interrupt_in_the_middle_of_a_call_drops_the_connection(
             patch.setattr(client._core, name, INTERRUPT)
             with pytest.raises(KeyboardInterrupt):
                 CALLS[name](client)
-        thread.join(LONG)
+        thread.join(TIMEOUT)
         assert not thread.is_alive()
-        for use in (lambda: client.receive(LONG), lambda: list(client.messages(LONG))):
+        for use in (lambda: client.receive(TIMEOUT), lambda: list(client.messages(TIMEOUT))):
             with pytest.raises(SessionClosedError, match="interrupted halfway"):
                 use()
         for send in (lambda: client.send(order()), client.test_request):
@@ -135,7 +135,7 @@ def test_an_interrupt_while_waiting_for_the_logout_ends_the_wait(
             patch.setattr(client, "_join", INTERRUPT)
             with pytest.raises(KeyboardInterrupt):
                 client.logout()
-        assert client._join(LONG)
+        assert client._join(TIMEOUT)
 
 
 # --- failures of the thread
@@ -167,11 +167,11 @@ def test_a_market_data_client_is_subscribed_again_after_a_reconnect() -> None:
     expected = MarketDataRequest(subscription_request_type="1", related_sym=[MDReqSymbol(symbol=SYMBOL)])
     with Sandbox((ME,)) as sandbox, market_data(**options(sandbox, "KalshiMD")) as client:
         client.send(expected)
-        assert isinstance(next(client.messages(LONG)), MarketDataSnapshotFullRefresh)
+        assert isinstance(next(client.messages(TIMEOUT)), MarketDataSnapshotFullRefresh)
         with sandbox.server.down():
             next_of(client, Disconnected)
         assert next_of(client, Resubscribed).request == expected
-        snapshot = next(client.messages(LONG))
+        snapshot = next(client.messages(TIMEOUT))
         assert isinstance(snapshot, MarketDataSnapshotFullRefresh)
         assert snapshot.symbol == SYMBOL
         assert snapshot.md_entries

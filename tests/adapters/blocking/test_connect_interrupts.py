@@ -14,7 +14,7 @@ import pytest
 
 from kalshi_fix_venue.identities import ClientKey
 from tests.adapters.cli.pipes import PipedProcess, started
-from tests.adapters.conformance.loops import LONG
+from tests.adapters.conformance.loops import TIMEOUT
 from tests.adapters.net.peers import full_backlog, keep_silent, listening, unused_port
 
 KEY = ClientKey.generate(ed25519_key=True)
@@ -80,7 +80,7 @@ def test_an_interrupt_ends_a_connection_attempt(stage: str) -> None:
     ):
         assert process.stdout.readline() == b"waiting\n"
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=LONG)
+        output, errors = process.communicate(timeout=TIMEOUT)
         assert output.splitlines()[-1] == b"interrupted []"
         assert b"Traceback" not in errors
         assert process.returncode == 0
@@ -98,7 +98,7 @@ def test_an_interrupt_ends_the_doctor() -> None:
         arguments = ("doctor", "--host", "127.0.0.1", "--port", str(port), "--timeout", "1000000")
         with started(*arguments, environ=ENVIRON) as process:
             processes.append(process)
-            output, errors = process.communicate(timeout=LONG)
+            output, errors = process.communicate(timeout=TIMEOUT)
             assert output.splitlines()[-1].startswith(b"address")
             assert not errors
             assert process.returncode == 130

@@ -30,7 +30,7 @@ from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading import RateBudget, TokenLimits
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.blocking.kit import next_of, options, trading
-from tests.adapters.conformance.loops import LONG
+from tests.adapters.conformance.loops import TIMEOUT
 from tests.adapters.conformance.support import order
 from tests.adapters.engine.stage import report
 from tests.adapters.interrupter import Interrupter
@@ -66,7 +66,7 @@ def assert_lock_is_free(client: Client, interrupted: str | None = None) -> None:
     free: list[bool] = []
 
     def try_lock() -> None:
-        free.append(shared.lock.acquire(timeout=LONG))
+        free.append(shared.lock.acquire(timeout=TIMEOUT))
         if free[0]:
             shared.lock.release()
 
@@ -77,22 +77,22 @@ def assert_lock_is_free(client: Client, interrupted: str | None = None) -> None:
 def in_a_thread(function: Callable[[], object]) -> None:
     thread = threading.Thread(target=function)
     thread.start()
-    thread.join(LONG)
+    thread.join(TIMEOUT)
     assert not thread.is_alive()
 
 
 def still_works(client: Client) -> bool:
     """Return whether orders and reports still work; if not, calls must raise an error with the reason."""
     try:
-        client.test_request(LONG)
+        client.test_request(TIMEOUT)
     except NotConnectedError:
         with pytest.raises(SessionClosedError, match="interrupted halfway"):
-            client.receive(LONG)
+            client.receive(TIMEOUT)
         return False
     # It is unknown which reports of the previous order were received.
     client.send(order())
     next_of(client, MessageReceived)
-    client.test_request(LONG)
+    client.test_request(TIMEOUT)
     list(client.events(0))
     return True
 
@@ -101,7 +101,7 @@ def trade(client: Client) -> None:
     """Send an order, and wait for both of its reports."""
     client.send(order())
     for _ in range(2):
-        while not isinstance(client.receive(LONG), MessageReceived):
+        while not isinstance(client.receive(TIMEOUT), MessageReceived):
             pass
 
 
@@ -116,7 +116,7 @@ COSTS: dict[str, Any] = {"use": 1.0, "cancel_reserve": 0.0, "costs": {"F": 2}, "
 CALLS: dict[str, Callable[[Client], object]] = {
     "trade": trade,
     "trade within a budget": trade_within_budget,
-    "test_request": lambda client: client.test_request(LONG),
+    "test_request": lambda client: client.test_request(TIMEOUT),
     "receive nothing": lambda client: list(client.events(0)),
     "is_logged_on": lambda client: client.is_logged_on,
 }
@@ -140,7 +140,7 @@ def test_an_interrupt_at_every_point_of_a_call(sandbox: Sandbox, name: str, seco
                 CALLS[name](client)
         except KeyboardInterrupt:
             assert interrupter.where is not None
-        other.join(LONG)
+        other.join(TIMEOUT)
         assert not other.is_alive()
         assert_lock_is_free(client, interrupter.where)
         if still_works(client):
@@ -157,13 +157,13 @@ def test_an_interrupt_at_every_point_of_a_call(sandbox: Sandbox, name: str, seco
 
 
 def next_event(client: Client) -> str | None:
-    event = client.receive(LONG)
+    event = client.receive(TIMEOUT)
     return event.message.cl_ord_id if isinstance(event, MessageReceived) else type(event).__name__  # type: ignore[attr-defined]
 
 
 def next_message(client: Client) -> str | None:
     try:
-        return next(client.messages(LONG)).cl_ord_id  # type: ignore[attr-defined,no-any-return]
+        return next(client.messages(TIMEOUT)).cl_ord_id  # type: ignore[attr-defined,no-any-return]
     except GarbledReceivedError:
         return "GarbledReceived"
 
@@ -222,7 +222,7 @@ def test_an_interrupt_at_every_point_of_opening(sandbox: Sandbox, tmp_path: Path
             FileLock(lock_file.with_suffix("")).release()
     # `close` waits for the last commit only; the thread for commits ends a little later.
     for thread in set(threading.enumerate()) - threads:
-        thread.join(LONG)
+        thread.join(TIMEOUT)
         assert not thread.is_alive()
     assert {where.split(":")[0] for where in interrupted} >= {
         *("ClientCore.begin", "SequenceState.open", "SharedCore.open", "Client._start", "Client.open"),
@@ -253,7 +253,7 @@ def test_an_interrupt_while_the_thread_is_starting(
         [thread] = kept
         if late:
             thread.start()
-        thread.join(LONG)
+        thread.join(TIMEOUT)
         assert not thread.is_alive()
         client.send(order())
         next_of(client, MessageReceived)
@@ -302,4 +302,4 @@ def test_hundreds_of_signals_leave_the_client_usable(sandbox: Sandbox) -> None:
 
 def _request_test(client: Client) -> None:
     with contextlib.suppress(NotConnectedError):
-        client.test_request(LONG)
+        client.test_request(TIMEOUT)

@@ -23,7 +23,7 @@ from kalshi_fix_sansio.events import HeartbeatReceived, MessageReceived, Session
 from kalshi_fix_sansio.session.timers import Timers
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.blocking.kit import next_cl_ord_id, next_of, options, trading
-from tests.adapters.conformance.loops import LONG
+from tests.adapters.conformance.loops import TIMEOUT
 from tests.adapters.conformance.support import order, plaintext_options
 from tests.adapters.engine.stage import plan
 from tests.adapters.net.peers import Acceptor, logged_on_peer
@@ -38,7 +38,7 @@ def users_read(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     fails if a waiting user depends on that thread.
     """
     monkeypatch.setattr(shared_core, "make_sleeper", request.param)
-    monkeypatch.setattr(shared_core, "_PAUSE_AFTER_READ", 10 * LONG)
+    monkeypatch.setattr(shared_core, "_PAUSE_AFTER_READ", 10 * TIMEOUT)
     return SharedCore(plan()).sleeper.can_watch_in_sleep
 
 
@@ -72,8 +72,8 @@ def test_the_thread_does_not_read_while_users_read(sandbox: Sandbox, users_read:
             while sleeper.interest != (0 if users_read else READ):
                 pass
             driver.report(name)
-            assert waiting.result(LONG) == name
-        pool.submit(list, client.events(0)).result(LONG)
+            assert waiting.result(TIMEOUT) == name
+        pool.submit(list, client.events(0)).result(TIMEOUT)
         while sleeper.interest:
             pass
 
@@ -97,13 +97,13 @@ def test_the_thread_does_not_wake_waiting_users_without_a_reason(
             patch.setattr(shared.sleeper, "sleep", sleep_shortly)
             shared.wake()
             for _ in range(2):
-                assert checked.acquire(timeout=LONG)
+                assert checked.acquire(timeout=TIMEOUT)
             woken.clear()
             for _ in range(5):
-                assert checked.acquire(timeout=LONG)
+                assert checked.acquire(timeout=TIMEOUT)
             assert not woken.is_set()
         driver.report("1")
-        assert waiting.result(LONG) == "1"
+        assert waiting.result(TIMEOUT) == "1"
 
 
 @pytest.mark.usefixtures("reads_soon")
@@ -114,7 +114,7 @@ def test_the_thread_reads_again_after_the_reading_user_is_interrupted(
         with monkeypatch.context() as patch:
             patch.setattr(client._shared, "_sleep", Mock(side_effect=KeyboardInterrupt))
             with pytest.raises(KeyboardInterrupt):
-                client.receive(LONG)
+                client.receive(TIMEOUT)
         driver.report("1")
         while not queued_events(client):
             pass
@@ -139,12 +139,12 @@ def test_a_polling_user_reads_in_its_own_thread(sandbox: Sandbox, monkeypatch: p
 
         def sleep(_: float | None) -> int:
             is_sleeping.set()
-            assert go.wait(LONG)
+            assert go.wait(TIMEOUT)
             return 0
 
         patch.setattr(shared.sleeper, "sleep", sleep)
         shared.wake()
-        assert is_sleeping.wait(LONG)
+        assert is_sleeping.wait(TIMEOUT)
         for name in ("1", "2"):
             driver.report(name)
             while not (found := list(client.messages(0))):
@@ -162,7 +162,7 @@ def test_each_waiting_user_gets_its_own_result(sandbox: Sandbox) -> None:
         until_waiting(client, 3)
         for number in range(3):
             driver.beat(str(number))
-        assert sorted(user.result(LONG).test_req_id for user in users) == ["0", "1", "2"]
+        assert sorted(user.result(TIMEOUT).test_req_id for user in users) == ["0", "1", "2"]
         assert client.send(order()) == 2
 
 
@@ -174,11 +174,11 @@ def test_users_can_receive_measure_round_trips_and_send_concurrently(sandbox: Sa
             return len(numbers)
 
         receiver = pool.submit(receive)
-        measurer = pool.submit(lambda: [client.test_request(LONG) for _ in range(20)])
+        measurer = pool.submit(lambda: [client.test_request(TIMEOUT) for _ in range(20)])
         senders = [pool.submit(lambda: [client.send(order()) for _ in range(25)]) for _ in range(4)]
-        sent = [number for sender in senders for number in sender.result(LONG)]
-        assert receiver.result(LONG) == 200
-        assert len(measurer.result(LONG)) == 20
+        sent = [number for sender in senders for number in sender.result(TIMEOUT)]
+        assert receiver.result(TIMEOUT) == 200
+        assert len(measurer.result(TIMEOUT)) == 20
     assert len(set(sent)) == 100
 
 
@@ -205,9 +205,9 @@ def test_an_interrupted_user_leaves_the_others_waiting(
         with monkeypatch.context() as patch:
             patch.setattr(client._shared, "_sleep", interrupt)
             with pytest.raises(KeyboardInterrupt):
-                pool.submit(next_cl_ord_id, client).result(LONG)
+                pool.submit(next_cl_ord_id, client).result(TIMEOUT)
         driver.report("1")
-        assert waiting.result(LONG) == "1"
+        assert waiting.result(TIMEOUT) == "1"
         until_waiting(client, 0)
 
 
@@ -218,32 +218,32 @@ def test_another_waiting_user_reads_after_the_reading_one_is_interrupted(
 
     def interrupt(*_: object) -> None:
         is_sleeping.set()
-        assert interrupted.wait(LONG)
+        assert interrupted.wait(TIMEOUT)
         raise KeyboardInterrupt
 
     with trading(sandbox) as (client, driver), ThreadPoolExecutor() as pool:
         with monkeypatch.context() as patch:
             patch.setattr(client._shared, "_sleep", interrupt)
             first = pool.submit(next_cl_ord_id, client)
-            assert is_sleeping.wait(LONG)
+            assert is_sleeping.wait(TIMEOUT)
         second = pool.submit(next_cl_ord_id, client)
         while not client._shared._waiters:
             pass
         interrupted.set()
-        assert isinstance(first.exception(LONG), KeyboardInterrupt)
+        assert isinstance(first.exception(TIMEOUT), KeyboardInterrupt)
         driver.report("1")
-        assert second.result(LONG) == "1"
+        assert second.result(TIMEOUT) == "1"
 
 
 def test_a_logout_while_another_user_waits(sandbox: Sandbox) -> None:
     with trading(sandbox) as (client, driver), ThreadPoolExecutor() as pool:
-        rest = pool.submit(lambda: list(client.events(LONG)))
+        rest = pool.submit(lambda: list(client.events(TIMEOUT)))
         until_waiting(client, 1)
         driver.end()
         ended = client.logout()
         assert ended is not None
         assert ended.clean
-        assert isinstance(rest.result(LONG)[-1], SessionEnded)
+        assert isinstance(rest.result(TIMEOUT)[-1], SessionEnded)
 
 
 def test_an_earlier_deadline_reaches_the_thread(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,7 +254,7 @@ def test_an_earlier_deadline_reaches_the_thread(sandbox: Sandbox, monkeypatch: p
             patch.setattr(shared.core, "tick", ticked.set)
             patch.setattr(shared.core, "due", lambda: 0.0)
             shared.change(lambda: None)
-        assert ticked.wait(LONG)
+        assert ticked.wait(TIMEOUT)
 
 
 def test_an_interrupt_with_an_unwritten_message_ends_the_client(
@@ -267,7 +267,7 @@ def test_an_interrupt_with_an_unwritten_message_ends_the_client(
             client.send(order())
         patch.undo()
         with pytest.raises(SessionClosedError, match="interrupted halfway"):
-            client.receive(LONG)
+            client.receive(TIMEOUT)
 
 
 # --- failures of the thread
@@ -283,7 +283,7 @@ def test_a_failure_in_the_thread_reaches_every_user(
         until_waiting(client, 2)
         monkeypatch.setattr(*failing_method, Mock(side_effect=ZeroDivisionError))
         driver.beat("1")
-        assert {type(item.exception(LONG)) for item in waiting} == {SessionClosedError}
+        assert {type(item.exception(TIMEOUT)) for item in waiting} == {SessionClosedError}
         with pytest.raises(NotConnectedError, match="ZeroDivisionError"):
             client.send(order())
 
@@ -295,7 +295,7 @@ def test_a_failed_core_is_not_disconnected_again(sandbox: Sandbox, monkeypatch: 
             client._core.record_failure(ZeroDivisionError())
             client._shared.wake()
         with pytest.raises(SessionClosedError, match="ZeroDivisionError"):
-            list(client.events(LONG))
+            list(client.events(TIMEOUT))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -307,7 +307,7 @@ def test_a_forked_child_leaves_the_connection_to_its_parent(sandbox: Sandbox, tm
         if child == 0:
             try:
                 try:
-                    client.receive(LONG)
+                    client.receive(TIMEOUT)
                 except SessionClosedError as error:
                     error_file.write_text(str(error))
                 client.logout()
@@ -317,7 +317,7 @@ def test_a_forked_child_leaves_the_connection_to_its_parent(sandbox: Sandbox, tm
         assert "this process was forked" in error_file.read_text()
         assert client.send(order()) == 2
         next_of(client, MessageReceived)
-        client.test_request(LONG)
+        client.test_request(TIMEOUT)
     assert client.ended is not None
     assert client.ended.clean
 
@@ -325,7 +325,7 @@ def test_a_forked_child_leaves_the_connection_to_its_parent(sandbox: Sandbox, tm
 # --- bounds and time
 
 
-@pytest.mark.parametrize("timeout", [0, LONG])
+@pytest.mark.parametrize("timeout", [0, TIMEOUT])
 def test_bytes_waiting_inside_the_tls_layer_are_read(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, timeout: float
 ) -> None:
@@ -374,11 +374,11 @@ def poll(client: Client, done: threading.Event) -> None:
 
 
 def compute(_: Client, done: threading.Event) -> None:
-    done.wait(LONG)
+    done.wait(TIMEOUT)
 
 
 def wait_for_events(client: Client, _: threading.Event) -> None:
-    list(client.events(LONG))
+    list(client.events(TIMEOUT))
 
 
 @pytest.mark.parametrize("behave", [look_occasionally, poll, compute, wait_for_events])
@@ -427,9 +427,9 @@ def test_a_call_in_progress_does_not_end_a_connection_attempt() -> None:
     with ours, theirs, ThreadPoolExecutor(1) as pool:
         with shared.lock:
             shared.core.changing = True
-            waiting = pool.submit(waits.until_ready, ours, WRITE, LONG)
+            waiting = pool.submit(waits.until_ready, ours, WRITE, TIMEOUT)
             waiting.add_done_callback(lambda _: contended.set())
-            assert contended.wait(LONG)
+            assert contended.wait(TIMEOUT)
             shared.core.changing = False
-        assert waiting.result(LONG) is None
+        assert waiting.result(TIMEOUT) is None
     shared.close()

@@ -61,7 +61,7 @@ def test_events_survive_a_round_trip_through_json(event: object) -> None:
     assert type(found) is type(event)
 
 
-def test_every_published_event_is_in_the_table() -> None:
+def test_the_samples_contain_every_published_event() -> None:
     assert {type(event) for event in EVENTS} == set(PUBLISHED_EVENTS)
 
 

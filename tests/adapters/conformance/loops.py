@@ -26,7 +26,7 @@ import kalshi_fix_adapters.blocking
 import kalshi_fix_adapters.trio
 
 T = TypeVar("T")
-LONG = 30.0
+TIMEOUT = 30.0
 """Seconds after which a test gives up waiting."""
 
 Main = Callable[[], Coroutine[Any, Any, T]]
@@ -80,7 +80,7 @@ class Loop(ABC):
 
     async def wait_until_set(self, event: threading.Event) -> None:
         """Wait for an event that another thread sets."""
-        assert await self.in_thread(lambda: event.wait(LONG))
+        assert await self.in_thread(lambda: event.wait(TIMEOUT))
 
 
 class Asyncio(Loop):
@@ -89,7 +89,7 @@ class Asyncio(Loop):
 
     def run(self, main: Main[T]) -> T:
         async def limited() -> T:
-            async with asyncio.timeout(LONG):
+            async with asyncio.timeout(TIMEOUT):
                 result = await main()
             assert asyncio.all_tasks() == {asyncio.current_task()}
             return result
@@ -116,7 +116,7 @@ class Trio(Loop):
     def run(self, main: Main[T]) -> T:
         async def limited() -> T:
             tasks = trio.lowlevel.current_statistics().tasks_living
-            with trio.fail_after(LONG):
+            with trio.fail_after(TIMEOUT):
                 result = await main()
             assert trio.lowlevel.current_statistics().tasks_living == tasks
             return result
@@ -147,7 +147,7 @@ class AnyIo(Loop):
 
     def run(self, main: Main[T]) -> T:
         async def limited() -> T:
-            with anyio.fail_after(LONG):
+            with anyio.fail_after(TIMEOUT):
                 return await main()
 
         return anyio.run(limited, backend=self._backend)
@@ -179,7 +179,7 @@ class Blocking(Loop):
         except StopIteration as end:
             result: T = end.value
             return result
-        raise AssertionError("the test waited in a way that blocking code cannot")
+        raise AssertionError("the test awaited something that blocking code cannot await")
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         return function()
@@ -204,10 +204,10 @@ class Blocking(Loop):
             yield start
         finally:
             for thread in threads:
-                thread.join(LONG)
+                thread.join(TIMEOUT)
                 assert not thread.is_alive()
         if failures:
-            raise BaseExceptionGroup("in threads", failures)
+            raise BaseExceptionGroup("errors in threads", failures)
 
 
 class _AsyncClient:
@@ -271,9 +271,9 @@ class _Iterator:
             raise StopAsyncIteration from None
 
 
-TASKS: tuple[Loop, ...] = (Asyncio(), Trio(), AnyIo("asyncio"), AnyIo("trio"))
+TASK_LOOPS: tuple[Loop, ...] = (Asyncio(), Trio(), AnyIo("asyncio"), AnyIo("trio"))
 """The loops with tasks, which can be cancelled."""
-LOOPS: tuple[Loop, ...] = (Blocking(), *TASKS)
+LOOPS: tuple[Loop, ...] = (Blocking(), *TASK_LOOPS)
 
 
 async def first(stream: Any) -> Any:
@@ -281,7 +281,7 @@ async def first(stream: Any) -> Any:
     return await stream.__anext__()
 
 
-async def gather(stream: Any) -> list[Any]:
+async def collect(stream: Any) -> list[Any]:
     """Return all items of an asynchronous iterator."""
     return [item async for item in stream]
 

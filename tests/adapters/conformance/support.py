@@ -12,7 +12,7 @@ from kalshi_fix_adapters.net.tls import Plaintext
 from kalshi_fix_sansio import ExecType, ExecutionReport, NewOrderSingle, OrderCancelReject, OrdType, Side
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_venue.testing import MARKETS, Sandbox
-from tests.adapters.conformance.loops import LONG, Loop
+from tests.adapters.conformance.loops import TIMEOUT, Loop
 from tests.adapters.conftest import ME
 
 SYMBOL = MARKETS["prediction"][0].rules.ticker
@@ -67,7 +67,7 @@ def venue_message(number: int = 1) -> Message:
 
 async def wait_for_acknowledgement(client: Any, cl_ord_id: str | None = None) -> ExecutionReport:
     """Wait for the report that an order is new."""
-    async for message in client.messages(LONG):
+    async for message in client.messages(TIMEOUT):
         if (
             isinstance(message, ExecutionReport)
             and message.exec_type == ExecType.NEW
@@ -79,7 +79,7 @@ async def wait_for_acknowledgement(client: Any, cl_ord_id: str | None = None) ->
 
 async def wait_for_event(client: Any, kind: type) -> Any:
     """Wait for an event of a class."""
-    async for event in client.events(LONG):
+    async for event in client.events(TIMEOUT):
         if isinstance(event, kind):
             return event
     raise AssertionError(f"no {kind.__name__} was received")

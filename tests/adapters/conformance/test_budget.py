@@ -17,7 +17,7 @@ from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import LoggedOn
 from kalshi_fix_sansio.trading import RateBudget, TokenLimits, rate_budget
 from kalshi_fix_venue.testing import Sandbox
-from tests.adapters.conformance.loops import LONG, TASKS, Loop
+from tests.adapters.conformance.loops import TASK_LOOPS, TIMEOUT, Loop
 from tests.adapters.conformance.support import (
     NO_DELAY,
     NewClient,
@@ -49,7 +49,7 @@ async def until_calls_wait(client: Any, *, number: int = 1) -> None:
     """Return once `number` calls wait for the budget. The test requests sent meanwhile also show that the
     session is alive."""
     while sum(map(len, client._core.pacing._queues.values())) < number:
-        await client.test_request(LONG)
+        await client.test_request(TIMEOUT)
 
 
 async def test_orders_are_sent_at_the_rate_of_the_budget(new_client: NewClient) -> None:
@@ -58,7 +58,7 @@ async def test_orders_are_sent_at_the_rate_of_the_budget(new_client: NewClient) 
         assert numbers == list(range(2, 17))
         client.record_spending(150)
         last = order()
-        assert await client.send(last, timeout=LONG) == 17
+        assert await client.send(last, timeout=TIMEOUT) == 17
         await wait_for_acknowledgement(client, last.cl_ord_id)
 
 
@@ -83,7 +83,7 @@ async def test_a_cancel_overtakes_waiting_orders(loop: Loop, new_client: NewClie
             await until_calls_wait(client, number=2)
             await client.send(cancel(placed), timeout=0)
             await wait_for_acknowledgement(client, placed.cl_ord_id)
-            await client.test_request(LONG)
+            await client.test_request(TIMEOUT)
             await client.logout()
     assert ended == [NotConnectedError] * 2
 
@@ -99,7 +99,7 @@ async def test_a_message_that_times_out_is_not_sent(new_client: NewClient) -> No
         assert await client.send(first) == 2
 
 
-@pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
+@pytest.mark.parametrize("loop", TASK_LOOPS, ids=lambda loop: loop.name)
 async def test_a_cancelled_wait_sends_nothing(loop: Loop, new_client: NewClient) -> None:
     async with new_client(budget=budget(0.001)) as client:
         client.record_spending(145)
@@ -170,7 +170,7 @@ async def test_clients_that_share_a_budget_log_on_one_after_the_other(
     assert (rates._reserved, rates._waiting) == ({}, {})
 
 
-@pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
+@pytest.mark.parametrize("loop", TASK_LOOPS, ids=lambda loop: loop.name)
 async def test_a_cancelled_wait_for_a_logon_leaves_the_queue(loop: Loop, new_client: NewClient) -> None:
     rates = budget(1000)
     while not rates.wait(Logon, read_clocks()):

@@ -22,7 +22,7 @@ import trio
 from kalshi_fix_adapters.engine.client_core import ClientCore
 from kalshi_fix_adapters.errors import SessionInterruptedError
 from kalshi_fix_sansio.events import LoggedOn
-from tests.adapters.conformance.loops import LONG, TASKS, Loop, gather
+from tests.adapters.conformance.loops import TASK_LOOPS, TIMEOUT, Loop, collect
 from tests.adapters.conformance.support import (
     NO_DELAY,
     NewClient,
@@ -37,7 +37,7 @@ from tests.relay import Relay
 T = TypeVar("T")
 MAX_POINTS = 1000
 """Limit on the number of points at which a scenario waits; every scenario has fewer."""
-pytestmark = pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
+pytestmark = pytest.mark.parametrize("loop", TASK_LOOPS, ids=lambda loop: loop.name)
 
 
 @types.coroutine
@@ -125,7 +125,7 @@ def test_a_cancellation_at_every_point_from_logon_to_logout(
         async with new_client(port=relay.port) as client:
             await client.send(order())
             await wait_for_acknowledgement(client)
-            await client.test_request(LONG)
+            await client.test_request(TIMEOUT)
             await client.logout()
 
     assert cancel_at_every_point(loop, relay, scenario, times=times) > 5
@@ -138,7 +138,7 @@ def test_a_cancellation_at_every_point_of_a_reconnection(
         async with new_client(port=relay.port, reconnect=NO_DELAY) as client:
             relay.cut()
             with contextlib.suppress(SessionInterruptedError):
-                await gather(client.messages(LONG))
+                await collect(client.messages(TIMEOUT))
             await wait_for_event(client, LoggedOn)
             await client.send(order())
 
@@ -161,7 +161,7 @@ def test_a_cancelled_wait_loses_no_event(loop: Loop, new_client: NewClient, rela
 
                 async def take() -> None:
                     while True:
-                        async for message in client.messages(LONG):
+                        async for message in client.messages(TIMEOUT):
                             reports.append(message)
                             if len(reports) >= 2 * len(numbers):
                                 return
@@ -175,7 +175,7 @@ def test_a_cancelled_wait_loses_no_event(loop: Loop, new_client: NewClient, rela
                 relay.release()
                 cancelled = cancelled or canceller.cancelled or again.cancelled
             while len(reports) < 2 * len(numbers):
-                async for message in client.messages(LONG):
+                async for message in client.messages(TIMEOUT):
                     reports.append(message)
                     break
             assert numbers == list(range(2, 2 + len(numbers)))
@@ -204,8 +204,8 @@ async def test_a_failing_sibling_task_ends_the_client(loop: Loop, new_client: Ne
             await client.send(order())
             async with loop.run_concurrently() as start:
                 start(fail)
-                await client.test_request(LONG)
-                await gather(client.events(LONG))
+                await client.test_request(TIMEOUT)
+                await collect(client.events(TIMEOUT))
 
     with pytest.raises(ExceptionGroup) as caught:
         await trade()
@@ -228,7 +228,7 @@ def test_an_interrupt_from_the_keyboard_logs_out(loop: Loop, new_client: NewClie
         async with client:
             thread = threading.Thread(target=interrupt)
             thread.start()
-            await gather(client.events(LONG))
+            await collect(client.events(TIMEOUT))
 
     with pytest.raises(KeyboardInterrupt):
         loop.run(main)
@@ -249,7 +249,7 @@ def test_an_interrupt_during_send_nowait_takes_effect_after_it(
         async with client:
             monkeypatch.setattr(ClientCore, "send", send)
             numbers.append(client.send_nowait(order()))
-            await gather(client.events(LONG))
+            await collect(client.events(TIMEOUT))
 
     with pytest.raises(KeyboardInterrupt):
         loop.run(main)

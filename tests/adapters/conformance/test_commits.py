@@ -20,7 +20,7 @@ from kalshi_fix_adapters.store_sqlite import SqliteFolder, SqliteStore
 from kalshi_fix_adapters.store_sqlite.file import StoreFile
 from kalshi_fix_sansio.errors import SendFailedError, StoreError
 from kalshi_fix_sansio.events import CloseReason, OutcomesUnknown, SessionEnded, Uncertainty
-from tests.adapters.conformance.loops import LONG, TASKS, Loop, gather
+from tests.adapters.conformance.loops import TASK_LOOPS, TIMEOUT, Loop, collect
 from tests.adapters.conformance.support import (
     NewClient,
     order,
@@ -49,7 +49,7 @@ class SlowDisk:
             raise OSError(28, "No space left on device")
         if not self._gate.is_set():
             self.held.set()
-            assert self._gate.wait(LONG)
+            assert self._gate.wait(TIMEOUT)
         self.writes += 1
         original(*arguments, **named)
 
@@ -101,7 +101,7 @@ async def test_a_commit_does_not_delay_timers_events_or_answers(
         await loop.wait_until_set(disk.held)
         # Meanwhile the client handles calls and timers, and the message is not sent.
         assert client.is_logged_on
-        assert await gather(client.messages(0)) == []
+        assert await collect(client.messages(0)) == []
         assert placed.cl_ord_id in {request.request_id for request in client.open_requests}
         disk.release()
         await wait_for_acknowledgement(client, placed.cl_ord_id)
@@ -166,7 +166,7 @@ async def test_a_commit_that_ends_while_the_client_is_closed_does_not_delay_the_
             await place_order(client)
 
 
-@pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
+@pytest.mark.parametrize("loop", TASK_LOOPS, ids=lambda loop: loop.name)
 async def test_a_cancellation_during_a_commit_takes_effect_after_it(
     loop: Loop, stored_client: NewClient, disk: SlowDisk
 ) -> None:
@@ -179,7 +179,7 @@ async def test_a_cancellation_during_a_commit_takes_effect_after_it(
                 start(partial(cancel_in_commit, loop, disk, cancel))
                 numbers.append(await client.send(placed))
                 if not withdrawn:
-                    await anyio.sleep(LONG)
+                    await anyio.sleep(TIMEOUT)
             assert len(numbers) == 1
             await wait_for_acknowledgement(client, placed.cl_ord_id)
             # No cancellation is still pending.
@@ -206,7 +206,7 @@ async def cancel_in_commit(loop: Loop, disk: SlowDisk, cancel: Callable[[], obje
     disk.release()
 
 
-@pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
+@pytest.mark.parametrize("loop", TASK_LOOPS, ids=lambda loop: loop.name)
 @pytest.mark.parametrize(("owner", "method"), [(SqliteFolder, "open"), (SqliteStore, "close")])
 async def test_opening_and_closing_a_store_do_not_block_the_loop(
     loop: Loop, stored_client: NewClient, monkeypatch: pytest.MonkeyPatch, owner: type, method: str
@@ -215,7 +215,7 @@ async def test_opening_and_closing_a_store_do_not_block_the_loop(
 
     def slow(*arguments: Any) -> object:
         begun.set()
-        assert allowed.wait(LONG)
+        assert allowed.wait(TIMEOUT)
         return original(*arguments)
 
     monkeypatch.setattr(owner, method, slow)
@@ -231,7 +231,7 @@ async def test_opening_and_closing_a_store_do_not_block_the_loop(
     assert begun.is_set()
 
 
-@pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
+@pytest.mark.parametrize("loop", TASK_LOOPS, ids=lambda loop: loop.name)
 async def test_errors_while_opening_and_closing_in_a_thread_are_raised(
     stored_client: NewClient, disk: SlowDisk, tmp_path: Path
 ) -> None:

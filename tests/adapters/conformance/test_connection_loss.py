@@ -39,7 +39,7 @@ from kalshi_fix_sansio.events import (
     Uncertainty,
 )
 from kalshi_fix_venue.testing import Sandbox
-from tests.adapters.conformance.loops import LONG, Loop, as_function, first, gather
+from tests.adapters.conformance.loops import TIMEOUT, Loop, as_function, collect, first
 from tests.adapters.conformance.support import (
     NO_DELAY,
     NewClient,
@@ -67,9 +67,9 @@ def relay_to(sandbox: Sandbox, session: str = "KalshiNR") -> Relay:
 
 async def test_every_step_of_a_reconnection_is_reported_in_order(new_client: NewClient, relay: Relay) -> None:
     async with new_client(port=relay.port, reconnect=NO_DELAY) as client:
-        reported: list[Any] = [await client.receive(LONG) for _ in range(2)]
+        reported: list[Any] = [await client.receive(TIMEOUT) for _ in range(2)]
         relay.cut()
-        reported += [await client.receive(LONG) for _ in range(4)]
+        reported += [await client.receive(TIMEOUT) for _ in range(4)]
         kinds = [type(event) for event in reported]
         assert kinds == [Connecting, LoggedOn, SessionEnded, Disconnected, Connecting, LoggedOn]
         assert reported[2].reason is CloseReason.CONNECTION_LOST
@@ -88,10 +88,10 @@ async def test_iterating_over_messages_reports_a_loss_and_continues(
         await place_order(client)
         relay.cut()
         with pytest.raises(OrdersUnverifiedError) as unverified:
-            await gather(client.messages(LONG))
+            await collect(client.messages(TIMEOUT))
         assert len(unverified.value.orders) == 1
         with pytest.raises(SessionInterruptedError, match="client will reconnect") as caught:
-            await gather(client.messages(LONG))
+            await collect(client.messages(TIMEOUT))
         assert caught.value.ended is not None
         assert caught.value.ended.reason is CloseReason.CONNECTION_LOST
         await wait_for_event(client, LoggedOn)
@@ -117,12 +117,12 @@ async def test_reconnecting_can_be_stopped(new_client: NewClient, relay: Relay) 
         relay.stop_listening()
         await wait_for_event(client, ConnectFailed)
         client.stop_reconnecting()
-        await gather(client.events(LONG))
+        await collect(client.events(TIMEOUT))
         assert client.ended.reason is CloseReason.CONNECTION_LOST
         with pytest.raises(SessionClosedError):
-            await gather(client.messages(LONG))
+            await collect(client.messages(TIMEOUT))
         with pytest.raises(SessionClosedError):
-            await client.receive(LONG)
+            await client.receive(TIMEOUT)
 
 
 async def test_the_current_connection_outlives_stop_reconnecting(new_client: NewClient, relay: Relay) -> None:
@@ -130,7 +130,7 @@ async def test_the_current_connection_outlives_stop_reconnecting(new_client: New
         client.stop_reconnecting()
         await place_order(client)
         relay.cut()
-        assert [type(event) for event in await gather(client.events(LONG))] == [
+        assert [type(event) for event in await collect(client.events(TIMEOUT))] == [
             OrdersUnverified,
             SessionEnded,
         ]
@@ -142,11 +142,11 @@ async def test_a_permanent_failure_ends_the_reconnection(
     async with new_client(port=relay.port, reconnect=NO_DELAY) as client:
         relay.retarget(sandbox.server.port("prediction", "KalshiMD"))
         relay.cut()
-        *_, last = await gather(client.events(LONG))
+        *_, last = await collect(client.events(TIMEOUT))
         assert isinstance(last, GaveUp)
         assert isinstance(last.error, LogonRefusedError)
         with pytest.raises(SessionClosedError, match="TargetCompID"):
-            await client.receive(LONG)
+            await client.receive(TIMEOUT)
 
 
 @pytest.mark.usefixtures("brief_heartbeats")
@@ -173,7 +173,7 @@ async def test_half_a_message_is_discarded(plaintext_client: NewClient) -> None:
 
     with logged_on_peer(send_half) as port:
         async with plaintext_client(port=port) as client:
-            events = await gather(client.events(LONG))
+            events = await collect(client.events(TIMEOUT))
             kinds = [type(event) for event in events]
             assert kinds == [Connecting, LoggedOn, MessageReceived, SessionEnded]
             assert events[-1].reason is CloseReason.CONNECTION_LOST
@@ -188,7 +188,7 @@ async def test_messages_sent_before_the_venue_closes_are_read(plaintext_client: 
 
     with logged_on_peer(send_and_leave) as port:
         async with plaintext_client(port=port, queue_limit=50) as client:
-            events = await gather(client.events(LONG))
+            events = await collect(client.events(TIMEOUT))
             assert sum(isinstance(event, MessageReceived) for event in events) == reports
             assert isinstance(events[-1], SessionEnded)
 
@@ -203,10 +203,10 @@ async def test_messages_are_read_when_writing_fails(
 
     def send_and_leave(connection: socket.socket) -> None:
         peer = Acceptor(connection)
-        assert entered.wait(LONG)
+        assert entered.wait(TIMEOUT)
         peer.send(venue_message())
         sent.set()
-        assert written.wait(LONG)
+        assert written.wait(TIMEOUT)
 
     def break_once_sent(send: Any) -> Any:
         def break_pipe(self: socket.socket, *args: Any) -> Any:
@@ -223,10 +223,10 @@ async def test_messages_are_read_when_writing_fails(
         async with new_client(port=port, tls=TRUST if secure else Plaintext()) as client:
             # This blocks the event loop, so nothing is read before the order is written.
             entered.set()
-            assert sent.wait(LONG)
+            assert sent.wait(TIMEOUT)
             await client.send(order())
             written.set()
-            events = await gather(client.events(LONG))
+            events = await collect(client.events(TIMEOUT))
             assert [type(event) for event in events[-3:]] == [MessageReceived, OutcomesUnknown, SessionEnded]
             assert events[-3].message == venue_message()
 
@@ -240,7 +240,7 @@ async def test_a_logout_by_the_venue_is_reported(plaintext_client: NewClient) ->
         async with plaintext_client(port=port) as client:
             assert (await wait_for_event(client, LogoutReceived)).text == "maintenance"
             with pytest.raises(SessionClosedError, match="maintenance"):
-                await gather(client.messages(LONG))
+                await collect(client.messages(TIMEOUT))
             with pytest.raises(NotConnectedError, match="maintenance"):
                 await client.send(order())
         assert client.ended.clean
@@ -281,7 +281,7 @@ async def test_without_resend_unknown_outcomes_are_reported(loop: Loop) -> None:
 async def test_with_resend_no_report_is_lost(loop: Loop, tmp_path: Path, durable: bool) -> None:
     async def reports_of(client: Any, cl_ord_id: str) -> list[MessageReceived]:
         found: list[MessageReceived] = []
-        async for event in client.events(LONG):
+        async for event in client.events(TIMEOUT):
             assert not isinstance(event, OutcomesUnknown)
             if isinstance(event, MessageReceived) and isinstance(event.message, ExecutionReport):
                 if event.message.cl_ord_id == cl_ord_id:
@@ -326,7 +326,7 @@ async def test_unconfirmed_messages_are_redelivered(stored_client: NewClient, ho
     left without an exception."""
 
     async def take_one(client: Any) -> int:
-        async for event in client.events(LONG):
+        async for event in client.events(TIMEOUT):
             if isinstance(event, MessageReceived):
                 number = event.message.header.msg_seq_num
                 assert isinstance(number, int)
@@ -339,7 +339,7 @@ async def test_unconfirmed_messages_are_redelivered(stored_client: NewClient, ho
             await client.send(order())
             taken = await take_one(client)
             if how == "next event requested":
-                await client.receive(LONG)
+                await client.receive(TIMEOUT)
             if how != "context left":
                 raise UserError
     async with stored_client() as client:
@@ -354,7 +354,7 @@ async def test_a_second_concurrent_receive_is_refused_and_confirms_nothing(
     """While another task or thread may still process a message, no other call may confirm it."""
 
     async def take(client: Any) -> Any:
-        return await (client.receive(LONG) if how == "receive" else first(getattr(client, how)(LONG)))
+        return await (client.receive(TIMEOUT) if how == "receive" else first(getattr(client, how)(TIMEOUT)))
 
     has_taken, refused = threading.Event(), threading.Event()
     number = 0
@@ -406,11 +406,11 @@ async def test_iterating_over_messages_reports_unknown_outcomes(
         relay.swallow()
         relay.cut()
         with pytest.raises(OutcomesUnknownError) as caught:
-            await gather(client.messages(LONG))
+            await collect(client.messages(TIMEOUT))
         assert caught.value.request_ids == (lost.cl_ord_id,)
         assert caught.value.why is Uncertainty.CONNECTION_ENDED
         with pytest.raises(SessionInterruptedError):
-            await gather(client.messages(LONG))
+            await collect(client.messages(TIMEOUT))
         await wait_for_event(client, LoggedOn)
         await place_order(client)
 
@@ -428,22 +428,22 @@ async def test_after_a_crash_iteration_reports_losses_until_they_are_confirmed(
             await loop.in_thread(lambda: relay.wait(lambda: relay.swallowed > 0))
             relay.cut()
             relay.swallow()
-            await gather(client.messages(LONG))
+            await collect(client.messages(TIMEOUT))
     with contextlib.suppress(OutcomesUnknownError):
         async with stored_client() as client:
             with pytest.raises(OutcomesUnknownError) as caught:
-                await gather(client.messages(LONG))
+                await collect(client.messages(TIMEOUT))
             assert caught.value.request_ids == (lost.cl_ord_id,)
             assert caught.value.why is Uncertainty.RESTARTED
             if not next_is_requested:
                 raise caught.value
-            assert await gather(client.messages(0)) == []
+            assert await collect(client.messages(0)) == []
     async with stored_client() as client:
         if next_is_requested:
-            assert await gather(client.messages(0)) == []
+            assert await collect(client.messages(0)) == []
         else:
             with pytest.raises(OutcomesUnknownError):
-                await gather(client.messages(LONG))
+                await collect(client.messages(TIMEOUT))
 
 
 async def test_a_store_failure_during_send_raises_and_ends_the_session(
@@ -486,7 +486,7 @@ async def test_an_internal_error_is_raised_and_not_hidden(
         with pytest.raises(SessionClosedError, match=why) as caught:  # noqa: PT012
             while True:
                 with contextlib.suppress(ZeroDivisionError):
-                    await client.receive(LONG)
+                    await client.receive(TIMEOUT)
         assert isinstance(caught.value.__cause__, ZeroDivisionError)
         with pytest.raises(NotConnectedError, match=why):
             await client.send(order())

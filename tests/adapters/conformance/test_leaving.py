@@ -12,7 +12,7 @@ from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.errors import LogonFailedError, NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.events import ConnectFailed, Connecting, Disconnected
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, SessionEnded
-from tests.adapters.conformance.loops import LONG, Loop, gather
+from tests.adapters.conformance.loops import TIMEOUT, Loop, collect
 from tests.adapters.conformance.support import (
     NO_DELAY,
     NewClient,
@@ -53,7 +53,7 @@ async def test_leaving_the_context_does_not_wait_for_a_connection_attempt(
     loop: Loop, new_client: NewClient, relay: Relay
 ) -> None:
     with listening(keep_silent) as silent:
-        async with new_client(port=relay.port, reconnect=NO_DELAY, timeout=10 * LONG) as client:
+        async with new_client(port=relay.port, reconnect=NO_DELAY, timeout=10 * TIMEOUT) as client:
             relay.retarget(silent)
             relay.cut()
             await wait_for_event(client, Disconnected)
@@ -94,7 +94,7 @@ async def test_a_logout_ends_the_waits_of_other_tasks(loop: Loop, new_client: Ne
         waiting = threading.Event()
 
         async def consume() -> None:
-            async for _ in client.events(LONG):
+            async for _ in client.events(TIMEOUT):
                 waiting.set()
 
         async with loop.run_concurrently() as start:
@@ -102,11 +102,11 @@ async def test_a_logout_ends_the_waits_of_other_tasks(loop: Loop, new_client: Ne
             await loop.wait_until_set(waiting)
             ended = await client.logout("enough")
             assert ended.clean
-        assert await gather(client.messages(LONG)) == []
+        assert await collect(client.messages(TIMEOUT)) == []
         with pytest.raises(NotConnectedError):
             await client.send(order())
         with pytest.raises(SessionClosedError):
-            await client.receive(LONG)
+            await client.receive(TIMEOUT)
         assert await client.logout() == ended
 
 
@@ -119,7 +119,7 @@ async def test_concurrent_logouts_end_the_session_once(loop: Loop, new_client: N
         async with loop.run_concurrently() as start:
             start(log_out)
             start(log_out)
-    assert sum(isinstance(event, SessionEnded) for event in await gather(client.events(LONG))) == 1
+    assert sum(isinstance(event, SessionEnded) for event in await collect(client.events(TIMEOUT))) == 1
 
 
 async def test_messages_received_after_the_logout_can_still_be_taken(plaintext_client: NewClient) -> None:
@@ -131,7 +131,7 @@ async def test_messages_received_after_the_logout_can_still_be_taken(plaintext_c
     with logged_on_peer(report_late) as port:
         async with plaintext_client(port=port) as client:
             assert client.is_logged_on
-        events = await gather(client.events(LONG))
+        events = await collect(client.events(TIMEOUT))
         kinds = [type(event) for event in events]
         assert kinds == [Connecting, LoggedOn, MessageReceived, SessionEnded]
         assert client.ended.clean
@@ -161,7 +161,7 @@ async def test_a_venue_that_does_not_answer_the_logout_ends_the_session_uncleanl
         keep_silent(peer.connection)
 
     async def acknowledged_by(client: Any) -> None:
-        async for _ in client.messages(LONG):
+        async for _ in client.messages(TIMEOUT):
             return
 
     with logged_on_peer(ignore) as port:
@@ -191,7 +191,7 @@ async def test_a_logout_during_the_handshake(loop: Loop, new_client: NewClient, 
 
     with listening(stay_silent) as silent:
         # A thread cannot be interrupted in the handshake, but a task can.
-        timeout = 0.5 if loop.name == "blocking" else 2 * LONG
+        timeout = 0.5 if loop.name == "blocking" else 2 * TIMEOUT
         async with new_client(port=relay.port, reconnect=NO_DELAY, timeout=timeout) as client:
             relay.retarget(silent)
             relay.cut()
@@ -208,7 +208,7 @@ async def test_a_logout_while_logging_on(loop: Loop, plaintext_client: NewClient
         keep_silent(connection)
 
     with listening(read_the_logon) as port:
-        client = plaintext_client(port=port, timeout=2 * LONG)
+        client = plaintext_client(port=port, timeout=2 * TIMEOUT)
 
         async def leave() -> None:
             await loop.wait_until_set(reached)

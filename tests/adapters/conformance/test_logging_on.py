@@ -20,7 +20,7 @@ from kalshi_fix_sansio.session import send_validator
 from kalshi_fix_sansio.validation import checker
 from kalshi_fix_venue.identities import ClientKey
 from kalshi_fix_venue.testing import Sandbox
-from tests.adapters.conformance.loops import LONG
+from tests.adapters.conformance.loops import TIMEOUT
 from tests.adapters.conformance.support import NewClient
 from tests.adapters.net.peers import hang_up, keep_silent, listening, talk_nonsense
 from tests.helpers import order
@@ -111,5 +111,5 @@ async def test_the_first_connection_is_retried_on_request(new_client: NewClient,
 
     relay.stop_listening()
     async with new_client(port=relay.port, reconnect=policy, observer=Listen()) as client:
-        kinds = [type(await client.receive(LONG)) for _ in range(4)]
+        kinds = [type(await client.receive(TIMEOUT)) for _ in range(4)]
         assert kinds == [Connecting, ConnectFailed, Connecting, LoggedOn]

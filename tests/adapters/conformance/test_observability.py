@@ -29,7 +29,7 @@ from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.messages import decode as decoded
 from kalshi_fix_sansio.session.states import State
 from kalshi_fix_venue.testing import Sandbox
-from tests.adapters.conformance.loops import LONG, Loop
+from tests.adapters.conformance.loops import TIMEOUT, Loop
 from tests.adapters.conformance.support import (
     NO_DELAY,
     NewClient,
@@ -115,7 +115,7 @@ async def trade(client: Any) -> str:
     placed = order()
     await client.send(placed)
     await wait_for_acknowledgement(client, placed.cl_ord_id)
-    assert await client.test_request(LONG) > 0
+    assert await client.test_request(TIMEOUT) > 0
     return placed.cl_ord_id
 
 

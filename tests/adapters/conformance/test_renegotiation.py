@@ -13,7 +13,7 @@ import pytest
 
 from kalshi_fix_adapters.blocking.transport import Transport
 from kalshi_fix_adapters.net.tls_buffer import MAX_HELD, TlsBytes
-from tests.adapters.conformance.loops import LONG, Loop
+from tests.adapters.conformance.loops import TIMEOUT, Loop
 from tests.adapters.conformance.support import NewClient, order, wait_for_acknowledgement
 from tests.adapters.net.peers import unused_port
 from tests.adapters.net.tls_cases import HOST, TRUST, VALID_IDENTITY
@@ -131,7 +131,7 @@ def test_renegotiation_with_openssl_while_we_write(tmp_path: Path) -> None:
         assert server.stdout is not None
         text = iter(server.stdout.readline, "")
         assert any(line == "ACCEPT\n" for line in text)
-        with socket.create_connection((HOST, port), LONG) as raw:
+        with socket.create_connection((HOST, port), TIMEOUT) as raw:
             tls = TlsBytes(TRUST.context(), HOST)
 
             def exchange() -> bytes:

@@ -14,7 +14,7 @@ from kalshi_fix_sansio import ExecutionReport
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_venue.testing import Sandbox
-from tests.adapters.conformance.loops import LONG
+from tests.adapters.conformance.loops import TIMEOUT
 from tests.adapters.conformance.support import NewClient, UserError, order, wait_for_acknowledgement
 from tests.adapters.conftest import ME
 
@@ -24,7 +24,7 @@ SESSION = "KalshiNR"
 async def next_report(client: Any) -> str:
     """Wait for a report and return its identifier."""
     while True:
-        event = await client.receive(LONG)
+        event = await client.receive(TIMEOUT)
         if isinstance(event, MessageReceived) and isinstance(event.message, ExecutionReport):
             return f"{event.message.cl_ord_id} {event.message.exec_type}"
 
@@ -40,7 +40,7 @@ async def test_rows_are_present_at_the_next_start(new_client: NewClient, tmp_pat
         del client.rows["gone"]
         assert client.rows == values
     # Events that were in the queue can still be taken, although leaving the context has written the rows.
-    await client.receive(LONG)
+    await client.receive(TIMEOUT)
     async with stored_client() as client:
         assert client.rows == values
         assert "gone" not in client.rows
@@ -91,7 +91,7 @@ async def test_a_row_without_an_event_is_written_when_the_next_event_is_requeste
     with suppress(UserError):
         async with stored_client() as client:
             client.rows["before"] = 1
-            await client.receive(LONG)
+            await client.receive(TIMEOUT)
             client.rows["after"] = 1
             raise UserError
     async with stored_client() as client:

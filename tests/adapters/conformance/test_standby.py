@@ -17,7 +17,7 @@ from kalshi_fix_adapters.errors import NotConnectedError, StoreInUseError
 from kalshi_fix_adapters.store_sqlite.file import StoreFile
 from kalshi_fix_sansio.errors import ConfigurationError, LocalProtocolError, SendFailedError, StoreError
 from kalshi_fix_sansio.session import MemoryStore
-from tests.adapters.conformance.loops import TASKS, Loop
+from tests.adapters.conformance.loops import TASK_LOOPS, Loop
 from tests.adapters.conformance.support import NO_DELAY, NewClient, order, place_order
 
 POLL_INTERVAL = 0.01
@@ -124,7 +124,7 @@ async def test_a_standby_does_not_wait_for_a_store_that_can_never_be_opened(
             raise AssertionError("entered")
 
 
-@pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
+@pytest.mark.parametrize("loop", TASK_LOOPS, ids=lambda loop: loop.name)
 async def test_waiting_can_be_cancelled(loop: Loop, standby_client: NewClient) -> None:
     async def take_over() -> None:
         client = standby_client()

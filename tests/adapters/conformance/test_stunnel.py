@@ -22,7 +22,7 @@ from kalshi_fix_adapters.errors import ConnectionFailedError, LogonFailedError
 from kalshi_fix_sansio.events import CloseReason, SessionEnded
 from kalshi_fix_venue.identities import Authority
 from kalshi_fix_venue.testing import Sandbox
-from tests.adapters.conformance.loops import LONG
+from tests.adapters.conformance.loops import TIMEOUT
 from tests.adapters.conformance.support import NewClient, place_order, wait_for_event
 from tests.adapters.net.peers import unused_port
 from tests.programs import skip_unless_required
@@ -77,7 +77,7 @@ class Tunnel:
     def wait_for(self, pattern: re.Pattern[str]) -> re.Match[str]:
         """Wait until stunnel writes a line that contains this pattern to its log."""
         text = ""
-        while (line := self._lines.get(timeout=LONG)) is not None:
+        while (line := self._lines.get(timeout=TIMEOUT)) is not None:
             text += line
             if found := pattern.search(line):
                 return found

@@ -23,7 +23,7 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, RejectReceived, SessionEnded
-from tests.adapters.conformance.loops import LONG, Loop, first, gather
+from tests.adapters.conformance.loops import TIMEOUT, Loop, collect, first
 from tests.adapters.conformance.support import (
     NewClient,
     order,
@@ -43,21 +43,21 @@ async def test_an_order_from_logon_to_logout(new_client: NewClient) -> None:
         assert client.is_logged_on
         assert client.logged_on.heart_bt_int == 30
         assert await client.send(placed) == 2
-        assert isinstance(await client.receive(LONG), Connecting)
-        assert isinstance(await client.receive(LONG), LoggedOn)
-        event = await client.receive(LONG)
+        assert isinstance(await client.receive(TIMEOUT), Connecting)
+        assert isinstance(await client.receive(TIMEOUT), LoggedOn)
+        event = await client.receive(TIMEOUT)
         assert isinstance(event, MessageReceived)
         assert isinstance(event.message, ExecutionReport)
         assert (event.message.exec_type, event.message.cl_ord_id) == (
             ExecType.PENDING_NEW,
             placed.cl_ord_id,
         )
-        second = await first(client.messages(LONG))
+        second = await first(client.messages(TIMEOUT))
         assert second.exec_type == ExecType.NEW
     assert not client.is_logged_on
     assert client.ended is not None
     assert (client.ended.reason, client.ended.clean) == (CloseReason.LOGGED_OUT, True)
-    assert [type(event) for event in await gather(client.events(LONG))] == [SessionEnded]
+    assert [type(event) for event in await collect(client.events(TIMEOUT))] == [SessionEnded]
 
 
 async def test_an_invalid_message_changes_nothing_and_unknown_codes_are_sent_when_allowed(
@@ -83,7 +83,7 @@ async def test_a_reject_is_linked_to_the_sent_message(new_client: NewClient) -> 
     request = OrderGroupRequest.reset("770e8400-e29b-41d4-a716-446655440002")  # no such group
     async with new_client() as client:
         await client.send(request)
-        assert isinstance(await first(client.messages(LONG)), BusinessMessageReject)
+        assert isinstance(await first(client.messages(TIMEOUT)), BusinessMessageReject)
         await client.send(request)
         assert (await wait_for_event(client, RejectReceived)).sent == request
 
@@ -104,7 +104,7 @@ async def test_a_client_can_be_opened_again_and_without_a_context_manager(
             await client.open()
             # The answer to the order of the first session was not taken.
             with pytest.raises(OutcomesUnknownError):
-                await gather(client.messages(LONG))
+                await collect(client.messages(TIMEOUT))
             await place_order(client)
     if "trio" in loop.name or "anyio" in loop.name:
         return
@@ -122,9 +122,9 @@ async def test_a_client_that_is_not_open_raises(new_client: NewClient) -> None:
     with pytest.raises(NotConnectedError, match="not open"):
         await client.test_request()
     with pytest.raises(SessionClosedError, match="not open"):
-        await client.receive(LONG)
+        await client.receive(TIMEOUT)
     with pytest.raises(SessionClosedError, match="not open"):
-        await gather(client.messages())
+        await collect(client.messages())
     client.stop_reconnecting()
     assert await client.logout() is None
 
@@ -134,26 +134,26 @@ async def test_a_client_that_is_not_open_raises(new_client: NewClient) -> None:
 
 async def test_waiting_without_an_event_times_out(new_client: NewClient) -> None:
     async with new_client() as client:
-        assert await gather(client.messages(0)) == []
-        assert await gather(client.messages(0.01)) == []
-        assert await gather(client.events(0)) == []
+        assert await collect(client.messages(0)) == []
+        assert await collect(client.messages(0.01)) == []
+        assert await collect(client.events(0)) == []
         for timeout in (0, 0.01, -1):
             with pytest.raises(ClientTimeoutError, match="no event within"):
                 await client.receive(timeout)
         # With a timeout of zero, queued events are still returned.
-        await client.test_request(LONG)
+        await client.test_request(TIMEOUT)
         assert await client.receive(0)
 
 
 async def test_an_unanswered_test_request_times_out(plaintext_client: NewClient) -> None:
     may_end = threading.Event()
-    with logged_on_peer(lambda _: may_end.wait(LONG)) as port:
+    with logged_on_peer(lambda _: may_end.wait(TIMEOUT)) as port:
         async with plaintext_client(port=port) as client:
             with pytest.raises(ClientTimeoutError, match="was not answered within"):
                 await client.test_request(0.05)
             may_end.set()
             with pytest.raises(NotConnectedError):
-                await client.test_request(LONG)
+                await client.test_request(TIMEOUT)
 
 
 # --- a slow venue
@@ -167,7 +167,7 @@ async def test_a_venue_that_stops_reading_blocks_senders_until_it_reads_again(
     big = order(symbol="X" * 20_000)
 
     def read_late(peer: Acceptor) -> None:
-        assert may_read.wait(LONG)
+        assert may_read.wait(TIMEOUT)
         list(peer.received())
 
     with logged_on_peer(read_late) as port:
@@ -179,7 +179,7 @@ async def test_a_venue_that_stops_reading_blocks_senders_until_it_reads_again(
 
             async def send_next() -> None:
                 full.set()
-                assert await client.send(big, timeout=LONG) == number + 1
+                assert await client.send(big, timeout=TIMEOUT) == number + 1
 
             async with loop.run_concurrently() as start:
                 start(send_next)
@@ -195,7 +195,7 @@ async def test_closing_a_client_ends_in_time_if_the_venue_never_reads_again(
     done = threading.Event()
     big = order(symbol="X" * 20_000)
 
-    with logged_on_peer(lambda _: done.wait(LONG)) as port:
+    with logged_on_peer(lambda _: done.wait(TIMEOUT)) as port:
         async with plaintext_client(port=port) as client:
             with pytest.raises(ClientTimeoutError, match="nothing was sent"):  # noqa: PT012
                 while True:
@@ -223,13 +223,13 @@ async def test_a_slow_consumer_is_notified_and_loses_nothing(loop: Loop, plainte
         async with plaintext_client(port=port, heart_bt_int=MIN_HEART_BT_INT, queue_limit=5) as client:
             # The client still sends heartbeats while nothing is read.
             await loop.wait_until_set(heartbeat_sent)
-            paused = await client.receive(LONG)
+            paused = await client.receive(TIMEOUT)
             assert isinstance(paused, ReadingPaused)
             assert paused.waiting >= 5
             events: list[Any] = []
             numbers: list[str] = []
             while len(numbers) < reports:
-                event = await client.receive(LONG)
+                event = await client.receive(TIMEOUT)
                 events.append(event)
                 if isinstance(event, MessageReceived):
                     numbers.append(getattr(event.message, "order_id", ""))
@@ -245,4 +245,4 @@ async def test_a_full_queue_does_not_hinder_the_logout(new_client: NewClient) ->
             await client.send(order())
         await wait_for_event(client, ReadingPaused)
     assert client.ended.clean
-    assert len(await gather(client.events(LONG))) > 1
+    assert len(await collect(client.events(TIMEOUT))) > 1

@@ -91,7 +91,7 @@ def test_body_length_distinguishes_a_broken_value_from_two_fields() -> None:
         assert frames(ORDER[:position] + b"\n" + ORDER[position:]) == [ORDER], position
 
 
-def test_a_text_may_contain_escapes_like_the_separators() -> None:
+def test_a_text_may_contain_the_characters_that_begin_separators() -> None:
     text = fields("35=j", "58=a\\b<c^").replace(b"|", b"\x01")
     for separator in SEPARATORS[1:]:
         assert [found.frame for found in read(text.replace(b"\x01", separator))] == [text]
@@ -215,7 +215,7 @@ class SearchCounter:
         b"8=FIXT.1.1|" * 2_000,
         b"8=FIXT.1.1|10=0|" * 1_200,
         b"8=FIXT.1.1" * 2_000,
-        # In each of the next two logs, the BodyLength of every message leads to a CheckSum.
+        # In each of the next two logs, the BodyLength of every message points to a CheckSum.
         b"".join(b"8=FIXT.1.1|9=%05d|" % (19 * (1000 - item)) for item in range(1, 1001)) + b"10=000|",
         b"".join(b"8=FIXT.1.1|9=00005|35=0|10=000|" for item in range(600)),
         b"8" * 20_000,
@@ -354,7 +354,7 @@ def test_the_fast_path_agrees_with_the_full_reader(log: bytes, chunk_size: int) 
     assert read(log, chunk_size=chunk_size) == [*careful.feed(log), *careful.close()]
 
 
-def test_a_message_has_the_text_before_it_on_its_line() -> None:
+def test_the_prefix_of_a_message_is_the_text_before_it_on_its_line() -> None:
     stamp = b"2026-11-21 12:00:00.123456Z 1 sent     "
     log = b"begin\n" + stamp + VALID + b" and " + VALID + b"\n" + VALID + b"\n" + b"x" * 1000 + VALID
     expected = [stamp, (stamp + VALID + b" and ")[:MAX_PREFIX], b"", b"x" * MAX_PREFIX]

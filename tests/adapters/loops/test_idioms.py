@@ -15,7 +15,7 @@ import kalshi_fix_adapters.trio
 from kalshi_fix_adapters.errors import ClientTimeoutError
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_venue.testing import Sandbox
-from tests.adapters.conformance.loops import gather
+from tests.adapters.conformance.loops import collect
 from tests.adapters.conformance.support import options, order, place_order
 from tests.relay import Relay
 
@@ -129,7 +129,7 @@ def test_every_call_to_a_trio_client_is_one_checkpoint(sandbox: Sandbox) -> None
                 with trio.testing.assert_checkpoints():
                     await take()
                 assert task._schedule_points == before + 1
-            await gather(client.events(0))
+            await collect(client.events(0))
             with trio.testing.assert_checkpoints(), pytest.raises(ClientTimeoutError):
                 await client.receive(0)
 

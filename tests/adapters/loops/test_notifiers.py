@@ -10,9 +10,9 @@ import pytest
 import trio
 
 from kalshi_fix_adapters.loops.adapter import Notifier
-from tests.adapters.conformance.loops import LONG, TASKS, AnyIo, Loop
+from tests.adapters.conformance.loops import TASK_LOOPS, TIMEOUT, AnyIo, Loop
 
-pytestmark = pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
+pytestmark = pytest.mark.parametrize("loop", TASK_LOOPS, ids=lambda loop: loop.name)
 
 
 def run(loop: Loop, use: Callable[[Notifier, Callable[[], Awaitable[None]]], Awaitable[None]]) -> None:
@@ -50,7 +50,7 @@ def test_a_notification_wakes_all_current_waiters_and_no_later_ones(loop: Loop) 
 
         notifier.notify()
         async with loop.run_concurrently() as start:
-            for seconds in (None, LONG, None, 2 * LONG):
+            for seconds in (None, TIMEOUT, None, 2 * TIMEOUT):
                 start(partial(wait, seconds))
             await let_others_run()
             assert woken == []
@@ -71,7 +71,7 @@ def test_each_waiter_has_its_own_timeout(loop: Loop) -> None:
             reported.append((seconds, await notifier.wait(seconds)))
 
         async with loop.run_concurrently() as start:
-            for seconds in (LONG, 0.08, 0.02, 0.05):
+            for seconds in (TIMEOUT, 0.08, 0.02, 0.05):
                 start(partial(wait, seconds))
                 await let_others_run()
             while len(reported) < 3:
@@ -79,7 +79,7 @@ def test_each_waiter_has_its_own_timeout(loop: Loop) -> None:
             notifier.notify()
         # Sorted, because under load several waits end at once, in any order.
         assert sorted(reported[:3]) == [(0.02, False), (0.05, False), (0.08, False)]
-        assert reported[3:] == [(LONG, True)]
+        assert reported[3:] == [(TIMEOUT, True)]
         # The timer was set for each wait in turn, and still works for the next one.
         assert await notifier.wait(0.001) is False
 

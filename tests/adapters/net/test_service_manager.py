@@ -15,14 +15,14 @@ from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.support import NO_DELAY, options
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets")
-LONG = 30.0
+TIMEOUT = 30.0
 
 
 @pytest.fixture
 def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind(str(tmp_path / "notify"))
-        receiver.settimeout(LONG)
+        receiver.settimeout(TIMEOUT)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         monkeypatch.delenv("WATCHDOG_USEC", raising=False)
         yield receiver
@@ -68,7 +68,7 @@ def test_the_watchdog_is_fed_until_it_is_stopped(
         {"WATCHDOG_USEC": "1000", "NOTIFY_SOCKET": ""},
     ],
 )
-def test_without_a_watchdog_nothing_is_reported(
+def test_without_a_watchdog_no_keep_alives_are_sent(
     monkeypatch: pytest.MonkeyPatch, reports: socket.socket, environment: dict[str, str]
 ) -> None:
     for name, value in environment.items():

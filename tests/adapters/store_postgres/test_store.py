@@ -30,13 +30,13 @@ from tests.adapters.store_sqlite.stores import (
 from tests.postgres import Server, execute_at
 
 Execute = Callable[[str], list[Any]]
-LONG = 600.0
+TIMEOUT = 600.0
 """A lease longer than any test."""
 END_LEASE = "UPDATE kalshi_fix.session SET leased_until = '-infinity'"
 
 
 def opened(dsn: str, **options: Any) -> PostgresStore:
-    return PostgresStore(dsn, owner=OWNER, **{"failover": "none", "lease": LONG, **options})
+    return PostgresStore(dsn, owner=OWNER, **{"failover": "none", "lease": TIMEOUT, **options})
 
 
 def commit_one_by_one(store: PostgresStore, count: int) -> None:
@@ -127,7 +127,7 @@ def test_a_lost_lease_ends_the_store_before_another_thread_notices(dsn: str) -> 
     noticed: list[bool] = []
     store.on_commit = lambda: noticed.append(True)
     assert store.durable == 0
-    store._lease.record_renewal(now() - LONG)
+    store._lease.record_renewal(now() - TIMEOUT)
     with pytest.raises(StoreError, match="could not be written to in time"):
         assert store.durable
     assert noticed == [True]
@@ -140,7 +140,7 @@ def test_a_lease_is_renewed_while_the_store_is_idle(dsn: str, execute: Execute) 
         leased = "SELECT leased_until FROM kalshi_fix.session"
         [before] = execute(leased)
         store.on_commit = renewed.set
-        assert renewed.wait(LONG)
+        assert renewed.wait(TIMEOUT)
         assert execute(leased)[0] > before
         assert (store.next_outgoing, store.next_incoming) == (1, 1)
 
@@ -149,9 +149,9 @@ def test_a_lease_that_cannot_be_renewed_is_lost_once() -> None:
     lost = threading.Semaphore(0)
     lease = Lease(0.2, lambda: None, lost.release)
     lease.start(now())
-    assert lost.acquire(timeout=LONG)
+    assert lost.acquire(timeout=TIMEOUT)
     lease.check()
-    lease._thread.join(LONG)
+    lease._thread.join(TIMEOUT)
     assert not lost.acquire(blocking=False)
 
 
@@ -164,7 +164,7 @@ def test_the_lease_is_not_renewed_while_a_commit_hangs(dsn: str, server: Server)
         send(store, 1)
         store.on_commit = failed.set
         store.begin_commit()
-        assert failed.wait(LONG)
+        assert failed.wait(TIMEOUT)
         with pytest.raises(StoreError, match="could not be written to in time"):
             assert store.durable
     store.close()
@@ -293,7 +293,7 @@ def test_a_store_can_be_closed_while_its_server_does_not_answer(
     store = opened(dsn)
     may_answer = threading.Event()
     release = store._database.release
-    monkeypatch.setattr(store._database, "release", lambda: may_answer.wait(LONG) and release())
+    monkeypatch.setattr(store._database, "release", lambda: may_answer.wait(TIMEOUT) and release())
     store.close()
     with pytest.raises(StoreInUseError):
         opened(dsn)
@@ -324,7 +324,7 @@ def test_a_newer_version_and_damaged_data_are_errors(dsn: str, execute: Execute)
 
 
 def test_a_database_lists_and_summarizes_its_stores(dsn: str) -> None:
-    stores = stores_at(f"{dsn}&failover=none&lease={LONG}")
+    stores = stores_at(f"{dsn}&failover=none&lease={TIMEOUT}")
     assert (stores.names(), stores.read(OWNER)) == ([], None)
     with pytest.raises(ConfigurationError, match="failover"):
         PostgresDatabase(dsn).open(OWNER)

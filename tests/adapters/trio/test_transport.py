@@ -13,7 +13,7 @@ import pytest
 import trio
 
 from kalshi_fix_adapters.trio.transport import TlsTransport, Transport
-from tests.adapters.conformance.loops import LONG
+from tests.adapters.conformance.loops import TIMEOUT
 from tests.adapters.net.peers import Handler, keep_silent, listening
 from tests.adapters.net.tls_cases import HOST, TRUST, VALID_IDENTITY
 
@@ -32,7 +32,7 @@ def run(secure: bool, handler: Handler, use: Use) -> None:
         raw.setblocking(False)
         transport = TlsTransport(raw, TRUST.context(), HOST) if secure else Transport(raw)
         try:
-            with trio.fail_after(LONG):
+            with trio.fail_after(TIMEOUT):
                 if isinstance(transport, TlsTransport):
                     assert await transport.do_handshake()
                 await use(transport)
@@ -61,7 +61,7 @@ def test_all_bytes_are_sent_however_often_the_socket_is_full(secure: bool) -> No
     received = bytearray()
 
     def read_late(connection: socket.socket) -> None:
-        assert may_read.wait(LONG)
+        assert may_read.wait(TIMEOUT)
         while len(received) < len(BIG):
             received.extend(connection.recv(4096))
         connection.sendall(b"thanks")

@@ -382,12 +382,12 @@ def test_mentions_in_running_text_are_read() -> None:
         (
             "<table>\n<tr></tr>\n</table>\n",
             1,
-            "a table in HTML without rows, or with cells that span several rows or columns",
+            "an HTML table without rows, or with cells that span several rows or columns",
         ),
         (
             "<table>\n<tr><td>a</td></tr><tr><td>a<td>b</tr></table>\n",
             1,
-            "a table in HTML with rows of different lengths",
+            "an HTML table with rows of different lengths",
         ),
         ('<Snippet file="fields.mdx" />\n', 1, "<Snippet/> is filled from another file"),
         (

@@ -27,9 +27,9 @@ def _report_fewer_losses(message_or_error: Any, event: Any) -> Any:
 
 
 MUTANTS = {
-    "messages() that skips lost messages": caught_by(_skip(MessagesLost), "kept from readers"),
-    "messages() that skips unknown outcomes": caught_by(_skip(OutcomesUnknown), "kept from readers"),
+    "messages() that skips lost messages": caught_by(_skip(MessagesLost), "hidden by messages()"),
+    "messages() that skips unknown outcomes": caught_by(_skip(OutcomesUnknown), "hidden by messages()"),
     "messages() that reports fewer messages than are lost": caught_by(
-        wrap(iteration, "message_or_error", _report_fewer_losses), "kept from readers"
+        wrap(iteration, "message_or_error", _report_fewer_losses), "hidden by messages()"
     ),
 }

@@ -138,7 +138,7 @@ def compare_groups(trader: Trader) -> None:
         for item in groups.values()
     }
     check_equal("order groups", kept, ledger)
-    # The exchange removes fills from the window only at its next command.
+    # The exchange removes old fills from the window only when it executes its next command.
     counted = trader.market.exchange._state.groups
     counted.advance(now)
     for group in venue_groups:
@@ -171,15 +171,15 @@ def compare_uncertain(trader: Trader) -> None:
     with localcontext(machines.context):
         uncertain_items = machines.orders.uncertain()
     uncertain = {item.order.order_id for item in uncertain_items if item.order is not None}
-    names = {item.order.cl_ord_id for item in uncertain_items if item.order is not None}
-    names |= {item.request.cl_ord_id for item in uncertain_items if item.request is not None}
+    cl_ord_ids = {item.order.cl_ord_id for item in uncertain_items if item.order is not None}
+    cl_ord_ids |= {item.request.cl_ord_id for item in uncertain_items if item.request is not None}
     for order_id in {*kept, *ledger}:
         if kept.get(order_id) == ledger.get(order_id) or order_id in uncertain:
             continue
         row = ledger.get(order_id) or kept[order_id]
         # If only one side has the OrderID, the machines may list the order by its ClOrdID alone, because its
         # request is unanswered.
-        if (order_id in kept and order_id in ledger) or row[0] not in names:
+        if (order_id in kept and order_id in ledger) or row[0] not in cl_ord_ids:
             raise Difference(
                 "an order differs from the ledger but is not listed as uncertain",
                 order_id,

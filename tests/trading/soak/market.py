@@ -22,7 +22,7 @@ from kalshi_fix_venue.exchange import (
 )
 from kalshi_fix_venue.exchange.accounts import AccountTerms
 from kalshi_fix_venue.gateway.settlement import party_id
-from tests.venue.venue_harness import KEYS, VenueHarness, api_key, config, named
+from tests.venue.venue_harness import KEYS, VenueHarness, api_key, config, new_key
 
 OWNERS = ("ann", "bob")
 SUBACCOUNTS = (0, 2)
@@ -37,7 +37,9 @@ PARTIES = {
     owner: {party_id(AccountId(owner, number)): Account(number) for number in SUBACCOUNTS} for owner in OWNERS
 }
 _SESSIONS = ("dc", "pt")
-KEYS.update({f"{owner}-{session}": named(f"{owner}-{session}") for owner in OWNERS for session in _SESSIONS})
+KEYS.update(
+    {f"{owner}-{session}": new_key(f"{owner}-{session}") for owner in OWNERS for session in _SESSIONS}
+)
 
 
 @attrs.define(eq=False)

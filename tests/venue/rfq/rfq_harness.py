@@ -29,7 +29,7 @@ from kalshi_fix_venue.exchange import (
 )
 from kalshi_fix_venue.gateway.rfq import RfqSettings, Windows
 from tests.venue.exchange_harness import MARKET, NO_FEES
-from tests.venue.venue_harness import KEYS, Client, VenueHarness, api_key, named
+from tests.venue.venue_harness import KEYS, Client, VenueHarness, api_key, new_key
 
 VOLATILE, OTHER, SHARDED = "KXFAST-26", "KXOTHER-26", "KXSHARD-26"
 NAMES = (
@@ -46,7 +46,7 @@ NAMES = (
     "cat",
     "dan",
 )
-KEYS.update({name: named(name) for name in NAMES if name not in KEYS})
+KEYS.update({name: new_key(name) for name in NAMES if name not in KEYS})
 BUY, SELL = Side.BUY, Side.SELL
 SETTINGS = RfqSettings(
     standard=Windows(confirmation=30, execution=15),

@@ -53,7 +53,7 @@ from tests.helpers import HOSTILE_CONTEXTS
 from tests.venue.exchange_harness import MARKET
 from tests.venue.rfq.rfq_harness import NAMES, OTHER, VOLATILE, RfqHarness, accounts, key, request
 from tests.venue.rfq.test_combos import COLLECTIONS, HIGH, RAINS, SNOWS, A, combo
-from tests.venue.venue_harness import KEYS, Client, named, order
+from tests.venue.venue_harness import KEYS, Client, new_key, order
 
 Step = tuple[object, datetime]
 STEPS = 150
@@ -331,7 +331,7 @@ class Story:
         self.with_disconnects, self.with_crashes = with_disconnects, with_crashes
         self.reopening = reopening
         keys = tuple(f"{name}-dc" for name in ("bob", "cat"))
-        KEYS.update({name: named(name) for name in keys if name not in KEYS})
+        KEYS.update({name: new_key(name) for name in keys if name not in KEYS})
         self.harness = RfqHarness(
             accounts=tuple(attrs.evolve(account, drop_copy=True) for account in accounts()),
             api_keys=tuple(key(name) for name in (*NAMES, *keys)),

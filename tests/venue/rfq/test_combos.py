@@ -32,7 +32,7 @@ from tests.venue.rfq.rfq_harness import (
     request,
     request_quotes,
 )
-from tests.venue.venue_harness import Client, kinds, order, reports
+from tests.venue.venue_harness import Client, msg_types, order, reports
 
 COLLECTION = "KXMVECROSSCATEGORY"
 RAIN, SNOW = "KXRAIN-26", "KXSNOW-26"
@@ -157,7 +157,7 @@ def test_an_rfq_on_a_combination_may_be_for_contracts_or_cash(
     harness: RfqHarness, ann: Client, size: dict[str, Any]
 ) -> None:
     ann.send(request("r1", **combo(HIGH, A), **size))
-    assert kinds(ann.take()) == ["b"]
+    assert msg_types(ann.take()) == ["b"]
 
 
 @pytest.mark.parametrize(
@@ -196,13 +196,13 @@ def test_invalid_legs_are_reported(
 @pytest.mark.parametrize("selected", [(RAINS, SNOWS), (NOT_A, B), (HIGH, RAINS, SNOWS)])
 def test_outcomes_that_may_both_occur_can_be_combined(ann: Client, selected: tuple[Leg, ...]) -> None:
     ann.send(request("r1", **combo(*selected)))
-    assert kinds(ann.take()) == ["b"]
+    assert msg_types(ann.take()) == ["b"]
 
 
 def test_a_closed_market_is_refused_as_a_leg(harness: RfqHarness, ann: Client) -> None:
     harness.set_market_state(MarketState.INACTIVE)
     ann.send(request("r1", **combo(HIGH, A)))
-    assert kinds(ann.take()) == ["b"]
+    assert msg_types(ann.take()) == ["b"]
     harness.set_market_state(MarketState.CLOSED)
     reject = ann.answer_to(request("r2", **combo(HIGH, B)), QuoteRequestReject)
     assert reject.mve_validation_reason_code == MVEValidationReasonCode.INVALID_MARKET_COMBINATION
@@ -219,7 +219,7 @@ def test_the_number_of_combinations_is_bounded() -> None:
     harness = RfqHarness(combos=COLLECTIONS, rfqs=RfqSettings(max_combos=1))
     ann = harness.creator()
     ann.send(request("r1", **combo(HIGH, A)))
-    assert kinds(ann.take()) == ["b"]
+    assert msg_types(ann.take()) == ["b"]
     reject = ann.answer_to(request("r2", **combo(HIGH, B)), QuoteRequestReject)
     assert (reject.quote_request_reject_reason, reject.text) == (
         QuoteRequestRejectReason.EXCEEDS_LIMIT,

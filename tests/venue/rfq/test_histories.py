@@ -42,11 +42,11 @@ from tests.venue.rfq.rfq_harness import (
     quote,
     request,
 )
-from tests.venue.venue_harness import KEYS, Client, named, order
+from tests.venue.venue_harness import KEYS, Client, new_key, order
 
 OWNERS = ("ann", "bob", "cat", "dan")
 FEEDS = tuple(f"{owner}-feed" for owner in OWNERS)
-KEYS.update({name: named(name) for name in FEEDS if name not in KEYS})
+KEYS.update({name: new_key(name) for name in FEEDS if name not in KEYS})
 MARKETS = (MARKET, OTHER, VOLATILE)
 STEPS = 250
 
@@ -56,7 +56,7 @@ def all_keys() -> tuple[ApiKey, ...]:
 
 
 class History:
-    """Two creators, three makers and a trader in the book, who act at random."""
+    """Two creators, three makers and two traders in the book, who act at random."""
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)

@@ -56,7 +56,7 @@ VENUE_STATES = {
 
 
 def new_machine(side: object) -> RfqMaker | RfqCreator:
-    """Return a new state machine, to which only events are passed."""
+    """Return a new state machine whose callbacks do nothing, because the tests only apply events to it."""
     if isinstance(side, Maker):
         return RfqMaker(lambda _: None, lambda _: False, lambda: "", volatile_symbols={VOLATILE})
     return RfqCreator(volatile_symbols={VOLATILE})
@@ -81,7 +81,7 @@ def check(story: Story) -> None:
                 if quote.state is QuoteState.REJECTED:
                     assert quote.quote_id not in at_the_venue
                 elif quote.state is not QuoteState.UNKNOWN:
-                    # A quote lost in transit does not exist, as the answer to its cancel reports.
+                    # A quote lost in transit does not exist at the venue; the answer to its cancel says so.
                     known = at_the_venue.get(quote.quote_id)
                     venue_state = "CANCELED" if known is None else known.state.name
                     assert VENUE_STATES[quote.state] == venue_state, (quote, venue_state)
@@ -128,7 +128,9 @@ def test_the_state_of_both_sides_equals_the_venues_book(seed: int) -> None:
 @pytest.mark.parametrize("reopening", [False, True])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_exactly_the_requests_left_open_by_a_disconnect_are_uncertain(seed: int, reopening: bool) -> None:
-    """Makers disconnect, and the venue sends no message when no maker confirms."""
+    """Makers disconnect. With `reopening`, the venue reopens a request that no maker confirmed, without a
+    message.
+    """
     story = Story(seed, with_disconnects=True, reopening=reopening)
     uncertain_items = 0
     for _ in range(STEPS):

@@ -35,7 +35,7 @@ from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_sansio.trading import Account, ExecKey, GroupDiscrepancy, GroupState
 from kalshi_fix_venue.flow import FlowConfig
 from kalshi_fix_venue.testing import MARKETS, Venue
-from tests.adapters.conformance.loops import LONG, LOOPS, Asyncio, Blocking, Loop, Trio
+from tests.adapters.conformance.loops import LOOPS, TIMEOUT, Asyncio, Blocking, Loop, Trio
 from tests.venue.testing.machines import Machines
 
 DAY = 24 * 3600.0
@@ -251,7 +251,7 @@ class Player:
                 self.exceptions[type(error).__name__] += 1
 
     async def _perform_next(self, client: Any) -> str:
-        action = await self.loop.in_thread(lambda: self.actions.get(timeout=4 * LONG))
+        action = await self.loop.in_thread(lambda: self.actions.get(timeout=4 * TIMEOUT))
         if action == "end":
             return action
         try:
@@ -269,7 +269,7 @@ class Player:
             elif action == "look up":
                 await self._look_up()
             elif action == "drain":
-                await client.test_request(LONG)
+                await client.test_request(TIMEOUT)
                 while self._has_unreceived_messages():
                     await self._listen(client, 0.1)
                 # The number of a rejected message is counted before its event is emitted.
@@ -309,7 +309,7 @@ class Player:
         assert last is not None
         async with self.loop.client("KalshiDC", **self._options("KalshiDC")) as client:
             latest = ExecKey(0, last.clock, last.event)
-            for event in await self.machines.look_up(client, LONG, latest):
+            for event in await self.machines.look_up(client, TIMEOUT, latest):
                 message = event.message if isinstance(event, MessageReceived) else None
                 if isinstance(message, ExecutionReport):
                     self.ledger.record(message, live=False)
@@ -455,7 +455,7 @@ def play(*, rounds: int, seed: int, rate: float) -> Outcome:
         for player in players:
             player.start("end")
         for thread in threads:
-            thread.join(LONG)
+            thread.join(TIMEOUT)
             assert not thread.is_alive()
     sent = sum(player.sent for player in players)
     return Outcome(players, faults, round(rate * DAY) + sent)

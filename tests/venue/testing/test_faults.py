@@ -10,7 +10,7 @@ from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_sansio import ExecType
 from kalshi_fix_venue.operations.faults import FAULTS
 from kalshi_fix_venue.testing import Venue
-from tests.adapters.conformance.loops import LONG, Loop
+from tests.adapters.conformance.loops import TIMEOUT, Loop
 from tests.adapters.conformance.support import order, wait_for_acknowledgement
 
 IMMEDIATE_RECONNECT = ReconnectPolicy(initial=1e-6, cap=1e-3, maintenance=None)
@@ -36,7 +36,7 @@ async def test_a_disconnect_does_not_raise(loop: Loop, venue: Venue, at: str) ->
         venue.do("release")
         # The fill is received on this connection or, resent, on the next one.
         reports = []
-        async for event in client.events(LONG):
+        async for event in client.events(TIMEOUT):
             message = getattr(event, "message", None)
             if getattr(message, "exec_type", None) == ExecType.TRADE:
                 reports.append(message)

@@ -22,12 +22,12 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import InvalidMessageError
 from kalshi_fix_venue.testing import Venue
-from tests.adapters.conformance.loops import LONG
+from tests.adapters.conformance.loops import TIMEOUT
 from tests.adapters.conformance.support import SYMBOL
 
 
 def wait_for(client: Client, kind: type[Message], **values: object) -> Message:
-    for message in client.messages(LONG):
+    for message in client.messages(TIMEOUT):
         if isinstance(message, kind) and all(getattr(message, name) == values[name] for name in values):
             return message
     raise AssertionError(f"no {kind.__name__} was received")

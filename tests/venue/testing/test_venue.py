@@ -30,7 +30,7 @@ from kalshi_fix_venue.exchange import ExchangeOrderState, TimeInForce
 from kalshi_fix_venue.identities import Authority, ClientKey
 from kalshi_fix_venue.scenario.file import load_scenario
 from kalshi_fix_venue.testing import MARKETS, SeqNums, Venue
-from tests.adapters.conformance.loops import LONG, Loop
+from tests.adapters.conformance.loops import TIMEOUT, Loop
 from tests.adapters.conformance.support import SYMBOL, order, wait_for_acknowledgement, wait_for_event
 
 
@@ -51,7 +51,7 @@ def options(venue: Venue, session: str = "KalshiNR", owner: str = "me", **change
 
 
 async def wait_for_report(client: Any, exec_type: ExecType) -> ExecutionReport:
-    async for message in client.messages(LONG):
+    async for message in client.messages(TIMEOUT):
         if isinstance(message, ExecutionReport) and message.exec_type == exec_type:
             return message
     raise AssertionError("no such report was received")
@@ -260,7 +260,7 @@ def test_time_can_be_skipped() -> None:
         with blocking.order_entry(**settings) as client:
             client.send(order(time_in_force="6", expire_time=datetime.now(UTC) + timedelta(seconds=700)))
             venue.skip(4000)
-            reports = (each for each in client.messages(LONG) if isinstance(each, ExecutionReport))
+            reports = (each for each in client.messages(TIMEOUT) if isinstance(each, ExecutionReport))
             assert any(each.ord_status == OrdStatus.CANCELED for each in reports)
         venue.reset()
         # The clocks show the real time again.

@@ -46,7 +46,7 @@ class ArmedFault:
     end: float | None
     skip: int
     remaining: int | None
-    """The number of times that it is still applied; None for no limit."""
+    """The number of times that it will still be applied; None for no limit."""
 
     def applies_to(self, identity: ConnectionIdentity, now: Instant) -> bool:
         """Return whether it is active and applies to a connection."""

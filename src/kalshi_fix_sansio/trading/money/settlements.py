@@ -186,7 +186,7 @@ class _Pages:
     has_fragment_flag: bool = attrs.field(default=False, metadata=NOT_DUMPED)
     """Whether a page contains LastFragment (893)."""
     has_last: bool = attrs.field(default=False, metadata=NOT_DUMPED)
-    """Whether LastFragment is set on a page, so it is the last one."""
+    """Whether the last page, on which LastFragment is set, has been received."""
 
     def add(self, report_id: str, page: _Page) -> None:
         """Add a new page."""
@@ -302,8 +302,8 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         message = event.message if isinstance(event, MessageReceived) else event
         if not isinstance(message, MarketSettlementReport):
             return None
-        report: Any = message
         # On a lenient session an unreadable field is None, despite its declared type.
+        report: Any = message
         update = SettlementUpdate(clipped(report.symbol))
         page = _page(report)
         if isinstance(page, str):
@@ -352,7 +352,7 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
 
     def _make_room(self, key: tuple[str, date], party_count: int) -> bool:
         """Remove complete settlements, the oldest first, until there is room for a page; return whether there
-        is room. Without enough room, none is removed.
+        is room. If removing all of them would not make enough room, none is removed.
         """
         count, total, removed = (
             len(self._pages_by_key) + (key not in self._pages_by_key),

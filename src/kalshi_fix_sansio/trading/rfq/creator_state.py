@@ -15,7 +15,7 @@ from kalshi_fix_sansio.trading.common.amounts import ONE, ZERO, subtract
 from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, keyed_by
 from kalshi_fix_sansio.trading.common.received import clipped, first_sending_time, is_valid_id
 from kalshi_fix_sansio.trading.rfq.deals import Deal, Fact, RfqUpdate
-from kalshi_fix_sansio.trading.rfq.values import valid_prices
+from kalshi_fix_sansio.trading.rfq.values import are_valid_prices
 
 
 class RfqState(Enum):
@@ -275,7 +275,7 @@ def _rank(quote: CreatorQuote, side: Side) -> tuple[Decimal, tuple[datetime, dat
 
 def read_quote(message: Any) -> CreatorQuote | None:
     """Return the quote in a message; None if its prices or its QuoteID are not valid."""
-    if not (valid_prices(message.bid_px, message.offer_px) and is_valid_id(message.quote_id)):
+    if not (are_valid_prices(message.bid_px, message.offer_px) and is_valid_id(message.quote_id)):
         return None
     header = message.header
     number = None if header is None else header.msg_seq_num

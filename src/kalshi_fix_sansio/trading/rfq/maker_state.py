@@ -14,7 +14,7 @@ from kalshi_fix_sansio.scalars import to_decimal
 from kalshi_fix_sansio.trading.common.amounts import ONE, ZERO, divide, subtract
 from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, keyed_by
 from kalshi_fix_sansio.trading.rfq.deals import Deal, Fact, RfqUpdate
-from kalshi_fix_sansio.trading.rfq.values import answer_key, valid_prices
+from kalshi_fix_sansio.trading.rfq.values import answer_key, are_valid_prices
 
 
 class QuoteState(Enum):
@@ -85,7 +85,7 @@ class QuoteTerms:
     rest_remainder: bool = False
 
     def __attrs_post_init__(self) -> None:
-        if not valid_prices(self.bid, self.offer):
+        if not are_valid_prices(self.bid, self.offer):
             raise ValueError(
                 f"bid {self.bid} and offer {self.offer} are not a valid quote: pass at least one price in "
                 "dollars; each must be above 0 and below 1, and their sum at most 1"

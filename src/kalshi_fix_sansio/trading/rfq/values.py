@@ -181,7 +181,7 @@ class RfqDiscrepancyKind(Enum):
     UNREADABLE = "a required field is missing, unreadable or too long"
     UNKNOWN_QUOTE = "a message about an unknown quote"
     UNKNOWN_RFQ = "a message about an unknown request"
-    CONFLICT = "two messages cannot both be true"
+    CONFLICT = "two messages contradict each other"
     TOO_MANY = "the limit on requests or quotes was reached"
 
 
@@ -212,8 +212,9 @@ def window_end(message: Any, seconds: float, now: datetime) -> datetime:
 
 
 def answer_key(message: Any, number: int) -> str:
-    """Return a key that identifies an answer, to count a redelivered answer once. It consists of MsgSeqNum
-    and the time when the answer was first sent, or is `number` if the message has no header.
+    """Return a key that identifies an answer, so that a redelivered answer is counted only once. The key
+    contains MsgSeqNum and the time when the answer was first sent. If the message has no header, the key is
+    `number`.
     """
     return (
         str(number)
@@ -222,7 +223,7 @@ def answer_key(message: Any, number: int) -> str:
     )
 
 
-def valid_prices(bid: Decimal | None, offer: Decimal | None) -> bool:
+def are_valid_prices(bid: Decimal | None, offer: Decimal | None) -> bool:
     """Return whether the prices of a quote in dollars are valid: there is at least one, each is above 0 and
     below 1, and their sum is at most 1. A side without a price has None or 0.
     """
