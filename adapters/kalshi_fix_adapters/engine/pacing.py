@@ -78,7 +78,7 @@ class Pacing:
             return False
         seconds = self.charge(message, now)
         if seconds:
-            self._schedule(now.monotonic + seconds)
+            self._schedule_retry(now.monotonic + seconds)
             return False
         self.leave(turn, now)
         return True
@@ -92,11 +92,11 @@ class Pacing:
         with contextlib.suppress(ValueError):
             queue.remove(turn)
         if queue:
-            self._schedule(now.monotonic)
+            self._schedule_retry(now.monotonic)
         else:
             del self._queues[turn.queue]
 
-    def _schedule(self, at: float) -> None:
+    def _schedule_retry(self, at: float) -> None:
         if self.due is None or at < self.due:
             self.due = at
 

@@ -80,7 +80,7 @@ def conditions_of(member: Member, context: MessageContext) -> Conditions | None:
 
 
 def limits_of(member: Member, context: MessageContext) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
-    """Return the base limit of a member in this context, as a tuple of at most one, and its overrides.
+    """Return the base limit of a member in this context, as an empty or one-element tuple, and its overrides.
 
     A limit without terms becomes the base limit, and cancels all limits before it. A limit with terms is an
     override: if its terms hold, it replaces the base limit. If the terms of several overrides hold, the last

@@ -69,7 +69,7 @@ def test_fills_received_while_the_client_was_suspended_are_delivered(
     assert len(stage.attempts) == 1
 
 
-def test_a_second_identical_refusal_ends_the_client_with_advice() -> None:
+def test_the_client_gives_up_with_advice_after_a_second_identical_refusal() -> None:
     stage = reconnecting()
     stage.transform = change_field(49, "Mallory")
     stage.venue_sends(report("a1"))

@@ -121,7 +121,7 @@ OUT_OF_RANGE_RECORD = HEAD.pack(0, crc32(OUT_OF_RANGE_HEAD[8:]), 2**62, 1, 0)
         (flip_bit(NESTED, HEAD.size) + THREE, [b"three"], [(0, len(NESTED))]),
         (flip_bit(NESTED, 20) + THREE, [b"three"], [(0, len(NESTED))]),
         (flip_bit(NESTED, 4), [], [(0, len(NESTED))]),
-        # The size in the header reaches to the end of the next record; the checksum reveals the actual end.
+        # The damaged size extends the record to the end of the next one; the checksum reveals the actual end.
         (flip_bit(ONE, 0, 3 ^ (3 + RECORD_SIZE)) + TWO + THREE, [b"two", b"three"], [(0, RECORD_SIZE)]),
         (flip_bit(ONE, 0, 3 ^ (3 + RECORD_SIZE)) + TWO, [b"two"], [(0, RECORD_SIZE)]),
     ],
