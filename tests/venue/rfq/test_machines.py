@@ -81,7 +81,7 @@ def check(story: Story) -> None:
                 if quote.state is QuoteState.REJECTED:
                     assert quote.quote_id not in at_the_venue
                 elif quote.state is not QuoteState.UNKNOWN:
-                    # The venue does not know a quote lost in transit, and rejects its cancel for this reason.
+                    # The venue does not know a quote lost in transit; the answer to its cancel reports this.
                     known = at_the_venue.get(quote.quote_id)
                     venue_state = "CANCELED" if known is None else known.state.name
                     assert VENUE_STATES[quote.state] == venue_state, (quote, venue_state)
