@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 from threading import Lock, Thread
 
-from fixt_peer import Peer, arguments, settings
+from fixt_peer import Peer, argument_parser, session_config
 
 from kalshi_fix_sansio.config import Role, SessionConfig
 
@@ -36,8 +36,8 @@ def serve(sock: socket.socket, config: SessionConfig, logon_lock: Lock) -> None:
 
 def main() -> None:
     """Serve each connection in a separate thread."""
-    options = arguments("Accept FIXT 1.1 sessions and send orders back.").parse_args()
-    config = settings(Role.ACCEPTOR, options)
+    options = argument_parser("Accept FIXT 1.1 sessions and send orders back.").parse_args()
+    config = session_config(Role.ACCEPTOR, options)
     logon_lock = Lock()
     with socket.create_server(("127.0.0.1", options.port)) as listener:
         print("listening on port", listener.getsockname()[1], flush=True)

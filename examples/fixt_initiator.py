@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 
-from fixt_peer import Peer, arguments, settings
+from fixt_peer import Peer, argument_parser, session_config
 
 from kalshi_fix_sansio.config import Role
 
@@ -17,11 +17,11 @@ RECONNECT_DELAY = 0.5
 
 def main() -> None:
     """Connect, run the session to its end, and repeat."""
-    parser = arguments("Log on to a FIXT 1.1 acceptor and send orders back.")
+    parser = argument_parser("Log on to a FIXT 1.1 acceptor and send orders back.")
     parser.add_argument("--host", required=True)
     parser.add_argument("--heartbeat", type=int, default=30, help="HeartBtInt in seconds")
     options = parser.parse_args()
-    config = settings(Role.INITIATOR, options, options.heartbeat)
+    config = session_config(Role.INITIATOR, options, options.heartbeat)
     while True:
         try:
             sock = socket.create_connection((options.host, options.port), CONNECT_TIMEOUT)

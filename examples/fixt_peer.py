@@ -1,4 +1,4 @@
-"""The common part of the two FIXT examples: a session on a socket, and an application that echoes orders.
+"""Code shared by the two FIXT examples: a session on a socket, and an application that echoes orders.
 
 The dialect, a small subset of FIX 5.0 SP2, is unrelated to Kalshi. Neither signatures nor TLS are used. To
 use your own dialect, change its spec, `fixt_spec`: the next run generates the package `fixt.dialect` from it.
@@ -37,7 +37,7 @@ LINGER_TIMEOUT = 1.0
 """Maximum number of seconds to wait for the peer to close its end after ours."""
 
 
-def arguments(description: str) -> ArgumentParser:
+def argument_parser(description: str) -> ArgumentParser:
     """Return a parser with the arguments of both programs."""
     parser = ArgumentParser(description=description)
     parser.add_argument("--port", type=int, required=True)
@@ -52,7 +52,7 @@ def arguments(description: str) -> ArgumentParser:
     return parser
 
 
-def settings(role: Role, options: Namespace, heart_bt_int: int = 30) -> SessionConfig:
+def session_config(role: Role, options: Namespace, heart_bt_int: int = 30) -> SessionConfig:
     """Return the configuration of a strict session."""
     return SessionConfig(
         role=role,
@@ -71,7 +71,7 @@ def settings(role: Role, options: Namespace, heart_bt_int: int = 30) -> SessionC
 
 
 class Peer:
-    """One connection. Its numbers start at 1, because messages from earlier connections are not stored."""
+    """One connection. Its sequence numbers start at 1, because earlier messages are not stored."""
 
     def __init__(self, sock: socket.socket, config: SessionConfig, admit: Callable[[], bool]) -> None:
         """Take over a connected socket; `admit` decides whether the peer's Logon is accepted."""

@@ -27,8 +27,8 @@ def encode(begin_string: str, message: Message, header: Any) -> bytes:
 
 
 def encode_block(block: Any, checked: bool = True, text: str = "") -> str:
-    """Return `text` followed by a block as `tag=value SOH` text in layout order; the unknown fields precede
-    its first group."""
+    """Return `text` followed by a block as `tag=value SOH` text in layout order; the block's unknown fields
+    precede its first group. If `checked` is False, unknown fields raise EncodeError."""
     return text + _encode(block, block.LAYOUT, "", checked)
 
 

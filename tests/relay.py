@@ -1,4 +1,4 @@
-"""A relay between clients and a server on this machine, which simulates network failures."""
+"""A relay that simulates network failures between clients and a server on this machine."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Relay:
         self.opened = 0
         """Number of connections so far."""
         self.closed = 0
-        """Number of connections that have ended, by the client or by a test."""
+        """Number of connections that have ended."""
         self.port = 0
 
     def __enter__(self) -> Self:
@@ -56,8 +56,9 @@ class Relay:
         self._swallowed_sides = frozenset(sides)
 
     def hold(self, *sides: str) -> None:
-        """Hold back the bytes and the ends of connections that one side ("client", "server"), or both, sends
-        from now on, until `release`."""
+        """Hold back everything that one side ("client", "server"), or both, sends from now on, including
+        the end of its stream, until `release`.
+        """
         for side in sides:
             self._gates[side].clear()
 

@@ -1,4 +1,4 @@
-"""Processing of the documentation's pages, independent of mkdocs."""
+"""Functions that process the text of the documentation's pages; they do not depend on mkdocs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UNLINKED_ELEMENTS = frozenset(
     + [f"h{level}" for level in range(1, 7)]
 )
 """Elements in which terms are not linked."""
-EVERYDAY_TERMS = frozenset(
+UNLINKED_TERMS = frozenset(
     [
         "FIX",
         "book",
@@ -41,7 +41,7 @@ EVERYDAY_TERMS = frozenset(
         "yes",
     ]
 )
-"""Glossary terms that pages also use in their everyday sense."""
+"""Glossary terms that are not linked: they are too common, or pages also use them in an everyday sense."""
 
 
 class Term(NamedTuple):
@@ -71,7 +71,7 @@ def terms_of(glossary: str) -> dict[str, Term]:
         )
         meaning = re.split(r"(?<=\.) (?=[A-Z])", plain)[0]
         for name in names_of(heading):
-            if name not in EVERYDAY_TERMS:
+            if name not in UNLINKED_TERMS:
                 terms[name] = Term(anchor_of(heading), meaning)
     return terms
 
@@ -182,12 +182,14 @@ class ApiObject(NamedTuple):
 
 
 def api_objects(markdown: str) -> list[ApiObject]:
-    """Return the objects of a page of the API reference that have separate pages: all outside of the sections
-    called Functions. If several have the same name, their names include the package."""
+    """Return the objects of a page of the API reference that have separate pages: all that are not in a
+    section whose heading begins with Functions. If several have the same name, their names include the
+    package.
+    """
     objects = []
     for section in re.split(r"^## ", markdown, flags=re.MULTILINE)[1:]:
         heading = section.partition("\n")[0]
-        if heading != "Functions":
+        if not heading.startswith("Functions"):
             objects += [(heading, *each) for each in API.findall(section)]
     names = Counter(path.rpartition(".")[2] for _, path, _ in objects)
     return [

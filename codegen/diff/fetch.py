@@ -41,8 +41,8 @@ DEADLINE = 600.0
 has as much time again. The limit is checked after each block received.
 """
 _BLOCK = 64 * 1024
-# A Markdown link, with or without `<…>`, or a bare address. Bounded, so that an endless line takes linear
-# time.
+# A Markdown link, with or without `<…>`, or a bare address. Its length is bounded, so that a very long line
+# takes linear time.
 _LINK = re.compile(r"\]\(\s*<?([^\s()<>]{1,2000})|(?<![\w(<\[])(https?://[^\s()<>\]]{1,2000})")
 _DICTIONARY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}\.xml")
 # Becomes a file path below --out: no part may begin with a dot, which excludes `..`.
@@ -66,7 +66,7 @@ class Page:
 class _Host:
     """The only host of the pages, or of the dictionary: a redirect to any other host is an error."""
 
-    index: SplitResult
+    url: SplitResult
     now: Callable[[], float]
     _remaining_bytes: int = attrs.field(init=False)
     _opener: OpenerDirector = attrs.field(init=False)
@@ -74,8 +74,8 @@ class _Host:
 
     def __attrs_post_init__(self) -> None:
         # Proxies set in the environment apply, except for a server on this machine.
-        proxies = [ProxyHandler({})] if _is_local(self.index) else []
-        self._opener = build_opener(_SameOrigin(self.index), *proxies)
+        proxies = [ProxyHandler({})] if _is_local(self.url) else []
+        self._opener = build_opener(_SameOrigin(self.url), *proxies)
         self._deadline = self.now() + DEADLINE
         self._remaining_bytes = MAX_TOTAL
 
@@ -126,13 +126,13 @@ class _Host:
 class _SameOrigin(HTTPRedirectHandler):
     """Redirect handler that rejects redirects to other origins; urllib raises after ten redirects."""
 
-    def __init__(self, index: SplitResult) -> None:
-        self._index = index
+    def __init__(self, url: SplitResult) -> None:
+        self._url = url
 
     def redirect_request(
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
-        if not _same_origin(urlsplit(newurl), self._index):
+        if not _same_origin(urlsplit(newurl), self._url):
             raise FetchError(f"{req.full_url} redirects to {newurl}, which has another origin")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -271,7 +271,7 @@ def command(context: click.Context, index: str | None, dictionary: str | None, o
         index = index or spec.documents.get("index")
         dictionary = dictionary or spec.documents.get("dictionary")
         if index is None:
-            raise click.UsageError("The manifest has no `documents.index`: pass its URL with --index.")
+            raise click.UsageError("The manifest has no `documents.index`: pass the index URL with --index.")
         pages = fetch(index, spec)
         files = write([*pages, fetch_dictionary(dictionary)] if dictionary else pages, out)
     except (SpecError, FetchError) as error:

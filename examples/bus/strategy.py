@@ -1,4 +1,5 @@
-"""A strategy without a session: it reads books over NATS, and sends an order through the session process.
+"""A strategy without a session of its own: it reads books over NATS, and sends an order through
+the session process.
 
 python strategy.py NAME buy|sell SYMBOL
 """
@@ -21,7 +22,8 @@ async def price_behind(bus: Bus, side: Side, symbol: str) -> Decimal:
     """Wait for the book; return the price one cent behind the best price."""
     books = OrderBooks()
     events = bus.events("demo.prediction.KalshiMD.desk", machine=books)
-    # In a quiet market the snapshot on the bus contains the book, and no event follows.
+    # Check the book even if no event was received: in a quiet market it is in the snapshot, and no event
+    # follows.
     while not ((book := books.get(symbol)) and book.best_bid and book.best_offer):
         if await events.wait(1.0):
             events.take()

@@ -1,5 +1,5 @@
-"""The compiled decoders (the fast path) give the same result as the reader and the explainer (the careful
-path) for every input, with bounded memory.
+"""The compiled decoders (the fast path) give the same result as the reader and the explainer (the slow path)
+for every input, with bounded memory.
 """
 
 from __future__ import annotations
@@ -96,15 +96,15 @@ TRAINED_KALSHI_CODEC = trained_codec_of(KALSHI, KALSHI_FIELDS)
 @pytest.mark.parametrize("body", VALID_BODIES)
 def test_valid_messages_have_no_problems_and_decode_alike_on_the_fast_path(body: str) -> None:
     data = joined(fields_of(body))
-    careful, _ = explain(UNTRAINED_CODEC, data)
-    assert careful.problems == ()
+    expected, _ = explain(UNTRAINED_CODEC, data)
+    assert expected.problems == ()
     for _ in range(3):
-        assert dump(TRAINED_CODEC.decode(data)) == dump(careful)
+        assert dump(TRAINED_CODEC.decode(data)) == dump(expected)
 
 
-def check_agreement(codec: Codec, careful: Codec, data: bytes) -> None:
+def check_agreement(codec: Codec, untrained_codec: Codec, data: bytes) -> None:
     """Check that decoding and checking give the same result as the explainer."""
-    message, problems = explain(careful, data)
+    message, problems = explain(untrained_codec, data)
     assert dump(codec.decode(data)) == dump(message)
     found, strict = codec.check(data)
     assert (dump(found), strict) == (dump(message), problems)
@@ -134,7 +134,8 @@ def test_both_paths_agree_on_damaged_messages_in_the_kalshi_dialect(data: bytes)
 
 @st.composite
 def mangled(draw: st.DrawFn, valid: list[bytes]) -> bytes:
-    """Draw a complete message with one to three bytes flipped, removed or inserted, possibly in its frame."""
+    """Draw a complete message with one to three changes, possibly in its frame: a bit is flipped, a byte is
+    removed or inserted, or two bytes are swapped."""
     data = bytearray(draw(st.sampled_from(valid)))
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(data) - 1))
@@ -151,11 +152,11 @@ def mangled(draw: st.DrawFn, valid: list[bytes]) -> bytes:
     return bytes(data)
 
 
-def check_agreement_on_bytes(trained_codec: Codec, careful: Codec, data: bytes) -> None:
+def check_agreement_on_bytes(trained_codec: Codec, untrained_codec: Codec, data: bytes) -> None:
     """Check that bytes that are not one complete message are refused, and that both codecs decode other bytes
     alike."""
     if is_frame(data):
-        expected = dump(explain(careful, data)[0])
+        expected = dump(explain(untrained_codec, data)[0])
         assert dump(trained_codec.decode(data)) == expected
         assert dump(trained_codec.decode(Frame(data))) == expected
         return
@@ -351,9 +352,9 @@ def test_header_fields_use_the_code_classes_of_the_dialect() -> None:
 @pytest.mark.usefixtures("short_runs")
 def test_every_entry_of_a_run_is_checked_against_its_limits() -> None:
     closed = closed_roles()
-    ordered = ["448=p|452=3|", "448=q|", "448=r|452=35|"]
-    alike = ["448=p|452=3|", "448=q|452=35|", "448=r|452=35|"]
-    for entries in (ordered, alike):
+    with_different_tags = ["448=p|452=3|", "448=q|", "448=r|452=35|"]
+    with_the_same_tags = ["448=p|452=3|", "448=q|452=35|", "448=r|452=35|"]
+    for entries in (with_different_tags, with_the_same_tags):
         valid = joined(fields_of(order(f"453=3|{''.join(entries)}")))
         for number in (0, 2):
             codec, changed = Codec(closed), list(entries)
@@ -443,27 +444,27 @@ def test_one_shape_serves_any_number_of_ordered_entries() -> None:
 def test_runs_with_the_same_tags_need_few_shapes(
     compiled: list[decoders.Shape], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alike = [ENTRY + "271=5|273=10:00:00|"] * 3
-    rare = [ENTRY + "271=5|", ENTRY + "273=10:00:00|", ENTRY]
-    sized = [ENTRY + "271=5|", ENTRY + "271=5|273=10:00:00|", ENTRY + "271=5|"]
-    cache = cache_trained_with(book(*alike), book(*rare), book(*alike))
-    assert decode_fast(cache, book(*alike))
+    uniform = [ENTRY + "271=5|273=10:00:00|"] * 3
+    mixed = [ENTRY + "271=5|", ENTRY + "273=10:00:00|", ENTRY]
+    other_mix = [ENTRY + "271=5|", ENTRY + "271=5|273=10:00:00|", ENTRY + "271=5|"]
+    cache = cache_trained_with(book(*uniform), book(*mixed), book(*uniform))
+    assert decode_fast(cache, book(*uniform))
     assert len(compiled) == 2
-    assert decode_fast(cache, book(*rare))
-    assert decode_fast(cache, book(*sized))
+    assert decode_fast(cache, book(*mixed))
+    assert decode_fast(cache, book(*other_mix))
     monkeypatch.setattr(caching, "MAX_SHAPES_PER_KEY", 2)
     for _ in range(4):
-        learn(cache, joined(fields_of(book(*sized))))
+        learn(cache, joined(fields_of(book(*other_mix))))
     assert len(compiled) == 2
 
 
 @pytest.mark.usefixtures("short_runs")
 def test_one_shape_serves_any_number_of_equal_entries_with_unknown_fields() -> None:
-    like = "269=1|9001=x|270=0.5|"
-    cache = cache_trained_with(book(like, like, like))
-    assert decode_fast(cache, book(like))
-    assert decode_fast(cache, book(*[like] * 9, rest="")).md_entries[8].unknown == ((9001, b"x"),)  # type: ignore[union-attr]
-    assert decode_fast(cache, book(like, "269=1|270=0.5|")) is None
+    entry = "269=1|9001=x|270=0.5|"
+    cache = cache_trained_with(book(entry, entry, entry))
+    assert decode_fast(cache, book(entry))
+    assert decode_fast(cache, book(*[entry] * 9, rest="")).md_entries[8].unknown == ((9001, b"x"),)  # type: ignore[union-attr]
+    assert decode_fast(cache, book(entry, "269=1|270=0.5|")) is None
 
 
 @pytest.mark.usefixtures("short_runs")
@@ -524,10 +525,10 @@ def test_entries_with_a_single_field_also_form_a_run() -> None:
     body = order("453=3|448=p|448=q|448=r|")
     cache = cache_trained_with(body)
     assert decode_fast(cache, body)
-    alike = f"35=R|{HEAD}146=4|38=1|38=2|38=3|38=4|79=5|"
-    assert decode_fast(cache_trained_with(alike), alike)
-    lone = order("453=1|448=p|802=3|523=s|523=t|523=u|")
-    assert decode_fast(cache_trained_with(lone), lone)
+    request = f"35=R|{HEAD}146=4|38=1|38=2|38=3|38=4|79=5|"
+    assert decode_fast(cache_trained_with(request), request)
+    nested = order("453=1|448=p|802=3|523=s|523=t|523=u|")
+    assert decode_fast(cache_trained_with(nested), nested)
 
 
 @pytest.mark.usefixtures("short_runs")
@@ -628,7 +629,7 @@ def test_long_heads_are_not_cached(codec: Codec, size: int) -> None:
     body = order("58=x|")
     usual = joined(fields_of(body)).index(b"34=")
     for filler in ("a" * (size - usual + 1), "b" * (size - usual + 1)):
-        # BodyLength gains digits as well.
+        # BodyLength is in the head and gains digits, too; shorten the filler by as many bytes.
         long = body.replace("49=a", f"49={filler}")
         extra_digits = joined(fields_of(long)).index(b"34=") - size
         long = long.replace(filler, filler[extra_digits:])
@@ -670,10 +671,10 @@ def test_a_message_without_a_sequence_number_takes_the_slow_path(codec: Codec) -
 
 
 def test_subclasses_of_bytes_are_accepted() -> None:
-    class Own(bytes):
+    class BytesSubclass(bytes):
         pass
 
-    data = Own(joined(fields_of(order("58=x|"))))
+    data = BytesSubclass(joined(fields_of(order("58=x|"))))
     for _ in range(3):
         assert dump(TRAINED_CODEC.decode(data)) == dump(explain(UNTRAINED_CODEC, data)[0])
 
@@ -766,13 +767,13 @@ def test_a_value_left_to_the_reader_does_not_prevent_compiling_other_shapes(
     codec: Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(caching, "SIGHTINGS_TO_COMPILE", 10)
-    plain, careful, other = order("58=x|44=1|"), order("58=x|44=.5|"), order("44=1|58=x|")
+    plain, rare, other = order("58=x|44=1|"), order("58=x|44=.5|"), order("44=1|58=x|")
     for _ in range(10):
         decode_and_compare(plain, codec)
-    # The tenth of these messages is a `careful` one, but its shape is already compiled. The shape of `other`
+    # The tenth of these messages is a `rare` one, but its shape is already compiled. The shape of `other`
     # must still be compiled.
     for number in range(20):
-        decode_and_compare((other, careful)[number % 2], codec)
+        decode_and_compare((other, rare)[number % 2], codec)
     assert decode_fast(codec._compiled, other) is not None
 
 

@@ -61,7 +61,7 @@ def test_unknown_tags_and_missing_fields_are_distinguished() -> None:
     ]
 
 
-def test_a_wrong_frame_is_reported_first_and_its_fields_are_shown() -> None:
+def test_an_invalid_frame_is_reported_first_and_its_fields_are_shown() -> None:
     data = frame("D", "11=a|38=x|").replace(b"\x019=", b"\x019=1")[:-4] + b"000\x01"
     inspection = CODEC.inspect(data)
     length, check_sum, quantity = inspection.problems
@@ -96,8 +96,8 @@ def test_another_version_is_reported_once() -> None:
         (Reason.VALUE_INCORRECT, 10),
         (Reason.VALUE_INCORRECT, 8),
     ]
-    beer = CODEC.inspect(frame("A", "").replace(b"FIXT.1.1", b"BEER", 1))
-    assert [problem.tag for problem in beer.problems] == [8, 10]
+    inspection = CODEC.inspect(frame("A", "").replace(b"FIXT.1.1", b"BEER", 1))
+    assert [problem.tag for problem in inspection.problems] == [8, 10]
 
 
 def test_messages_of_unknown_type_are_shown_field_by_field() -> None:
@@ -107,7 +107,7 @@ def test_messages_of_unknown_type_are_shown_field_by_field() -> None:
     assert [problem.reason for problem in inspection.problems] == [Reason.INVALID_MSG_TYPE]
 
 
-def test_bytes_that_are_not_a_message_are_shown_as_garbage() -> None:
+def test_bytes_that_are_not_a_message_can_be_inspected() -> None:
     inspection = CODEC.inspect(b"8=")
     assert inspection.msg_type is None
     assert CODEC.inspect(b"").problems

@@ -19,7 +19,7 @@ PROGRAM = "standby.py"
 
 @contextmanager
 def pair(hosts: ExampleEnvironment) -> Iterator[tuple[Script, Script]]:
-    """Run the program twice: the first process is the primary and has used number 1, the second is the
+    """Run the program twice: the first process is the primary and has used MsgSeqNum 1, the second is the
     standby and waits."""
     with hosts.run(PROGRAM) as primary:
         primary.expect("primary; next MsgSeqNum 2")
@@ -42,18 +42,18 @@ def test_the_standby_takes_over_and_the_former_primary_becomes_the_standby(
 ) -> None:
     with pair(hosts) as (primary, standby):
         primary.process.send_signal(stop_signal)
-        ended = primary.process.wait(PATIENCE)
-        assert ended in {status, -stop_signal}
+        exit_status = primary.process.wait(PATIENCE)
+        assert exit_status in {status, -stop_signal}
         standby.expect(f"primary; next MsgSeqNum {first_number}")
-        with hosts.run(PROGRAM) as again:
-            again.expect("standby:", f"in use by process {standby.process.pid}")
+        with hosts.run(PROGRAM) as restarted:
+            restarted.expect("standby:", f"in use by process {standby.process.pid}")
 
 
 def test_the_systemd_unit_is_valid() -> None:
     if not any(Path(folder, "systemd-analyze").exists() for folder in os.environ["PATH"].split(":")):
         pytest.skip("systemd-analyze is not installed")
     unit = Path(__file__).resolve().parents[2] / "examples" / "kalshi-fix.service"
-    found = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True)
+    result = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True)
     # The example's program is not installed on this machine.
-    problems = [line for line in found.stderr.splitlines() if "is not executable" not in line]
+    problems = [line for line in result.stderr.splitlines() if "is not executable" not in line]
     assert problems == []

@@ -21,7 +21,7 @@ class KillCounter:
 
     def __init__(self, run: Run, cells: mmap) -> None:
         self._kill_point = run.kill_point
-        self._remaining = run.kill_count
+        self._remaining = run.kill_after
         self._cells = cells
 
     def begin(self) -> None:

@@ -175,7 +175,7 @@ class ProcessSeries:
         begun = time.monotonic()
         will_be_killed = run.kill_point is not KillPoint.NONE
         self._killed_late, self._trade_is_due, self._logons = False, run.busy, self.venue.record.logons
-        self._kill_at = begun + run.kill_count / 1e6 if run.kill_point is KillPoint.TIME else None
+        self._kill_at = begun + run.kill_after / 1e6 if run.kill_point is KillPoint.TIME else None
         self._give_up_at = begun + PATIENCE if will_be_killed else begun + MAX_WAIT
         while not self._child_is_dead:
             self._step()
@@ -220,9 +220,9 @@ class ProcessSeries:
 
     def _set_relay(self, run: Run) -> None:
         if run.kill_point is KillPoint.WRITE:
-            self._relay.call_after(TO_VENUE, run.kill_count, self._kill)
+            self._relay.call_after(TO_VENUE, run.kill_after, self._kill)
         elif run.kill_point is KillPoint.READ:
-            self._relay.call_after(TO_CLIENT, run.kill_count, self._kill)
+            self._relay.call_after(TO_CLIENT, run.kill_after, self._kill)
         elif run.cut_at:
             self._relay.call_after(TO_VENUE, run.cut_at, self._cut)
 
@@ -247,7 +247,7 @@ class ProcessSeries:
             return
         if IDLE in progress:
             if self._run.kill_point is KillPoint.IDLE:
-                self._kill_at = time.monotonic() + self._run.kill_count / 1e6
+                self._kill_at = time.monotonic() + self._run.kill_after / 1e6
             for _ in range(self.random.randrange(1, 4)):
                 self.venue.trade()
         elif self.random.random() < 0.1:

@@ -12,7 +12,7 @@ import attrs
 
 
 class KillPoint(StrEnum):
-    """The events that are counted until SIGKILL is raised; `Run.kill_count` is the count at which it is
+    """The events that are counted until SIGKILL is raised; `Run.kill_after` is the count at which it is
     raised.
     """
 
@@ -70,7 +70,7 @@ class Run:
 
     number: int
     kill_point: KillPoint
-    kill_count: int = 0
+    kill_after: int = 0
     loses_bytes: bool = False
     """Whether bytes in transit are lost when the process dies."""
     cut_at: int = 0
@@ -120,7 +120,7 @@ def planned_runs(random: Random) -> Iterator[Run]:
     numbers = count(1)
     for number in islice(numbers, _FIRST_RUNS):
         yield Run(
-            number=number, kill_point=KillPoint.CALL, kill_count=random.randint(50, _STORE_CREATION_CALLS)
+            number=number, kill_point=KillPoint.CALL, kill_after=random.randint(50, _STORE_CREATION_CALLS)
         )
     while True:
         for kill_point, number in zip(random.sample(_DECK, len(_DECK)), numbers, strict=False):
@@ -135,7 +135,7 @@ def _planned_run(number: int, kill_point: KillPoint, random: Random) -> Run:
     return Run(
         number=number,
         kill_point=kill_point,
-        kill_count=_draw_kill_count(kill_point, orders, random),
+        kill_after=_draw_kill_after(kill_point, orders, random),
         loses_bytes=random.random() < 0.5,
         cut_at=random.randrange(500, 3000) if random.random() < 0.1 else 0,
         orders=orders,
@@ -144,7 +144,7 @@ def _planned_run(number: int, kill_point: KillPoint, random: Random) -> Run:
     )
 
 
-def _draw_kill_count(kill_point: KillPoint, orders: int, random: Random) -> int:
+def _draw_kill_after(kill_point: KillPoint, orders: int, random: Random) -> int:
     match kill_point:
         case KillPoint.CALL:
             return _early_or_late(_LOGGED_ON_CALLS, _CALLS_PER_ORDER * orders, random)

@@ -1,7 +1,7 @@
 """Real processes, real files, real TLS: a client killed at any moment loses nothing.
 
-`KILLS=2000 SEED=7 .venv/bin/python -m pytest tests/kill` runs longer, with another seed. For a twentieth of
-the kills, 10 of the default 200, the store is in Postgres.
+`KILLS=2000 SEED=7 .venv/bin/python -m pytest tests/kill` runs longer, with another seed. In addition,
+KILLS // 20 processes (10 by default) with a store in Postgres are killed.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from tests.postgres import Server
 
 KILLS = int(os.environ.get("KILLS", "200"))
 SEED = int(os.environ.get("SEED", "1"))
-ALL_KILL_POINTS = 60
-"""Every kill point occurs within this many processes."""
+KILLS_FOR_ALL_POINTS = 60
+"""Every kill point occurs within this many kills."""
 
-Property = Callable[[str, object], None]
+RecordProperty = Callable[[str, object], None]
 pytestmark = pytest.mark.skipif(not hasattr(os, "waitid"), reason="this system lacks fork or waitid")
 
 
@@ -50,24 +50,24 @@ def kill(folder: Path, seed: int, sync: Sync, stores: str, kills: int) -> str:
         [name] = factory.names()
         totals = reconcile(folder, series.venue, factory.summary(name, rows=ROW_LIMIT))
     counts = series.kills
-    assert counts.total < ALL_KILL_POINTS or counts.by_trigger.keys() >= {*KillPoint} - {KillPoint.NONE}
+    assert counts.total < KILLS_FOR_ALL_POINTS or counts.by_trigger.keys() >= {*KillPoint} - {KillPoint.NONE}
     return f"{counts}; {totals}"
 
 
 @pytest.mark.parametrize("sync", ["full", "normal"])
 def test_a_client_killed_repeatedly_agrees_with_the_venue_on_every_fill(
-    tmp_path: Path, sync: Sync, record_property: Property
+    tmp_path: Path, sync: Sync, record_property: RecordProperty
 ) -> None:
-    found = kill(tmp_path, 2 * SEED + (sync == "normal"), sync, str(tmp_path / "stores"), (KILLS + 1) // 2)
-    record_property("kills", f"sync={sync}: {found}")
+    totals = kill(tmp_path, 2 * SEED + (sync == "normal"), sync, str(tmp_path / "stores"), (KILLS + 1) // 2)
+    record_property("kills", f"sync={sync}: {totals}")
 
 
 def test_a_client_with_a_store_in_postgres_also_agrees_with_the_venue(
-    tmp_path: Path, server: Server, record_property: Property
+    tmp_path: Path, server: Server, record_property: RecordProperty
 ) -> None:
     stores = f"{server.dsn(server.create_database())}&failover=none"
-    found = kill(tmp_path, SEED, "full", stores, KILLS // 20)
-    record_property("kills", f"Postgres: {found}")
+    totals = kill(tmp_path, SEED, "full", stores, KILLS // 20)
+    record_property("kills", f"Postgres: {totals}")
 
 
 class StoreCreation:
@@ -90,12 +90,12 @@ class StoreCreation:
         self.fork_server = ForkServer(values, folder)
         self.kills = 0
 
-    def attempt(self, kill_count: int = 0, *, microseconds: int | None = None) -> bool:
-        """Start a process that creates the store and is killed after `kill_count` calls or `microseconds`;
+    def attempt(self, kill_after: int = 0, *, microseconds: int | None = None) -> bool:
+        """Start a process that creates the store and is killed after `kill_after` calls or `microseconds`;
         return whether it finished first."""
         fork_server = self.fork_server
         child = fork_server.fork(
-            Run(number=1, kill_point=KillPoint.CALL if kill_count else KillPoint.NONE, kill_count=kill_count),
+            Run(number=1, kill_point=KillPoint.CALL if kill_after else KillPoint.NONE, kill_after=kill_after),
             only_store=True,
         )
         if microseconds is not None:
@@ -122,14 +122,14 @@ class StoreCreation:
 
 
 def test_an_interrupted_store_creation_is_completed_by_the_next_process(
-    tmp_path: Path, record_property: Property
+    tmp_path: Path, record_property: RecordProperty
 ) -> None:
     random, creation = Random(SEED), StoreCreation(tmp_path)
-    kill_count = 1
+    kill_after = 1
     with creation.fork_server:
-        while not creation.attempt(kill_count):
+        while not creation.attempt(kill_after):
             creation.check_file()
-            kill_count += random.randint(1, 40)
+            kill_after += random.randint(1, 40)
         creation.check_store()
         for _ in range(KILLS // 8):
             shutil.rmtree(creation.folder)

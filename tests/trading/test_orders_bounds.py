@@ -27,7 +27,7 @@ from tests.trading.order_flow import (
 )
 
 
-def names(updates: list[OrderUpdate]) -> list[str]:
+def kind_names(updates: list[OrderUpdate]) -> list[str]:
     return [kind.name for kind in kinds(updates)]
 
 
@@ -78,15 +78,15 @@ def test_a_refusal_after_the_end_of_the_order_is_not_a_discrepancy(
     feed(orders, place(), report("new", "1;1"), cancel("x"), change("y"))
     feed(orders, cancel("z", "y"), report("canceled", "1;2", cl_ord_id="x", orig_cl_ord_id="a"))
     # z refers to y, a change that never took effect, so its refusal may carry OrderID NONE.
-    assert names(feed(orders, refusal("z", "NONE", "y", number=5))) == []
+    assert kind_names(feed(orders, refusal("z", "NONE", "y", number=5))) == []
     feed(orders, change("late", "a"))
     other = Orders()
     load(other, dump(orders))
     for item in (orders, other):
-        assert names(feed(item, refusal("late", "NONE", "y", number=6))) == []
+        assert kind_names(feed(item, refusal("late", "NONE", "y", number=6))) == []
         assert list(item._answers.settled_early) == ["y", "z", "late"]
-    assert names(feed(orders, refusal("w", "NONE", "y", number=7))) == ["UNKNOWN_REQUEST"]
-    assert names(feed(orders, refusal("v", "o1", number=8))) == []  # this order is done
+    assert kind_names(feed(orders, refusal("w", "NONE", "y", number=7))) == ["UNKNOWN_REQUEST"]
+    assert kind_names(feed(orders, refusal("v", "o1", number=8))) == []  # this order is done
 
 
 def test_reusing_a_clordid_does_not_grow_the_state() -> None:
@@ -104,14 +104,14 @@ def test_reusing_a_clordid_does_not_grow_the_state() -> None:
 def test_the_state_does_not_grow_over_many_orders() -> None:
     orders = Orders(max_orders=20)
     for number in range(1, 2000):
-        mine = f"c{number}"
+        cl_ord_id = f"c{number}"
         feed(
             orders,
-            place(mine),
-            report("new", f"1;{3 * number}", f"o{number}", mine),
-            cancel(f"x{number}", mine),
-            refusal(f"x{number}", f"o{number}", mine, number=number),
-            report("filled", f"1;{3 * number + 1}", f"o{number}", mine, cum="10", last=("10", "0.4")),
+            place(cl_ord_id),
+            report("new", f"1;{3 * number}", f"o{number}", cl_ord_id),
+            cancel(f"x{number}", cl_ord_id),
+            refusal(f"x{number}", f"o{number}", cl_ord_id, number=number),
+            report("filled", f"1;{3 * number + 1}", f"o{number}", cl_ord_id, cum="10", last=("10", "0.4")),
         )
     kept = orders._index
     assert len(orders) == len(kept.by_id) == len(kept.names) == len(kept.done) == 20

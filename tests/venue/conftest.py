@@ -35,7 +35,7 @@ def bob(harness: VenueHarness) -> Client:
 
 @pytest.fixture(scope="session")
 def wire_coverage(pytestconfig: pytest.Config) -> WireCoverage:
-    """Return the parts of the dialect that were on the wire so far."""
+    """Return the parts of the dialect that have been on the wire so far."""
     return pytestconfig.stash.setdefault(COVERAGE_KEY, WireCoverage())
 
 

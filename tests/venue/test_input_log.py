@@ -38,7 +38,7 @@ from kalshi_fix_venue.exchange import (
 from kalshi_fix_venue.flow import FlowConfig
 from kalshi_fix_venue.inbox import CHUNK_SIZE
 from kalshi_fix_venue.input_log import InputLog, LoggedVenue, ReplayResult, replay
-from kalshi_fix_venue.input_log.rerun import InputLogError
+from kalshi_fix_venue.input_log.replayer import InputLogError
 from kalshi_fix_venue.input_log.secrets import MAX_HELD, redacted
 from kalshi_fix_venue.input_log.values import (
     UnknownValueError,
@@ -78,7 +78,7 @@ def checked_by_replay(path: Path) -> Iterator[LoggedVenue]:
     with InputLog(path) as input_log:
         yield input_log.open_venue(config(), Random(1))
     found = replay(path)
-    assert found.is_same, found.difference
+    assert found.matches_log, found.difference
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
@@ -114,7 +114,7 @@ def log_short_day(path: Path, **changes: Any) -> VenueHarness:
 def test_a_replay_gives_the_same_state_and_the_same_bytes(path: Path) -> None:
     harness = log_short_day(path, flow=FlowConfig(rate=1.0))
     found = replay(path)
-    assert found.is_same, found.difference
+    assert found.matches_log, found.difference
     assert found.incomplete_end is None
     assert found.states > 10
     assert found.sent > 3000
@@ -151,7 +151,7 @@ def test_random_faults_and_their_effects_are_replayed(path: Path) -> None:
         with pytest.raises(ConfigurationError):
             venue.perform(operation("halt", {"market": "NO-SUCH"}), harness.now)
     found = replay(path)
-    assert found.is_same, found.difference
+    assert found.matches_log, found.difference
     assert found.states > 10
     assert {"raised": "ConfigurationError"} in lines_of(path)
 
@@ -332,7 +332,7 @@ def test_a_truncated_input_log_replays_up_to_its_end(path: Path) -> None:
     before = 0
     for size in range(header, len(data), step):
         found = replay_truncated(path, size)
-        assert found.is_same, (size, found.difference)
+        assert found.matches_log, (size, found.difference)
         is_complete = data[:size].endswith(b"\n")
         assert is_complete or found.incomplete_end is not None, size
         assert found.entries >= before - 1
@@ -369,7 +369,7 @@ while True:
     process.wait()
     process.stdout.close()
     found = replay(path)
-    assert found.is_same, found.difference
+    assert found.matches_log, found.difference
     assert found.entries > 20
 
 
@@ -381,7 +381,7 @@ def altered_logs(path: Path) -> Iterator[tuple[str, str]]:
         ('"do":"data_to_send"', ('"sent":[', '"sent":[9'), "bytes, not"),
         ('{"state"', ('{"state":"', '{"state":"x'), "is in a different state"),
         ('"raised"', ("ValueError", "KeyError"), "raises ValueError"),
-        ('"verdict"', None, "checks a signature that was not checked before"),
+        ('"verdict"', None, "checks a signature that it did not check when the log was written"),
     ):
         at = next(number for number, line in enumerate(lines) if word in line)
         changed = [] if replacement is None else [lines[at].replace(*replacement)]
@@ -448,7 +448,7 @@ def test_an_input_log_ends_at_its_size_limit_and_the_venue_continues(
     assert [record.message for record in caplog.records] == [
         f"the input log {path} has reached its maximum size (20000 bytes); the venue continues without it"
     ]
-    assert replay(path).is_same
+    assert replay(path).matches_log
 
 
 def test_a_full_disk_ends_the_input_log_but_not_the_venue(
@@ -465,7 +465,7 @@ def test_a_full_disk_ends_the_input_log_but_not_the_venue(
         assert input_log.end_reason == "cannot be written (No space left on device)"
         harness.connect("bob")
     assert len(caplog.records) == 1
-    assert replay(path).is_same
+    assert replay(path).matches_log
 
 
 def test_a_server_also_logs_resets(path: Path) -> None:
@@ -480,7 +480,7 @@ def test_a_server_also_logs_resets(path: Path) -> None:
         headers = [line for line in lines_of(path) if "input_log" in line]
         assert len(headers) == 2
     found = replay(path)
-    assert found.is_same, found.difference
+    assert found.matches_log, found.difference
     assert found.venue is not None
     assert found.venue.exchange("margin").pause is PauseState.EXCHANGE_PAUSED
     assert found.venue.exchange("prediction").pause is PauseState.OPEN

@@ -102,8 +102,8 @@ RESTING_ORDERS = InitialOrders(product="margin", ticker=PERP, middle=d(20), spac
         ({"api_keys": (), "markets": {"prediction": (prediction_market("X", shard=-1),)}}, r"shard -\d"),
         (with_account(on_shards={0: {0: d(1)}}), r"shard \d"),
         (with_account(product="margin", on_shards={1: {0: d(1)}}), r"shard \d"),
-        (with_allocation({0: "80"}), "does not add up to 100"),
-        (with_allocation({0: "120", 2: "-20"}), "does not add up to 100"),
+        (with_allocation({0: "80"}), "must not be negative and must add up to 100"),
+        (with_allocation({0: "120", 2: "-20"}), "must not be negative and must add up to 100"),
         (with_allocation({0: "80", 7: "20"}), "names shard 7"),
         # Market groups
         (with_bad_group("CUP-A", "CUP-D"), "market group bad.*names CUP-D"),

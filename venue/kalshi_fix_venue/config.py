@@ -40,7 +40,7 @@ _CUSTOMER = re.compile("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}_[A-Za
 
 
 def trading_zone() -> tzinfo:
-    """Return the time zone of New York, in which Day orders expire.
+    """Return the time zone of New York, which determines when Day orders expire.
 
     Raises:
         ConfigurationError: this machine has no time zone database.
@@ -70,7 +70,7 @@ class CustomerConfig:
     balance: Decimal
     """Balance on shard 0."""
     on_shards: Mapping[int, Decimal] = attrs.field(factory=dict)
-    """Balances on further shards; 0 by default."""
+    """Balances on other shards; 0 by default."""
     daily_cap: Decimal | None = None
     """Daily cap on the customer's orders on sessions with UseCapReservation. If None, such sessions refuse
     the customer's orders."""
@@ -93,10 +93,10 @@ class AccountConfig:
     subaccounts: Mapping[int, Decimal] = attrs.field(factory=dict)
     """Balance on shard 0 by subaccount number (AllocAccount 79, from 1)."""
     on_shards: Mapping[int, Mapping[int, Decimal]] = attrs.field(factory=dict)
-    """Balances on further shards: by shard (1 or higher), then by subaccount number (0 is the primary
+    """Balances on other shards: by shard (1 or higher), then by subaccount number (0 is the primary
     account)."""
     tier: str | None = None
-    """API usage level, such as `Premier`, which limits the request rate; unlimited without one."""
+    """API usage level, such as `Premier`, which limits the request rate; None for no limit."""
     terms: AccountTerms = attrs.field(factory=AccountTerms)
     allocation: Mapping[int, Decimal] = attrs.field(factory=dict)
     """Percentages by shard, which add up to 100: every ten seconds the free cash of the primary account is
@@ -133,7 +133,7 @@ class VenueConfig:
     schedule: Schedule = attrs.field(factory=Schedule)
     """Orders that rest from `VenueModel.begin` on, and operations scheduled after it."""
     flow: FlowConfig | None = None
-    """The simulated traders, who begin with `VenueModel.begin`; None for no traders."""
+    """The simulated traders, who start trading at `VenueModel.begin`; None for no traders."""
     max_kept_messages: int = 100_000
     """Maximum number of messages kept per key on KalshiRT and KalshiPT, for the next logon or for a resend.
     If there are more, the oldest are dropped, even before the end of MessageRetentionPeriod."""
@@ -143,7 +143,7 @@ class VenueConfig:
     """Maximum number of order events kept for drop copy, over all accounts of a product. If there are more,
     the oldest are dropped, even before they are too old to be requested."""
     pauses: PauseSchedule = ()
-    """Scheduled pauses of the exchange, such as `(MAINTENANCE,)`. None by default, so tests do not depend on
+    """Scheduled pauses of the exchange, such as `(MAINTENANCE,)`. Empty by default, so tests do not depend on
     the day."""
     max_unsent: int = 16 * 1024 * 1024
     """Maximum number of unsent bytes for a client that does not read. If there are more, the venue closes the
@@ -215,7 +215,9 @@ class VenueConfig:
         return balances if self.flow is None else balances | self.flow.balances(sorted(shards | {0}))
 
     def daily_caps(self, product: str) -> dict[str, Decimal]:
-        """Return the daily caps of the customer accounts of a product that have one, by PartyID."""
+        """Return the daily caps of a product's customer accounts, by PartyID. Accounts without a cap are
+        left out.
+        """
         return {
             customer.party_id: customer.daily_cap
             for account in self.accounts
@@ -242,7 +244,7 @@ class VenueConfig:
                 if rules.shard < 0 or (rules.shard and product == MARGIN):
                     raise ConfigurationError(
                         f"market {rules.ticker} cannot be on shard {rules.shard}: "
-                        "use 0, or a higher number for prediction"
+                        "use 0; a prediction market may also be on a shard with a higher number"
                     )
         for account in self.accounts:
             customers = (shard for customer in account.customers for shard in customer.on_shards)
@@ -259,7 +261,7 @@ class VenueConfig:
         shares = account.allocation
         if shares and (sum(shares.values()) != 100 or min(shares.values()) < 0):
             raise ConfigurationError(
-                f"the allocation of {account.owner} does not add up to 100 percent; correct its figures"
+                f"the percentages in the allocation of {account.owner} must not be negative and must add up to 100"
             )
         known = {each.shard for each in self.balances(account.product) if each.owner == account.owner}
         for shard in sorted(set(shares) - known):

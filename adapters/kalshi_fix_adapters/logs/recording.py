@@ -138,7 +138,7 @@ class _Reader:
             self._file.seek(position)
             self._buffer, self._base = self._file.read(max(_CHUNK, count)), position
             self.spent += len(self._buffer)
-            # The file was truncated in the meantime.
+            # Fewer bytes than expected: the file was truncated in the meantime.
             if len(self._buffer) < min(count, self.size - position):
                 self.size = position + len(self._buffer)
         return self._buffer, position - self._base
@@ -147,15 +147,15 @@ class _Reader:
         """Return whether the file is a recording of this version. If its first bytes are damaged, a complete
         record must follow. A file shorter than `MAGIC` may be the beginning of a recording.
         """
-        begin = self.window(0, len(MAGIC))[0][: len(MAGIC)]
-        if MAGIC.startswith(begin):
+        first_bytes = self.window(0, len(MAGIC))[0][: len(MAGIC)]
+        if MAGIC.startswith(first_bytes):
             return True
         # The last byte is the version.
-        return begin[:-1] != MAGIC[:-1] and self.record_end(len(MAGIC)) is not None
+        return first_bytes[:-1] != MAGIC[:-1] and self.record_end(len(MAGIC)) is not None
 
     def head(self, position: int) -> tuple[int, int, bool]:
         """Return the end position and the checksum according to the head at a position, and whether the
-        values of the head are possible. The end position is 0 if there is no head, or if the record would be
+        values of the head are valid. The end position is 0 if there is no head, or if the record would be
         too large.
         """
         buffer, index = self.window(position, HEAD.size)
@@ -170,8 +170,8 @@ class _Reader:
         limit = _SEARCH_BASE + _SEARCH_RATIO * position
         if self.spent > limit:
             return None
-        end, checksum, is_possible = self.head(position)
-        if not is_possible or end > self.size or self.spent + end - position > limit:
+        end, checksum, is_head_valid = self.head(position)
+        if not is_head_valid or end > self.size or self.spent + end - position > limit:
             return None
         self.spent += end - position
         return end if self.checksum(position, end) == checksum else None
@@ -203,8 +203,8 @@ class _Reader:
                     return start
                 if start < damaged + HEAD.size:
                     continue
-                # This is a part of the damaged record, unless the checksum is correct for a record that ends
-                # here.
+                # The match is part of the damaged record's data, unless the checksum is correct for a record
+                # that ends at `start`.
                 while checksum_position < start:
                     chunk, offset = self.window(checksum_position, min(_CHUNK, start - checksum_position))
                     part = chunk[offset : offset + start - checksum_position]
@@ -234,8 +234,8 @@ class _Reader:
 
     def is_torn(self, position: int) -> bool:
         """Return whether the record at a position is incomplete because its end was never written."""
-        end, _, is_possible = self.head(position)
-        return self.size - position < HEAD.size or (is_possible and end > self.size)
+        end, _, is_head_valid = self.head(position)
+        return self.size - position < HEAD.size or (is_head_valid and end > self.size)
 
 
 class Recording:
@@ -308,11 +308,11 @@ class Recording:
         """Return the position of the first record."""
         if not reader.has_recording_start():
             raise RecordingError(f"{self.path} is not a recording of this version")
-        begin = reader.window(0, len(MAGIC))[0][: len(MAGIC)]
-        if len(begin) < len(MAGIC):
-            self.torn = len(begin)
+        first_bytes = reader.window(0, len(MAGIC))[0][: len(MAGIC)]
+        if len(first_bytes) < len(MAGIC):
+            self.torn = len(first_bytes)
             return reader.size
-        if begin != MAGIC:
+        if first_bytes != MAGIC:
             self._record_damage(0, len(MAGIC))
         return len(MAGIC)
 

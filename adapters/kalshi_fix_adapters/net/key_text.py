@@ -1,7 +1,7 @@
 """Keeps private keys out of error messages.
 
-Errors about a path or an address quote the value, and users may paste the text of a private key in its place,
-for example into KALSHI_PRIVATE_KEY_PATH instead of KALSHI_PRIVATE_KEY.
+Errors about a path or an address quote the value, and users may paste the text of a private key into such a
+setting by mistake, for example into KALSHI_PRIVATE_KEY_PATH instead of KALSHI_PRIVATE_KEY.
 """
 
 from __future__ import annotations

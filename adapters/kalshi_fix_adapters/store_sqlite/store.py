@@ -34,9 +34,9 @@ class SqliteStore(DurableStore):
     transaction. Changes recorded during this transaction are combined in the next one, and so share one wait
     for the disk. With `sync="normal"` most changes are durable when `begin_commit` returns. The thread writes
     only the commits that may wait for the disk, because they merge the log into the file or begin a new log.
-    Incoming numbers are committed at once, or with other changes that already require a commit. Different
-    threads may use the store one after the other, but not at the same time. A forked child must not use the
-    store.
+    Incoming numbers are committed immediately, or together with other changes that already require a commit.
+    Different threads may use the store one after the other, but not at the same time. A forked child must not
+    use the store.
 
     After a StoreError the store can only be closed. After that, the file can be opened again.
 

@@ -23,7 +23,7 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
             yield from _message_types(evidence, lists)
         elif field is not None:
             yield from _FieldValues(evidence, field, lists).compare()
-    yield from _without_values(evidence, set(by_tag))
+    yield from _fields_without_values(evidence, set(by_tag))
 
 
 @attrs.frozen
@@ -107,12 +107,12 @@ class _FieldValues:
         name = self.evidence.spec.block_name(owner)
         edit = Edit(code.location, f"remove `{code.name}`, or keep it with a reason")
         # A value missing from one message's list is still valid in other messages.
-        is_of_message = owner in self.evidence.spec.messages
+        owner_is_message = owner in self.evidence.spec.messages
         return self._report(
             "absent",
             lists,
             self.field.location,
-            edits=[self._restriction(owner) if is_of_message else edit],
+            edits=[self._restriction(owner) if owner_is_message else edit],
             expected_in=code.source,
             owner=f"{name}." if owner else "",
             place=f" in {name}" if owner else "",
@@ -121,7 +121,7 @@ class _FieldValues:
         )
 
     def _restriction(self, owner: str) -> Edit:
-        """Propose to limit the field in this message to the values that the message's list contains."""
+        """Return an edit that limits the field in this message to the values in the message's list."""
         spec, field = self.evidence.spec, self.field
         placed_member = next((each for each in spec.members(owner) if each.field.tag == field.tag), None)
         location = spec.location("messages", spec.messages[owner].name)
@@ -133,7 +133,7 @@ class _FieldValues:
         shared = (
             f"messages: {spec.block_name(owner)}" if placed_member is not None and placed_member.path else ""
         )
-        # The second text is used for an edit that applies to some products only; their names replace
+        # `when_scoped` is for an edit that applies to some products only; the names of these products replace
         # PRODUCTS.
         when = f"when: {{{shared}}}, " if shared else ""
         when_scoped = f"when: {{{', '.join(filter(None, ('products: PRODUCTS', shared)))}}}, "
@@ -163,7 +163,7 @@ class _FieldValues:
         return excluded
 
 
-def _without_values(evidence: Evidence, tags_with_values: set[int]) -> Iterator[Finding]:
+def _fields_without_values(evidence: Evidence, tags_with_values: set[int]) -> Iterator[Finding]:
     """Yield fields with rows but no values in this source, although the spec names it as their source."""
     spec, tags_with_rows = evidence.spec, {fact.tag for fact in evidence.facts(MemberFact)}
     if not evidence.is_pages:

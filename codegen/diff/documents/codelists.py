@@ -1,6 +1,6 @@
 """Extract the values of coded fields from text.
 
-The forms: `1`=Buy, `6 = Post Only`, Active<0>, REJECTED(1), 1 (MANUAL), "yes" or "no".
+Recognized forms include `1`=Buy, `6 = Post Only`, Active<0>, REJECTED(1), 1 (MANUAL), and "yes" or "no".
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _LIST_FORMS = (
     # `1: Buy, 2: Sell`
     re.compile(r"(?:\A|[,;]\s*)(?P<value>\d{1,3}|[A-Z])\s*[:\u2013\u2014-]\s*(?P<label>[A-Za-z][^,;]*)"),
 )
-"""Forms that are accepted only for several values in a row."""
+"""Forms that are accepted only for several values, or for a value that the spec already has."""
 # Values that are words: `yes`, "yes", YES.
 _WORD = rf"(?:{OPEN}[A-Za-z][\w-]*{CLOSE}|\"[A-Za-z][\w-]*\"|\b[A-Z][A-Z_]{{2,}}\b)"
 _WORDS = re.compile(rf"{_WORD}(?:(?:\s*,\s*|\s*/\s*|,?\s+(?:or|and)\s+){_WORD})+")
@@ -103,7 +103,7 @@ def code_of_item(text: str, location: Location) -> CodeFact | None:
 
 
 def code_of_cells(value: str, label: str, location: Location) -> CodeFact | None:
-    """Return the code of a row with a column of values, or None if the cell is not one word; `N (default)` is
+    """Return the code of a table row, or None if the value cell is not one word. `N (default)` is read as
     N.
     """
     match = re.match(r"([\w-]+)\s*(?:\(([^)]*)\))?\Z", plain(value))
@@ -135,7 +135,7 @@ def _word_values(text: str, tag: int, vocabulary: Vocabulary) -> dict[str, tuple
     """Return the values that are words: the longest list that the text does not introduce as examples.
 
     If the spec has the field but no values for it, the text must introduce the list, as in `one of`. If the
-    text has no list, the known values in it are returned.
+    text has no list, the known values in it are returned, if there are at least two.
     """
     best: re.Match[str] | None = None
     for match in _WORDS.finditer(text):

@@ -34,8 +34,8 @@ _HOST = re.compile(r"(.*?)\s*(?:host(?: ?names?)?|endpoints?|address(?:es)?|doma
 # `Text (58)`: the column contains values of that field.
 _NAME_AND_TAG = re.compile(r"(.+?)\s*[(<](?:tag )?(\d+)[)>]\Z", re.IGNORECASE)
 
-# Words for each of QuickFIX's flags; C means required in some cases. `Y*` has its condition in a note below
-# the table.
+# Words for each of QuickFIX's flags; C means required in some cases. After `Y*`, a note below the table
+# states the condition.
 _REQUIREMENT_WORDS = {
     "Y": r"y|yes|true|required|req|mandatory|m|always|✓|✔|✅|x",
     "N": r"n|no|false|optional|opt|o|not required|✗|✘|❌|-|\u2013|\u2014",
@@ -115,8 +115,8 @@ def same_kind(page_kind: str, spec_kind: str) -> bool:
 
 
 def requirement_of_heading(text: str) -> str:
-    """Return Y for a heading above required fields, O above optional or conditional fields; otherwise an
-    empty string.
+    """Return Y if a heading announces required fields, O if it announces optional or conditional fields, and
+    otherwise an empty string.
     """
     lowercase = text.lower()
     # `Required Fields`, but not `Required Permissions`.

@@ -42,7 +42,7 @@ def read(
 def _text(item: Item, location: Location, message: str | None) -> Fact:
     match = _TEXT_VALUE.match(plain(item.text))
     if match is None or message is None:
-        what = "an item of a list of values of Text has no value, or belongs to no message"
+        what = "a list item for Text has no value, or does not belong to exactly one message"
         return UnreadableFact(location, what)
     mapped = _MAPPED_CODE.search(f"{match[2]}.")
     field, code = (mapped[1], mapped[2]) if mapped else ("", "")

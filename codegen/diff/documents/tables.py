@@ -28,12 +28,12 @@ from kalshi_fix_adapters.documents.mistakes import Location
 
 # Arrows, branches and bullets that pages put before the fields of a group, one per level.
 _NESTING_MARK = re.compile(r"\A[\s\u00a0]*((?:[→↳└├│─╰>»•▸*+-]+[\s\u00a0]*)+)")
-# Wording which shows that a field belongs to the group of the nearest counter above it.
+# Wording that shows that a field belongs to the group of the nearest counter above it.
 _GROUP_MEMBER = re.compile(
     r"\bgroup (?:field|member)\b|\bone entry per\b|\bentr(?:y|ies) only\b"
     r"|\bfield of the (?:repeating )?group\b"
 )
-# Wording which shows that a field belongs to a named group: `inside each NoPartyIDs`, `per 453=NoPartyIDs`.
+# Wording that shows that a field belongs to a named group: `inside each NoPartyIDs`, `per 453=NoPartyIDs`.
 _NAMED_GROUP = re.compile(r"\b(?:inside|within|in|of|per|entry of) (?:each |the |an? )?(?:\d+=)?(No[A-Z]\w+)")
 # Descriptions of counters that the spec does not have yet.
 _COUNTER_WORDS = re.compile(r"repeating group|number of|group counter|no\. of", re.IGNORECASE)
@@ -43,7 +43,7 @@ _RANGE = re.compile(
     r"\((-?\d[\d,]*)\s*(?:-|\u2013|\u2014|to)\s*(\d[\d,]*)\)"
     r"|\b(?:must be|between) (\d+)\s*(?:-|\u2013|and|to)\s*(\d+)"
 )
-# A limit on time has no lower end: `max 24 hours`.
+# A time limit has no lower bound: `max 24 hours`.
 _MAX_TIME = re.compile(r"\bmax(?:imum)?(?: of)? (\d[\d,]*) (?:hours|minutes|seconds|days)\b", re.IGNORECASE)
 _NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "eight": 8, "ten": 10}
 # Number of entries of a group; N is a number in digits or words.
@@ -55,7 +55,8 @@ _ENTRIES = tuple(
         r"\b(?:must be|always) N\b",
     )
 )
-# The clause after a word such as `requires`. The fields that it names depend on the field of the row.
+# The clause after a word such as `requires`: it names fields that depend on the row's field, or on which that
+# field depends (`tied_fields`).
 _TIE = re.compile(
     r"\b(?:requires?|forbids?|(?:required|mandatory) (?:when|unless|if|with))\b([^.;()]*)", re.IGNORECASE
 )
@@ -320,7 +321,7 @@ def _endpoints(rows: Sequence[_Row], context: Context) -> Iterator[Fact]:
         port = ""
         for role in (role for role in row.roles if role.startswith("host") and row.plain(role)):
             host, _, port = row.plain(role).partition(":")
-            # The host's role is in the column's heading, else in the text of the row.
+            # The host's role is in the column's heading or, failing that, in the text of the row.
             host_role = role.removeprefix("host").strip() or row.plain("description")
             yield HostFact(row.location, environment, host_role, host, row.plain("target"))
         if "target" in row.roles:
@@ -334,7 +335,7 @@ def _texts(rows: Sequence[_Row], context: Context) -> Iterator[Fact]:
         others = (role for role in row.roles if role.startswith("field ") and role != f"field {TEXT}")
         other = next(others, "")
         if len(context.messages) != 1 or not re.fullmatch(r"[A-Za-z][\w ]*", text):
-            what = "a row of a table of values of Text has no value, or belongs to no message"
+            what = "a table row for Text has no value, or does not belong to exactly one message"
             yield UnreadableFact(row.location, what)
             continue
         code = row.plain(other)

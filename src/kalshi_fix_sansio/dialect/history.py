@@ -39,6 +39,7 @@ class Change(Value):
         certain_from: The first day on which the change certainly applied. It differs from `first_day` if only
             the month of the change is known.
         text: Description of the change, for display.
+        block: Name of the block that the change affects; empty if only the description is known.
         tag: Tag of the member that the change affects; None if it affects the whole message.
         old_member: The member before the change; None if it did not exist.
         removed_tags: Tags that the change removed from the block.
@@ -96,15 +97,15 @@ class History(Value):
             if change.first_day <= day < change.certain_from:
                 yield f"changed on an unknown day of {change.first_day:%Y-%m}: {change.text}"
             elif day < change.first_day and not change.block:
-                is_month = change.first_day != change.certain_from
-                when = f"in {change.first_day:%Y-%m}" if is_month else f"on {change.certain_from}"
+                is_day_unknown = change.first_day != change.certain_from
+                when = f"in {change.first_day:%Y-%m}" if is_day_unknown else f"on {change.certain_from}"
                 yield f"changed {when}; only a description of the change is known: {change.text}"
 
 
 @attrs.frozen(eq=False)
 class _EarlierState:
-    """Computes an earlier state of the dialect: undoes the changes that may not have been in effect on a
-    day."""
+    """Computes an earlier state of the dialect by undoing the changes that were not certainly in effect on
+    `day`."""
 
     day: date
     pending: Iterable[Change]
@@ -127,13 +128,13 @@ class _EarlierState:
 
     def _message(self, layout: MessageLayout) -> MessageLayout:
         body = self._block(layout.body)
-        is_later = any(
+        was_added_later = any(
             change.tag is None and not change.removed_tags and self.day < change.first_day
             for change in self._changes_to(layout.body)
         )
-        if body is layout.body and not is_later:
+        if body is layout.body and not was_added_later:
             return layout
-        return attrs.evolve(layout, body=body, flows=_NO_SESSION if is_later else layout.flows)
+        return attrs.evolve(layout, body=body, flows=_NO_SESSION if was_added_later else layout.flows)
 
     def _changes_to(self, layout: BlockLayout) -> list[Change]:
         return [change for change in self.pending if change.block == layout.name]

@@ -42,9 +42,9 @@ class State(Enum):
     ENDING = "ending"
     CLOSED = "closed"
 
-    # Every read looks the state up in a set. The hash of Enum is written in Python; a hash by identity is
-    # equivalent, because each member is a single object, and runs in C. This saves 2 % of the time that a
-    # report takes.
+    # The state is looked up in a set whenever bytes are received. The hash of Enum is written in Python. A
+    # hash by identity runs in C, and is equivalent because each member is a single object. This saves 2 % of
+    # the time to process a report.
     __hash__: ClassVar[Callable[[Any], int]] = object.__hash__
 
 
@@ -172,8 +172,8 @@ _ENTRIES: Mapping[State, Row] = {
 
 
 def _row(state: State) -> Row:
-    """Complete a row. By default, inputs from the caller are refused (None), and all other inputs keep the
-    state.
+    """Return a complete row. By default, inputs from the caller are refused (None), STORE_FAILED leads to
+    CLOSED, and all other inputs keep the state.
     """
     rest = {i: None if i.source is Source.CALLER else state for i in Input}
     return MappingProxyType({**rest, Input.STORE_FAILED: State.CLOSED, **_ENTRIES[state]})

@@ -25,7 +25,7 @@ POLL_INTERVAL = 0.01
 
 @pytest.fixture
 def standby_client(stored_client: NewClient) -> NewClient:
-    """Return a function that makes a client with a store in a file, which reconnects."""
+    """Return a function that makes a client that reconnects and has a store in a file."""
     return partial(stored_client, reconnect=NO_DELAY)
 
 
@@ -43,7 +43,7 @@ async def test_a_standby_takes_over_and_continues_the_numbers(loop: Loop, standb
             await place_order(primary)
             entered.set()
             await loop.wait_until_set(is_waiting)
-            # The standby reads the number that the primary has used; the primary commits nothing after it.
+            # The waiting standby has not changed the primary's numbers.
             assert client.numbers.next_outgoing == 3
         has_left.set()
 

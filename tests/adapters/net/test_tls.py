@@ -33,10 +33,10 @@ def handshake(settings: Tls, identity: ServerIdentity = VALID_IDENTITY, host: st
     """Connect to a server with this identity; return the TLS version."""
     with (
         listening(keep_silent, identity.ssl_context()) as port,
-        open_socket(host, port, settings, 10) as found,
+        open_socket(host, port, settings, 10) as sock,
     ):
-        assert isinstance(found, ssl.SSLSocket)
-        return found.version()
+        assert isinstance(sock, ssl.SSLSocket)
+        return sock.version()
 
 
 # --- trust
@@ -74,7 +74,7 @@ def test_tls_1_1_is_refused() -> None:
     assert Tls(pinned_sha256=fingerprint(VALID_IDENTITY)).context().minimum_version is ssl.TLSVersion.TLSv1_2
 
 
-def test_the_error_for_unusable_settings_names_the_remedy(tmp_path: Path) -> None:
+def test_the_error_for_unusable_settings_names_the_problem(tmp_path: Path) -> None:
     empty = tmp_path / "empty.pem"
     empty.write_text("nothing")
     for settings, text in (
@@ -182,8 +182,8 @@ def _ssl_error(reason: str) -> ssl.SSLError:
 
 
 def test_plain_tcp_to_this_machine_is_allowed() -> None:
-    with listening(keep_silent) as port, open_socket("localhost", port, Plaintext(), 10) as found:
-        assert not isinstance(found, ssl.SSLSocket)
+    with listening(keep_silent) as port, open_socket("localhost", port, Plaintext(), 10) as sock:
+        assert not isinstance(sock, ssl.SSLSocket)
 
 
 def test_plain_tcp_to_other_machines_must_be_allowed_explicitly(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,8 @@
 """Numbered steps that change a store. Each step is one commit, so after a crash the store must be in the
 state after a whole number of steps. The memory store computes that state.
 
-`python -m tests.adapters.store_sqlite.steps PATH SYNC` reads numbers of steps from its standard input. For
-each number it forks a child, which prints its process id and continues after that step. The child prints the
+`python -m tests.adapters.store_sqlite.steps PATH SYNC` reads step numbers from its standard input. For each
+of them it forks a child, which prints its process id and continues after that step. The child prints the
 number of each step that it has finished, until it is killed. Then the program prints "killed".
 """
 
@@ -75,7 +75,7 @@ def states() -> Iterator[tuple[Any, ...]]:
 
 
 def run(path: Path, sync: str, done: int) -> None:
-    """Run steps, and print the number of each finished step."""
+    """Run the steps after step `done`, without end, and print the number of each finished step."""
     store = opened(path, sync=sync, max_messages=MAX_MESSAGES)
     os.write(1, b"%d\n" % os.getpid())
     for number in count(done + 1):

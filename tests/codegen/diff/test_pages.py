@@ -334,9 +334,9 @@ def test_values_of_text_are_read() -> None:
     assert facts(text)[1:] == [
         "5: text NO_BERTH in B2 with Answer Refused",
         "6: text TOO_LONG in B2",
-        "7: could not read: an item of a list of values of Text has no value, or belongs to no message",
+        "7: could not read: a list item for Text has no value, or does not belong to exactly one message",
         "11: text NO_WAY in B2 with 9008 Other",
-        "12: could not read: a row of a table of values of Text has no value, or belongs to no message",
+        "12: could not read: a table row for Text has no value, or does not belong to exactly one message",
     ]
 
 

@@ -1,6 +1,6 @@
 """Sessions, stores and disks with one fault each. They show that every invariant can fail."""
 
-from tests.simulation.mutants import budgets, incoming, outcomes, outgoing, readers, stores
+from tests.simulation.mutants import exceeded_bounds, incoming, outcomes, outgoing, readers, stores
 
 MUTANTS = {
     **stores.MUTANTS,
@@ -8,5 +8,5 @@ MUTANTS = {
     **incoming.MUTANTS,
     **outcomes.MUTANTS,
     **readers.MUTANTS,
-    **budgets.MUTANTS,
+    **exceeded_bounds.MUTANTS,
 }

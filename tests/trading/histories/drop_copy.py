@@ -18,7 +18,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import MessageReceived, MessageRejected, RejectReceived
 from kalshi_fix_sansio.trading import DropCopy, DropCopyRange, DropCopyReport, ExecKey
-from tests.trading.histories.history import Player, plain, split
+from tests.trading.histories.history import Player, parse_value, split
 from tests.trading.histories.orders import EVENTS
 from tests.trading.order_flow import NOON, logged_on, place, raw_report, report, unanswered
 
@@ -63,10 +63,10 @@ class DropCopyPlayer(Player):
                 return raw_report(exec_id=exec_id)
             case "complete", count:
                 answer = EventResendComplete(ref_seq_num=2, resend_event_count=0)
-                answer.resend_event_count = plain(count)
+                answer.resend_event_count = parse_value(count)
                 return answer
             case "reject", reason:
-                code = plain(reason) if reason.isdecimal() else EventResendRejectReason[reason]
+                code = parse_value(reason) if reason.isdecimal() else EventResendRejectReason[reason]
                 return EventResendReject(ref_seq_num=2, event_resend_reject_reason=code)
             case "business-reject", name, text:
                 why = BusinessRejectReason[name]
@@ -92,7 +92,7 @@ class DropCopyPlayer(Player):
 
     def session(self, session_type: str, *settings: str) -> None:
         """Begin on an established session of this type."""
-        values = {name: plain(value) for name, value in split(settings)[1].items()}
+        values = {name: parse_value(value) for name, value in split(settings)[1].items()}
         self.machine = DropCopy(session_type, **values)
         self.feed(logged_on())
 

@@ -87,8 +87,8 @@ class Player(ABC):
         for words in steps(lines):
             try:
                 self.perform(*words)
-            except AssertionError as wrong:
-                raise AssertionError(f"{shlex.join(words)}\n{wrong}") from None
+            except AssertionError as error:
+                raise AssertionError(f"{shlex.join(words)}\n{error}") from None
         assert not self._unexpected, list(map(str, self._unexpected))
 
     def perform(self, first: str, *words: str) -> None:
@@ -155,13 +155,13 @@ class Player(ABC):
 
 
 def split(words: Iterable[str]) -> tuple[list[str], dict[str, str]]:
-    """Return the words without and with `=`."""
+    """Separate the words without `=` from those of the form `name=value`, which are returned as a dict."""
     words = list(words)
     named = dict(word.split("=", 1) for word in words if "=" in word)
     return [word for word in words if "=" not in word], named
 
 
-def plain(value: str) -> Any:
+def parse_value(value: str) -> Any:
     """Convert the text of a field: `yes` and `no` to bools, `-` to None, and whole numbers to integers."""
     if value.lstrip("-").isdecimal():
         return int(value)

@@ -19,7 +19,7 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.trading import DropCopyRange, DropCopyReport, ExecKey, Order, Orders, PendingRequest
 from kalshi_fix_sansio.trading.common.received import MAX_ID_SIZE
-from tests.trading.histories.history import Player, plain, shown, split
+from tests.trading.histories.history import Player, parse_value, shown, split
 from tests.trading.order_flow import (
     SESSION_ENDED,
     at,
@@ -83,7 +83,7 @@ class OrdersPlayer(Player):
     def session(self, session_type: str, *settings: str) -> None:
         """Begin with `Orders` for a session of this type."""
         values = split(settings)[1]
-        self.machine = Orders(session_type, **{name: plain(value) for name, value in values.items()})
+        self.machine = Orders(session_type, **{name: parse_value(value) for name, value in values.items()})
 
     def withdraw(self, *words: str) -> None:
         self.record(self.machine.withdraw(self.event(*words)))
@@ -241,7 +241,7 @@ def _value(name: str, value: str) -> Any:
         return CODES[name][value]
     if name == "last":
         return tuple(value.split("@"))
-    return plain(value.replace("LONGEST", "x" * MAX_ID_SIZE))
+    return parse_value(value.replace("LONGEST", "x" * MAX_ID_SIZE))
 
 
 def _raw(value: Any) -> Any:

@@ -43,7 +43,7 @@ from kalshi_fix_sansio.trading import (
     UncertainItems,
 )
 from tests.trading import rfq_flow
-from tests.trading.histories.history import Player, plain, shown, split
+from tests.trading.histories.history import Player, parse_value, shown, split
 from tests.trading.order_flow import (
     SESSION_ENDED,
     at,
@@ -117,7 +117,7 @@ class RfqPlayer(Player):
 
     def settings(self, *words: str) -> None:
         """Begin with further settings of the machine."""
-        self._settings |= {name: plain(value) for name, value in split(words)[1].items()}
+        self._settings |= {name: parse_value(value) for name, value in split(words)[1].items()}
         self.machine = self.new_machine()
 
     def at(self, seconds: str) -> None:
@@ -284,7 +284,7 @@ class MakerPlayer(RfqPlayer):
         """Set the terms that the user offers for further requests, or that it offers none."""
         flags = {name: value == "yes" for name, value in split(options)[1].items()}
         is_quote = (bid, offer) != ("-", "-")
-        self._terms = QuoteTerms(plain(bid), plain(offer), **flags) if is_quote else None
+        self._terms = QuoteTerms(parse_value(bid), parse_value(offer), **flags) if is_quote else None
 
     def auto_confirm(self, value: str) -> None:
         self._will_confirm = value == "yes"
@@ -374,7 +374,7 @@ class CreatorPlayer(RfqPlayer):
         self._sent = [self._accept(self.machine.accept_by_order, side, cl_ord_id, more)]
 
     def _accept(self, method: Any, side: str, cl_ord_id: str, more: tuple[str, ...]) -> Message:
-        values = {name: plain(value) for name, value in split(more)[1].items()}
+        values = {name: parse_value(value) for name, value in split(more)[1].items()}
         rfq = self._rfq("r1")
         quote = rfq.quotes[values.pop("quote")] if "quote" in values else rfq.best(Side[side])
         assert quote is not None
@@ -441,4 +441,4 @@ def _value(name: str, value: str) -> Any:
         return codes[value]
     if name == "side" and value != "-":
         return value
-    return plain(value.replace("LONG", LONG_ID))
+    return parse_value(value.replace("LONG", LONG_ID))

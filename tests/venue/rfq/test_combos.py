@@ -209,7 +209,7 @@ def test_a_closed_market_is_refused_as_a_leg(harness: RfqHarness, ann: Client) -
     assert [leg.mve_offending_market_ticker for leg in reject.mve_offending_legs] == [MARKET]
 
 
-def test_an_unknown_collection_is_an_unknown_symbol(ann: Client) -> None:
+def test_an_unknown_collection_is_rejected_as_an_unknown_symbol(ann: Client) -> None:
     reject = ann.answer_to(request("r1", **combo(HIGH, A, collection="KXNONE")), QuoteRequestReject)
     assert reject.quote_request_reject_reason == QuoteRequestRejectReason.UNKNOWN_SYMBOL
     assert reject.mve_validation_reason_code is None
@@ -237,7 +237,7 @@ def test_a_market_cannot_be_listed_twice(harness: RfqHarness) -> None:
 
 
 @pytest.mark.parametrize(("offset", "swapped"), [(-0.001, True), (0, False)])
-def test_a_quoter_that_takes_a_new_resting_order_pays_the_makers_fee(offset: float, swapped: bool) -> None:
+def test_fees_are_swapped_only_if_a_quoter_takes_a_new_resting_order(offset: float, swapped: bool) -> None:
     harness = RfqHarness(combos=COLLECTIONS, fees={"prediction": PREDICTION_FEES})
     ann, bob, dan = harness.creator(), harness.maker(), harness.connect("dan-nr", "KalshiNR")
     ack = ann.answer_to(request("r1", 10, **combo(HIGH, A)), QuoteRequestAck)

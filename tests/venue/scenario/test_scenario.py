@@ -187,7 +187,7 @@ def test_an_allocation_divides_the_free_cash() -> None:
     pass_time(venue, REBALANCING_INTERVAL, NOW)
     accounts = [venue.exchange("prediction").account(AccountId("ann", 0, shard)) for shard in (0, 1)]
     assert [account.balance for account in accounts] == [102, 298]
-    with pytest.raises(ScenarioError, match="allocation of ann does not add up to 100 percent"):
+    with pytest.raises(ScenarioError, match="allocation of ann must not be negative and must add up to 100"):
         parse(f"{market}accounts: {{ann: {{prediction: {{balance: 300, allocation: {{0: 75}}}}}}}}")
 
 

@@ -35,7 +35,7 @@ def _lines(result: ReplayResult) -> list[str]:
     lines = [
         f"{pluralize(result.entries, 'call')}, {pluralize(result.sent, 'byte')} sent and "
         f"{pluralize(result.states, 'state')} "
-        + ("were reproduced" if result.is_same else "were reproduced before the first difference")
+        + ("were reproduced" if result.matches_log else "were reproduced before the first difference")
     ]
     if result.venue is not None:
         lines.append(f"state at the end: {state_digest(result.venue)}")

@@ -32,7 +32,9 @@ class OrderName:
 
 @attrs.frozen
 class LevelChange:
-    """The new size of one level. Dollars and contracts; size 0 means that the level was removed."""
+    """The new size of one level. Prices are in dollars and sizes in contracts; size 0 means that the level
+    was removed.
+    """
 
     side: Side
     price: Decimal
@@ -44,15 +46,15 @@ class LevelChange:
 
 @attrs.define(eq=False)
 class _PendingChange:
-    """The changes to a level since the last call of `drain_changes`."""
+    """The changes to a level since the last call to `drain_changes`."""
 
     previous_size: Decimal
     causes: dict[str, tuple[Order, str]] = attrs.field(factory=dict)
     """The last order of each owner, with its ClOrdID at that time."""
 
     def names(self) -> dict[str, OrderName]:
-        # An open order has its current ClOrdID, which an amend may have changed; an ended order has the
-        # recorded one.
+        # An open order is identified by its current ClOrdID, which an amend may have changed; an ended order
+        # is identified by the recorded ClOrdID.
         return {
             owner: OrderName(
                 order.cl_ord_id if order.state is ExchangeOrderState.OPEN else name, order.account
@@ -104,7 +106,7 @@ class BookSide:
 
 @attrs.define(eq=False)
 class Book:
-    """Bids and asks of one market, and a record of the changes since the last call of `drain_changes`."""
+    """Bids and asks of one market, and a record of the changes since the last call to `drain_changes`."""
 
     bids: BookSide = attrs.field(factory=lambda: BookSide(Side.BUY))
     asks: BookSide = attrs.field(factory=lambda: BookSide(Side.SELL))

@@ -435,7 +435,7 @@ class Customer(Section):
     balance: Dollars
     """Dollars."""
     shards: Entries[FurtherShard, Dollars] = {}
-    """Balances on further shards, by index."""
+    """Balances on other shards, by index."""
     daily_cap: Dollars | None = None
     """Dollars that it may order in a day with UseCapReservation."""
 
@@ -470,7 +470,7 @@ class PredictionAccount(Account):
     """A prediction account."""
 
     shards: Entries[FurtherShard, Balances] = {}
-    """Balances on further shards, by index."""
+    """Balances on other shards, by index."""
     allocation: Entries[AnyShard, Annotated[Decimal, Number(ge=0, le=100)]] = {}
     """Percentages by shard, 100 in all, according to which the free cash is divided every 10 seconds."""
 

@@ -96,7 +96,7 @@ class FaultInjection:
         self, connection: Connection, key_id: str, owner: str | None, now: Instant
     ) -> str | None:
         """Return the Text with which a fault refuses a logon, or None."""
-        # The connection has no login yet, so the key is that of the Logon.
+        # The connection has no login yet, so the key is taken from the Logon.
         identity = attrs.evolve(connection.identity, key=key_id, owner=owner)
         kinds: tuple[type[Any], ...] = (Busy, RefuseLogon, HoldKey)
         triggers = (self._armed.trigger(kind, identity, now) for kind in kinds)
@@ -143,13 +143,16 @@ class FaultInjection:
         return True
 
     def end_session(self, login: Login, now: Instant) -> None:
-        """Record that a session has ended, and stop withholding its messages. They are queued or lost, as
-        messages to a disconnected login are."""
+        """Record that a session has ended, and stop withholding its messages. They are queued or lost,
+        like all messages to a disconnected login.
+        """
         self._deliver([(login, message) for message in self._withheld.pop(login, ())], now)
 
     def cut(self, connection: Connection, fault: Cut, now: Instant) -> None:
-        """End a connection without a Logout. Bytes that its session has sent are lost if they have not been
-        fetched. Their messages count as sent: on a session type with resend, the client can request them."""
+        """End a connection without a Logout. Bytes of its session that `data_to_send` has not returned
+        yet are lost. Their messages count as sent: on a session type with resend, the client can request
+        them.
+        """
         connection.is_cut, connection.is_reset = True, fault.how == "reset"
         # The bytes are fetched and discarded. The store of a session with resend has kept the messages.
         connection.session.data_to_send()

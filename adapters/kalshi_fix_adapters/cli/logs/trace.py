@@ -74,14 +74,14 @@ def _print_trace(
             print_stderr(f"{html} cannot be written: {error.strerror or error}")
             return UNREADABLE
         print_stderr(f"{html} contains {pluralize(len(history.steps), 'message')} about the order")
-    unread = [log.problem for log in logs if log.problem]
-    for text in (*versions.sentences(), *unread):
+    problems = [log.problem for log in logs if log.problem]
+    for text in (*versions.sentences(), *problems):
         print_stderr(text)
     if not history.steps:
         print_stderr(f"no message has the ClOrdID, OrderID or ExecID '{printable(identifier)}'")
     if not history.complete:
         print_stderr("the order has more messages than the limits allow; some are not shown")
-    if unread:
+    if problems:
         return UNREADABLE
     if not history.steps:
         return NOTHING_FOUND

@@ -20,7 +20,7 @@ from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.trading.common.received import remember
 
 MAX_LISTED_REQUESTS: Final = 10_000
-"""Maximum number of listed requests remembered, to recognize those that a client reports again."""
+"""Maximum number of requests from `OutcomesUnknown` events to remember, to recognize those reported again."""
 
 
 @attrs.frozen
@@ -61,7 +61,7 @@ class UnattributedRequests:
 
     def resolve(self, request: UnattributedRequest) -> None:
         """Remove a request whose outcome you have determined elsewhere. If its answer has been received
-        meanwhile, there is no effect.
+        in the meantime, this has no effect.
         """
         self._kept = [each for each in self._kept if each != request]
 

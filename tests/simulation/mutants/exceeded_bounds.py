@@ -1,4 +1,4 @@
-"""Sessions and stores that exceed a bound by one message."""
+"""Sessions and stores that exceed a bound."""
 
 from __future__ import annotations
 

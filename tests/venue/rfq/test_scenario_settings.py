@@ -48,8 +48,8 @@ def test_a_file_sets_times_and_combos() -> None:
             maximum_legs=4,
         ),
     )
-    fast = {rules.ticker: rules.high_volatility for rules in config.markets["prediction"]}
-    assert fast == {MARKET: True, "KXGAME-A": False}
+    high_volatility = {rules.ticker: rules.high_volatility for rules in config.markets["prediction"]}
+    assert high_volatility == {MARKET: True, "KXGAME-A": False}
 
 
 def test_the_default_times_are_the_documented_ones() -> None:

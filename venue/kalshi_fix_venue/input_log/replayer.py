@@ -44,8 +44,8 @@ class ReplayResult:
     """A description of the log's incomplete end; None if the log is complete."""
 
     @property
-    def is_same(self) -> bool:
-        """Whether the replay never differed from the log."""
+    def matches_log(self) -> bool:
+        """Whether the replay matched the log throughout."""
         return self.difference is None
 
 
@@ -63,7 +63,7 @@ class _Verdicts(Verifier):
 
     def __call__(self, payload: bytes, raw_data: bytes) -> bool:  # noqa: ARG002 the log has the verdict
         if not self.remaining:
-            raise _DifferenceError("checks a signature that was not checked before")
+            raise _DifferenceError("checks a signature that it did not check when the log was written")
         return self.remaining.popleft()
 
 
@@ -122,7 +122,8 @@ class _Replay:
                     values = _parse(data)
                     if values is None and file.readline(1):
                         raise InputLogError(
-                            f"{self._path}:{number} is not a line of an input log; replay an unchanged log"
+                            f"{self._path}:{number} is not a line of an input log; "
+                            "replay the log exactly as it was written"
                         )
                     if values is None:
                         self._result.incomplete_end = (
@@ -218,7 +219,7 @@ class _Replay:
             raised = error
             if step.is_last and step.raised is None:
                 return
-        venue.connections_with_output()  # the venue that wrote the log does this, too
+        venue.connections_with_output()  # as after each call when the log was written
         if raised is not None and type(raised).__name__ != step.raised:
             raise _DifferenceError(f"raises {type(raised).__name__}: {raised}")
         if raised is None and step.raised is not None:
