@@ -261,7 +261,8 @@ class VenueConfig:
         shares = account.allocation
         if shares and (sum(shares.values()) != 100 or min(shares.values()) < 0):
             raise ConfigurationError(
-                f"the percentages in the allocation of {account.owner} must not be negative and must add up to 100"
+                f"the percentages in the allocation of {account.owner} must not be negative "
+                "and must add up to 100"
             )
         known = {each.shard for each in self.balances(account.product) if each.owner == account.owner}
         for shard in sorted(set(shares) - known):
