@@ -1,4 +1,4 @@
-"""The programs in examples/moving that users migrate from, with the simulated venue."""
+"""The programs in examples/moving that users migrate from, run against the simulated venue."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_the_recorder_on_kalshi_sdk_writes_the_same_rows_as_the_new_one(
     def rows(path: Path) -> list[str]:
         return path.read_text().splitlines() if path.exists() else []
 
-    async def programs() -> None:
+    async def run_both() -> None:
         done = asyncio.Event()
         ours = market_data(**rsa_venue.options("other", session="KalshiMD"))
         async with asyncio.TaskGroup() as tasks:
@@ -160,7 +160,7 @@ def test_the_recorder_on_kalshi_sdk_writes_the_same_rows_as_the_new_one(
             done.set()
             await ours.logout()
 
-    asyncio.run(programs())
+    asyncio.run(run_both())
     assert rows(paths[0]) == rows(paths[1])
 
 
@@ -178,7 +178,7 @@ def test_the_rfq_maker_on_kalshi_sdk_trades(rsa_venue: Venue, monkeypatch: pytes
             await super().on_message(raw)
             self.received.append(raw.msg_type)
 
-    async def program() -> None:
+    async def run_maker() -> None:
         done = asyncio.Event()
         maker = RecordingMaker(Decimal("0.40"), Decimal("0.55"), limit=100)
         async with asyncio.TaskGroup() as tasks:
@@ -195,7 +195,7 @@ def test_the_rfq_maker_on_kalshi_sdk_trades(rsa_venue: Venue, monkeypatch: pytes
             await until(lambda: bool(maker.fills))
             done.set()
 
-    asyncio.run(program())
+    asyncio.run(run_maker())
     assert rsa_venue.positions() == {SYMBOL: Decimal(100)}
 
 

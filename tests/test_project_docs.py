@@ -1,4 +1,6 @@
-"""The Python and the commands in the documentation run as shown, here or in the tests that `SHELL` names."""
+"""The Python code and the commands in the documentation run as shown, here or in the tests that `SHELL`
+names.
+"""
 
 from __future__ import annotations
 
@@ -67,17 +69,17 @@ def restored_logging() -> Iterator[None]:
         logger.handlers[:] = handlers
 
 
-def python_of(page: Path) -> list[str]:
-    """Return the blocks of Python on a page, in order, including those in its tabs."""
+def python_blocks(page: Path) -> list[str]:
+    """Return the Python blocks on a page, in order, including those in tabs."""
     blocks = re.finditer(r"^( *)```python\n(.*?)^\1```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
     return [textwrap.dedent(block[2]) for block in blocks]
 
 
 def run_page(page: Path) -> dict[str, object]:
-    """Run the Python on a page from top to bottom, one tab after the other; return its variables."""
-    made: dict[str, object] = {"__name__": page.stem}
-    exec(compile("\n".join(python_of(page)), str(page), "exec"), made)
-    return made
+    """Run the Python code on a page from top to bottom, one tab after the other; return its variables."""
+    namespace: dict[str, object] = {"__name__": page.stem}
+    exec(compile("\n".join(python_blocks(page)), str(page), "exec"), namespace)
+    return namespace
 
 
 @pytest.mark.parametrize(
@@ -85,21 +87,21 @@ def run_page(page: Path) -> dict[str, object]:
     [
         page
         for page in PAGES
-        if python_of(page) and page.parent.name != "tutorial" and page not in {METRICS, STANDBY, *BUS}
+        if python_blocks(page) and page.parent.name != "tutorial" and page not in {METRICS, STANDBY, *BUS}
     ],
 )
-def test_the_python_of_a_page_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_code_on_a_page_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A page may import the example that it describes.
     monkeypatch.syspath_prepend(str(DOCS.parent / "examples"))
     run_page(page)
 
 
 def test_the_metrics_page_runs_and_its_alerts_use_exported_metrics() -> None:
-    made = run_page(METRICS)
+    namespace = run_page(METRICS)
     page = METRICS.read_text("utf-8")
     [rules] = re.findall(r"^```yaml.*?\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     alerts = {rule["alert"]: rule["expr"] for rule in yaml.safe_load(rules)["groups"][0]["rules"]}
-    scraped = str(made["scraped"])
+    scraped = str(namespace["scraped"])
     for metric in re.findall(r"\bfix_\w+", " ".join(alerts.values())):
         assert f"\n{metric}{{" in scraped
     watched = {
@@ -132,7 +134,7 @@ def test_a_page_shows_the_output_of_its_commands(name: str, commands: int, tmp_p
         printed = run_program(
             sys.executable, "-m", "kalshi_fix_adapters.cli", *words, cwd=tmp_path, env=environ
         )
-        # The page shows the problems that the first commands of decode.md find.
+        # The `decode` commands without `--orders` find problems, so they exit with 1.
         assert printed.returncode == (words[0] == "decode" and "--orders" not in words)
         assert printed.stderr == ""
         assert printed.stdout.strip() == text.strip()
@@ -160,7 +162,7 @@ def test_the_tabs_show_the_current_examples() -> None:
         assert textwrap.dedent(shown) == script
 
 
-def test_the_tests_shown_on_the_page_of_the_venue_pass(tmp_path: Path) -> None:
+def test_the_tests_shown_on_the_simulated_venue_page_pass(tmp_path: Path) -> None:
     page = (DOCS / "simulated-venue.md").read_text("utf-8")
     tabs = re.findall(
         r'^=== "(\w+)"\n\n    ```py title="test_fill.*?\n(.*?)^    ```$', page, re.DOTALL | re.MULTILINE
@@ -172,7 +174,7 @@ def test_the_tests_shown_on_the_page_of_the_venue_pass(tmp_path: Path) -> None:
     assert "4 passed" in run_tests(tmp_path, "-p", "kalshi_fix_venue.pytest_plugin")
 
 
-def test_the_test_of_a_maker_passes_on_two_workers(tmp_path: Path) -> None:
+def test_the_maker_test_passes_with_two_workers(tmp_path: Path) -> None:
     page = (DOCS / "how-to" / "testing.md").read_text("utf-8")
     [test] = re.findall(r'^```py title="test_rfq.py"\n(.*?)^```$', page, re.DOTALL | re.MULTILINE)
     for name in ("test_rfq.py", "test_again.py"):
@@ -181,12 +183,12 @@ def test_the_test_of_a_maker_passes_on_two_workers(tmp_path: Path) -> None:
     assert "2 passed" in run_tests(tmp_path, "-n", 2, "-p", "kalshi_fix_venue.pytest_plugin")
 
 
-def errors(base: type[Exception]) -> set[type[Exception]]:
+def all_subclasses(base: type[Exception]) -> set[type[Exception]]:
     """Return every imported subclass of an exception class."""
-    return {found for subclass in base.__subclasses__() for found in (subclass, *errors(subclass))}
+    return {found for subclass in base.__subclasses__() for found in (subclass, *all_subclasses(subclass))}
 
 
-def test_the_docs_give_the_cause_and_the_remedy_of_every_exception() -> None:
+def test_the_exceptions_page_lists_every_exception() -> None:
     import_module("kalshi_fix_adapters.errors")
     page = (DOCS / "exceptions.md").read_text("utf-8")
     named = {
@@ -194,7 +196,9 @@ def test_the_docs_give_the_cause_and_the_remedy_of_every_exception() -> None:
         for row in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
         for name in re.findall(r"`(\w+)`", row)
     }
-    ours = {error.__name__ for error in errors(KalshiFixError) if error.__module__.endswith(".errors")}
+    ours = {
+        error.__name__ for error in all_subclasses(KalshiFixError) if error.__module__.endswith(".errors")
+    }
     assert ours - named == {"AdapterError", "ReconcileError"}
     assert named <= ours
 
@@ -218,7 +222,7 @@ def test_every_public_name_is_in_the_api_pages(module: str) -> None:
     pages = (DOCS / "exceptions.md").read_text("utf-8")
     pages += "\n".join(page.read_text("utf-8") for page in (DOCS / "api").glob("*.md"))
     assert "::: kalshi_fix_adapters.errors" in pages
-    shown = {"KalshiFixError", *(error.__name__ for error in errors(KalshiFixError))} | {
+    shown = {"KalshiFixError", *(error.__name__ for error in all_subclasses(KalshiFixError))} | {
         name.rpartition(".")[2] for name in re.findall(r"^::: (\S+)$", pages, re.MULTILINE)
     }
     assert "kalshi_fix_sansio.trading" in pages
@@ -241,14 +245,14 @@ def test_a_page_shows_the_current_example(name: str, example: str) -> None:
     assert (DOCS.parent / "examples" / example).read_text("utf-8") in (DOCS / name).read_text("utf-8")
 
 
-def test_the_page_of_the_command_has_every_subcommand_and_its_examples_are_valid() -> None:
+def test_the_command_line_page_lists_every_subcommand_with_a_valid_example() -> None:
     page = (DOCS / "command-line.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| `([a-z-]+)` \|.*\| `kalshi-fix (.*)` \|$", page, re.MULTILINE))
     assert set(rows) == set(subcommands())
     for name, example in rows.items():
         words = shlex.split(example)
         assert words[0] == name
-        # `--help` ends a command after the preceding arguments were parsed.
+        # `--help` ends a command after the preceding arguments have been parsed.
         result = CliRunner().invoke(commands, [*words, "--help"])
         assert result.exit_code == 0, result.output
         for option in (word for word in words if word.startswith("--")):
@@ -289,7 +293,7 @@ def test_every_command_on_a_page_is_run_by_a_test_or_marked_as_untried() -> None
         ("command-line.md", 1, []),  # the others are for shells that may not be installed
     ],
 )
-def test_commands_of_a_page_run(page: str, lines: int, written: list[str], tmp_path: Path) -> None:
+def test_commands_on_a_page_run(page: str, lines: int, written: list[str], tmp_path: Path) -> None:
     [(_, block)] = commands_of(DOCS / page)
     done = run_program(
         "bash", "-euc", "\n".join(block.splitlines()[:lines]), cwd=tmp_path, env={"PATH": PATH}

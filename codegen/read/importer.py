@@ -1,8 +1,8 @@
 """Create a spec folder from QuickFIX data dictionaries, as a starting point for a dialect without a spec.
 
 Tags, names, types, values, messages, groups and requirements are copied. Settings that a dictionary lacks are
-added, so that code can be generated and a session can run: one session type with resend, and the constants of
-the Logon that every session sends. Components are expanded in place, because a required member of an optional
+added, so that code can be generated and a session can run: one session type with resend, and the constant
+fields of the Logon. Components are expanded in place, because a required member of an optional
 component is optional in the message. Content that a spec cannot express is left out and listed.
 """
 
@@ -118,7 +118,8 @@ class _Importer:
 
     def run(self) -> Import:
         for each in self.dictionaries:
-            # The first dictionary takes precedence: the session layer's fields are in both.
+            # The first dictionary takes precedence: fields of the session layer are also in the dictionary of
+            # the application.
             self.fields = {**each.fields, **self.fields}
             self.components = {**each.components, **self.components}
         datatypes = self._datatypes()
@@ -205,12 +206,15 @@ class _Importer:
             if _is_admin(message) is not admin:
                 continue
             block = self._block(members(message), message.name)
-            about: dict[str, Any] = {"msg_type": message.get("msgtype"), "doc": f"{_spaced(message.name)}."}
+            properties: dict[str, Any] = {
+                "msg_type": message.get("msgtype"),
+                "doc": f"{_spaced(message.name)}.",
+            }
             if admin:
-                about["admin"] = True
+                properties["admin"] = True
             if message.name == "Logon":
                 self._complete_logon(block)
-            family[message.name] = {**about, "members": block}
+            family[message.name] = {**properties, "members": block}
         return family
 
     def _complete_logon(self, block: dict[str, Any]) -> None:
@@ -349,8 +353,8 @@ class _Importer:
     def _drop_unused(
         self, blocks: Iterable[Mapping[str, Any]], families: Iterable[Mapping[str, Any]]
     ) -> None:
-        """Drop the groups that were used only in omitted content."""
-        # The search starts with the messages and follows nested groups.
+        """Drop the groups that were used only in omitted content, and their counters."""
+        # The search starts with the header, the trailer and the messages, and follows nested groups.
         bodies = [*blocks, *(message["members"] for family in families for message in family.values())]
         used_groups: set[str] = set()
         while bodies:
@@ -415,24 +419,24 @@ class _Importer:
         by_field = {each["field"]: name for name, each in codesets.items()}
         found = {}
         for field in sorted(self.used.values(), key=_tag):
-            about: dict[str, Any] = {"tag": _tag(field), "type": self._type(field)}
+            properties: dict[str, Any] = {"tag": _tag(field), "type": self._type(field)}
             if field.name in self._counted:
-                about["type"] = "NUMINGROUP"
+                properties["type"] = "NUMINGROUP"
             # The length field determines where data ends; without one, data ends at the next SOH, like text.
             if self._kind(field) == "DATA" and field.name not in self.lengths:
-                about["type"] = "STRING"
+                properties["type"] = "STRING"
                 what = f"{field.name} is data without a length"
                 self.notes.append(Mistake(field.location, what, "it is read as text"))
             if _written_type(field) not in self.types:
                 what = f"{field.name} is of type {_written_type(field)}"
                 self.notes.append(Mistake(field.location, what, "it is read as text"))
             if field.name in by_field:
-                about["codes"] = by_field[field.name]
+                properties["codes"] = by_field[field.name]
             if field.name in self.lengths:
-                about["length"] = self.lengths[field.name]
+                properties["length"] = self.lengths[field.name]
             if _SECRET_NAME.search(field.name):
-                about["secret"] = True
-            found[field.name] = about
+                properties["secret"] = True
+            found[field.name] = properties
         for each in codesets.values():
             del each["field"]
         return found

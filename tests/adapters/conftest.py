@@ -25,7 +25,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     names = inspect.signature(pyfuncitem.obj).parameters
     fixtures: dict[str, Any] = {name: pyfuncitem.funcargs[name] for name in names}
-    loop: Any = pyfuncitem.funcargs.get("loop")  # may be requested by another fixture only
+    loop: Any = pyfuncitem.funcargs.get("loop")  # may be requested only by another fixture
     run = run_with_asyncio if loop is None else loop.run
     run(lambda: pyfuncitem.obj(**fixtures))
     return True
@@ -37,7 +37,7 @@ def run_with_asyncio(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     async def bounded() -> None:
         task = asyncio.create_task(main())
         done, _ = await asyncio.wait({task}, timeout=LIMIT)
-        # Cancel repeatedly, because `asyncio.run` would wait for ever for a task that loses its cancellation.
+        # Cancel repeatedly, because `asyncio.run` would never return if a task swallowed its cancellation.
         while left := asyncio.all_tasks() - {asyncio.current_task()}:
             for item in left:
                 item.cancel()

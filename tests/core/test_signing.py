@@ -32,7 +32,7 @@ from tests.helpers import CODEC, KEY_ID, Clock, Peer
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 SMALL_RSA = rsa.generate_private_key(public_exponent=65537, key_size=1024)
 ED25519 = ed25519.Ed25519PrivateKey.generate()
-CURVE = ec.generate_private_key(ec.SECP256R1())
+ECDSA = ec.generate_private_key(ec.SECP256R1())
 SupportedKey = rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 PrivateKey = SupportedKey | ec.EllipticCurvePrivateKey
 LOGON = LogonToSign("20260821-14:03:07.123", "A", 7, KEY_ID, "KalshiNR")
@@ -68,7 +68,7 @@ def test_the_payload_is_sending_time_type_number_and_comp_ids() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_signatures_with_a_key_in_any_usual_form_are_verified_with_its_public_key(form: str) -> None:
+def test_signatures_with_a_key_in_any_common_format_are_verified_with_its_public_key(form: str) -> None:
     text, passphrase = FORMS[form]
     signer = load_private_key(text, passphrase)
     raw_data = signer.sign_logon(LOGON)
@@ -121,7 +121,7 @@ def test_an_rsa_public_key_in_pkcs1_is_accepted() -> None:
         (pem(RSA)[:300], None, "not a PEM private key|damaged or of an unknown kind; export it again"),
         (pem(RSA).replace(b"MII", b"AAA", 1), None, "damaged or of an unknown kind; export it again"),
         (pem(SMALL_RSA), None, "1024 bits, fewer than 2048; make a new key"),
-        (pem(CURVE), None, "neither RSA nor Ed25519; make an RSA key"),
+        (pem(ECDSA), None, "neither RSA nor Ed25519; make an RSA key"),
     ],
 )
 def test_an_unusable_private_key_is_refused_with_one_sentence(
@@ -145,7 +145,7 @@ def test_an_unusable_private_key_is_refused_with_one_sentence(
         (public_pem(RSA)[:100], "not a PEM public key; give a file"),
         (pem(RSA), "a private key, but checking signatures needs the public one"),
         (public_pem(SMALL_RSA), "1024 bits"),
-        (public_pem(CURVE), "neither RSA nor Ed25519"),
+        (public_pem(ECDSA), "neither RSA nor Ed25519"),
     ],
     ids=["text", "half", "private", "small", "curve"],  # not the keys, which are random
 )

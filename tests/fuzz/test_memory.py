@@ -22,12 +22,12 @@ def test_growing_memory_is_reported(
 ) -> None:
     kept: list[int] = []
 
-    def toy(number: int) -> None:
+    def keep_messages(number: int) -> None:
         kept.append(memory.MAX_MESSAGE_SIZE)
         del kept[: max(len(kept) - kept_count, 0)]
 
     monkeypatch.setattr(memory, "resident_memory", lambda: sum(kept))
-    size = memory.memory_growth(toy, memory.SAMPLE_MESSAGES)
+    size = memory.memory_growth(keep_messages, memory.SAMPLE_MESSAGES)
     assert size == kept_count * memory.MAX_MESSAGE_SIZE
     assert bool(memory.describe_excess("toy", size)) is is_too_much
 
@@ -46,7 +46,7 @@ def test_the_memory_of_this_process_is_measured() -> None:
     del held
 
 
-def test_the_sample_has_every_kind_of_message_with_each_kind_of_user() -> None:
+def test_the_sample_has_every_kind_of_message_with_and_without_events_taken() -> None:
     kinds = {(case.kind, case.takes_events) for case in memory.CASES}
     assert {(case.kind, case.takes_events) for case in memory.SAMPLE} == kinds
     assert {case.state for case in memory.CASES} == set(session.STATES)
@@ -60,12 +60,12 @@ def test_messages_of_the_largest_size_are_sent(
     fed: list[int] = []
     feed: Callable[[session.Player, bytes], None] = session.Player.feed
 
-    def counted(player: session.Player, data: bytes) -> None:
+    def record_size_and_feed(player: session.Player, data: bytes) -> None:
         fed.append(len(data))
         feed(player, data)
 
     send = memory.Case(Role.INITIATOR, "established", kind, takes_events).begin()
-    monkeypatch.setattr(session.Player, "feed", counted)
+    monkeypatch.setattr(session.Player, "feed", record_size_and_feed)
     send(0)
     send(1)
     assert [memory.MAX_MESSAGE_SIZE - 512 < size <= memory.MAX_MESSAGE_SIZE for size in fed] == [True, True]

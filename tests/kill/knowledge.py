@@ -33,7 +33,7 @@ class Knowledge:
     intended: dict[str, int] = attrs.field(factory=dict)
     """The number of the run that intended to send the request, by ClOrdID."""
     sent: dict[str, int] = attrs.field(factory=dict)
-    """The MsgSeqNum of requests for which `send` returned."""
+    """The MsgSeqNum of each request for which `send` returned, by ClOrdID."""
     answered: set[str] = attrs.field(factory=set)
     uncertain: dict[str, str] = attrs.field(factory=dict)
     """Requests whose outcome was reported as unknown, with the reason."""

@@ -8,7 +8,7 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from kalshi_fix_sansio.config import Role
-from tests.scenarios.runner.lined_yaml import ScenarioError
+from tests.scenarios.runner.numbered_yaml import ScenarioError
 from tests.scenarios.runner.parse import load, roles
 from tests.scenarios.runner.play import OpenTransport, ScenarioFailed, play
 from tests.scenarios.runner.transport import InMemory, Loopback

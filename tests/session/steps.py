@@ -95,7 +95,7 @@ from tests.helpers import (
     wire_time,
 )
 from tests.scenarios.runner import words
-from tests.scenarios.runner.lined_yaml import read
+from tests.scenarios.runner.numbered_yaml import read
 
 DEFAULTS: Final[dict[str, Any]] = {
     "session": "KalshiRT",

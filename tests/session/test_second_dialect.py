@@ -29,7 +29,7 @@ def test_routing_fields_that_cannot_be_read_are_omitted_from_the_answer(role: Ro
 
 
 def test_the_routing_fields_of_an_answer_are_reversed() -> None:
-    there = Header(
+    received = Header(
         sender_comp_id="a",
         target_comp_id="b",
         msg_seq_num=1,
@@ -42,7 +42,7 @@ def test_the_routing_fields_of_an_answer_are_reversed() -> None:
         deliver_to_location_id="6",
         sender_sub_id="not a route",
     )
-    assert reply_route(there) == {
+    assert reply_route(received) == {
         "deliver_to_comp_id": "1",
         "deliver_to_sub_id": "2",
         "deliver_to_location_id": "3",

@@ -81,7 +81,7 @@ def test_presence_differs_by_product_session_and_sender() -> None:
     assert breaches(order(party_ids=parties(1)), session="DC") == [(Reason.TAG_NOT_DEFINED_FOR_MESSAGE, 453)]
 
 
-def test_a_message_is_allowed_only_in_its_flow() -> None:
+def test_a_message_is_allowed_only_on_its_session_types_and_from_its_sender() -> None:
     (problem,) = check(order(), session="MD")
     assert problem.reason is Reason.INVALID_MSG_TYPE
     assert str(problem) == "Order (D) must not be sent by the client on MD (swap)"

@@ -32,7 +32,7 @@ def test_messages_that_are_never_requested_are_dropped_after_the_period(harness:
 
 def test_an_offline_queue_is_bounded_in_number_and_age(harness: VenueHarness) -> None:
     queue = OfflineQueue("KalshiRT", "key", max_messages=2, max_bytes=10**6)
-    queue.retain(1, harness.now)
+    queue.set_retention(1, harness.now)
     for text in ("one", "two", "three"):
         queue.post(Reject(ref_seq_num=1, text=text), harness.now)
     assert (queue.store.next_outgoing, queue.store.oldest_kept) == (4, 2)

@@ -129,7 +129,7 @@ class Driver:
     def _set_timer(self) -> None:
         deadline = self.venue.next_deadline()
         loop_time = None if deadline is None else deadline - self.clock_offset
-        # Most messages do not change the first deadline, and it is expensive to cancel and set a timer.
+        # Most messages do not change the next deadline, and it is expensive to cancel and set a timer.
         if self._timer is not None and loop_time == self._timer.when():
             return
         self._cancel_timer()
@@ -137,7 +137,7 @@ class Driver:
             self._timer = self.loop.call_at(loop_time, self._on_timer)
 
     def skip(self, seconds: float) -> None:
-        """Advance the venue's time by some seconds. Each event that becomes due happens at its own time."""
+        """Advance the venue's time by `seconds`. Each event that becomes due happens at its own time."""
         pass_time(self.venue, seconds, self.now(), after=lambda _: self._write())
         self.clock_offset += seconds
         self.flush()
@@ -182,7 +182,7 @@ class ClientProtocol(asyncio.Protocol):
         self.may_write: bool = True
         """Whether the transport accepts more output."""
         self.number: int = 0
-        """The venue's number of the connection."""
+        """The venue's number for the connection."""
         self._driver = driver
         self.transport: asyncio.Transport
         """Set by `connection_made`, which asyncio calls before the other methods."""
@@ -227,5 +227,6 @@ class ClientProtocol(asyncio.Protocol):
 
 
 OnBytes = Callable[[ClientProtocol, bytes, bool], None]
-"""Called in the event loop with the bytes of a connection, and a flag that is set if the venue sends them. It
-must not block or raise."""
+"""Called in the event loop with a connection, its bytes, and whether the venue sent them (rather than
+received them). The callback must not block or raise.
+"""

@@ -1,6 +1,6 @@
 """Bytes that were read from connections and that the venue has not processed yet.
 
-Sockets are read even if the venue does not keep up, so the arrival time of waiting bytes is known. The
+Sockets are read even if the venue cannot keep up, so the arrival time of waiting bytes is known. The
 SendingTime (52) of a message is compared with its arrival time. Connections are served in turn, so a client
 that sends a lot hardly delays the others.
 """

@@ -619,7 +619,7 @@ class VenueModel:
         login = self._login(connection, key_id)
         offline_queue = self._offline_queues.get(login)
         if offline_queue is not None:
-            offline_queue.retain(flags.message_retention_period, now)
+            offline_queue.set_retention(flags.message_retention_period, now)
         connection.session.accept_logon(now, store=None if offline_queue is None else offline_queue.store)
         # If the store shows that MsgSeqNum (34) is too low, `accept_logon` has ended the session, and the key
         # is not logged on.

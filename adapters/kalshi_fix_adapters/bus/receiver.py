@@ -2,9 +2,9 @@
 messages.
 
 JetStream recognizes a repeated message id for only two minutes, and a publisher that continues after a crash
-may batch messages differently. Therefore a receiver recognizes duplicates by their MsgSeqNums, which only
-rise within a lane and a generation (see `batches` and `BatchId`). This works however late a duplicate is
-received, and in bounded memory.
+may batch messages differently. Therefore a receiver recognizes duplicates by their MsgSeqNums, which always
+increase within a lane and a generation (see `batches` and `BatchId`). This works however late a duplicate is
+received, and needs only bounded memory.
 """
 
 from __future__ import annotations
@@ -176,9 +176,10 @@ class Receiver:
         return [*frames]
 
     def _collect(self, batch: BatchId, data: bytes) -> bytes | None:
-        """Return the complete message after its last part. Return None before the last part, if an earlier
-        part is missing, or if the parts exceed MAX_CONTENT before the last one. In the last two cases, the
-        next message of the lane reveals that this message is missing.
+        """Return the complete message if this is its last part, otherwise None.
+
+        Also return None if an earlier part is missing, or if the parts exceed MAX_CONTENT before the last
+        one; the next message of the lane then reveals that this message is missing.
         """
         first = attrs.evolve(batch, part=1)
         if batch.part == 1:

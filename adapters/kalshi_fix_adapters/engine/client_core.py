@@ -49,7 +49,7 @@ from kalshi_fix_adapters.engine.attempts import Attempt, Attempts, Phase
 from kalshi_fix_adapters.engine.connection import Connection, read_clocks
 from kalshi_fix_adapters.engine.faults import Faults
 from kalshi_fix_adapters.engine.iteration import message_or_error
-from kalshi_fix_adapters.engine.logon_errors import is_about_numbers, logon_error
+from kalshi_fix_adapters.engine.logon_errors import is_sequence_number_error, logon_error
 from kalshi_fix_adapters.engine.pacing import Pacing, Turn
 from kalshi_fix_adapters.engine.queue import CONNECTION_EVENTS, EventQueue
 from kalshi_fix_adapters.engine.quiet import QuietWork
@@ -942,7 +942,7 @@ class ClientCore:
         """Emit the event that reports a failed attempt or a lost connection, if any."""
         if event is None:
             return
-        if isinstance(event, GaveUp) and is_about_numbers(event.error):
+        if isinstance(event, GaveUp) and is_sequence_number_error(event.error):
             # The venue expects other numbers, so those of this client are no longer valid.
             self.sequence.is_agreed = False
         self._emit(event)

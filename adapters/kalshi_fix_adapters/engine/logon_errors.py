@@ -16,10 +16,10 @@ from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.events import CloseReason, SessionEnded
 
 RESET_ADVICE = (
-    "the two sides disagree about their numbers, and waiting does not help: open the client once with "
+    "the two sides disagree about the sequence numbers, and waiting does not help: open the client once with "
     "reset_seq_num=True, and look up missed reports via drop copy or REST"
 )
-NUMBERS = "SequenceNumber"
+WRONG_SEQUENCE_NUMBER = "SequenceNumber"
 """Name of the refusal for wrong sequence numbers."""
 ALREADY_CONNECTED = "SessionExists"
 """Name of the refusal for an API key that already has a connection."""
@@ -27,15 +27,16 @@ ALREADY_CONNECTED = "SessionExists"
 _ADVICE = {
     "Signature": "check that the private key belongs to this API key id, and that both are for this product "
     "and environment",
-    "ResetSeqNumFlag": "this session type restarts its numbers at every logon; send ResetSeqNumFlag=Y",
-    NUMBERS: RESET_ADVICE,
+    "ResetSeqNumFlag": "this session type restarts its sequence numbers at every logon; send "
+    "ResetSeqNumFlag=Y",
+    WRONG_SEQUENCE_NUMBER: RESET_ADVICE,
     "TargetCompID": "connect to the port of the session type (TargetCompID) that you log on to",
     "ApiKey": "check the API key id, and that it belongs to this product and environment",
-    "Permission": "ask the venue to allow this API key FIX access to this session type",
+    "Permission": "ask the venue to give this API key FIX access to this session type",
     "HeartBtInt": "choose another heartbeat interval; 30 seconds is usual",
     "SendingTime": "correct this machine's clock",
-    ALREADY_CONNECTED: "another connection uses this API key: end it, wait up to a minute until the "
-    "venue drops a dead one, or use a separate key for each connection",
+    ALREADY_CONNECTED: "another connection uses this API key: end it, wait up to a minute for the "
+    "venue to drop a dead one, or use a separate key for each connection",
     "RateLimit": "wait a little longer before each attempt",
     "NotReady": "the venue is not ready; try again a little later",
 }
@@ -121,12 +122,12 @@ def resolution_of(error: KalshiFixError) -> Resolution:
 
 
 def is_already_connected(error: KalshiFixError) -> bool:
-    """Return whether the venue still has another connection of the same API key."""
+    """Return whether the venue still has another connection with the same API key."""
     return _is_about(error, ALREADY_CONNECTED)
 
 
-def is_about_numbers(error: KalshiFixError) -> bool:
+def is_sequence_number_error(error: KalshiFixError) -> bool:
     """Return whether the two sides disagree about their sequence numbers."""
     if isinstance(error, errors.LogonFailedError):
         return error.ended is not None and error.ended.reason is CloseReason.SEQUENCE_TOO_LOW
-    return _is_about(error, NUMBERS)
+    return _is_about(error, WRONG_SEQUENCE_NUMBER)

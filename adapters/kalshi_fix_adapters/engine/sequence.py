@@ -246,7 +246,7 @@ class SequenceState:
         venue that were never received are not included, because it is unknown how many there are.
 
         Raises:
-            LocalProtocolError: the session type restarts its numbers at every logon.
+            LocalProtocolError: the session type restarts its sequence numbers at every logon.
             StoreError: the store could not be read or written.
         """
         self._require_lasting_numbers("reset")
@@ -266,11 +266,12 @@ class SequenceState:
             store.record_request(attrs.evolve(request, uncertain=True))
 
     def _require_lasting_numbers(self, action: str) -> None:
-        """Raise LocalProtocolError if the session type restarts its numbers at every logon."""
+        """Raise LocalProtocolError if the session type restarts its sequence numbers at every logon."""
         session_type = self._plan.config.session_type
         if session_type.reset_required:
             raise LocalProtocolError(
-                f"{session_type.name} restarts its numbers at every logon, so there is nothing to {action}"
+                f"{session_type.name} restarts its sequence numbers at every logon, "
+                f"so there is nothing to {action}"
             )
 
     @contextmanager

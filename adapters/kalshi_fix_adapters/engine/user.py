@@ -135,9 +135,9 @@ class ClientBase:
                 these requests once more at the next logon, even if another process logs on.
 
         Raises:
-            LocalProtocolError: the client is open, the session type restarts its numbers at every logon, a
-                number is below 1 or has more than 18 digits, or your store object cannot set numbers. Nothing
-                has changed.
+            LocalProtocolError: the client is open, the session type restarts its sequence numbers at every
+                logon, a number is below 1 or has more than 18 digits, or your store object cannot set
+                numbers. Nothing has changed.
             StoreError: the file is in use, or could not be read or written.
         """
         with self._lock():
@@ -156,7 +156,8 @@ class ClientBase:
                 logon.
 
         Raises:
-            LocalProtocolError: the client is open, or the session type restarts its numbers at every logon.
+            LocalProtocolError: the client is open, or the session type restarts its sequence numbers at every
+                logon.
             StoreError: the file is in use, or could not be read or written.
         """
         with self._lock():

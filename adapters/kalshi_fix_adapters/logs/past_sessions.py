@@ -60,7 +60,7 @@ class SessionEvent:
     """An event or sent message of one session.
 
     Attributes:
-        time: The time in UTC; in the year 1970 if the log has no time.
+        time: The time in UTC; 1970-01-01 if the log gives no time.
         session_type: The session type, such as KalshiMD; empty if the CompIDs are not Kalshi's.
         event: The argument for `apply`: an event of the session, or a sent message.
     """
@@ -112,7 +112,7 @@ def replay(
             events: list[object] = []
             for item in items:
                 try:
-                    updates = apply(item, _now(time_type, time)) if time_type else apply(item)
+                    updates = apply(item, _time_argument(time_type, time)) if time_type else apply(item)
                 except LocalProtocolError:
                     continue  # the machine rejects this message, which was nevertheless sent
                 if updates is not None:
@@ -135,7 +135,7 @@ def _step(machine: Any) -> _Step:
     return machine.apply, time_type, isinstance(machine, DropCopy)
 
 
-def _now(time_type: type, time: datetime) -> object:
+def _time_argument(time_type: type, time: datetime) -> object:
     return Instant(time.timestamp(), time) if time_type is Instant else time
 
 
@@ -284,7 +284,7 @@ class _Session:
         self._is_logged_on = False
 
     def record_sent(self, message: Message) -> list[object]:
-        """Record a sent message; return the arguments for `apply`."""
+        """Record a sent message; return the events and messages to pass to `apply`."""
         self._set_session_type(message.header.target_comp_id)
         if isinstance(message, Logon):
             events = self.end()
@@ -300,7 +300,7 @@ class _Session:
         return [] if message.__class__ in _SESSION_MESSAGES or isinstance(message, Reject) else [message]
 
     def record_received(self, message: Message, frame: bytes) -> list[object] | tuple[object, ...]:
-        """Record a received message; return the arguments for `apply`."""
+        """Record a received message; return the events and messages to pass to `apply`."""
         header = message.header
         number = header.msg_seq_num
         if number == self._expected and message.__class__ not in _SLOW_PATH_TYPES:

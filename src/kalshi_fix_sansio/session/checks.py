@@ -26,7 +26,9 @@ from kalshi_fix_sansio.validation import Check, block_checker, checker
 SENDER_COMP_ID, TARGET_COMP_ID, SENDING_TIME, ORIG_SENDING_TIME = 49, 56, 52, 122
 DEFAULT_APPL_VER_ID = 1137
 PeerRules = LazyDict[str, tuple[Check, Check]]
-"""The check of the header and that of the body by MsgType, compiled for the first message of a type."""
+"""By MsgType, the checks of the header and of the body, compiled when the first message of that type
+arrives.
+"""
 
 
 def comp_id_problem(header: Any, config: SessionConfig, accepted: Collection[str]) -> Problem | None:
@@ -120,7 +122,7 @@ def peer_rules(config: SessionConfig, logon: LogonFacts | None) -> PeerRules:
 
 
 LAST_NUMBER: Final = 10**MAX_INT_DIGITS - 1
-"""Maximum MsgSeqNum. When it is used, the numbers must be reset."""
+"""Maximum MsgSeqNum. Once it has been used, the numbers must be reset."""
 
 
 class Verdict(Enum):
@@ -168,4 +170,5 @@ def too_low_text(seq_num: int, expected: int) -> str:
 
 def too_high_text(seq_num: int, expected: int) -> str:
     """Return the Text (58) of the Logout that answers a gap which cannot be repaired."""
-    return f"MsgSeqNum too high, expecting {expected} but received {seq_num}, and this session has no resend"
+    numbers = f"expecting {expected} but received {seq_num}"
+    return f"MsgSeqNum too high, {numbers}; this session does not support resends"

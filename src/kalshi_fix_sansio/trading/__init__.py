@@ -61,7 +61,7 @@ from kalshi_fix_sansio.trading.orders.order import (
     OrderUpdate,
     PendingRequest,
 )
-from kalshi_fix_sansio.trading.orders.order_making import OrderRequestError
+from kalshi_fix_sansio.trading.orders.order_requests import OrderRequestError
 from kalshi_fix_sansio.trading.orders.orders import Orders
 from kalshi_fix_sansio.trading.orders.uncertain_orders import (
     DropCopyRange,

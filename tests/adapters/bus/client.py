@@ -1,4 +1,4 @@
-"""A client whose events a publisher of the bus takes and confirms."""
+"""A fake client for tests of bus publishers, which receive and confirm its events."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class Client:
         self.confirmed.append(event)
         self.changed.set()
 
-    async def until_confirmed(self, event: Any) -> None:
+    async def wait_until_confirmed(self, event: Any) -> None:
         while not self.confirmed or self.confirmed[-1] is not event:
             self.changed.clear()
             await self.changed.wait()
 
-    async def until_taken(self, count: int) -> None:
+    async def wait_until_taken(self, count: int) -> None:
         while self.taken < count:
             self.changed.clear()
             await self.changed.wait()

@@ -1,4 +1,4 @@
-"""Subjects and ids."""
+"""Encoded names, subjects and batch ids of the bus."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_encoded_names_are_valid_and_decode_to_the_original_text(text: str) -> N
         ("", "="),
     ],
 )
-def test_encoded_examples(text: str, name: str) -> None:
+def test_names_are_encoded_as_in_the_examples(text: str, name: str) -> None:
     assert escape(text) == name
 
 

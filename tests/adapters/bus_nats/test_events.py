@@ -85,7 +85,7 @@ async def test_a_frozen_server_delays_no_client_and_loses_nothing(server: NatsSe
             await take(events, 1)
             server.freeze()
             client.add(*map(report, range(1, 200)))
-            await client.until_taken(52)
+            await client.wait_until_taken(52)
             # The logon was acknowledged before the freeze, 50 reports are in the queue, and the task that
             # waits for room in the queue holds another one.
             assert publisher.waiting == 50
@@ -112,13 +112,13 @@ async def test_a_consumer_receives_the_messages_after_those_that_the_server_has_
             for number in range(2, 9):
                 client.add(report(number))
                 found += await take(events, 1)
-            await client.until_confirmed(client.last)
+            await client.wait_until_confirmed(client.last)
             server.kill()
             shutil.rmtree(files)
             copy.rename(files)
             server.start()
             client.add(report(9))
-            await client.until_confirmed(client.last)
+            await client.wait_until_confirmed(client.last)
             if resumed:
                 events = bus.events(REPORTS, mark=events.mark)
             found += await take(events, 1)
@@ -133,7 +133,7 @@ async def test_repeated_messages_do_not_accumulate_while_the_server_is_frozen(
     monkeypatch.setattr(connection, "TIMEOUT", 0.05)
     async with connected(server) as bus:
         async with publishing(bus, MARKET_DATA, logged_on()) as (client, publisher):
-            await client.until_confirmed(client.last)
+            await client.wait_until_confirmed(client.last)
             server.freeze()
             # More than the buffers of the sockets can hold.
             client.add(*(snapshot(number, f"KX{number % 10}", 400) for number in range(1, 1001)))
@@ -266,7 +266,7 @@ async def test_a_consumer_is_notified_of_messages_that_the_stream_has_dropped(
         async with publishing(bus, MARKET_DATA, *opening) as (client, _):
             await take(events, 3)
             client.add(*missing)
-            await client.until_confirmed(missing[-1])
+            await client.wait_until_confirmed(missing[-1])
             await bus._link.jetstream.purge_stream("KALSHI")
             client.add(*rest)
         if resumed:

@@ -74,7 +74,7 @@ async def test_a_message_lost_with_a_connection_is_fetched_again_automatically(s
             events = other.events(REPORTS)
             await take(events, 2)
             client.add(last := report(2))
-            await client.until_confirmed(last)
+            await client.wait_until_confirmed(last)
             relay.swallow("server")
             task = asyncio.create_task(take(events, 1))
             await asyncio.to_thread(relay.wait, lambda: relay.swallowed > 0)
@@ -123,7 +123,7 @@ async def test_nothing_is_lost_or_repeated_over_a_network_that_pauses(
             async with publishing(publishers, REPORTS, logged_on()) as (client, publisher):
                 await take(events, 1)
                 # The consumer may have the event before the publisher has its acknowledgement.
-                await client.until_confirmed(client.last)
+                await client.wait_until_confirmed(client.last)
                 relay.hold("server")
                 client.add(*map(report, range(1, 101)))
                 if who == "publisher":
@@ -134,13 +134,13 @@ async def test_nothing_is_lost_or_repeated_over_a_network_that_pauses(
                     assert len(client.confirmed) == 1
                 else:
                     found = []
-                    await client.until_confirmed(client.last)
+                    await client.wait_until_confirmed(client.last)
                 relay.release()
                 await asyncio.to_thread(relay.cut)
                 client.add(*map(report, range(101, 151)))
                 found += await take(events, 150 - len(found))
                 assert numbers(found) == [*range(1, 151)]
-                await client.until_confirmed(client.last)
+                await client.wait_until_confirmed(client.last)
 
 
 async def test_a_slow_consumer_delays_no_publisher_and_misses_nothing(server: NatsServer) -> None:

@@ -17,13 +17,13 @@ from kalshi_fix_adapters.config.reconnect import (
 from kalshi_fix_sansio.errors import ConfigurationError
 from tests.helpers import MAINTENANCE_TIME
 
-NO_MAINTENANCE = MAINTENANCE_TIME + timedelta(days=1)
-"""A time without maintenance."""
+NORMAL_TIME = MAINTENANCE_TIME + timedelta(days=1)
+"""A time outside the maintenance window."""
 LOST_CONNECTION = Failure(resolution=Resolution.TIME, why="it went away")
 PERMANENT_FAILURE = Failure(resolution=Resolution.ACTION, why="wrong key")
 
 
-def wait(policy: ReconnectPolicy, failures: int, drawn: float, now: datetime = NO_MAINTENANCE) -> float:
+def wait(policy: ReconnectPolicy, failures: int, drawn: float, now: datetime = NORMAL_TIME) -> float:
     verdict = policy.decide(LOST_CONNECTION, failures=failures, now=now, random=lambda: drawn)
     assert isinstance(verdict, Wait)
     return verdict.seconds
@@ -41,7 +41,7 @@ def test_a_wait_is_drawn_uniformly_up_to_the_bound() -> None:
 
 
 def test_the_policy_gives_up_at_once_after_a_permanent_failure() -> None:
-    for now in (NO_MAINTENANCE, MAINTENANCE_TIME):
+    for now in (NORMAL_TIME, MAINTENANCE_TIME):
         verdict = ReconnectPolicy().decide(PERMANENT_FAILURE, failures=1, now=now, random=lambda: 0.5)
         assert verdict == GiveUp("wrong key")
 
@@ -59,7 +59,7 @@ def test_the_policy_gives_up_at_once_after_a_permanent_failure() -> None:
 def test_the_policy_gives_up_after_a_limited_number_of_unclear_or_repeated_failures(
     policy: ReconnectPolicy, resolution: Resolution, limit: int
 ) -> None:
-    def decide(times: int, now: datetime = NO_MAINTENANCE) -> Wait | GiveUp:
+    def decide(times: int, now: datetime = NORMAL_TIME) -> Wait | GiveUp:
         failure = Failure(resolution=resolution, why="who knows", times=times)
         return policy.decide(failure, failures=1, now=now, random=lambda: 0.5)
 
@@ -93,14 +93,14 @@ def test_attempts_can_be_limited() -> None:
     policy = ReconnectPolicy(attempts=3)
     for failures in (1, 2, 3):
         wait(policy, failures, 0.5)
-    verdict = policy.decide(LOST_CONNECTION, failures=4, now=NO_MAINTENANCE, random=lambda: 0.5)
+    verdict = policy.decide(LOST_CONNECTION, failures=4, now=NORMAL_TIME, random=lambda: 0.5)
     assert verdict == GiveUp("3 consecutive attempts have failed; last failure: it went away")
     assert isinstance(
         policy.decide(LOST_CONNECTION, failures=4, now=MAINTENANCE_TIME, random=lambda: 0.5), Wait
     )
 
 
-@pytest.mark.parametrize("now", [NO_MAINTENANCE, MAINTENANCE_TIME])
+@pytest.mark.parametrize("now", [NORMAL_TIME, MAINTENANCE_TIME])
 def test_no_attempt_is_made_before_it_can_succeed(now: datetime) -> None:
     failure = Failure(resolution=Resolution.TIME, why="already exists", min_wait=100.0)
     verdict = ReconnectPolicy().decide(failure, failures=1, now=now, random=lambda: 0.5)
@@ -111,14 +111,14 @@ def test_no_attempt_is_made_before_it_can_succeed(now: datetime) -> None:
 
 def test_a_wait_is_never_shorter_than_the_given_minimum() -> None:
     failure = Failure(resolution=Resolution.TIME, why="already exists", min_wait=1.0)
-    verdict = ReconnectPolicy().decide(failure, failures=6, now=NO_MAINTENANCE, random=lambda: 0.5)
+    verdict = ReconnectPolicy().decide(failure, failures=6, now=NORMAL_TIME, random=lambda: 0.5)
     assert verdict == Wait(16.0)
 
 
 @pytest.mark.parametrize(
     ("utc", "inside"),
     [
-        # New York is 4 hours behind in summer, 5 in winter.
+        # New York is 4 hours behind UTC in summer, 5 in winter.
         ((2026, 8, 20, 6, 59), False),
         ((2026, 8, 20, 7, 0), True),
         ((2026, 8, 20, 8, 59), True),
@@ -158,11 +158,11 @@ def test_a_standby_has_a_separate_wait_while_another_client_has_the_key() -> Non
     in_use = Failure(resolution=Resolution.TIME, why="Session already exists", min_wait=60.0, key_in_use=True)
     policy = ReconnectPolicy(key_in_use=0.2, attempts=3)
     for failures in (1, 4, 1000):
-        verdict = policy.decide(in_use, failures=failures, now=NO_MAINTENANCE, random=lambda: 0.5)
+        verdict = policy.decide(in_use, failures=failures, now=NORMAL_TIME, random=lambda: 0.5)
         assert verdict == Wait(0.2, "another connection uses the API key", counts=False)
     # Other failures, maintenance and clients without this option use the usual waits.
     assert wait(policy, 1, 1.0) == 1.0
-    for other, now in ((policy, MAINTENANCE_TIME), (ReconnectPolicy(), NO_MAINTENANCE)):
+    for other, now in ((policy, MAINTENANCE_TIME), (ReconnectPolicy(), NORMAL_TIME)):
         verdict = other.decide(in_use, failures=1, now=now, random=lambda: 0.5)
         assert isinstance(verdict, Wait)
         assert verdict.seconds >= 60.0

@@ -208,7 +208,7 @@ async def test_session_types_that_reset_their_numbers_refuse_to_set_them(
     new_client: NewClient, session: str, tmp_path: Path
 ) -> None:
     client = new_client(session, store=tmp_path)
-    with pytest.raises(LocalProtocolError, match=f"{session} restarts its numbers at every logon"):
+    with pytest.raises(LocalProtocolError, match=f"{session} restarts its sequence numbers at every logon"):
         client.set_numbers(next_outgoing=2)
     with pytest.raises(LocalProtocolError, match="nothing to reset"):
         client.reset_numbers()

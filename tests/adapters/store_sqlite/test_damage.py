@@ -1,5 +1,6 @@
-"""Files that are not stores, are damaged or cannot be written cause an error with advice, never a wrong
-number."""
+"""Files that are not stores, are damaged or cannot be written cause an error with advice, never wrong
+sequence numbers.
+"""
 
 from __future__ import annotations
 
@@ -36,14 +37,16 @@ from tests.adapters.store_sqlite.stores import (
 
 
 def open_error(path: Path) -> str:
-    """Return the error that opening this file for use raises; opening it for reading must raise it too."""
+    """Return the text of the error raised when this file is opened for use; reading it must raise the
+    same error.
+    """
     with pytest.raises(StoreError) as opening:
         opened(path)
     if path.exists():
         with pytest.raises(StoreError) as reading:
             read_summary(path)
         assert str(reading.value) == str(opening.value)
-    # A refused `open` keeps no lock.
+    # A failed open does not keep the lock: the second attempt fails with the same error.
     with pytest.raises(StoreError) as again:
         opened(path)
     assert str(again.value) == str(opening.value)

@@ -11,5 +11,5 @@ from tests.codegen.diff.pier_dialect import Scratch
 
 @pytest.fixture
 def scratch(tmp_path: Path) -> Scratch:
-    """A copy of the dialect with its pages and dictionary, which agree."""
+    """A copy of the dialect, with pages and a dictionary that agree with it."""
     return Scratch(tmp_path)

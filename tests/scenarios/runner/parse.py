@@ -12,8 +12,7 @@ from typing import Any
 from kalshi_fix_sansio import errors, events
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.dialect.layout import Dialect
-from tests.scenarios.runner import lined_yaml, words
-from tests.scenarios.runner.lined_yaml import Mapping, ScenarioError
+from tests.scenarios.runner import numbered_yaml, words
 from tests.scenarios.runner.model import (
     Action,
     EventPattern,
@@ -27,6 +26,7 @@ from tests.scenarios.runner.model import (
     UserCall,
     Value,
 )
+from tests.scenarios.runner.numbered_yaml import Mapping, ScenarioError
 
 REQUIRED_KEYS = ("title", "source", "roles", "steps")
 SCENARIO_KEYS = {*REQUIRED_KEYS, "session", "product", "start", "numbers", "store", "settings"}
@@ -78,7 +78,7 @@ def _located(path: Path) -> Iterator[None]:
 
 @cache
 def _tree(path: Path) -> Mapping:
-    tree = lined_yaml.read(path.read_text("utf-8"))
+    tree = numbered_yaml.read(path.read_text("utf-8"))
     if not isinstance(tree, Mapping):
         raise ScenarioError("must be a mapping with title, source, roles and steps")
     _check_keys(tree, SCENARIO_KEYS, REQUIRED_KEYS)

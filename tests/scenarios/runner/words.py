@@ -14,8 +14,8 @@ from kalshi_fix_sansio.config import QUICKFIX, ProtocolOptions, ResendFresh, Ses
 from kalshi_fix_sansio.dialect.layout import Dialect
 from kalshi_fix_sansio.dialect.problems import Reason
 from tests.fix50sp2.dialect import DIALECT as PLAIN
-from tests.scenarios.runner.lined_yaml import ScenarioError
 from tests.scenarios.runner.model import Moment, Substring, Value
+from tests.scenarios.runner.numbered_yaml import ScenarioError
 
 MSG_TYPE, MSG_SEQ_NUM = 35, 34
 APPLICATION = "Application"

@@ -60,17 +60,19 @@ class Dialogue:
     its start.
     """
     words: Mapping[str, str]
-    """Message abbreviations, by their first word."""
+    """Message templates, by abbreviation."""
     names: Mapping[str, str]
-    """Values by name."""
+    """Values of `$NAME` references, by name."""
 
 
-FIGURES: dict[str, Any] = {name.lower(): value for name, value in vars(limits).items() if name.isupper()}
-FIGURES |= {field.name: field for field in FIELDS.values()}
-FIGURES["rest_after_close"] = CANCEL_DELAY.total_seconds()
-FIGURES["past_reports"] = WINDOW.total_seconds()
-FIGURES["retention_hours"] = SESSION_TYPES["KalshiRT"].retention_hours
-"""The values that `[[...]]` may contain: limits by name, and fields with their bounds."""
+EXPRESSION_NAMES: dict[str, Any] = {
+    name.lower(): value for name, value in vars(limits).items() if name.isupper()
+}
+EXPRESSION_NAMES |= {field.name: field for field in FIELDS.values()}
+EXPRESSION_NAMES["rest_after_close"] = CANCEL_DELAY.total_seconds()
+EXPRESSION_NAMES["past_reports"] = WINDOW.total_seconds()
+EXPRESSION_NAMES["retention_hours"] = SESSION_TYPES["KalshiRT"].retention_hours
+"""The names that an expression in `[[...]]` may use: limits, and fields with their bounds."""
 CLIENT_RETENTION = timedelta(days=30)
 """How long clients keep messages: longer than the venue does."""
 SETUPS = Path(__file__).parent / "setups"
@@ -78,7 +80,7 @@ PLACEHOLDER = re.compile(r"\{(\d|\*)(?:\|([^}]*))?\}")
 
 
 def load(path: Path) -> Iterator[Dialogue]:
-    """Yield the dialogues of a file; a dialogue with rows yields one for each row."""
+    """Yield the dialogues of a file. An entry with rows becomes one dialogue for each row."""
     document = yaml.safe_load(path.read_text("utf-8"))
     head = yaml.safe_load((SETUPS / f"{document.pop('setup')}.yaml").read_text("utf-8"))
     for name, given in document.items():
@@ -93,7 +95,9 @@ def load(path: Path) -> Iterator[Dialogue]:
                 _substitute(part, r"<([^<>]+)>", cells) for part in (entry.get("venue", {}), entry["lines"])
             )
             venue = yaml.safe_load(venue) if isinstance(venue, str) else venue
-            lines = re.sub(r"\[\[(.+?)\]\]", lambda match: str(round(eval(match[1], FIGURES), 3)), lines)
+            lines = re.sub(
+                r"\[\[(.+?)\]\]", lambda match: str(round(eval(match[1], EXPRESSION_NAMES), 3)), lines
+            )
             yield Dialogue(
                 name=f"{name}-{number + 1}" if columns else name,
                 lines="\n".join(_expand(lines, head.get("blocks", {}))),
@@ -105,7 +109,9 @@ def load(path: Path) -> Iterator[Dialogue]:
 
 
 def _substitute(part: Any, reference: str, values: Mapping[str, str]) -> Any:
-    """Replace references to the values in texts and settings. `reference` is the pattern of a reference."""
+    """Replace the references in a string, list or mapping with their values. `reference` is the pattern of a
+    reference.
+    """
     if isinstance(part, dict):
         filled = {key: _substitute(value, reference, values) for key, value in part.items()}
         return {_substitute(key, reference, values): value for key, value in filled.items()}
@@ -164,9 +170,9 @@ class Play:
         lines = self.dialogue.lines.splitlines()
         first_words = [line.split()[0] for line in lines]
         explicit = {line.split()[1] for line in lines if line.startswith(("logon ", "logon-refused "))}
-        for name, how in self.dialogue.clients.items():
+        for name, arguments in self.dialogue.clients.items():
             if name in first_words and name not in explicit:
-                self._logon(name, *shlex.split(how))
+                self._logon(name, *shlex.split(arguments))
         while lines:
             line = lines.pop(0)
             # The expected messages of one client may span several lines.
@@ -174,8 +180,8 @@ class Play:
                 line += f" ; {lines.pop(0).split(' < ', 1)[1]}"
             try:
                 self._do(*shlex.split(re.sub(r"\$(\w+)", self._value_of, line)))
-            except AssertionError as wrong:
-                raise AssertionError(f"{self.dialogue.name}: {line}\n{wrong}") from None
+            except AssertionError as error:
+                raise AssertionError(f"{self.dialogue.name}: {line}\n{error}") from None
 
     def _value_of(self, found: re.Match[str]) -> str:
         """Return the value of a name, or the reference itself if the name has no value yet."""
@@ -338,7 +344,7 @@ class Play:
         assert found == (None if seconds == "never" else float(seconds)), found
 
     def _discard(self, *names: str) -> None:
-        """Discard the messages received by these clients, or by all."""
+        """Discard the messages received by these clients, or by all clients if none is named."""
         for name in names or self.clients:
             self.received(name)
 
@@ -446,7 +452,7 @@ def _setting(value: str) -> Any:
 
 
 def _code(tag: int, value: str) -> str:
-    """Return the value of a code (or, in RefTagID, the tag of a field) given by name, and any other value
+    """Return the wire value of a code name or, in RefTagID, the tag of a field name; return any other value
     unchanged."""
     if tag == TAGS["RefTagID"] and value in TAGS:
         return str(TAGS[value])

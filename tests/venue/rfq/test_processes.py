@@ -94,17 +94,17 @@ def test_a_creator_and_a_maker_trade_from_two_processes(tmp_path: Path) -> None:
             maker.expect("ready")
             with running(ROOT / "examples" / "rfq_creator.py", MARKET, "100", **ann) as creator:
                 creator.expect("AcceptQuoteStatus(", "ACCEPTED")
-                mine = creator.expect("ExecutionReport(", "ExecType.TRADE")
+                creator_report = creator.expect("ExecutionReport(", "ExecType.TRADE")
                 assert creator.process.wait(PATIENCE) == 0
-            others = maker.expect("ExecutionReport(", "ExecType.TRADE")
+            maker_report = maker.expect("ExecutionReport(", "ExecType.TRADE")
             maker.process.send_signal(signal.SIGINT)
             assert maker.process.wait(PATIENCE) == 0
-        for report in (mine, others):
+        for report in (creator_report, maker_report):
             assert "last_px=0.45" in report
             assert "last_qty=100" in report
-        assert "long_qty=100" in mine
-        assert "short_qty=100" in others
-        trade = next(word for word in mine.split() if word.startswith("trd_match_id="))
-        assert trade in others
+        assert "long_qty=100" in creator_report
+        assert "short_qty=100" in maker_report
+        trade = next(word for word in creator_report.split() if word.startswith("trd_match_id="))
+        assert trade in maker_report
         server.process.send_signal(signal.SIGINT)
         assert server.process.wait(PATIENCE) == 130

@@ -43,13 +43,14 @@ def test_cash_includes_the_fees_and_is_used_fully(side: Side, price: str, cash: 
     received = ann.take_only(Quote)
     size = received.bid_size if side == SELL else received.offer_size
     assert size is not None
-    each = 1 - d(price)
-    assert size < d(cash) / each, "fees are reserved"
+    unit_cost = 1 - d(price)
+    assert size < d(cash) / unit_cost, "fees are reserved"
     trade(ann, bob, side=side)
     spent = 1000 - harness.balance("ann")
     assert spent <= d(cash)
-    more = size + STEP
-    assert more * each + PREDICTION_FEES.fee(each, more, aggressor=True) > d(cash) - d("0.0001")
+    larger = size + STEP
+    fee = PREDICTION_FEES.fee(unit_cost, larger, aggressor=True)
+    assert larger * unit_cost + fee > d(cash) - d("0.0001")
 
 
 def test_fees_are_additional_if_the_cash_excludes_them() -> None:

@@ -88,7 +88,7 @@ def test_the_example_has_the_stated_settings() -> None:
         AccountId("bob"): 1000,
         AccountId("bob", 0, 1): 0,
     }
-    assert {balance: prediction.account(balance).balance for balance in balances} == balances
+    assert {account: prediction.account(account).balance for account in balances} == balances
     assert margin.account(AccountId("ann")).balance == 5000
     assert prediction.position(AccountId("ann"), "KXHIGHNY-26DEC31-B50").net == -20
     keys = scenario.make_keys()
@@ -196,7 +196,7 @@ def test_assumptions_may_be_amounts() -> None:
     assert venue.exchange("margin").assumptions.initial_margin == d("0.25")
 
 
-def test_a_market_is_in_its_state_from_the_beginning() -> None:
+def test_a_market_starts_in_the_state_given_in_the_file() -> None:
     markets = ", ".join(
         f"M-{state.value}: {{state: {state.value}{', result: no' if state.is_decided else ''}}}"
         for state in MarketState

@@ -24,7 +24,9 @@ from kalshi_fix_venue.gateway.settlement import Settlements
 from kalshi_fix_venue.gateway.timers import Timers
 
 RECENT_TRADES = 300
-"""Number of trade outcomes retained for the operator. A trade has three: a public one, and one per side."""
+"""Number of trade outcomes retained for the operator. Each trade has three (a public one and one per
+side), so this is 100 trades.
+"""
 
 
 class ProductGateway:

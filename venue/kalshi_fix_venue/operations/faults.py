@@ -1,4 +1,5 @@
-"""Faults by name: problems between a client and the venue, real or only reported.
+"""Faults by name: problems between a client and the venue, such as a cut connection or a refusal without a
+cause.
 
 A fault never changes the exchange itself. It only affects which requests reach the exchange, and which
 messages reach the client. An armed fault waits for matching messages or connections: its parameters determine

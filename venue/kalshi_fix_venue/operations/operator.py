@@ -161,8 +161,8 @@ class Close(MarketOperation):
 
 
 @attrs.frozen(kw_only=True)
-class MarketEnd(MarketOperation):
-    """An operation on a market that may need its result."""
+class ResultOperation(MarketOperation):
+    """An operation that may need the result of the market."""
 
     result: str | None = parameter(RESULT, "the result of the market", optional=True, positional=True)
     price: Decimal | None = parameter(  # noqa: RUF009 an attrs field
@@ -183,7 +183,7 @@ class Dispute(MarketOperation):
 
 
 @attrs.frozen(kw_only=True)
-class Determine(MarketEnd):
+class Determine(ResultOperation):
     """Determine the result of a market, or correct it before the settlement. For a disputed market, specify
     the new result, or none to keep the old one."""
 
@@ -199,7 +199,7 @@ class Determine(MarketEnd):
 
 
 @attrs.frozen(kw_only=True)
-class Settle(MarketEnd):
+class Settle(ResultOperation):
     """Settle a market: positions are paid out. Specify the result if it is not known yet."""
 
     NAME: ClassVar[str] = "settle"
@@ -298,7 +298,9 @@ class Trade(MarketOperation):
         return {"text": text, "market": self.market, "trades": rows}
 
     def _limit(self, levels: Sequence[tuple[Decimal, Decimal]]) -> Decimal:
-        """Return the worst price that is needed for the quantity."""
+        """Return the price of the worst level needed to fill the quantity, or of the last level if the book
+        is too small.
+        """
         if not levels:
             raise ConfigurationError(
                 f"the book of {self.market} has no resting orders against which the participant could "

@@ -69,12 +69,12 @@ def build_scenario(file: ScenarioFile) -> Scenario:
     )
 
 
-def wrong_references(file: ScenarioFile) -> Iterator[tuple[ValuePath, str]]:
-    """Yield the path of each value that does not fit other parts of the file, and the remedy."""
+def inconsistent_values(file: ScenarioFile) -> Iterator[tuple[ValuePath, str]]:
+    """Yield the path of each value that does not fit the rest of the file, and the remedy."""
     markets = _markets(file)
     tickers = {product: {each.rules.ticker: each for each in listed} for product, listed in markets.items()}
     all_tickers = {**tickers[PREDICTION], **tickers[MARGIN]}
-    yield from _wrong_prices(file, tickers)
+    yield from _wrong_prices_and_quantities(file, tickers)
     references: list[tuple[ValuePath, str, Iterable[str]]] = [
         (("groups", name, "markets", number), ticker, tickers[PREDICTION])
         for name, group in file.groups.items()
@@ -116,7 +116,7 @@ def wrong_references(file: ScenarioFile) -> Iterator[tuple[ValuePath, str]]:
             )
 
 
-def _wrong_prices(
+def _wrong_prices_and_quantities(
     file: ScenarioFile, tickers: dict[str, dict[str, Market]]
 ) -> Iterator[tuple[ValuePath, str]]:
     """Yield the paths of prices and quantities that their markets do not accept, and the remedies."""
@@ -300,17 +300,17 @@ def _settings(file: ScenarioFile) -> dict[str, Any]:
         "combos": tuple(_combos(file)),
         "assumptions": file.assumptions,
     }
-    # Absent keys have the default of `VenueConfig`.
+    # For absent keys, the defaults of `VenueConfig` apply.
     return file.limits.stated_values() | {name: value for name, value in settings.items() if value}
 
 
 def _rfqs(section: schema.Rfqs | None) -> RfqSettings | None:
     if section is None:
         return None
-    documented, changes = RfqSettings(), section.stated_values()
+    defaults, changes = RfqSettings(), section.stated_values()
     for name in changes.keys() & {"standard", "high_volatility"}:
-        changes[name] = attrs.evolve(getattr(documented, name), **changes[name].stated_values())
-    return attrs.evolve(documented, **changes)
+        changes[name] = attrs.evolve(getattr(defaults, name), **changes[name].stated_values())
+    return attrs.evolve(defaults, **changes)
 
 
 def _combos(file: ScenarioFile) -> Iterator[ComboCollection]:

@@ -15,7 +15,7 @@ from kalshi_fix_adapters.documents.mistakes import Location, Mistake, Mistakes
 from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_adapters.documents.nodes import Bounds, Map, Node, Scalar, Seq, parse
 from kalshi_fix_sansio.errors import ConfigurationError
-from kalshi_fix_venue.scenario.build import build_scenario, wrong_references
+from kalshi_fix_venue.scenario.build import build_scenario, inconsistent_values
 from kalshi_fix_venue.scenario.scenario import Scenario
 from kalshi_fix_venue.scenario.schema import ScenarioFile, json_schema
 
@@ -77,7 +77,7 @@ def parse_scenario(data: bytes, name: str = "scenario.yaml") -> Scenario:
             _report(mistakes, root, each)
         mistakes.raise_any()
         raise
-    for path, advice in wrong_references(scenario_file):
+    for path, advice in inconsistent_values(scenario_file):
         position = _Position.find(root, path)
         mistakes.add(position.node.location, position.problem(), advice)
     mistakes.raise_any()

@@ -21,13 +21,13 @@ class OfflineQueue:
         self._session_type = session_type
         self._key_id = key_id
 
-    def retain(self, hours: int, now: Instant) -> None:
-        """Set the retention of messages (MessageRetentionPeriod)."""
+    def set_retention(self, hours: int, now: Instant) -> None:
+        """Set the retention period of messages (MessageRetentionPeriod), and drop older ones."""
         self.store.max_age = timedelta(hours=hours)
         self.forget(now)
 
     def forget(self, now: Instant) -> None:
-        """Drop messages older than the retention."""
+        """Drop messages older than the retention period."""
         self.store.forget_before(now.utc - self.store.max_age)
 
     def post(self, message: Message, now: Instant) -> None:

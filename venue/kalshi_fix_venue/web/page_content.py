@@ -98,14 +98,14 @@ def page_content(venue: VenueModel, market: str | None) -> dict[str, Any]:
     }
 
 
-def _book(exchange: Exchange, market: str, own: Iterable[OrderSnapshot]) -> dict[str, Any]:
-    own_sizes: defaultdict[tuple[Side, Decimal], Decimal] = defaultdict(Decimal)
-    for order in own:
+def _book(exchange: Exchange, market: str, client_orders: Iterable[OrderSnapshot]) -> dict[str, Any]:
+    client_sizes: defaultdict[tuple[Side, Decimal], Decimal] = defaultdict(Decimal)
+    for order in client_orders:
         if order.market == market:
-            own_sizes[order.side, order.price] += order.leaves
+            client_sizes[order.side, order.price] += order.leaves
     sides = {
         side.name.lower(): [
-            [str(price), str(size), str(own_sizes.get((side, price), ""))]
+            [str(price), str(size), str(client_sizes.get((side, price), ""))]
             for price, size in exchange.levels(market, side)[:MAX_LEVELS]
         ]
         for side in Side

@@ -68,15 +68,6 @@ from kalshi_fix_sansio.trading.orders.order import (
     orders_table,
 )
 from kalshi_fix_sansio.trading.orders.order_index import MISSING_ROW, OrderIndex
-from kalshi_fix_sansio.trading.orders.order_making import (
-    OrderRequestError,
-    check_cap,
-    check_free,
-    check_live,
-    identifying_fields,
-    total_qty,
-    wire_price,
-)
 from kalshi_fix_sansio.trading.orders.order_reports import (
     CHANGE_TYPES,
     ENDED_STATUSES,
@@ -87,6 +78,15 @@ from kalshi_fix_sansio.trading.orders.order_reports import (
     parse_report,
     read_account,
     read_fill,
+)
+from kalshi_fix_sansio.trading.orders.order_requests import (
+    OrderRequestError,
+    check_cap,
+    check_cl_ord_id_is_free,
+    check_live,
+    identifying_fields,
+    total_qty,
+    wire_price,
 )
 from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyRange, DropCopyReport, UncertainOrder
 from kalshi_fix_sansio.trading.orders.uncertainty import Uncertainty
@@ -268,7 +268,7 @@ class Orders:
                 not prevent a new one: the venue either accepts the new order or reports the duplicate.
             TypeError: price or quantity is a float, which is not exact.
         """
-        check_free(cl_ord_id, self.by_cl_ord_id(cl_ord_id))
+        check_cl_ord_id_is_free(cl_ord_id, self.by_cl_ord_id(cl_ord_id))
         return NewOrderSingle(
             cl_ord_id=cl_ord_id,
             symbol=symbol,

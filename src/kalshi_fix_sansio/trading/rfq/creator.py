@@ -34,8 +34,8 @@ from kalshi_fix_sansio.trading.common.amounts import ONE, ZERO, divide, subtract
 from kalshi_fix_sansio.trading.common.dumping import keyed_by, loading
 from kalshi_fix_sansio.trading.common.received import clipped, is_valid_id, remember
 from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
-from kalshi_fix_sansio.trading.orders.order_making import customer_parties
 from kalshi_fix_sansio.trading.orders.order_reports import PENDING_TYPES, leaves_open
+from kalshi_fix_sansio.trading.orders.order_requests import customer_parties
 from kalshi_fix_sansio.trading.rfq.coverage import ReportKeys
 from kalshi_fix_sansio.trading.rfq.creator_state import (
     Acceptance,

@@ -13,7 +13,7 @@ from mcp import Client
 
 from kalshi_fix_adapters.cli.assistants.server import make_server
 from kalshi_fix_adapters.cli.kit.tools import MAX_OUTPUT, Workspace
-from tests.adapters.cli.assistants.planted import SECRET, plant
+from tests.adapters.cli.assistants.planted import SECRET, write_trading_day
 
 
 @attrs.frozen
@@ -32,7 +32,7 @@ Call = Callable[..., Result]
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with planted logs."""
     folder = tmp_path_factory.mktemp("planted")
-    plant(folder)
+    write_trading_day(folder)
     return folder
 
 

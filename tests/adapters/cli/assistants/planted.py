@@ -49,8 +49,8 @@ def signed_logon() -> Message:
     return changed
 
 
-def plant(folder: Path) -> None:
-    """Write orders.log, copy.log, day.rec and a folder of stores."""
+def write_trading_day(folder: Path) -> None:
+    """Write orders.log, copy.log, damaged.log, engine.log, day.rec and a folder with a store."""
     amend = OrderCancelReplaceRequest(
         cl_ord_id="maker-2",
         orig_cl_ord_id="maker-1",
@@ -74,7 +74,7 @@ def plant(folder: Path) -> None:
     cancel = OrderCancelRequest(cl_ord_id="slow-2", orig_cl_ord_id="slow-1", side=Side.BUY, symbol=MARKET)
     canceled = {"exec_type": "4", "ord_status": "4", "leaves_qty": Decimal(0)}
     plain_order: Any = order("rain-1")
-    elsewhere = attrs.evolve(plain_order, symbol=OTHER_MARKET, price=Decimal("0.07"))
+    other_market_order = attrs.evolve(plain_order, symbol=OTHER_MARKET, price=Decimal("0.07"))
     off_tick = attrs.evolve(plain_order, cl_ord_id="odd-1", side=Side.SELL, price=Decimal("0.999"))
     off_tick_reject = Reject(
         ref_seq_num=8, ref_msg_type="D", ref_tag_id=44, text="price is not a multiple of the tick"
@@ -83,7 +83,7 @@ def plant(folder: Path) -> None:
         ref_seq_num=2, business_reject_reason="4", ref_msg_type="D", text="EXCHANGE_UNAVAILABLE"
     )
     refused = canceled | {"text": "POST_ONLY_CROSS"}
-    part = {
+    partial_fill = {
         "exec_type": "F",
         "ord_status": "1",
         "leaves_qty": Decimal(6),
@@ -100,12 +100,12 @@ def plant(folder: Path) -> None:
             ("received", logon()),
             ("sent", order("maker-1")),
             ("received", report("maker-1", 1, order_id="o-maker")),
-            ("received", report("maker-1", 2, **part)),
+            ("received", report("maker-1", 2, **partial_fill)),
             ("sent", order("cross-1")),
             ("received", report("cross-1", 3, **refused)),
             ("sent", amend),
             ("received", report("maker-2", 4, **replaced)),
-            ("sent", elsewhere),
+            ("sent", other_market_order),
             ("received", report("rain-1", 5, symbol=OTHER_MARKET, price=Decimal("0.07"))),
             ("received", report("rain-1", 6, symbol=OTHER_MARKET, **canceled)),
             ("sent", order("slow-1")),

@@ -237,7 +237,7 @@ def test_the_problems_of_a_message_are_reported(log: bytes, expected: list[str])
         (b"8=FIXT.1.1|35=5|58=test|354=" + b"x" * MAX_MESSAGE, "5", "Logout", "Text", "does not end within"),
     ],
 )
-def test_elements_without_a_meaning_are_shown(
+def test_the_fields_of_unknown_tags_and_message_types_are_shown(
     log: bytes, msg_type: str | None, name: str | None, field: str, problem: str
 ) -> None:
     [found] = objects(log)
@@ -257,7 +257,7 @@ def test_a_known_text_is_explained_in_the_messages_that_can_contain_it() -> None
     assert "SOMETHING_ELSE\n" in run("--full", log=unknown, status=1).stdout
 
 
-def test_the_comp_ids_of_a_log_are_not_kept() -> None:
+def test_checks_are_not_cached_for_each_comp_id() -> None:
     _all_checks.cache_clear()
     valid = [message(head=HEAD.replace(KEY.encode(), b"key-%d" % number)) for number in range(20)]
     damaged = [each[:-4] + b"999|" for each in valid]

@@ -124,7 +124,8 @@ def test_books_are_stale_during_a_disconnect_and_requested_again(
 ) -> None:
     with Terminal(["watch", MARKET], environ) as terminal:
         terminal.expect("0.4300    0.4700")
-        # The venue is busy until the text is on the screen: a reconnect may be faster than the next redraw.
+        # Keep the venue busy until the text is on the screen, because the client may reconnect before the
+        # next redraw.
         sandbox.server.perform(operation("busy", {"times": 0}))
         sandbox.server.perform(operation("cut", {}))
         lost = terminal.expect("stale: the session ended, ")
@@ -159,7 +160,7 @@ def test_a_final_refusal_by_the_venue_ends_the_command_with_one_sentence(
 def test_sigterm_and_ctrl_z_restore_the_terminal(environ: dict[str, str]) -> None:
     with Terminal(["watch", MARKET], environ) as terminal:
         terminal.expect("0.4300    0.4700")
-        # No shell could continue the process, so the system does not stop it, and it continues at once.
+        # Without a shell that could resume the process, the kernel does not stop it, so it continues at once.
         terminal.type("\x1a")
         terminal.expect("q or Ctrl-C to quit")
         while terminal.output.count(ENTER_ALTERNATE_SCREEN) < 2:
@@ -178,7 +179,8 @@ def test_open_orders_are_followed_across_a_lost_connection(
         terminal.expect("0 open")
         run(environ, "order", "buy", MARKET, "10", "0.10", "--id", "o-1")
         terminal.expect(f"buy 10.00 {MARKET} at 0.1000")
-        # The venue is busy until the text is on the screen, as above.
+        # Keep the venue busy until the text is on the screen, because the client may reconnect before the
+        # next redraw.
         sandbox.server.perform(operation("busy", {"session": "KalshiNR", "times": 0}))
         sandbox.server.perform(operation("cut", {"session": "KalshiNR"}))
         lost = terminal.expect("Uncertain: order o-1: it may have been")
@@ -200,8 +202,8 @@ def test_orders_placed_during_a_disconnect_are_shown_afterwards(
 ) -> None:
     with Terminal(["orders"], second_key, rows=30) as terminal:
         terminal.expect("0 open")
-        hold = {"session": "KalshiNR", "key": second_key["KALSHI_KEY_ID"], "times": 0}
-        sandbox.server.perform(operation("busy", hold))
+        busy = {"session": "KalshiNR", "key": second_key["KALSHI_KEY_ID"], "times": 0}
+        sandbox.server.perform(operation("busy", busy))
         sandbox.server.perform(operation("cut", {"key": second_key["KALSHI_KEY_ID"]}))
         terminal.expect("NO CONNECTION")
         run(environ, "order", "buy", MARKET, "3", "0.11", "--id", "o-2")
@@ -237,7 +239,7 @@ def test_in_a_pipe_uncertain_orders_are_printed_as_lines(
     run(environ, "cancel", "q-0", "buy", MARKET, "--id", "q-0-end")
     run(environ, "order", "buy", MARKET, "4", "0.10", "--id", "q-9")
     with started("orders", environ=second_key) as process:
-        # The reports requested at the start are not changes.
+        # The reports requested at the start are not printed as changes.
         first, *lines = lines_until(process, f"q-9 buy 4.00 {MARKET} at 0.1000")
         assert [first.split()[1:], *(line.split()[1:] for line in lines[:-1])] == [
             ["connected"],
@@ -247,7 +249,7 @@ def test_in_a_pipe_uncertain_orders_are_printed_as_lines(
         lines += lines_until(process, "q-9-end canceled, 0 left")
         run(environ, "order", "buy", MARKET, "10", "0.10", "--id", "q-1")
         lines += lines_until(process, "q-1 open, 10.00 left")
-        # The request for past reports at the start is not an uncertainty.
+        # The request for past reports at the start is not printed as uncertain.
         assert not [line for line in lines if "Reports from shard" in line or "outcomes are known" in line]
         sandbox.server.perform(operation("cut", {"key": second_key["KALSHI_KEY_ID"]}))
         lines += lines_until(process, "Uncertain: order q-1")

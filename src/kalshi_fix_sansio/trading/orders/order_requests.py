@@ -25,7 +25,7 @@ class OrderRequestError(LocalProtocolError):
         super().__init__(text)
 
 
-def check_free(cl_ord_id: str, other: Order | None) -> None:
+def check_cl_ord_id_is_free(cl_ord_id: str, other: Order | None) -> None:
     """Raise OrderRequestError if `other`, which has this ClOrdID, prevents a new order with it."""
     if other is not None and other.state not in (OrderState.DONE, OrderState.UNKNOWN):
         raise OrderRequestError(
@@ -61,7 +61,8 @@ def total_qty(order: Order, leaves_qty: Decimal | int | str | None) -> Decimal:
         return add(max(order.cum_qty, order.filled_qty), to_decimal(leaves_qty))
     if pending_change is not None and pending_change.quantity is not None:
         return pending_change.quantity
-    # `order.cum_qty` may be from a report without a valid ExecID, whose LeavesQty is not known to be newer.
+    # Not `order.cum_qty`: it may be from a report without a valid ExecID, which may be older than
+    # `order.last`.
     return order.leaves_qty if order.last is None else add(order.last.cum_qty, order.last.leaves_qty)
 
 
@@ -96,7 +97,9 @@ def identifying_fields(order: Order, cl_ord_id: str) -> dict[str, Any]:
 
 
 def customer_parties(customer: str | None) -> list[Party]:
-    """Return the party that names a clearing member's customer; empty without a customer."""
+    """Return a list with the party that names a clearing member's customer, or an empty list if there is
+    no customer.
+    """
     if customer is None:
         return []
     return [Party(party_id=customer, party_role=PartyRole.CUSTOMER_ACCOUNT)]
