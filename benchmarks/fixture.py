@@ -1,4 +1,4 @@
-"""Measure the cost of resetting the testing venue, compared with a logon and logout.
+"""Measure the cost of resetting the venue of the pytest fixture, compared with a logon and logout.
 
 python -m benchmarks.fixture
 
@@ -28,7 +28,7 @@ def _milliseconds(function: Callable[[], object]) -> float:
 
 
 def measure(*, tls: bool, rounds: int = ROUNDS) -> tuple[float, float]:
-    """Return the median time in milliseconds of a logon with logout, and of a reset."""
+    """Return the median time in milliseconds of a logon and logout, and of a reset."""
     order = NewOrderSingle(cl_ord_id="o", symbol=SYMBOL, side="1", ord_type="2", order_qty=1, price="0.40")
     logons, resets = [], []
     with Venue(tls=tls) as venue:

@@ -1,4 +1,4 @@
-"""Quote around a book until Ctrl-C; resting orders are cancelled at the end, and on a disconnect.
+"""Quote both sides of a market until Ctrl-C; resting orders are cancelled at the end, and on a disconnect.
 
     python market_maker_trio.py SYMBOL KEY_ID PRIVATE_KEY_PATH
 

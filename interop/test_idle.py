@@ -1,4 +1,4 @@
-"""A session without messages for a minute stays established, and transfers only heartbeats."""
+"""An idle session stays established for a minute, and only heartbeats are exchanged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ without data. With a HeartBtInt of 5 s, that delay would exceed our grace period
 HeartBtInt), and our side would send a TestRequest."""
 
 
-def test_a_session_stays_established_for_a_minute_without_messages(
+def test_an_idle_session_stays_established_for_a_minute(
     tmp_path: Path, dictionaries: dict[str, Path], signer: Signer
 ) -> None:
     settings = {"HeartBtInt": str(HEART_BT_INT)}

@@ -31,11 +31,11 @@ from tests.moving import (
     SESSIONS,
     SYMBOL,
     finish,
-    gateway_after,
-    order,
+    ported_gateway,
     reports_of,
     wait_until_logged_on,
     write_keys,
+    write_order,
     write_settings,
 )
 from tests.relay import Relay
@@ -85,13 +85,13 @@ def test_a_gateway_moves_from_quickfix_and_misses_no_report(
     with gateway_before(venue, tmp_path, dictionaries["prediction"]) as before:
         lines = wait_until_logged_on(before)
         assert {line.split()[1] for line in lines if line.startswith("created")} == set(SESSIONS)
-        order(before, "moved-1")
+        write_order(before, "moved-1")
         assert [report[1:] for report in reports_of(before, [], 2)] == [["moved-1", "A"], ["moved-1", "0"]]
         assert "logged out KalshiRT" in finish(before)
     # These reports are sent while neither program runs.
     venue.trader().fill("moved-1", 4)
     venue.do("settle", market=SYMBOL, result="yes")
-    with gateway_after(venue, tmp_path) as after:
+    with ported_gateway(venue, tmp_path) as after:
         lines = wait_until_logged_on(after)
         assert not {"created KalshiRT 1", "created KalshiPT 1"} & set(lines)
         reports = reports_of(after, lines, 3)

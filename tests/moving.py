@@ -17,7 +17,7 @@ SESSIONS = {"KalshiRT": "orders", "KalshiPT": "settlements"}
 
 
 def environ_of(venue: Venue, folder: Path, *sessions: str) -> dict[str, str]:
-    """Return the variables with which a program finds the venue, and the key of the first session."""
+    """Return the environment variables with the venue's addresses and the key of the first session."""
     ca = folder / "ca.pem"
     ca.write_text(str(venue.ca_pem))
     ports = {name: venue.server.port("prediction", name) for name in sessions}
@@ -55,14 +55,13 @@ def write_settings(name: str, folder: Path, changes: Mapping[str, str]) -> Path:
 
 
 @contextmanager
-def gateway_after(venue: Venue, folder: Path) -> Iterator[PipedProcess]:
-    """Run the gateway that uses this library in a folder, which contains the other gateway's FileStore in
-    `filestore`."""
+def ported_gateway(venue: Venue, folder: Path) -> Iterator[PipedProcess]:
+    """Run quickfix_after.py in a folder that contains the FileStore of quickfix_before.py as `filestore`."""
     ids = write_keys(venue, folder)
-    published = ("0e4f1c52-7d0b-4b6e-9d55-1f6a0c1d2e3f", "9d3c6b0c-5d1a-4f5e-8a43-6f0e2b7c9d10")
+    example_key_ids = ("0e4f1c52-7d0b-4b6e-9d55-1f6a0c1d2e3f", "9d3c6b0c-5d1a-4f5e-8a43-6f0e2b7c9d10")
     names = ("stores", "filestore", "orders.pem", "orders.log", "settlements.pem", "settlements.log")
     changes = {f'"{name}"': f'"{(folder / name).as_posix()}"' for name in names}
-    changes |= dict(zip(published, ids.values(), strict=True))
+    changes |= dict(zip(example_key_ids, ids.values(), strict=True))
     path = write_settings("quickfix_after.toml", folder, changes)
     environ = environ_of(venue, folder, *SESSIONS)
     program = ("-Werror", str(EXAMPLES / "quickfix_after.py"))
@@ -77,7 +76,7 @@ def wait_until_logged_on(process: PipedProcess) -> list[str]:
 
 
 def reports_of(process: PipedProcess, lines: list[str], count: int) -> list[list[str]]:
-    """Return the reports among these lines, and read more lines until there are this many reports."""
+    """Return at least `count` reports: those in these lines, then those in the lines that follow."""
     found = [line.split()[1:] for line in lines if line.startswith("report")]
     while len(found) < count:
         found.append(lines_until(process, "report")[-1].split()[1:])
@@ -92,7 +91,7 @@ def finish(process: PipedProcess) -> list[str]:
     return rest
 
 
-def order(process: PipedProcess, cl_ord_id: str, price: str = "0.40") -> None:
+def write_order(process: PipedProcess, cl_ord_id: str, price: str = "0.40") -> None:
     """Write an order to buy ten contracts to the gateway's input."""
     process.stdin.write(f"{cl_ord_id} {SYMBOL} 1 10 {price}{os.linesep}".encode())
     process.stdin.flush()

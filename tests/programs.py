@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-"""A search path that begins with the commands installed for this interpreter."""
+"""A PATH that begins with the folder of the commands installed for this interpreter."""
 
 
 def skip_unless_required(kind: str, reason: str) -> NoReturn:
-    """Skip a test, or fail it if the variable KIND_REQUIRED is set."""
+    """Skip a test, or fail it if the environment variable `{kind}_REQUIRED` is set."""
     import pytest  # imported here, because the benchmarks use this module without pytest
 
     if os.environ.get(f"{kind}_REQUIRED"):
@@ -28,7 +28,7 @@ def run_program(*command: object, **settings: Any) -> subprocess.CompletedProces
 
 
 def run_tests(folder: Path, *options: object) -> str:
-    """Run pytest in a folder without the plugins of this project; return its output."""
+    """Run pytest in a folder without the plugins for asyncio and for caching; return its output."""
     disabled_plugins = ("-p", "no:asyncio", "-p", "no:cacheprovider")
     command = (sys.executable, "-bb", "-m", "pytest", "-q", *disabled_plugins, *options)
     completed = run_program(*command, cwd=folder)

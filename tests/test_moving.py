@@ -12,7 +12,15 @@ import pytest
 from kalshi_fix_adapters.blocking import order_entry
 from kalshi_fix_sansio import NewOrderSingle, Side
 from kalshi_fix_venue.testing import Venue
-from tests.moving import EXAMPLES, SYMBOL, finish, gateway_after, order, reports_of, wait_until_logged_on
+from tests.moving import (
+    EXAMPLES,
+    SYMBOL,
+    finish,
+    ported_gateway,
+    reports_of,
+    wait_until_logged_on,
+    write_order,
+)
 from tests.programs import run_tests
 
 
@@ -41,18 +49,18 @@ def test_the_gateway_starts_from_a_file_store_and_receives_missed_messages_once(
     seqnums = tmp_path / "filestore" / f"FIXT.1.1-{options['key_id']}-KalshiRT.seqnums"
     seqnums.write_text(f"{numbers.next_outgoing:020d} : {numbers.next_incoming:020d}")
     venue.trader().fill("old", 4)
-    with gateway_after(venue, tmp_path) as first:
+    with ported_gateway(venue, tmp_path) as first:
         lines = wait_until_logged_on(first)
         created = {line for line in lines if line.startswith("created")}
         assert created == {f"created KalshiRT {numbers.next_outgoing}", "created KalshiPT 1"}
         [(_, *missed)] = reports_of(first, lines, 1)
         assert missed == ["old", "F"]
-        order(first, "new")
+        write_order(first, "new")
         assert [report[1:] for report in reports_of(first, [], 2)] == [["new", "A"], ["new", "0"]]
         rest = finish(first)
         assert not any(line.startswith("report") for line in rest)
     # The second run continues from the library's store and does not read the FileStore again.
-    with gateway_after(venue, tmp_path) as second:
+    with ported_gateway(venue, tmp_path) as second:
         lines = wait_until_logged_on(second)
         assert f"created KalshiRT {numbers.next_outgoing}" not in lines
         assert not any(line.startswith("report") for line in lines + finish(second))

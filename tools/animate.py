@@ -1,8 +1,8 @@
-"""Draw the animations of the landing page: the simulated venue in the browser, and `kalshi-fix watch`.
+"""Record the animations of the landing page: the simulated venue in the browser, and `kalshi-fix watch`.
 
 `make animations` runs this script, which uses Chromium. Each animation lasts ten seconds and shows a real
 program. The first one shows screenshots of the page while a client trades at a venue with order flow. The
-second one shows the pictures that `watch` draws at the same time.
+second one shows the output of `watch` at the same time.
 """
 
 from __future__ import annotations
@@ -63,18 +63,18 @@ def main() -> None:
         page.locator("#markets button", has_text=MARKETS[0]).click()
         page.locator("#book-title", has_text=MARKETS[0]).wait_for()
         steps = steps_of(page, orders)
-        shots: list[bytes] = []
-        pictures: list[bytes] = []
+        venue_shots: list[bytes] = []
+        watch_shots: list[bytes] = []
         for frame in range(FRAMES):
             steps.get(frame, lambda: None)()
             page.wait_for_timeout(FRAME_MS / 3)
             take_events(feed, books)
-            shots.append(page.screenshot())
+            venue_shots.append(page.screenshot())
             terminal.set_content(TERMINAL.format(code=html_of(books)))
-            pictures.append(terminal.screenshot())
+            watch_shots.append(terminal.screenshot())
         browser.close()
-    write(ASSETS / "venue.webp", shots)
-    write(ASSETS / "watch.webp", pictures)
+    write(ASSETS / "venue.webp", venue_shots)
+    write(ASSETS / "watch.webp", watch_shots)
 
 
 def steps_of(page: Page, orders: Client) -> dict[int, Callable[[], Any]]:

@@ -1,6 +1,6 @@
 """Hooks for `mkdocs build`.
 
-They render diagrams as pictures, link the first use of each glossary term on a page, append the entries of
+They render diagrams as SVG images, link the first use of each glossary term on a page, append the entries of
 CHANGELOG.md to the changelog page, add the version to every page, and write llms.txt, the list of pages for
 language models. They also check links, docstrings and the search.
 """
@@ -185,16 +185,16 @@ def on_post_page(output: str, **_: object) -> str:
 
 
 def draw(fence: re.Match[str]) -> str:
-    """Return the picture of a diagram, scaled to the page's width, but never below a readable size.
+    """Return a diagram as an SVG image, scaled to the page's width, but never below a readable size.
 
-    The offset in the ids of the picture keeps the ids of two diagrams on one page distinct.
+    The offset in the ids of the image keeps the ids of two diagrams on one page distinct.
     """
     svg = mmdr.render(fence[1]).svg().replace("merman", f"diagram-{fence.start()}")
     return f'<figure class="diagram">{" ".join(WIDTH.sub(shrink, svg, count=1).split())}</figure>'
 
 
 def shrink(match: re.Match[str]) -> str:
-    """Return attributes that set the size of a picture."""
+    """Return attributes that set the size of an SVG image."""
     width = float(match[2])
     return f'{match[1]}style="width: {width:.0f}px; min-width: {0.6 * width:.0f}px"'
 

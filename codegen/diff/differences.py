@@ -44,7 +44,7 @@ def read(spec: SpecIndex) -> list[Difference]:
     """
     mistakes = Mistakes()
     differences: list[Difference] = []
-    for note in spec.source.notes["differences"]:
+    for note in spec.merged_spec.notes["differences"]:
         for entry in maps(note.get("differences")):
             differences += _read_entry(entry, spec, mistakes)
     mistakes.raise_any()

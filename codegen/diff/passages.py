@@ -130,7 +130,7 @@ def key_of(reading: Reading) -> str:
 def reviewed(spec: SpecIndex) -> dict[str, list[str]]:
     """Return the fingerprints of each page in the spec folder's `reviewed.yaml`."""
     fingerprints_by_key: dict[str, list[str]] = {}
-    for note in spec.source.notes["reviewed"]:
+    for note in spec.merged_spec.notes["reviewed"]:
         for key, node in note.mapping("reviewed").entries.items():
             if isinstance(node, Scalar):
                 fingerprints_by_key[key] = node.text.split()

@@ -13,7 +13,7 @@ from codegen import model
 from codegen.diff.facts import EntryForm, Vocabulary
 from codegen.presence import MANDATORY, Place, places, places_of, presence_at
 from codegen.read.context import words
-from codegen.read.load import Source, load
+from codegen.read.load import MergedSpec, load
 from codegen.read.resolve import resolve
 from kalshi_fix_adapters.documents.mistakes import Location
 from kalshi_fix_adapters.documents.nodes import Map, Scalar
@@ -84,8 +84,8 @@ class SpecIndex:
 
     def __init__(self, folder: Path) -> None:
         """Read and resolve the folder; raise SpecError if it is invalid."""
-        self.source: Source = load(folder)
-        self.dialect = resolve(self.source)
+        self.merged_spec: MergedSpec = load(folder)
+        self.dialect = resolve(self.merged_spec)
         self.folder = folder
         self.fields = {field.tag: field for field in self.dialect.fields}
         self.messages = {message.msg_type: message for message in self.dialect.messages}
@@ -124,7 +124,7 @@ class SpecIndex:
         """The venue's folders of pages, such as fix-margin, each with its product."""
         return {
             folder: name
-            for name, (node, _) in self.source.merged("products").items()
+            for name, (node, _) in self.merged_spec.merged("products").items()
             if isinstance(node, Map)
             for folder, _ in words(node.get("pages"))
         }
@@ -133,7 +133,7 @@ class SpecIndex:
     def origins(self) -> dict[str, Origin]:
         """The manifest's sources by name."""
         origins = {}
-        for name, (node, where) in self.source.merged("sources").items():
+        for name, (node, where) in self.merged_spec.merged("sources").items():
             match = _ORIGIN.match(getattr(node, "text", ""))
             kind, document = (match[1], match[2].rstrip(",")) if match else ("", "")
             if kind == PAGE and self.product_of_page(document) is None:
@@ -217,7 +217,7 @@ class SpecIndex:
 
         It is in this folder if this folder defines any part of the element, else in the extended folder.
         """
-        entry = self.source.sections[section][name]
+        entry = self.merged_spec.sections[section][name]
         folder = f"{self.folder.as_posix()}/"
         # If an entry extends one from the other folder, its name is located in that folder, and the settings
         # that it changes are in this one.
@@ -228,17 +228,17 @@ class SpecIndex:
 
     def session_location(self, name: str, key: str = "") -> Location:
         """Return the location of a session type, or of one of its settings."""
-        entry = self.source.sections["sessions"][name]
+        entry = self.merged_spec.sections["sessions"][name]
         return entry.node.at(key) if key in entry.node else entry.location
 
     def _texts(self, key: str) -> dict[str, str]:
         """Return the values of a mapping in the manifest by key."""
-        merged = self.source.merged(key)
+        merged = self.merged_spec.merged(key)
         return {name: node.text for name, (node, _) in merged.items() if isinstance(node, Scalar)}
 
     def versions(self) -> dict[str, tuple[str, Location]]:
         """Return the manifest's versions with date and location."""
-        merged = self.source.merged("versions")
+        merged = self.merged_spec.merged("versions")
         return {name: (getattr(node, "text", ""), where) for name, (node, where) in merged.items()}
 
     @cached_property
@@ -248,10 +248,10 @@ class SpecIndex:
 
     def manifest_location(self, key: str) -> Location:
         """Return the location of a key in the manifest."""
-        for manifest in reversed(self.source.manifests):
+        for manifest in reversed(self.merged_spec.manifests):
             if key in manifest:
                 return manifest.at(key)
-        return self.source.location
+        return self.merged_spec.location
 
     def end_of_file(self, name: str) -> Location:
         """Return the end of a file of the spec folder, where an element can be added."""

@@ -42,7 +42,7 @@ def _resolve_message(
     by_name: Mapping[str, model.Message],
     number: Mapping[str, model.Field],
 ) -> model.Message:
-    node = context.source.sections["messages"][message.name].node
+    node = context.spec.sections["messages"][message.name].node
     label = f"`request` of message `{message.name}`"
     # For `request`, the header's MsgSeqNum takes precedence over a field of the body with the same name.
     known = {**_fields_outside_groups(message), **number}
@@ -99,7 +99,7 @@ def _answer_rule(
         if not context.require(request, by_name, "message", where):
             continue
         request_fields = [
-            each for each, _ in words(context.source.sections["messages"][request].node.get("request"))
+            each for each, _ in words(context.spec.sections["messages"][request].node.get("request"))
         ]
         if not request_fields:
             what = f"message `{message.name}` answers `{request}`, which is not a request"
@@ -179,7 +179,7 @@ def _condition(context: Context, message: model.Message, node: Map, key: str) ->
 def _values(context: Context, field: model.Field) -> dict[str, str]:
     """Return the known values of a field by each of their names; for Text, the values in all messages."""
     if field.name == _TEXT:
-        listed = context.source.sections["texts"].values()
+        listed = context.spec.sections["texts"].values()
         return {value: value for texts in listed for value in texts.node}
     return field.named_values
 

@@ -14,7 +14,7 @@ from kalshi_fix_adapters.documents.nodes import Map
 
 def constructors(context: Context, message: model.Message) -> Iterator[model.Constructor]:
     """Yield the constructors of a message; invalid ones are recorded as mistakes."""
-    entries = context.source.sections["messages"][message.name].node.mapping("constructors")
+    entries = context.spec.sections["messages"][message.name].node.mapping("constructors")
     for name in entries:
         reader = _Reader(context, message, name, entries.mapping(name), entries.at(name))
         if reader.has_valid_name():

@@ -1,4 +1,4 @@
-"""State shared by all steps of resolving (the source and the mistakes so far), and small accessors."""
+"""State shared by all steps of resolving (the spec and the mistakes so far), and small accessors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import attrs
 from codegen import model
 from codegen.errors import Mistakes
 from codegen.naming import FIX_NAME
-from codegen.read.load import Definition, Source
+from codegen.read.load import Definition, MergedSpec
 from kalshi_fix_adapters.documents.mistakes import Location
 from kalshi_fix_adapters.documents.names import did_you_mean, nearest
 from kalshi_fix_adapters.documents.nodes import Map, Node, Scalar, Seq
@@ -25,7 +25,7 @@ _DATE = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?\Z")
 class Context:
     """Shared state of one run."""
 
-    source: Source
+    spec: MergedSpec
     mistakes: Mistakes
     products: tuple[str, ...] = ()
     sessions: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
@@ -34,7 +34,7 @@ class Context:
     @property
     def terse(self) -> bool:
         """Whether the manifest allows fields without doc."""
-        return flag(self.source.manifests[-1], "terse")
+        return flag(self.spec.manifests[-1], "terse")
 
     def require(self, name: str, known: Collection[str], what: str, location: Location) -> bool:
         """Return whether a name is known; if not, record a mistake."""
@@ -71,7 +71,7 @@ class Context:
         # The element's own source replaces the file's.
         own_source = node.get("source")
         names = words(own_source if own_source is not None else default)
-        known = self.source.merged("sources")
+        known = self.spec.merged("sources")
         for name, where in names:
             self.require(name, known, "source", where)
         if not names:
@@ -104,7 +104,7 @@ class Context:
                 yield change, earlier
 
     def _change(self, kind: str, when: str, note: str, location: Location) -> model.Change:
-        versions = self.source.merged("versions")
+        versions = self.spec.merged("versions")
         if _DATE.match(when):
             if not _is_day(when):
                 self.mistakes.add(location, f"`{when}` is not a valid date", "correct it")

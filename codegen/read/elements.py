@@ -25,7 +25,7 @@ def datatypes(context: Context) -> dict[str, model.Datatype]:
             quickfix=text(entry.node, "quickfix", name),
             doc=text(entry.node, "doc"),
         )
-        for name, entry in context.source.sections["datatypes"].items()
+        for name, entry in context.spec.sections["datatypes"].items()
     }
 
 
@@ -33,13 +33,13 @@ def codesets(context: Context, types: Mapping[str, model.Datatype]) -> dict[str,
     """Return every codeset by name; its values are integers if the fields that use it contain integers."""
     # For each codeset, the lexical kinds of its fields, each with one of these fields.
     kinds: dict[str, dict[str, Definition]] = {}
-    for entry in context.source.sections["fields"].values():
+    for entry in context.spec.sections["fields"].values():
         datatype = types.get(text(entry.node, "type"))
         name = optional_text(entry.node, "codes")
         if datatype is not None and name is not None:
             kinds.setdefault(name, {}).setdefault(datatype.kind, entry)
     codesets_by_name: dict[str, model.CodeSet] = {}
-    for name, entry in context.source.sections["codesets"].items():
+    for name, entry in context.spec.sections["codesets"].items():
         used_as = kinds.get(name, {})
         # Contains both True and False if fields of both kinds use it.
         are_integers = {kind in INTEGER_KINDS for kind in used_as}
@@ -107,7 +107,7 @@ def fields(
     """Return every field by name. Fields that cannot be resolved are left out and recorded as mistakes."""
     fields_by_name: dict[str, model.Field] = {}
     tags: dict[int, Definition] = {}
-    for name, entry in context.source.sections["fields"].items():
+    for name, entry in context.spec.sections["fields"].items():
         tag = integer(entry.node, "tag") or 0
         first = tags.setdefault(tag, entry)
         if first is not entry:
@@ -147,7 +147,7 @@ def _field(
         codes = None
     # Members refer to the length field by name, encoders by tag.
     length_field = _length_field(context, entry, datatype, types)
-    length = context.source.sections["fields"][length_field] if length_field is not None else None
+    length = context.spec.sections["fields"][length_field] if length_field is not None else None
     # A counter without a doc gets a standard one.
     doc = text(node, "doc") or (_COUNTER_DOC if datatype.kind == "NUMINGROUP" else "")
     if not doc and not context.terse:
@@ -190,7 +190,7 @@ def _length_field(
         what = f"data field `{entry.name}` has no length field"
         context.mistakes.add(entry.location, what, "add `length` with the name of its LENGTH field")
         return None
-    known = context.source.sections["fields"]
+    known = context.spec.sections["fields"]
     where = entry.node.at("length")
     if not context.require(name, known, "length field", where):
         return None
@@ -207,7 +207,7 @@ def products(context: Context) -> tuple[model.Product, ...]:
     """Return the manifest's products."""
     return tuple(
         model.Product(name=name, doc=text(node, "doc"), env_prefix=text(node, "env_prefix"))
-        for name, (node, _) in context.source.merged("products").items()
+        for name, (node, _) in context.spec.merged("products").items()
         if isinstance(node, Map)
     )
 
@@ -227,7 +227,7 @@ def limits(context: Context) -> tuple[model.VenueLimit, ...]:
             doc=text(entry.node, "doc"),
             **context.element_arguments(entry.node, entry.source, f"limit `{name}`", entry.location),
         )
-        for name, entry in context.source.sections["limits"].items()
+        for name, entry in context.spec.sections["limits"].items()
     )
 
 
@@ -237,10 +237,10 @@ def _words(node: Map) -> tuple[str, ...]:
 
 def session_types(context: Context) -> tuple[model.SessionType, ...]:
     """Return the session types in file order."""
-    hosts = [hosts for entry in context.source.hosts.values() for _, hosts in _host_maps(entry.node)]
+    hosts = [hosts for entry in context.spec.hosts.values() for _, hosts in _host_maps(entry.node)]
     roles = {role for host_map in hosts for role in host_map}
     types = []
-    for name, entry in context.source.sections["sessions"].items():
+    for name, entry in context.spec.sections["sessions"].items():
         node = entry.node
         product_names = words(node.get("products"))
         for product, where in product_names:
@@ -276,7 +276,7 @@ def endpoints(context: Context) -> tuple[model.Endpoint, ...]:
     """Return every host with its environment, product and role."""
     environments = environment_names(context)
     resolved = []
-    for environment, entry in context.source.hosts.items():
+    for environment, entry in context.spec.hosts.items():
         context.require(environment, environments, "environment", entry.location)
         source = context.sources(entry.node, entry.source, f"`hosts.{environment}`", entry.location)
         for product, hosts in _host_maps(entry.node):
@@ -292,7 +292,7 @@ def endpoints(context: Context) -> tuple[model.Endpoint, ...]:
 def standard_data(context: Context) -> tuple[tuple[int, int], ...]:
     """Return the tags of the standard's length fields, each with the tag of its data field."""
     tags = []
-    for name, (node, where) in context.source.merged("standard_data").items():
+    for name, (node, where) in context.spec.merged("standard_data").items():
         if not name.isascii() or not name.isdigit():
             context.mistakes.add(where, f"`{name}` is not a tag", "write the tag of a length field")
         elif isinstance(node, Scalar) and isinstance(node.value, int):
@@ -302,7 +302,7 @@ def standard_data(context: Context) -> tuple[tuple[int, int], ...]:
 
 def environment_names(context: Context) -> tuple[str, ...]:
     """Return the manifest's environments."""
-    return tuple(name for name, _ in words(context.source.setting("environments")))
+    return tuple(name for name, _ in words(context.spec.setting("environments")))
 
 
 def _host_maps(node: Map) -> list[tuple[str, Map]]:

@@ -72,7 +72,7 @@ class Definition:
 
 
 @attrs.define
-class Source:
+class MergedSpec:
     """A spec folder merged with the ones it extends."""
 
     manifests: list[Map] = attrs.field(factory=list)
@@ -102,18 +102,18 @@ class Source:
         return values
 
 
-def load(folder: Path) -> Source:
+def load(folder: Path) -> MergedSpec:
     """Read a spec folder and the ones it extends.
 
     Raises:
         SpecError: lists every file that cannot be read, does not match the schema, or defines a name twice.
     """
     mistakes = Mistakes()
-    source = Source()
+    spec = MergedSpec()
     for path, manifest in _chain(folder, mistakes):
-        _read_folder(path, manifest, source, mistakes)
+        _read_folder(path, manifest, spec, mistakes)
     mistakes.raise_any()
-    return source
+    return spec
 
 
 def _chain(folder: Path, mistakes: Mistakes) -> list[tuple[Path, Map]]:
@@ -155,33 +155,33 @@ def _read(path: Path, kind: str, mistakes: Mistakes) -> Map | None:
     return schema.validate(node, kind, mistakes)
 
 
-def _read_folder(folder: Path, manifest: Map, source: Source, mistakes: Mistakes) -> None:
-    source.manifests.append(manifest)
-    source.location = Location((folder / "manifest.yaml").as_posix(), 1)
+def _read_folder(folder: Path, manifest: Map, spec: MergedSpec, mistakes: Mistakes) -> None:
+    spec.manifests.append(manifest)
+    spec.location = Location((folder / "manifest.yaml").as_posix(), 1)
     for name, kind in _KINDS.items():
         path = folder / name
         content = _read(path, kind, mistakes) if path.is_file() else None
         if content is None:
             continue
         if kind in _NOTES:
-            source.notes[kind].append(content)
+            spec.notes[kind].append(content)
         elif kind == "block":
             stem, default = path.stem, content.get("source")
             members = Map({"members": content.mapping("members")}, {}, content.location)
-            replace, known = content.get("replace"), source.blocks.get(stem)
+            replace, known = content.get("replace"), spec.blocks.get(stem)
             # A header with `replace` replaces the base's; any other extends it.
             if known is None or (isinstance(replace, Scalar) and replace.value is True):
-                source.blocks[stem] = Definition(stem, members, content.location, default)
+                spec.blocks[stem] = Definition(stem, members, content.location, default)
             else:
-                source.blocks[stem] = _merge_change(known, members, default)
+                spec.blocks[stem] = _merge_change(known, members, default)
         else:
-            _add_content(content, kind, source, mistakes)
+            _add_content(content, kind, spec, mistakes)
     for family, path in _family_files(folder, manifest, mistakes):
         content = _read(path, "messages", mistakes)
-        if family not in source.families:
-            source.families.append(family)
+        if family not in spec.families:
+            spec.families.append(family)
         if content is not None:
-            _add_content(content, "messages", source, mistakes, family)
+            _add_content(content, "messages", spec, mistakes, family)
     # A misspelt file name would otherwise be ignored silently.
     for path in sorted(folder.glob("*.yaml")):
         if path.name not in _KINDS and path.name not in OTHER_FILES and path.name != "manifest.yaml":
@@ -197,8 +197,9 @@ def _family_files(folder: Path, manifest: Map, mistakes: Mistakes) -> Iterator[t
         path = present.pop(item.text, None)
         if path is None:
             others = {each.text for each in names}
-            near = did_you_mean(item.text, set(present) - others) if set(present) - others else "add the file"
-            mistakes.add(item.location, f"family `{item.text}` has no messages/{item.text}.yaml", near)
+            unlisted = set(present) - others
+            advice = did_you_mean(item.text, unlisted) if unlisted else "add the file"
+            mistakes.add(item.location, f"family `{item.text}` has no messages/{item.text}.yaml", advice)
         elif not is_module_name(item.text):
             what = f"family `{item.text}` cannot name a Python module"
             mistakes.add(item.location, what, "use lower case letters, digits and _")
@@ -209,7 +210,7 @@ def _family_files(folder: Path, manifest: Map, mistakes: Mistakes) -> Iterator[t
         mistakes.add(Location(path.as_posix(), 1), "is an unknown file", advice)
 
 
-def _add_content(content: Map, kind: str, source: Source, mistakes: Mistakes, family: str = "") -> None:
+def _add_content(content: Map, kind: str, spec: MergedSpec, mistakes: Mistakes, family: str = "") -> None:
     """Add the definitions of a file, and apply its changes."""
     default = content.get("source")
     for section in content:
@@ -219,35 +220,35 @@ def _add_content(content: Map, kind: str, source: Source, mistakes: Mistakes, fa
         for name in node:
             defined = Definition(name, node.mapping(name), node.at(name), default, family)
             if section in SECTIONS:
-                _define(defined, section, source, mistakes)
+                _define(defined, section, spec, mistakes)
             elif section == "hosts":
-                source.hosts[name] = defined
+                spec.hosts[name] = defined
             elif section == "extend":
-                _extend(kind, name, node, source, mistakes, default)
+                _extend(kind, name, node, spec, mistakes, default)
 
 
-def _define(entry: Definition, section: str, source: Source, mistakes: Mistakes) -> None:
+def _define(entry: Definition, section: str, spec: MergedSpec, mistakes: Mistakes) -> None:
     # A member is a field, a group or a component, so these three share one namespace.
     shared = ("fields", "groups", "components")
     for other in shared if section in shared else (section,):
-        known = source.sections[other].get(entry.name)
+        known = spec.sections[other].get(entry.name)
         if known is not None:
             what = f"`{entry.name}` is defined twice (first at {known.location})"
             advice = "rename one of the two, or put the differences under `extend`"
             mistakes.add(entry.location, what, advice)
             return
-    source.sections[section][entry.name] = entry
+    spec.sections[section][entry.name] = entry
 
 
 def _extend(
-    section: str, name: str, node: Map, source: Source, mistakes: Mistakes, default: Node | None
+    section: str, name: str, node: Map, spec: MergedSpec, mistakes: Mistakes, default: Node | None
 ) -> None:
-    known = source.sections[section].get(name)
+    known = spec.sections[section].get(name)
     if known is None:
         what = f"`extend` names `{name}`, which is not among the {section} of the base"
-        mistakes.add(node.at(name), what, did_you_mean(name, source.sections[section]))
+        mistakes.add(node.at(name), what, did_you_mean(name, spec.sections[section]))
     else:
-        source.sections[section][name] = _merge_change(known, node.mapping(name), default)
+        spec.sections[section][name] = _merge_change(known, node.mapping(name), default)
 
 
 def _merge_change(known: Definition, change: Map, default: Node | None) -> Definition:

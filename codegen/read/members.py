@@ -109,7 +109,7 @@ class BlockResolver:
         """
         entries: list[_MemberEntry] = []
         members = entry.node.mapping("members")
-        components = self.context.source.sections["components"]
+        components = self.context.spec.sections["components"]
         mistakes = self.context.mistakes
         for name in members:
             node = members.entries[name]
@@ -140,12 +140,12 @@ class BlockResolver:
 
     def _sibling(self, name: str) -> model.Field | None:
         """Return the field of a member, or the counter of a group; None if the name is unknown."""
-        group = self.context.source.sections["groups"].get(name)
+        group = self.context.spec.sections["groups"].get(name)
         return self.fields.get(name if group is None else text(group.node, "counter"))
 
     def _member(self, member_entry: _MemberEntry, block: _BlockContext) -> model.Member | None:
         context, name, label = self.context, member_entry.name, block.label
-        sections = context.source.sections
+        sections = context.spec.sections
         is_group = name in sections["groups"]
         if not is_group and name not in sections["fields"]:
             known = [*sections["fields"], *sections["groups"], *sections["components"]]
@@ -214,7 +214,7 @@ class BlockResolver:
         if field.datatype.kind == "NUMINGROUP":
             counted = [
                 name
-                for name, entry in self.context.source.sections["groups"].items()
+                for name, entry in self.context.spec.sections["groups"].items()
                 if text(entry.node, "counter") == field.name
             ]
             advice = "define a group that it counts"
@@ -231,7 +231,7 @@ class BlockResolver:
         if name in self.groups:
             return self.groups[name]
         context = self.context
-        entry = context.source.sections["groups"][name]
+        entry = context.spec.sections["groups"][name]
         label = f"group `{name}`"
         if name in self._in_progress:
             path = " in ".join(f"`{each}`" for each in [*reversed(self._in_progress), name])
@@ -273,7 +273,7 @@ class BlockResolver:
     def _counter(self, entry: Definition, label: str) -> model.Field | None:
         name = text(entry.node, "counter")
         where = entry.node.at("counter")
-        if not self.context.require(name, self.context.source.sections["fields"], "counter", where):
+        if not self.context.require(name, self.context.spec.sections["fields"], "counter", where):
             return None
         field = self.fields.get(name)
         if field is not None and field.datatype.kind != "NUMINGROUP":
@@ -340,7 +340,7 @@ class BlockResolver:
     def with_limits(self) -> dict[str, model.Field]:
         """Return the fields with their conditional limits."""
         everywhere = Places.from_context(self.context)
-        entries = self.context.source.sections["fields"]
+        entries = self.context.spec.sections["fields"]
         fields: dict[str, model.Field] = {}
         for name, field in self.fields.items():
             block = _BlockContext(f"field `{name}`", everywhere, {})
@@ -396,7 +396,7 @@ class BlockResolver:
         """Return a condition: lower-case keys restrict where it applies, the others are fields of the
         block.
         """
-        known = self.context.source.sections["messages"]
+        known = self.context.spec.sections["messages"]
         messages = [
             (name, text(known[name].node, "msg_type"))
             for name, where in words(node.get("messages"))
@@ -416,7 +416,7 @@ class BlockResolver:
         """Return the members of the dialect's Logon by name."""
         return {
             name: self._sibling(name)
-            for entry in self.context.source.sections["messages"].values()
+            for entry in self.context.spec.sections["messages"].values()
             if text(entry.node, "msg_type") == LOGON
             for name in entry.node.mapping("members")
         }
@@ -469,7 +469,7 @@ class BlockResolver:
                 what = f"{block.label} reads `{each}` as `{name}`, but `{each}` is a separate member"
                 self.context.mistakes.add(where, what, "remove one of the two")
                 continue
-            known = self.context.require(each, self.context.source.sections["fields"], "field", where)
+            known = self.context.require(each, self.context.spec.sections["fields"], "field", where)
             if known and (field := self.fields.get(each)) is not None:
                 fields.append(field)
         return tuple(fields)

@@ -10,7 +10,7 @@ from codegen.naming import is_class_name, texts_class
 from codegen.read import elements
 from codegen.read.answers import with_references
 from codegen.read.context import Context, flag, maps, text, words
-from codegen.read.load import Definition, Source, load
+from codegen.read.load import Definition, MergedSpec, load
 from codegen.read.members import BlockResolver, nested_fields
 from codegen.read.scopes import Places
 from codegen.read.texts import known_texts, refusals
@@ -31,14 +31,14 @@ def load_dialect(folder: Path) -> model.Dialect:
     return resolve(load(folder))
 
 
-def resolve(source: Source) -> model.Dialect:
+def resolve(spec: MergedSpec) -> model.Dialect:
     """Check and resolve a dialect that was read.
 
     Raises:
         SpecError: lists all mistakes, each with file, line and advice.
     """
     mistakes = Mistakes()
-    context = Context(source, mistakes)
+    context = Context(spec, mistakes)
     # Elements are resolved before those that refer to them. Scopes refer to products and sessions, fields to
     # codesets and datatypes, limits of fields to the Logon, members to fields, and answers to messages.
     products = elements.products(context)
@@ -54,7 +54,7 @@ def resolve(source: Source) -> model.Dialect:
     header, trailer = _header_and_trailer(context, blocks)
     messages = with_references(context, _messages(context, blocks), header)
     # Groups that no message contains are resolved too, to report their mistakes.
-    for name in source.sections["groups"]:
+    for name in spec.sections["groups"]:
         blocks.group(name)
     _check_outer_tags(context, messages, (*header, *trailer))
     _check_classes(context, messages, blocks, codesets)
@@ -76,7 +76,7 @@ def resolve(source: Source) -> model.Dialect:
         trailer=trailer,
         messages=tuple(
             # The sort is stable: within a family, messages keep the order of the file.
-            sorted(messages, key=lambda each: (not each.admin, source.families.index(each.family)))
+            sorted(messages, key=lambda each: (not each.admin, spec.families.index(each.family)))
         ),
         session_types=session_types,
         endpoints=endpoints,
@@ -87,24 +87,24 @@ def resolve(source: Source) -> model.Dialect:
         standard_data=elements.standard_data(context),
         versions=tuple(
             (name, node.text)
-            for name, (node, _) in source.merged("versions").items()
+            for name, (node, _) in spec.merged("versions").items()
             if isinstance(node, Scalar)
         ),
         changelog_through=max(
-            (text(each, "date") for note in source.notes["changelog"] for each in maps(note.get("entries"))),
+            (text(each, "date") for note in spec.notes["changelog"] for each in maps(note.get("entries"))),
             default="",
         ),
-        newest_page_date=max((text(note, "pages_of") for note in source.notes["reviewed"]), default=""),
+        newest_page_date=max((text(note, "pages_of") for note in spec.notes["reviewed"]), default=""),
     )
     mistakes.raise_any()
     return dialect
 
 
 def _setting(context: Context, key: str) -> str:
-    node = context.source.setting(key)
+    node = context.spec.setting(key)
     if isinstance(node, Scalar):
         return node.text
-    context.mistakes.add(context.source.location, f"the manifest has no `{key}`", f"add `{key}`")
+    context.mistakes.add(context.spec.location, f"the manifest has no `{key}`", f"add `{key}`")
     return ""
 
 
@@ -122,10 +122,10 @@ def _header_and_trailer(
 
 
 def _outer_block(context: Context, blocks: BlockResolver, name: str) -> tuple[model.Member, ...]:
-    entry = context.source.blocks.get(name)
+    entry = context.spec.blocks.get(name)
     if entry is None:
         advice = f"add {name}.yaml, or extend a dialect that has it"
-        context.mistakes.add(context.source.location, f"the dialect has no {name}", advice)
+        context.mistakes.add(context.spec.location, f"the dialect has no {name}", advice)
         return ()
     return blocks.block(entry, f"the {name}", Places.from_context(context))[0]
 
@@ -133,7 +133,7 @@ def _outer_block(context: Context, blocks: BlockResolver, name: str) -> tuple[mo
 def _messages(context: Context, blocks: BlockResolver) -> list[model.Message]:
     found = []
     types: dict[str, Definition] = {}
-    for name, entry in context.source.sections["messages"].items():
+    for name, entry in context.spec.sections["messages"].items():
         node = entry.node
         label = f"message `{name}`"
         msg_type = text(node, "msg_type")
@@ -206,7 +206,7 @@ def _check_classes(
         (each.entry_class, f"entry of group `{each.name}`", each.location) for each in blocks.groups.values()
     ]
     named += [(each.name, "codeset", each.location) for each in codesets.values()]
-    texts = context.source.sections["texts"]
+    texts = context.spec.sections["texts"]
     named += [(texts_class(name), f"texts of `{name}`", texts[name].location) for name in texts]
     for name, kind, location in named:
         if not is_class_name(name):
@@ -228,12 +228,12 @@ def _check_use(
     coded = {field.codeset.name for field in blocks.fields.values() if field.codeset is not None}
     for name, codeset in codesets.items():
         if name not in coded:
-            advice = "name it as `codes` of a field, or remove it"
+            advice = "use it as the `codes` of a field, or remove it"
             context.mistakes.add(codeset.location, f"no field uses codeset `{name}`", advice)
     # Groups at any depth count as used.
     used = {member.group.name for member, _ in model.walk(members) if member.group is not None}
     for section, known in (("groups", used), ("components", blocks.used_components)):
-        for name, entry in context.source.sections[section].items():
+        for name, entry in context.spec.sections[section].items():
             if name not in known:
                 what = f"no message contains {section.removesuffix('s')} `{name}`"
                 context.mistakes.add(entry.location, what, "add it to the members of a message, or remove it")

@@ -14,7 +14,7 @@ def known_texts(context: Context, messages: list[model.Message]) -> tuple[model.
     """
     by_name = {message.name: message for message in messages}
     found: list[model.KnownText] = []
-    for name, entry in context.source.sections["texts"].items():
+    for name, entry in context.spec.sections["texts"].items():
         if not context.require(name, by_name, "message", entry.location):
             continue
         constants: dict[str, str] = {}
@@ -50,7 +50,7 @@ def refusals(context: Context) -> tuple[model.Refusal, ...]:
     """
     found: list[model.Refusal] = []
     first_temporary = ""
-    for name, entry in context.source.sections["refusals"].items():
+    for name, entry in context.spec.sections["refusals"].items():
         resolution = text(entry.node, "resolution")
         if resolution == "time":
             # All reasons after the first one with `resolution: time` must have it too.

@@ -1,7 +1,8 @@
-"""`python -m tests.kill.fork_server`: imports all modules once, and forks a client for each line it reads.
+"""`python -m tests.kill.fork_server`: imports all modules once, and forks a client for each run it reads.
 
-It has one thread. It prints the process id of each child, and a line when the child has died. The child is
-reaped only on request, so no other process gets its id while a signal may still be sent.
+It has one thread. It prints the process id of each child, 0 when the child has died, and its exit code when
+it has been reaped. The child is reaped only when another line is received, so no other process gets its id
+while a signal may still be sent.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def _create_store(settings: Settings, run: Run, cells: mmap) -> None:
     SqliteStore(settings.store, owner=settings.owner, sync=settings.sync).close()
 
 
-def _child(settings: Settings, run: Run, cells: mmap, pipe: int, *, only_store: bool) -> None:
+def _run_child(settings: Settings, run: Run, cells: mmap, pipe: int, *, only_store: bool) -> None:
     """Run the client and never return."""
     status = 1
     try:
@@ -55,11 +56,11 @@ def serve(commands: BinaryIO, pipe: int) -> None:
         only_store, run = values.pop("only_store"), Run.of(values)
         child = os.fork()
         if not child:
-            _child(settings, run, cells, pipe, only_store=only_store)
+            _run_child(settings, run, cells, pipe, only_store=only_store)
         _print(child)
         os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
         _print(0)
-        commands.readline()
+        commands.readline()  # the request to reap the child
         _, status = os.waitpid(child, 0)
         _print(os.waitstatus_to_exitcode(status))
 

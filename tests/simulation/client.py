@@ -113,7 +113,7 @@ class Client(Process):
         self.restart_numbers = False
         self._session = session
         connection = self.open(link, session)
-        # Events that the user has not taken yet will be confirmed to the session that continues this one.
+        # Events of the previous session that the user has not taken yet will be confirmed to this session.
         self.queue = deque((connection, event) for _, event in self.queue)
         session.connect(self.now)
         self.service(connection)
@@ -163,12 +163,12 @@ class Client(Process):
         if self._is_superseded:
             return  # the user of the next process receives the same message
         world.user_orders.take(event)
-        down, requests = world.down, world.requests
-        lost = record_losses(world, down, event)
+        from_venue, requests = world.from_venue, world.requests
+        lost = record_losses(world, from_venue, event)
         match event:
             case MessageReceived():
                 message: Any = event.message
-                down.record_taken(message, poss_dup=event.poss_dup)
+                from_venue.record_taken(message, poss_dup=event.poss_dup)
                 key = world.exchange.reported_request.get(uid_of(message))
                 requests.record_outcome(key, ended=exchange.is_cancelled(message))
                 if message.MSG_TYPE == "8" and world.schedule.session == "KalshiNR":

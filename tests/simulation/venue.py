@@ -74,13 +74,13 @@ class SimulatedVenue(Process):
     def process_event(self, connection: Connection, event: Event) -> None:
         world = self.world
         world.record_event(self.side, event)
-        up = world.up
-        lost = record_losses(world, up, event)
+        from_client = world.from_client
+        lost = record_losses(world, from_client, event)
         match event:
             case LogonRequested():
                 self._admit(connection)
             case MessageReceived():
-                entry = up.record_taken(event.message, poss_dup=event.poss_dup)
+                entry = from_client.record_taken(event.message, poss_dup=event.poss_dup)
                 # After a gap, an open-ended ResendRequest also covers messages that were already received,
                 # and the answer may replace these by a gap fill.
                 if entry.filled and not event.poss_dup and not world.schedule.like_quickfix:

@@ -19,7 +19,7 @@ HEADER = frozenset({b"8", b"9", b"10", b"34", b"35", b"43", b"49", b"52", b"56",
 ADMIN = frozenset({b"0", b"1", b"2", b"3", b"4", b"5", b"A"})
 
 Fields = list[tuple[bytes, bytes]]
-OnFill = Callable[[Side, int, int, int], None]
+OnGapFill = Callable[[Side, int, int, int], None]
 """Called with side, epoch, first number and next number of a gap fill."""
 
 
@@ -65,8 +65,8 @@ class Line:
 class Wire:
     """Everything that both sides write."""
 
-    def __init__(self, on_fill: OnFill, *, keep_log: bool) -> None:
-        self.on_fill = on_fill
+    def __init__(self, on_gap_fill: OnGapFill, *, keep_log: bool) -> None:
+        self.on_gap_fill = on_gap_fill
         self.written = {side: WrittenMessages() for side in Side}
         self.logons: dict[tuple[Side, str], Logon] = {}
         """Logons by their SendingTime."""
@@ -77,18 +77,18 @@ class Wire:
         self.losses_allowed = False
         """Whether a disk has lost committed changes, so a number may be used again."""
         self._keep_log = keep_log
-        self._fresh: set[tuple[Side, int]] = set()
+        self._used_connections: set[tuple[Side, int]] = set()
 
     def record(
-        self, at: float, side: Side, connection: int, data: bytes, epoch: int, *, void: bool
+        self, at: float, side: Side, connection: int, data: bytes, epoch: int, *, peer_awaits_reset: bool
     ) -> list[tuple[int, int]]:
         """Check the bytes that a session returns; `epoch` is the epoch of its store. Return the epoch and
         number of each application message among them.
 
-        `void` means that the peer waits for the answer to a reset. It then ignores the number of a Logon,
-        because this side may have reset its numbers and died before it sent the answer.
+        `peer_awaits_reset` means that the peer waits for the answer to a reset. The peer then ignores the
+        number of a Logon, because this side may have reset its numbers and died before it sent the answer.
         """
-        applications: list[tuple[int, int]] = []
+        app_messages: list[tuple[int, int]] = []
         parts = [(frame, _FIELD.findall(frame)) for frame in frames(data)]
         resets = sum(1 for _, fields in parts if self._is_restart(fields))
         written = self.written[side]
@@ -101,12 +101,12 @@ class Wire:
             number = int(values[b"34"])
             if values.get(b"43") == b"Y":
                 if self._check_duplicate(side, number, values, fields, frame):
-                    applications.append((written.epoch, number))
+                    app_messages.append((written.epoch, number))
                 continue
             if self._is_restart(fields):
                 resets -= 1
                 written = self.written[side] = WrittenMessages(epoch - resets)
-            elif void and values[b"35"] == b"A" and written.epoch < epoch - resets:
+            elif peer_awaits_reset and values[b"35"] == b"A" and written.epoch < epoch - resets:
                 written = self.written[side] = WrittenMessages(epoch - resets)
             self._check_number(side, connection, number, values)
             written.seen[number] = frame
@@ -114,13 +114,13 @@ class Wire:
             if values[b"35"] == b"A":
                 self.logons[side, values[b"52"].decode()] = Logon(written.epoch, b"141" in values)
             elif values[b"35"] not in ADMIN:
-                applications.append((written.epoch, number))
+                app_messages.append((written.epoch, number))
         if written.epoch != epoch and not self.losses_allowed:
             raise Violation("unannounced", f"{side.value} uses epoch {epoch} without having announced it")
-        return applications
+        return app_messages
 
     def record_refusal(self, at: float, side: Side, connection: int, data: bytes) -> None:
-        """Log the answer to a peer whose Logon is refused; it has separate sequence numbers."""
+        """Log the answer to a peer whose Logon is refused; the answer has separate sequence numbers."""
         for frame in frames(data):
             self.messages += 1
             self.add_line(at, side, readable(_FIELD.findall(frame)), connection)
@@ -143,11 +143,11 @@ class Wire:
             raise Violation(
                 "number reused", f"{side.value} wrote {kind} with number {number} after {written.last}"
             )
-        if (side, connection) in self._fresh and number != written.last + 1:
+        if (side, connection) in self._used_connections and number != written.last + 1:
             raise Violation(
                 "number skipped", f"{side.value} wrote {kind} with number {number} after {written.last}"
             )
-        self._fresh.add((side, connection))
+        self._used_connections.add((side, connection))
 
     def _check_duplicate(
         self, side: Side, number: int, values: dict[bytes, bytes], fields: Fields, frame: bytes
@@ -160,7 +160,7 @@ class Wire:
             end = int(values[b"36"])
             if values.get(b"123") != b"Y" or not number < end:
                 raise Violation("gap fill", f"{side.value} filled {number} to {end}")
-            self.on_fill(side, written.epoch, number, end)
+            self.on_gap_fill(side, written.epoch, number, end)
             return False
         earlier = written.seen.get(number)
         # A message may have been recorded although its connection ended before it was written.

@@ -66,8 +66,8 @@ class World:
         self.clocks = {side: SideClock(self.random) for side in Side}
         self.conditions = {side: Conditions(Random(self.random.getrandbits(32))) for side in Side}
         self.wire = Wire(self._filled, keep_log=keep_log)
-        self.down, self.up = Ledger(Side.VENUE), Ledger(Side.CLIENT)
-        self.ledgers = {Side.VENUE: self.down, Side.CLIENT: self.up}
+        self.from_venue, self.from_client = Ledger(Side.VENUE), Ledger(Side.CLIENT)
+        self.ledgers = {Side.VENUE: self.from_venue, Side.CLIENT: self.from_client}
         self.requests = Requests()
         self.user_orders = UserOrders(schedule.session)
         self.endings: Counter[str] = Counter()
@@ -270,18 +270,20 @@ class World:
         if connection.session.store is not self.stores[side]:
             self.wire.record_refusal(self.now, side, connection.id, data)
             return
-        epoch, void = self.stores[side].durable_epoch, self.stores[side.other].reset_unanswered
-        for written_epoch, number in self.wire.record(self.now, side, connection.id, data, epoch, void=void):
+        epoch, peer_awaits_reset = self.stores[side].durable_epoch, self.stores[side.other].reset_unanswered
+        for written_epoch, number in self.wire.record(
+            self.now, side, connection.id, data, epoch, peer_awaits_reset=peer_awaits_reset
+        ):
             ledger.record_written(written_epoch, number)
 
     def client_sent(self, message: Any, number: int) -> None:
-        self.up.record_sent(message, self.stores[Side.CLIENT].epoch, number)
+        self.from_client.record_sent(message, self.stores[Side.CLIENT].epoch, number)
         key = key_of(message, number)
         if key is not None:
             self.requests.record_sent(key, self.client.incarnation)
 
     def venue_sent(self, message: Message, number: int) -> None:
-        self.down.record_sent(message, self.stores[Side.VENUE].epoch, number)
+        self.from_venue.record_sent(message, self.stores[Side.VENUE].epoch, number)
 
     def dispatch_venue(self) -> None:
         venue = self.venue
@@ -307,13 +309,13 @@ class World:
     def _filled(self, side: Side, epoch: int, begin: int, end: int) -> None:
         """Record a gap fill. The venue never fills the numbers of messages that it still has."""
         for entry in self.ledgers[side].record_filled(epoch, begin, end):
-            if side is Side.VENUE and not entry.taken and not self.down.losses_allowed:
+            if side is Side.VENUE and not entry.taken and not self.from_venue.losses_allowed:
                 raise Violation("lost to a gap fill", f"the venue filled the gap of {entry}")
 
     def check_lost(self, entries: list[Entry], event: MessagesLost) -> None:
         """Check that messages reported as lost are no longer available."""
         for entry in entries:
-            sender = self.ledgers[Side.VENUE] if entry in self.down.entries else self.up
+            sender = self.ledgers[Side.VENUE] if entry in self.from_venue.entries else self.from_client
             store = self.stores[sender.sender]
             if entry.epoch == store.epoch and entry.number >= store.oldest_kept and not sender.losses_allowed:
                 raise Violation("false loss", f"{entry} is reported as lost ({event}) but still kept")
@@ -344,7 +346,7 @@ class World:
 
     def _allow_losses(self) -> None:
         """Check only recovery from now on, because a disk has lost committed changes."""
-        self.wire.losses_allowed = self.down.losses_allowed = self.up.losses_allowed = (
+        self.wire.losses_allowed = self.from_venue.losses_allowed = self.from_client.losses_allowed = (
             self.requests.losses_allowed
         ) = True
 
@@ -405,7 +407,9 @@ class World:
 
     def _was_written(self, key: Key) -> bool:
         return any(
-            entry.was_written for entry in self.up.entries if key_of(entry.message, entry.number) == key
+            entry.was_written
+            for entry in self.from_client.entries
+            if key_of(entry.message, entry.number) == key
         )
 
     # The end

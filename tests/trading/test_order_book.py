@@ -291,7 +291,7 @@ def test_other_objects_are_ignored(full: OrderBooks, other: object) -> None:
     assert full[A].is_live
 
 
-# --- spread, mid price, cost of a size, and the book without certain orders -----------------------------
+# --- spread, mid price, cost of a size, and the book without own orders ---------------------------------
 
 
 def book_of(*entries: str) -> OrderBook:
@@ -377,7 +377,7 @@ def test_subtracting_orders_does_not_change_the_book(book: OrderBook) -> None:
     assert (show_levels(books[A]), show_levels(rest)) == ("6@0.40 | 3@0.41", "4@0.40 | 3@0.41")
 
 
-def test_an_order_missing_from_the_book_is_not_subtracted_from_others(book: OrderBook) -> None:
+def test_an_order_missing_from_the_book_is_not_subtracted_from_other_levels(book: OrderBook) -> None:
     rest = book.without([(Side.BUY, d("0.35"), d("7")), (Side.SELL, d("0.41"), d("50"))])
     assert show_levels(rest) == "1.25@0.30 10@0.39 5@0.40 | 8@0.46"
 

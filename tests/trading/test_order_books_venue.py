@@ -27,7 +27,7 @@ MARKETS = {
 }
 
 
-class TradedBooks:
+class RandomTrading:
     """Two traders, and a client that only watches the market data."""
 
     def __init__(self, product: str, seed: int = 1, **changes: Any) -> None:
@@ -130,73 +130,73 @@ class TradedBooks:
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("product", ["prediction", "margin"])
 def test_books_equal_those_of_the_venue(product: str, seed: int) -> None:
-    traded = TradedBooks(product, seed)
+    trading = RandomTrading(product, seed)
     for number in range(40):
-        traded.trade(number)
-    traded.fills.clear()
-    traded.send_request("1", *traded.symbols)
-    assert [update.snapshot for update in traded.updates] == [True, True]
-    traded.compare()
+        trading.trade(number)
+    trading.fills.clear()
+    trading.send_request("1", *trading.symbols)
+    assert [update.snapshot for update in trading.updates] == [True, True]
+    trading.compare()
     for number in range(40, 240):
-        traded.trade(number)
-        traded.compare()
-    assert len(traded.trades) > 20
-    assert [(trade.symbol, trade.price, trade.size) for trade in traded.trades] == traded.fills
-    assert all(trade.traded_at is not None for trade in traded.trades)
+        trading.trade(number)
+        trading.compare()
+    assert len(trading.trades) > 20
+    assert [(trade.symbol, trade.price, trade.size) for trade in trading.trades] == trading.fills
+    assert all(trade.traded_at is not None for trade in trading.trades)
 
 
 def test_books_are_rebuilt_after_a_lost_connection() -> None:
-    traded = TradedBooks("prediction")
-    traded.send_request("1", *traded.symbols)
+    trading = RandomTrading("prediction")
+    trading.send_request("1", *trading.symbols)
     for number in range(30):
-        traded.trade(number)
-    traded.watcher.session.receive_eof(traded.harness.now)
-    traded.watcher.events += traded.watcher.session.events()
-    traded.watcher.drop()
-    traded.drain()
-    assert [update.book.stale_reason for update in traded.updates] == [StaleReason.SESSION_ENDED] * 2
+        trading.trade(number)
+    trading.watcher.session.receive_eof(trading.harness.now)
+    trading.watcher.events += trading.watcher.session.events()
+    trading.watcher.drop()
+    trading.drain()
+    assert [update.book.stale_reason for update in trading.updates] == [StaleReason.SESSION_ENDED] * 2
     for number in range(30, 60):
-        traded.trade(number)
-    traded.watcher = traded.watch()
-    traded.drain()
-    assert traded.books.stale() == traded.symbols
-    traded.send_request("1", *traded.books.stale())
-    traded.compare()
+        trading.trade(number)
+    trading.watcher = trading.watch()
+    trading.drain()
+    assert trading.books.stale() == trading.symbols
+    trading.send_request("1", *trading.books.stale())
+    trading.compare()
     for number in range(60, 90):
-        traded.trade(number)
-        traded.compare()
+        trading.trade(number)
+        trading.compare()
 
 
 def test_an_unsubscribed_market_gets_no_updates() -> None:
-    traded = TradedBooks("prediction")
-    traded.send_request("1", *traded.symbols)
-    traded.send_request("2", SUBPENNY)
+    trading = RandomTrading("prediction")
+    trading.send_request("1", *trading.symbols)
+    trading.send_request("2", SUBPENNY)
     for number in range(40):
-        traded.trade(number)
-        assert {update.symbol for update in traded.updates} <= {CENTS}
-    assert list(traded.books) == [CENTS]
-    traded.send_request("0", SUBPENNY)
-    book = traded.books[SUBPENNY]
-    exchange = traded.harness.venue.exchange("prediction")
+        trading.trade(number)
+        assert {update.symbol for update in trading.updates} <= {CENTS}
+    assert list(trading.books) == [CENTS]
+    trading.send_request("0", SUBPENNY)
+    book = trading.books[SUBPENNY]
+    exchange = trading.harness.venue.exchange("prediction")
     assert (book.state, tuple(book.bids)) == (BookState.SNAPSHOT, exchange.levels(SUBPENNY, Side.BUY))
 
 
 def test_too_many_markets_are_refused() -> None:
-    traded = TradedBooks("prediction", symbol_limits=SymbolLimits(per_request=2, per_session=3))
-    traded.send_request("1", CENTS)
-    traded.send_request("1", "A", "B", "C")
-    assert [(update.symbol, update.book.stale_reason) for update in traded.updates] == [
+    trading = RandomTrading("prediction", symbol_limits=SymbolLimits(per_request=2, per_session=3))
+    trading.send_request("1", CENTS)
+    trading.send_request("1", "A", "B", "C")
+    assert [(update.symbol, update.book.stale_reason) for update in trading.updates] == [
         (symbol, StaleReason.REQUEST_REFUSED) for symbol in "ABC"
     ]
-    assert traded.books[CENTS].is_live
-    traded.send_request("1", "NO-SUCH")
-    assert traded.books["NO-SUCH"].is_live
-    assert traded.books["NO-SUCH"].best_bid is None
+    assert trading.books[CENTS].is_live
+    trading.send_request("1", "NO-SUCH")
+    assert trading.books["NO-SUCH"].is_live
+    assert trading.books["NO-SUCH"].best_bid is None
 
 
 def test_a_refusal_is_received_as_a_message() -> None:
-    traded = TradedBooks("prediction", symbol_limits=SymbolLimits(per_request=1))
-    traded.watcher.send(request("1", *traded.symbols))
-    (event,) = (event for event in traded.watcher.events if isinstance(event, MessageReceived))
+    trading = RandomTrading("prediction", symbol_limits=SymbolLimits(per_request=1))
+    trading.watcher.send(request("1", *trading.symbols))
+    (event,) = (event for event in trading.watcher.events if isinstance(event, MessageReceived))
     assert isinstance(event.message, MarketDataRequestReject)
-    assert traded.books.apply(event) == []
+    assert trading.books.apply(event) == []

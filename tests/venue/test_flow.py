@@ -119,7 +119,7 @@ def test_cash_is_conserved_and_open_orders_stay_few_during_a_day() -> None:
     venue = recording_venue(rate=0.2)
     config = FlowConfig()
     traders = config.maker_names + config.taker_names
-    balances = {
+    account_ids = {
         product: [
             AccountId(name, shard=shard)
             for name in traders
@@ -150,19 +150,19 @@ def test_cash_is_conserved_and_open_orders_stay_few_during_a_day() -> None:
             moved[trade.order.account] += trade.balance_change  # type: ignore[assignment]
         fees = sum(trade.fee for trade in trades)
         held = Decimal(0)
-        for balance in balances[product]:
-            account = exchange.account(balance)
-            assert account.balance == config.balance + moved[balance], balance
+        for account_id in account_ids[product]:
+            account = exchange.account(account_id)
+            assert account.balance == config.balance + moved[account_id], account_id
             for ticker, holding in account.holdings.items():
                 position = holding.position
-                assert exchange.shard_of(ticker) == balance.shard
+                assert exchange.shard_of(ticker) == account_id.shard
                 if product == "prediction":
                     held += position.long
                 else:
                     signed = position.entry_value if position.net > 0 else -position.entry_value
                     held += position.entry_value / 10 - signed
-        total = sum(exchange.account(balance).balance for balance in balances[product])
-        assert total + fees + held == config.balance * len(balances[product]), product
+        total = sum(exchange.account(account_id).balance for account_id in account_ids[product])
+        assert total + fees + held == config.balance * len(account_ids[product]), product
         assert fees > 0
 
 
@@ -243,17 +243,17 @@ def test_an_unknown_market_and_a_reserved_trader_name_are_refused() -> None:
 
 def test_in_real_time_the_flow_acts_without_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
-        moved = asyncio.Event()
+        executed = asyncio.Event()
         execute = VenueModel.execute
 
         def record(self: VenueModel, product: str, command: Command, now: Instant) -> Sequence[Outcome]:
-            moved.set()
+            executed.set()
             return execute(self, product, command, now)
 
         monkeypatch.setattr(VenueModel, "execute", record)
         config = VenueConfig(markets=MARKETS, accounts=(), api_keys=(), flow=FlowConfig(rate=1000.0))
         async with VenueServer(config, Authority().issue()):
-            await asyncio.wait_for(moved.wait(), 20)
+            await asyncio.wait_for(executed.wait(), 20)
 
     asyncio.run(scenario())
 

@@ -14,7 +14,7 @@ from kalshi_fix_venue.exchange import (
 )
 from tests.venue.exchange_harness import MARKET, PERP, d
 
-STEPS = {
+PRICES = {
     "linear_cent": ("0.01 0.10 0.50 0.99", "0.005 0.015 0.995 0.0001"),
     "deci_cent": ("0.001 0.099 0.501 0.999", "0.0005 0.5001 0.9999"),
     "tapered_deci_cent": ("0.001 0.099 0.10 0.11 0.90 0.901 0.999", "0.101 0.899 0.0005"),
@@ -30,16 +30,17 @@ STEPS = {
     "center_quint_edge_quint_cent": ("0.002 0.102 0.502 0.998", "0.001 0.105"),
     "center_quint_edge_deci_cent": ("0.001 0.099 0.102 0.901 0.999", "0.101 0.103"),
 }
+"""Accepted and refused prices, by price structure."""
 
 
 def test_all_price_structures_are_tested() -> None:
-    assert set(STEPS) == set(STRUCTURES)
+    assert set(PRICES) == set(STRUCTURES)
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_each_price_structure_has_its_steps(structure: str) -> None:
     rules = prediction_market(MARKET, structure=structure)
-    accepted, refused = STEPS[structure]
+    accepted, refused = PRICES[structure]
     assert [price for price in accepted.split() if not rules.accepts_price(d(price))] == []
     assert [price for price in ("0", "1", *refused.split()) if rules.accepts_price(d(price))] == []
 

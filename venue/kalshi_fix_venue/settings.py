@@ -17,7 +17,7 @@ SETTING: Final = "setting"
 
 
 @attrs.frozen
-class Setting:
+class SettingRange:
     """Inclusive range of a setting."""
 
     minimum: Decimal | int | None = None
@@ -29,7 +29,9 @@ def setting(
 ) -> Any:
     """Declare an attribute of an attrs class as a setting, which is checked against its range. The docstring
     after the attribute describes it, in scenario files too."""
-    return attrs.field(default=default, validator=_check_range, metadata={SETTING: Setting(minimum, maximum)})
+    return attrs.field(
+        default=default, validator=_check_range, metadata={SETTING: SettingRange(minimum, maximum)}
+    )
 
 
 def descriptions(cls: type) -> dict[str, str]:
@@ -43,9 +45,9 @@ def descriptions(cls: type) -> dict[str, str]:
 
 
 def _check_range(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-    limits: Setting = attribute.metadata[SETTING]
+    limits: SettingRange = attribute.metadata[SETTING]
     minimum, maximum = limits.minimum, limits.maximum
-    # Written as a positive condition: NaN fails, too.
+    # Written as a positive condition, so that NaN fails too.
     if (minimum is None or value >= minimum) and (maximum is None or value <= maximum):
         return
     expected = f"at least {minimum}" if maximum is None else f"{minimum} to {maximum}"

@@ -12,7 +12,7 @@ from kalshi_fix_adapters.errors import SessionClosedError
 AtLimit = Literal["wait", "drop"]
 """The action while too many events are unacknowledged. `wait`: the publisher takes no further events from the
 client, whose queue fills until the client stops reading; nothing is lost. `drop`: market data is dropped, and
-consumers detect the gap. Heartbeats and sent orders continue in both cases.
+consumers detect the gap. The client continues to send heartbeats and orders in both cases.
 """
 
 

@@ -30,7 +30,7 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     reported as absent.
     """
     spec = evidence.spec
-    notes = [entry for note in spec.source.notes["changelog"] for entry in maps(note.get("entries"))]
+    notes = [entry for note in spec.merged_spec.notes["changelog"] for entry in maps(note.get("entries"))]
     # Keys: date, fingerprint of the title, fingerprint of the text.
     recorded = {(text(each, "date"), *text(each, "entry").split("-")): each.location for each in notes}
     entries = evidence.facts(EntryFact)

@@ -373,7 +373,7 @@ def _component(evidence: Evidence, facts: Sequence[MemberFact]) -> Iterator[Find
     """
     name = facts[0].block.removeprefix(COMPONENT)
     known = {group.name: group for group in evidence.spec.dialect.groups}
-    if name not in known.keys() | evidence.spec.source.sections["components"].keys():
+    if name not in known.keys() | evidence.spec.merged_spec.sections["components"].keys():
         yield _component_finding(evidence, "unknown", facts[0], "")
     # Tag of each group's counter, which the model stores only in the members that use the group.
     members = (placed for key in evidence.spec.messages for placed in evidence.spec.members(key))

@@ -129,7 +129,7 @@ def _host(
     evidence: Evidence, aspect: str, facts: Sequence[Fact], key: tuple[str, str], label: str, **values: Any
 ) -> Finding:
     """Return a finding about the host of an environment and role."""
-    entry, location = evidence.spec.source.hosts.get(key[0]), evidence.spec.end_of_file("sessions.yaml")
+    entry, location = evidence.spec.merged_spec.hosts.get(key[0]), evidence.spec.end_of_file("sessions.yaml")
     if entry is not None:
         hosts = entry.node.mapping(evidence.product or "")
         location = hosts.at(key[1]) if hosts.entries else entry.location

@@ -17,7 +17,7 @@ _C = TypeVar("_C", bound=type[Any])
 
 def hides_locals(function: Callable[_P, _T]) -> Callable[_P, _T]:
     """Wrap a function: if it raises an exception, clear the local variables in the exception's traceback,
-    from the frame of the function on.
+    starting with the function's own frame.
 
     The frames of the exception's causes and contexts are cleared too. Tracebacks still show the source lines.
     """

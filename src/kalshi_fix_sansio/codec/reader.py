@@ -29,13 +29,13 @@ def read(tables: Tables, columns: Columns, *, strict: bool) -> Message | None:
     try:
         if (tags[0], tags[2], texts[0]) != ("8", "35", tables.dialect.begin_string):
             return None
-        return _MessageReader(tables, columns, strict).message(*tables.reader_tables[texts[2]])
+        return _MessageReader(tables, columns, strict).read_message(*tables.reader_tables[texts[2]])
     except (ValueError, LookupError):
         return None
 
 
 class _MessageReader:
-    """One message while it is read. The methods raise ValueError or LookupError if it is irregular."""
+    """Reads one message. The methods raise ValueError or LookupError if it is irregular."""
 
     __slots__ = ("_known_tags", "_strict", "_tables", "_tags", "_texts")
 
@@ -45,7 +45,7 @@ class _MessageReader:
         self._tags, self._texts = columns
         self._strict = strict
 
-    def message(
+    def read_message(
         self, table: BlockTable, slots: Mapping[str, ReaderSlot], required: frozenset[str]
     ) -> Message:
         """Read the header, the body and the trailer."""
@@ -64,7 +64,7 @@ class _MessageReader:
             for tag, text in fields:
                 slot = find(tag)
                 if slot is None:
-                    unknown.append(self._unknown(tag, text))
+                    unknown.append(self._read_unknown(tag, text))
                     # An unknown field belongs to the body, so the header ends here.
                     if section < BODY:
                         section, block = BODY, blocks[BODY]
@@ -84,7 +84,7 @@ class _MessageReader:
                         groups.add(tag)
                         first = tags.index(tag, begin) + 1
                         outer_tags += tags[begin:first]
-                        value, begin = self._entries(limit_or_group, value, first)
+                        value, begin = self._read_entries(limit_or_group, value, first)
                         setattr(block, attribute, value)
                         fields = zip(tags[begin:], texts[begin:], strict=True)
                         break
@@ -103,7 +103,7 @@ class _MessageReader:
         message.header, message.trailer, message.problems = header, trailer, ()
         return message  # type: ignore[no-any-return]
 
-    def _entries(self, group: GroupSlot, count: int, position: int) -> tuple[list[Any], int]:
+    def _read_entries(self, group: GroupSlot, count: int, position: int) -> tuple[list[Any], int]:
         """Read the entries of a group that begin at the field with index `position`. Return the entries, and
         the index after them.
 
@@ -121,13 +121,13 @@ class _MessageReader:
             raise ValueError  # no entry can begin with this field
         entries: list[Any] = []
         while tags[position] == opener:
-            entry, position = self._entry(table, opener, position)
+            entry, position = self._read_entry(table, opener, position)
             entries.append(entry)
         if len(entries) != count:
             raise ValueError
         return entries, position
 
-    def _entry(self, table: BlockTable, opener: str, position: int) -> tuple[Any, int]:
+    def _read_entry(self, table: BlockTable, opener: str, position: int) -> tuple[Any, int]:
         """Read the entry that begins at the field with index `position`. Return the entry, and the index
         after it.
         """
@@ -141,7 +141,7 @@ class _MessageReader:
             if slot is None:
                 if tag in self._known_tags:
                     break  # the field belongs to an enclosing block, or is misplaced
-                unknown.append(self._unknown(tag, texts[position]))
+                unknown.append(self._read_unknown(tag, texts[position]))
                 position += 1
                 continue
             index, attribute, convert, limit_or_group = slot
@@ -155,7 +155,7 @@ class _MessageReader:
             position += 1
             if limit_or_group is not None:
                 if limit_or_group.__class__ is GroupSlot:
-                    value, position = self._entries(limit_or_group, value, position)
+                    value, position = self._read_entries(limit_or_group, value, position)
                 elif self._strict and limit_or_group(value, text) is not None:  # type: ignore[operator]
                     raise ValueError
             setattr(entry, attribute, value)
@@ -166,7 +166,7 @@ class _MessageReader:
                 raise ValueError
         return entry, position
 
-    def _unknown(self, tag: str, text: str) -> tuple[int, bytes]:
+    def _read_unknown(self, tag: str, text: str) -> tuple[int, bytes]:
         """Return the tag and value of a field that the dialect does not define. Raise ValueError if the field
         is a problem, which the explainer must report.
         """

@@ -67,7 +67,8 @@ class Ledger:
         otherwise VOID.
         """
         self._suspect_before = 0
-        """Requests with a lower MsgSeqNum are suspect, unless they have been resent to the peer since then.
+        """Requests with a lower MsgSeqNum are suspect, unless they were resent to the peer after the gap was
+        detected.
         """
         self._lost_before = 0
         """Requests with a lower MsgSeqNum are suspect, even if they were resent."""

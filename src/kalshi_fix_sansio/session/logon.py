@@ -222,8 +222,8 @@ class Handshake:
         core.outbound.commit(seq_num, frame, now)
         core.move(Input.ACCEPT)
         self._own.adopt(settings)
-        # Called before `begin`, which advances past the Logon or emits GapDetected. LoggedOn is therefore the
-        # first event, and the store advances past the Logon only when LoggedOn is confirmed.
+        # Called before `Recovery.begin`, which advances past the Logon or emits GapDetected. LoggedOn is
+        # therefore the first event, and the store advances past the Logon only when LoggedOn is confirmed.
         core.logged_on(logon, settings.heart_bt_int, now, reset=reset)
         self._recovery.begin(number, now, unrequested=offered is not None)
         if offered is not None:
@@ -270,8 +270,8 @@ class Handshake:
         if self._is_reset_requested:
             core.ledger.reset_answered()
         core.move(Input.PEER_LOGON)
-        # Read `last` before `begin`, which may send a ResendRequest. The peer cannot be missing that
-        # ResendRequest yet.
+        # Read `last` before `Recovery.begin`, which may send a ResendRequest. That ResendRequest is not among
+        # the messages that the peer has missed.
         offered, last = next_expected_of(logon, core.config), core.store.next_outgoing - 1
         unrequested = offered is not None and core.config.offer_next_expected
         resetting = self._is_reset_requested
@@ -360,11 +360,11 @@ def _is_printable(text: str) -> bool:
 
 
 def _wire_sending_time(frame: Frame, header: Any) -> str:
-    """Return the exact text of SendingTime (52) in the frame, or an empty text if other text that looks like
-    field 52 precedes it.
+    """Return the exact text of SendingTime (52) in the frame, or an empty string if other text that looks
+    like field 52 precedes it.
     """
     # A data field before the header's field 52 may contain text that looks like another field 52. The
-    # signature must not be checked against that text; with an empty text, the check fails.
+    # signature must not be checked against that text; with an empty string, the check fails.
     text = next(field[3:] for field in frame.data.decode("latin-1").split("\x01") if field.startswith("52="))
     try:
         return text if scalars.parse_utctimestamp(text) == header.sending_time else ""

@@ -339,14 +339,14 @@ class DropCopy:
                 if self._reply is not None:
                     self._schedule_retry(self._reply.pending, "messages from the venue were lost", now)
             # If a report is lost, the number of received reports differs from the venue's count, which
-            # `_handle_complete` detects. So only a lost end of the answer is handled here.
+            # `_handle_complete` detects. So only the loss of the end of the answer is handled here.
             case MessageRejected(message=None | EventResendComplete() | EventResendReject()):
                 if self._reply is not None:
                     self._record_fault(self._reply.pending, "the end of its answer could not be read", now)
             case LoggedOn(flags=flags):
                 self._use_dollars, self._logged_on = flags.get("use_dollars") is True, True
             # The venue does not send the rest of the answer after the next logon, because neither KalshiDC
-            # nor KalshiNR has resends.
+            # nor KalshiNR resends messages.
             case SessionEnded():
                 self._logged_on = False
                 if self._reply is not None:
@@ -356,7 +356,7 @@ class DropCopy:
     def _handle_request(self, request: EventResendRequest, now: Instant) -> None:
         if self._reply is not None:
             raise LocalProtocolError("a request for past reports is still pending; send one at a time")
-        begin, end = _range(request)
+        begin, end = _parse_range(request)
         pending = self._waiting.get(begin.shard)
         if pending is not None and (pending.begin, pending.end) == (begin, end):
             del self._waiting[begin.shard]
@@ -372,7 +372,7 @@ class DropCopy:
             try:
                 if message is None:
                     raise LocalProtocolError("its frame cannot be read")
-                begin, end = _range(message)
+                begin, end = _parse_range(message)
             except LocalProtocolError:
                 self.unattributed.keep(each)
                 continue
@@ -542,18 +542,19 @@ class DropCopy:
         self._reply, self._logged_on = None, False
 
 
-def _key(text: str) -> ExecKey:
+def _parse_key(text: str) -> ExecKey:
     try:
         key = ExecKey.parse(text)
     except ValueError as error:
         raise LocalProtocolError(str(error)) from error
     if key is None:
-        raise LocalProtocolError(f"the ExecID must be that of a report with a position, not {text}")
+        raise LocalProtocolError(f"{text} is the ExecID of pending reports; use the ExecID of another report")
     return key
 
 
-def _range(request: EventResendRequest) -> tuple[ExecKey, ExecKey | None]:
-    return _key(request.begin_exec_id), None if request.end_exec_id is None else _key(request.end_exec_id)
+def _parse_range(request: EventResendRequest) -> tuple[ExecKey, ExecKey | None]:
+    begin = _parse_key(request.begin_exec_id)
+    return begin, None if request.end_exec_id is None else _parse_key(request.end_exec_id)
 
 
 def _reaches(end: ExecKey | None, other: ExecKey | None) -> bool:

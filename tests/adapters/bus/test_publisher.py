@@ -46,8 +46,8 @@ async def until_idle() -> None:
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("channel", [MARKET_DATA, REPORTS], ids=lambda channel: channel.session)
 async def test_every_event_is_applied_once_however_the_broker_acknowledges(seed: int, channel: Any) -> None:
-    number = range(1, 40)
-    messages = [delta(n, f"KX{n % 5}") if channel is MARKET_DATA else report(n) for n in number]
+    numbers = range(1, 40)
+    messages = [delta(n, f"KX{n % 5}") if channel is MARKET_DATA else report(n) for n in numbers]
     events = [logged_on(), *messages]
     client, broker = Client(channel, events), Broker()
     client.end()

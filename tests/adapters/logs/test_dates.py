@@ -66,7 +66,7 @@ def problems(body: str, time: str, *options: str) -> list[str]:
 @pytest.mark.parametrize(
     ("body", "day", "expected"),
     [
-        # The field was added on an unknown day in August, and has been required since.
+        # The fields were added on an unknown day in August, so a message from August may lack them.
         (SNAPSHOT, "2026-06-15", []),
         (SNAPSHOT, "2026-07-31", []),
         (SNAPSHOT, "2026-08-01", []),
@@ -149,7 +149,7 @@ def test_messages_with_dates_in_any_order_are_checked_one_by_one() -> None:
         line.strip().partition(": ")[2] for item in alone for line in item.splitlines()[:1]
     ]
     assert len(found) > len(days)
-    # The same in several processes, and with another date.
+    # Several processes give the same output as one, also with another date.
     assert run_decode("--processes", 2, log=log).output == result.output
     latest = run_decode("--processes", 2, "--as-of", "latest", log=log).output
     assert latest == run_decode("--as-of", "latest", log=log).output != result.output
@@ -231,8 +231,8 @@ DAYS = sorted({day for edge in CHANGE_DATES for day in (edge - timedelta(days=1)
 @pytest.fixture(scope="module")
 def all_examples() -> list[examples.Example]:
     dialect = load_dialect(SPEC)
-    ran = examples.run(examples.load(dialect, SPEC))
-    return [example for listed in ran.values() for example in listed]
+    results = examples.run(examples.load(dialect, SPEC))
+    return [example for listed in results.values() for example in listed]
 
 
 def strip(block: Block, layout: BlockLayout) -> None:

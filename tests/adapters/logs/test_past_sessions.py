@@ -118,10 +118,10 @@ def numbered_frames(
     next_numbers = {"sent": 1, "received": 1}
     frames = []
     for direction, message, *number in messages:
-        at = number[0] if number else next_numbers[direction]
-        again = at < next_numbers[direction]
-        frames.append((direction, frame(direction, at, message, session, again=again)))
-        next_numbers[direction] = max(next_numbers[direction], at + 1)
+        seq_num = number[0] if number else next_numbers[direction]
+        again = seq_num < next_numbers[direction]
+        frames.append((direction, frame(direction, seq_num, message, session, again=again)))
+        next_numbers[direction] = max(next_numbers[direction], seq_num + 1)
     return frames
 
 

@@ -1,4 +1,4 @@
-"""Player of one scenario on one transport, step by step, with a report of the step that fails."""
+"""Play one scenario on one transport, step by step, and report the step that fails."""
 
 from __future__ import annotations
 
@@ -70,17 +70,17 @@ class _Player:
         self._transport: Transport | None = None
 
     def _settings(self) -> SessionConfig:
-        scenario, venue = self._scenario, self._scenario.session_type.name
+        scenario, venue_comp_id = self._scenario, self._scenario.session_type.name
         initiator = scenario.role is Role.INITIATOR
         values: dict[str, Any] = {
             "role": scenario.role,
             "dialect": scenario.dialect,
             "codec": self._codec,
             "session_type": scenario.session_type,
-            "sender_comp_id": KEY_ID if initiator else venue,
+            "sender_comp_id": KEY_ID if initiator else venue_comp_id,
         }
         if initiator:
-            values["target_comp_id"] = venue
+            values["target_comp_id"] = venue_comp_id
             if scenario.dialect.name == "kalshi":
                 values["sign_logon"] = lambda _: b"c2lnbmF0dXJl"
         values |= scenario.settings
@@ -96,7 +96,7 @@ class _Player:
         return fields
 
     def _new_peer(self) -> Peer:
-        """Return the peer, with a Logon that the dialect's other side could send."""
+        """Return the peer, with a valid Logon for its role in this dialect."""
         config, signature = self._config, "c2lnbmF0dXJl"
         logon = {98: "0", 108: str(config.heart_bt_int)}
         if config.role is Role.ACCEPTOR and self._scenario.dialect.name == "kalshi":
@@ -131,7 +131,7 @@ class _Player:
         self._history.clear()
 
     def play(self, step: Step) -> None:
-        """Play one step and compare."""
+        """Play one step, and compare its effects with the expected ones."""
         if step.at is not None:
             target = self._start.monotonic + step.at
             if target < self._clock.monotonic:
@@ -255,8 +255,8 @@ class _Player:
         return frames
 
     def _check(self, frame: Frame) -> None:
-        """Check that a message from our side is valid, and has our CompIDs and the next number or
-        PossDupFlag."""
+        """Check that a message from our side is valid and has our SenderCompID, and that it has the next
+        number unless PossDupFlag is set."""
         _, problems = self._codec.check(frame)
         fields = fields_of(frame.data)
         faults = [str(problem) for problem in problems]

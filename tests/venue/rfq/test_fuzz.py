@@ -56,7 +56,7 @@ CHANGES = st.tuples(
 
 def messages(rfq_id: str) -> list[tuple[str, Message]]:
     """Return the messages that the creator and the maker may send about one request."""
-    mine: list[Message] = [
+    from_creator: list[Message] = [
         request("r2", replace_existing=True),
         request("r3", cash_order_qty="20", target_cost_excludes_fees=True),
         request("r4", **combo(HIGH, RAINS)),
@@ -64,12 +64,12 @@ def messages(rfq_id: str) -> list[tuple[str, Message]]:
         order("o1", BUY, 5, "0.60", quote_id="q1", rfq_id=rfq_id),
         RFQCancel(quote_req_id="r1"),
     ]
-    others: list[Message] = [
+    from_maker: list[Message] = [
         quote(rfq_id, "q2", rest_remainder=True, exec_inst="6"),
         cancel_quote("q1", rfq_id),
         confirm("q1", rfq_id),
     ]
-    return [*(("ann", message) for message in mine), *(("bob", message) for message in others)]
+    return [*(("ann", message) for message in from_creator), *(("bob", message) for message in from_maker)]
 
 
 @settings(max_examples=40)

@@ -51,7 +51,7 @@ from kalshi_fix_venue.rate_limits import TIERS
 from kalshi_fix_venue.scenario.duration import DURATION, DURATION_FORMAT, seconds_of
 from kalshi_fix_venue.scenario.scenario import KEYS_PER_OWNER, MAX_KEYS_PER_OWNER, RESTING_LEVELS
 from kalshi_fix_venue.schedule import Step
-from kalshi_fix_venue.settings import SETTING, Setting, descriptions
+from kalshi_fix_venue.settings import SETTING, SettingRange, descriptions
 
 MAX_ENTRIES: Final = 2000
 """Maximum number of entries of one mapping or list."""
@@ -202,10 +202,10 @@ class FromSettings:
         fields: dict[str, Any] = {}
         docs = descriptions(self.cls)
         for each in attrs.fields(attrs.resolve_types(self.cls)):
-            setting: Setting | None = each.metadata.get(SETTING)
-            if setting is not None:
+            limits: SettingRange | None = each.metadata.get(SETTING)
+            if limits is not None:
                 fields[each.name] = (
-                    _type_of(each.type, setting),
+                    _type_of(each.type, limits),
                     Field(each.default, description=docs[each.name]),
                 )
         model = create_model(self.cls.__name__, __base__=Section, __doc__=self.cls.__doc__, **fields)
@@ -219,10 +219,10 @@ class FromSettings:
             raise ValueError(str(error)) from None
 
 
-def _type_of(kind: object, setting: Setting) -> Any:
+def _type_of(kind: object, limits: SettingRange) -> Any:
     if kind in (Decimal, float):
-        return Annotated[Decimal, Number(ge=setting.minimum, le=setting.maximum), AfterValidator(kind)]
-    return Annotated[_SCHEMA_TYPES[kind], Field(ge=setting.minimum, le=setting.maximum)]
+        return Annotated[Decimal, Number(ge=limits.minimum, le=limits.maximum), AfterValidator(kind)]
+    return Annotated[_SCHEMA_TYPES[kind], Field(ge=limits.minimum, le=limits.maximum)]
 
 
 class _Step(Section):

@@ -65,7 +65,7 @@ class Admission:
         if key.restricted_to is not None and (
             request.signed.target_comp_id not in RESTRICTED_KEY_SESSIONS or logon.listener_session is True
         ):
-            return "API key is restricted to a subaccount, which is not permitted here"
+            return "API keys that are restricted to a subaccount are not permitted here"
         if not self._rate_limits.may_use_fix(key.owner, key.product):
             return NO_FIX
         if not self._rate_limits.accepts_logon(key.owner, key.product, now.monotonic):
@@ -73,5 +73,5 @@ class Admission:
         if key.key_id in logged_on:
             return ALREADY_EXISTS
         if logon.use_cap_reservation is True and not exchange.is_clearing_member(key.owner):
-            return "UseCapReservation is not allowed: it is for clearing members"
+            return "UseCapReservation is only allowed for clearing members"
         return None

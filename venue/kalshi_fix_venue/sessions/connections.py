@@ -25,7 +25,7 @@ class Connection:
     product: str
     session: Session
     login: Login | None = None
-    """The login that is logged on."""
+    """The login of its session; None before the Logon is accepted, and after the session has ended."""
     output: bytes = b""
     """Bytes from the session that the caller has not fetched yet."""
     faults: ByteFaults | None = None
@@ -149,7 +149,7 @@ class Connections:
         self._deadlines.set(connection.id, connection.next_deadline(now))
 
     def first_due(self) -> float | None:
-        """Return the first deadline of all connections, as of the last `refresh`."""
+        """Return the earliest deadline of all connections, as of the last `refresh`."""
         return self._deadlines.first()
 
     def pop_due(self, now: Instant) -> list[Connection]:

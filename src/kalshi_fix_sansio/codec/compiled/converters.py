@@ -19,7 +19,7 @@ def to_timestamp(text: str) -> datetime:
 
 def convert_optional(convert: Callable[[str], Any] | None, column: Sequence[str | None]) -> Iterable[Any]:
     """Convert one field of all entries of a group; None where an entry does not have the field."""
-    # No kind of value allows an empty text, so a false value means that the field is absent.
+    # No kind of value allows an empty string, so a false value means that the field is absent.
     if all(column):
         return column if convert is None else map(convert, column)  # type: ignore[arg-type]
     if convert is None:

@@ -22,8 +22,8 @@ from kalshi_fix_sansio.trading.orders.order_index import OrderIndex
 from kalshi_fix_sansio.trading.orders.order_reports import CHANGE_TYPES, identity
 
 MAX_ANSWERS: Final = 10_000
-"""Maximum number of answers remembered, to recognize redelivered ones, and of requests remembered that were
-settled before they were answered.
+"""Maximum number of answers that are remembered to recognize redelivered ones, and maximum number of requests
+that are remembered because they were settled before they were answered.
 """
 _ANSWERED_TYPES: Final[Mapping[str | None, str]] = {
     CxlRejResponseTo.ORDER_CANCEL_REQUEST: OrderCancelRequest.MSG_TYPE,
@@ -102,9 +102,9 @@ class RequestSettler:
             for holder, request in self._index.requests(name):
                 if not request.renames or request.is_after(key) or request not in holder.pending:
                     continue
-                # A request may rename an order back to a ClOrdID that it had before. If the order had
-                # the report's, its current or the request's ClOrdID before the request, the report proves
-                # nothing, and only the request's own answer settles it.
+                # A request may rename an order back to a ClOrdID that it had before. If the order already had
+                # the ClOrdID of the report or of the request, or its current ClOrdID, before the request was
+                # sent, the report proves nothing, and only the request's own answer settles it.
                 names = {report.cl_ord_id, holder.cl_ord_id, request.cl_ord_id}
                 if names.isdisjoint(holder.origins(request)):
                     self._settle_chain(holder, request, is_copy)

@@ -161,8 +161,8 @@ class OrderIndex:
         return sorted(found, key=lambda each: _request_sort_key(each[1])) if len(found) > 1 else found
 
     def unlisted_order(self, name: str) -> Order | None:
-        """Return the order that was placed with this ClOrdID by the request that an `OutcomesUnknown` event
-        lists now. Orders whose request was answered, or listed by an earlier event, are left out. If several
+        """Return the order that was placed by the request with this ClOrdID in the current `OutcomesUnknown`
+        event. Orders whose request was answered, or listed by an earlier event, are left out. If several
         orders remain, return the oldest uncertain one, or else the oldest.
         """
         found = [
@@ -176,7 +176,9 @@ class OrderIndex:
         return min(found, key=_unknown_sort_key, default=None)
 
     def known_from_reports(self, name: str, after: Mapping[int, ExecKey]) -> Order | None:
-        """Return the newest order with this ClOrdID that is known only from reports newer than these."""
+        """Return the newest order with this ClOrdID that is known only from reports newer than those in
+        `after`.
+        """
         for each in self.namesakes(name):
             first = each.first_key or NO_KEY
             is_newer = first == NO_KEY or first > after.get(first.shard, NO_KEY)
@@ -215,7 +217,7 @@ class OrderIndex:
         requests = [each.placed for each in group if each.placed is not None]
         requests.sort(key=_number if len(known) == len(group) else _request_sort_key)
         matched = requests[: len(known)]
-        # Of the orders without a report, only those whose request is matched get another one.
+        # Of the orders without a report, only those whose request was matched get another request.
         others = [each for each in group if each not in known and each.placed in matched]
         spare = [each.placed for each in known if each.placed is not None and each.placed not in matched]
         for each, request in zip([*known, *others], [*matched, *spare], strict=True):

@@ -355,7 +355,7 @@ class Orders:
         elif isinstance(request, _CHANGES):
             pending = [each for each in self._find_pending(request) if not each[1].is_unknown]
             if pending:
-                # The newest of the requests with the same terms as the first, which matches best.
+                # The first request matches best. Of those with the same terms as the first, take the newest.
                 newest = max(reversed(pending), key=lambda each: each[1].terms == pending[0][1].terms)
                 self._index.answer(*newest)
         elif isinstance(request, OrderMassCancelRequest):
@@ -436,18 +436,20 @@ class Orders:
         elif isinstance(message, OrderMassCancelRequest):
             self._mass_cancels.record_sent(message.cl_ord_id, set(self._index.own), self._reports.newest())
         else:
-            self._request_change(message)
+            self._record_change_request(message)
 
     def _add(self, message: NewOrderSingle, newest_reports: Mapping[int, ExecKey]) -> Order:
         order = Order(self._number + 1, message.symbol, message.side, losses=self._losses)
-        order.placed = self._make_placed(message, newest_reports)
+        order.placed = self._make_order_request(message, newest_reports)
         self._index.keep_matches(message.cl_ord_id)
         # The session's own orders are kept even beyond the limit, because the user controls their number.
         self._index.make_room()
         self._index.add(order)
         return order
 
-    def _make_placed(self, message: NewOrderSingle, newest_reports: Mapping[int, ExecKey]) -> NewOrderRequest:
+    def _make_order_request(
+        self, message: NewOrderSingle, newest_reports: Mapping[int, ExecKey]
+    ) -> NewOrderRequest:
         self._number += 1
         return NewOrderRequest(
             self._number,
@@ -459,7 +461,7 @@ class Orders:
             tuple(newest_reports.values()),
         )
 
-    def _request_change(self, message: _Change) -> None:
+    def _record_change_request(self, message: _Change) -> None:
         order = self._order_of(message)
         if order is None:
             detail = f"{message.MSG_TYPE} {message.cl_ord_id} with OrigClOrdID {message.orig_cl_ord_id}"
@@ -540,7 +542,7 @@ class Orders:
         if kind == _REJECTED:
             order = self._find_rejected(report)
         elif order is None:
-            order = self._find(report, key)
+            order = self._find_or_add(report, key)
         if order is None:
             return
         update = index.begin(order)
@@ -628,7 +630,7 @@ class Orders:
             detail = f"the fills add up to {order.filled_qty:f}, CumQty is {order.cum_qty:f}"
             self._index.record_discrepancy(order, OrderDiscrepancyKind.OVERFILLED, detail)
 
-    def _find(self, report: Any, key: ExecKey | None) -> Order | None:
+    def _find_or_add(self, report: Any, key: ExecKey | None) -> Order | None:
         """Return the order for the first report with a new OrderID. This is an order that this session placed
         or, if there is none, a new order, which another session placed. Return None if the report is not
         counted.
@@ -667,8 +669,8 @@ class Orders:
 
     def _find_rejected(self, report: Any) -> Order | None:
         """Return the order that a Rejected report ends; None if the report rejects a change or a cancel, or
-        is redelivered. The report may contain the OrderID of another order: the one because of which the
-        venue refused this order.
+        is redelivered. The report may contain the OrderID of another order: the one that made the
+        venue refuse this order.
         """
         if self._answers.record_answer(report):
             return None
@@ -768,8 +770,8 @@ class Orders:
             self._index.record_discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
 
     def _handle_outcomes_unknown(self, event: OutcomesUnknown) -> None:
-        """Mark the listed requests as uncertain, because they will not be answered. Adopt unknown requests as
-        if they had been passed to `apply` when they were sent.
+        """Mark the listed requests as uncertain, because they will not be answered. Treat requests that this
+        object does not know as if they had been passed to `apply` when they were sent.
         """
         self.epoch += 1
         for request, message in self.unattributed.read(
@@ -795,7 +797,7 @@ class Orders:
         if order is None and message is not None:
             if reported is not None and (reported.symbol, reported.side) == (message.symbol, message.side):
                 order = reported
-                order.placed = self._make_placed(message, self._reports.loaded)
+                order.placed = self._make_order_request(message, self._reports.loaded)
             else:
                 order, since = self._add(message, self._reports.loaded), request.sent_at
         if order is None or order.placed is None:
@@ -926,7 +928,7 @@ class Orders:
 
         Args:
             full: yield all rows. Needed to store them elsewhere, or when the rows of an earlier dump were not
-                stored. Later dumps are increments on this dump, not on an earlier one.
+                stored. Later dumps contain the changes since this dump, not since an earlier one.
 
         Raises:
             LocalProtocolError: `load` was called, and its result was not iterated to the end.

@@ -78,7 +78,7 @@ class Rfq:
     """The makers who received it."""
     state: RfqState = RfqState.OPEN
     quotes: dict[str, Quote] = attrs.field(factory=dict)
-    """The active quotes and the last ended ones, by QuoteID."""
+    """The active quotes and the most recently ended ones, by QuoteID."""
     open_quotes: dict[AccountId, Quote] = attrs.field(factory=dict)
     """The active quotes by the maker's account, in the order of receipt."""
     acceptance: Acceptance | None = None
@@ -117,9 +117,8 @@ class Quote:
     state: QuoteState = QuoteState.OPEN
 
     def price(self, side: Side) -> Decimal | None:
-        """Return the YES price at which the creator trades on this side, if the quote has one. A buying
-        creator takes the quote for NO: the maker's NO price and the creator's YES price add up to one
-        dollar."""
+        """Return the YES price at which the creator trades on this side, if the quote has one. A creator
+        that buys YES trades against the quote's bid for NO: the two prices add up to one dollar."""
         if side is Side.SELL:
             return self.bid
         return None if self.offer is None else ONE - self.offer
@@ -149,9 +148,10 @@ class Acceptance:
 
 @attrs.define(eq=False)
 class RfqBook:
-    """All open requests, and the last ended ones."""
+    """All open requests, and the most recently closed ones."""
 
     retained: int
+    """Maximum number of closed requests that are kept."""
     max_quotes: int
     _by_id: dict[str, Rfq] = attrs.field(factory=dict)
     _by_client_id: dict[tuple[str, str], Rfq] = attrs.field(factory=dict)
