@@ -21,8 +21,8 @@ Seeds = Iterator[tuple[str, bytes]]
 _STEPS_PER_SEED = 5
 
 
-def choose(*choices: tuple[int, int] | bytes) -> bytes:
-    """Return the input for these choices, each given as (number, number of options) or as plain bytes."""
+def encode(*choices: tuple[int, int] | bytes) -> bytes:
+    """Return the input that leads to these choices, each given as (index, number of options) or as bytes."""
     return b"".join(
         choice
         if isinstance(choice, bytes)
@@ -44,25 +44,25 @@ def _messages(*wires: Wire) -> Iterator[tuple[str, tuple[int, int], bytes]]:
             for number, fields in enumerate(templates):
                 name = f"{chosen_wire.dialect.name}-{fields[0][1].decode()}-{large and 'large'}{number}"
                 count = len(chosen_wire.large if large else templates)
-                message = choose((large, wire.LARGE_ODDS), (number, count), (0, len(wire.CHANGE_COUNTS)))
+                message = encode((large, wire.LARGE_ODDS), (number, count), (0, len(wire.CHANGE_COUNTS)))
                 yield name, (index, len(wires)), message
 
 
 def _framing() -> Seeds:
     for name, dialect, message in _messages(*WIRES):
-        message_choices = choose((0, 4), dialect) + message
-        yield name, choose((0, 2), (0, 3), (1, 6)) + message_choices * 2 + choose((2, 16), (7, 64), (40, 64))
+        message_choices = encode((0, 4), dialect) + message
+        yield name, encode((0, 2), (0, 3), (1, 6)) + message_choices * 2 + encode((2, 16), (7, 64), (40, 64))
 
 
 def _decode() -> Seeds:
     for name, dialect, message in _messages(*WIRES):
-        yield name, choose(dialect, (0, 64), (0, 8), (0, 4), (0, 32)) + message
+        yield name, encode(dialect, (0, 64), (0, 8), (0, 4), (0, 32)) + message
 
 
 def _encode() -> Seeds:
     for number, chosen_wire in enumerate(WIRES):
         for index, layout in enumerate(chosen_wire.dialect.messages.values()):
-            prefix = choose((number, len(WIRES)), (index, len(chosen_wire.dialect.messages)))
+            prefix = encode((number, len(WIRES)), (index, len(chosen_wire.dialect.messages)))
             name = f"{chosen_wire.dialect.name}-{layout.name}"
             yield name, prefix
             yield f"{name}-full", prefix + pseudo_random_bytes(name, 200)
@@ -74,7 +74,7 @@ def _session() -> Seeds:
     for role in range(2):
         for kind, name in enumerate(session._SESSION_TYPES):
             for index, state in enumerate(session.STATES):
-                prefix = choose(
+                prefix = encode(
                     (role, 2),
                     (kind, len(session._SESSION_TYPES)),
                     (step % 2, 2),
@@ -82,12 +82,12 @@ def _session() -> Seeds:
                     (0, 4),
                     (step % 3, 3),
                 )
-                data = prefix + choose((index, len(session.STATES)))
+                data = prefix + encode((index, len(session.STATES)))
                 for _ in range(_STEPS_PER_SEED):
                     step += 1
-                    peer = choose((0, 16), (step * 5 % peer_choices, peer_choices), (0, 8), (step % 6, 6))
-                    data += peer + choose((0, 4)) * (step % 6 == 5) + choose((0, 16)) * (step % 6 == 4)
-                    data += choose((0, 4), (0, 6), (0, 2 * len(session._CHANGES) + 16), (11, 16))
+                    peer = encode((0, 16), (step * 5 % peer_choices, peer_choices), (0, 8), (step % 6, 6))
+                    data += peer + encode((0, 4)) * (step % 6 == 5) + encode((0, 16)) * (step % 6 == 4)
+                    data += encode((0, 4), (0, 6), (0, 2 * len(session._CHANGES) + 16), (11, 16))
                 yield f"{'acceptor' if role else 'initiator'}-{name}-{state.replace(' ', '-')}", data
     yield from scenarios.inputs()
 
@@ -101,7 +101,7 @@ def _log_reader() -> Seeds:
     for number, (name, _, message) in enumerate(_messages(wire.KALSHI)):
         yield (
             name,
-            choose((0, 3)) + message + choose((number % 6, 6), (0, 4), (number % 8, 8), (number % 7, 7)),
+            encode((0, 3)) + message + encode((number % 6, 6), (0, 4), (number % 8, 8), (number % 7, 7)),
         )
 
 
@@ -110,34 +110,34 @@ def _store() -> Seeds:
         image = number % len(store.IMAGES)
         yield (
             f"image-{image}-{number}",
-            choose((image, len(store.IMAGES))) + pseudo_random_bytes(f"store {number}", 16),
+            encode((image, len(store.IMAGES))) + pseudo_random_bytes(f"store {number}", 16),
         )
 
 
 def _secrets() -> Seeds:
     field_count, delimiter_count = len(secrets.FIELDS), len(secrets._DELIMITERS)
     for field, index in itertools.product(range(field_count), range(delimiter_count)):
-        data = choose((0, 3), (field, field_count), (index, delimiter_count), (0, 3))
-        end = choose((0, 2), (3, 8), b"\x05\x10\x20", (0, 3))
+        data = encode((0, 3), (field, field_count), (index, delimiter_count), (0, 3))
+        end = encode((0, 2), (3, 8), b"\x05\x10\x20", (0, 3))
         yield f"{secrets.FIELDS[field].decode()}{index}", data + end
 
 
 def _spec() -> Seeds:
     for number, name in enumerate(spec._FILES):
         for value in range(len(spec._VALUES)):
-            prefix = choose((number, len(spec._FILES)), (0, 8), (0, 4))
+            prefix = encode((number, len(spec._FILES)), (0, 8), (0, 4))
             size = len(spec._TEXTS[name]) + 1
-            change = choose((value * 3 % size, size), (2, 6), (value, len(spec._VALUES)), (value % 16, 16))
+            change = encode((value * 3 % size, size), (2, 6), (value, len(spec._VALUES)), (value % 16, 16))
             yield f"{name.stem}-{value}", prefix + change
 
 
 def _diff() -> Seeds:
     for kind, (name, fragments) in enumerate((("page", diff._FRAGMENTS), ("dictionary", diff._ELEMENTS))):
         count = len(fragments)
-        data = choose((kind, 2)) + b"".join(choose((number, count), (4, 6)) for number in range(count))
+        data = encode((kind, 2)) + b"".join(encode((number, count), (4, 6)) for number in range(count))
         yield f"{name}-whole", data
         for number in range(count):
-            yield f"{name}-{number}", data + choose((number, count), (2, 6), b"\x03\x02\x03")
+            yield f"{name}-{number}", data + encode((number, count), (2, 6), b"\x03\x02\x03")
 
 
 GENERATORS: Final[Mapping[str, Callable[[], Seeds]]] = {

@@ -24,29 +24,30 @@ from kalshi_fix_sansio.signing import Signer
 LOST = ("lost-1", "lost-2", "lost-3")
 
 
-class OurSide:
-    """The user of our side in one scenario."""
+class Connection:
+    """One connection between our side and QuickFIX, with the actions and checks of the tests."""
 
     def __init__(self, pairing: Pairing, store: MemoryStore) -> None:
         self.pairing = pairing
         self._served: queue.Queue[ResendServed] = queue.Queue()
-        self.ours, _logged_on = pairing.connect(store, take=self._take)
+        self.our_side, _logged_on = pairing.connect(store, take=self._take)
 
     def _take(self, event: Event) -> bool:
-        # If both sides send ResendRequests, their order is unspecified, and so is whether QuickFIX sends two:
-        # it processes its queued messages before a gap fill. The gap fill is then below the expected number
-        # and ignored, so the next message reveals the same gap again.
+        # The position of this event among the others varies: if both sides send a ResendRequest, either may
+        # be first. QuickFIX may also send a second one: if it processes a gap fill after the messages that it
+        # has held, it ignores the gap fill, whose MsgSeqNum is then too low, and detects the gap again at the
+        # next message.
         if isinstance(event, ResendServed):
             self._served.put(event)
             return True
         return False
 
     def expect_gap(self, begin: int, end: int) -> None:
-        assert self.ours.expect(GapDetected) == GapDetected(begin, end, recoverable=True)
+        assert self.our_side.expect(GapDetected) == GapDetected(begin, end, recoverable=True)
 
     def expect_messages(self, *names: str, poss_dup: bool) -> None:
         for name in names:
-            event = self.ours.expect(MessageReceived)
+            event = self.our_side.expect(MessageReceived)
             assert event.message.cl_ord_id == name  # type: ignore[attr-defined]
             assert event.poss_dup is poss_dup
 
@@ -57,14 +58,14 @@ class OurSide:
     def send(self, *names: str, lost: bool = False) -> None:
         for name in names:
             if lost:
-                self.ours.outgoing.drop_next(self.pairing.our_type)
-            self.ours.send(self.pairing.our_message(name))
+                self.our_side.outgoing.drop_next(self.pairing.our_type)
+            self.our_side.send(self.pairing.our_message(name))
 
     def peer_sends(self, *names: str, lost: bool = False) -> None:
         """Make QuickFIX send messages."""
         for name in names:
             if lost:
-                self.ours.incoming.drop_next(self.pairing.their_type)
+                self.our_side.incoming.drop_next(self.pairing.their_type)
             self.pairing.peer.send(*self.pairing.their_message(name))
 
     def expect_at_the_peer(self, *names: str, poss_dup: bool) -> None:
@@ -73,18 +74,18 @@ class OurSide:
             assert fields[11] == name
             assert (fields.get(43) == "Y") is poss_dup
 
-    def end_in_agreement(self) -> None:
-        """Exchange one more message each way and log out; then no message is missing on either side."""
+    def log_out_and_check_numbers(self) -> None:
+        """Exchange one more message each way, log out, and check that neither side lacks a message."""
         peer = self.pairing.peer
         self.peer_sends("last")
         self.expect_messages("last", poss_dup=False)
-        assert self.ours.session.next_incoming == peer.next_outgoing
+        assert self.our_side.session.next_incoming == peer.next_outgoing
         self.send("last")
         assert peer.inbox.take(self.pairing.our_type)[11] == "last"
-        self.ours.log_out()
+        self.our_side.log_out()
         peer.inbox.wait_until_logged_out()
         assert peer.inbox.is_empty()
-        assert self.ours.session.next_outgoing == peer.next_incoming
+        assert self.our_side.session.next_outgoing == peer.next_incoming
 
 
 @pytest.fixture
@@ -104,87 +105,87 @@ def pairing(role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: S
 
 
 def test_messages_that_we_missed_before_the_logon_are_recovered(peer_ahead: Pairing) -> None:
-    our_side = OurSide(peer_ahead, MemoryStore())
-    our_side.expect_gap(1, 3)
-    our_side.expect_messages(*LOST, poss_dup=True)
-    our_side.ours.expect(GapClosed)
-    our_side.end_in_agreement()
+    connection = Connection(peer_ahead, MemoryStore())
+    connection.expect_gap(1, 3)
+    connection.expect_messages(*LOST, poss_dup=True)
+    connection.our_side.expect(GapClosed)
+    connection.log_out_and_check_numbers()
 
 
 def test_messages_that_the_peer_missed_before_the_logon_are_recovered(pairing: Pairing) -> None:
-    our_side = OurSide(pairing, pairing.store(LOST))
-    our_side.expect_at_the_peer(*LOST, poss_dup=True)
-    our_side.expect_served(begin=1, resent=3)
-    our_side.end_in_agreement()
+    connection = Connection(pairing, pairing.store(LOST))
+    connection.expect_at_the_peer(*LOST, poss_dup=True)
+    connection.expect_served(begin=1, resent=3)
+    connection.log_out_and_check_numbers()
 
 
 def test_messages_that_both_sides_missed_before_the_logon_are_recovered(peer_ahead: Pairing) -> None:
-    our_side = OurSide(peer_ahead, peer_ahead.store(LOST))
-    our_side.expect_gap(1, 3)
-    our_side.expect_messages(*LOST, poss_dup=True)
-    our_side.ours.expect(GapClosed)
-    our_side.expect_at_the_peer(*LOST, poss_dup=True)
-    our_side.expect_served(begin=1, resent=3)
-    our_side.end_in_agreement()
+    connection = Connection(peer_ahead, peer_ahead.store(LOST))
+    connection.expect_gap(1, 3)
+    connection.expect_messages(*LOST, poss_dup=True)
+    connection.our_side.expect(GapClosed)
+    connection.expect_at_the_peer(*LOST, poss_dup=True)
+    connection.expect_served(begin=1, resent=3)
+    connection.log_out_and_check_numbers()
 
 
 def test_messages_that_we_miss_mid_session_are_recovered(pairing: Pairing) -> None:
-    our_side = OurSide(pairing, MemoryStore())
-    our_side.peer_sends("first")
-    our_side.expect_messages("first", poss_dup=False)
-    our_side.peer_sends(*LOST, lost=True)
-    our_side.peer_sends("after")
+    connection = Connection(pairing, MemoryStore())
+    connection.peer_sends("first")
+    connection.expect_messages("first", poss_dup=False)
+    connection.peer_sends(*LOST, lost=True)
+    connection.peer_sends("after")
 
-    our_side.expect_gap(3, 5)
-    our_side.expect_messages(*LOST, poss_dup=True)
-    our_side.expect_messages("after", poss_dup=False)
-    our_side.ours.expect(GapClosed)
-    our_side.end_in_agreement()
+    connection.expect_gap(3, 5)
+    connection.expect_messages(*LOST, poss_dup=True)
+    connection.expect_messages("after", poss_dup=False)
+    connection.our_side.expect(GapClosed)
+    connection.log_out_and_check_numbers()
 
 
 def test_messages_that_the_peer_misses_mid_session_are_recovered(pairing: Pairing) -> None:
-    our_side = OurSide(pairing, MemoryStore())
-    our_side.send("first")
-    our_side.expect_at_the_peer("first", poss_dup=False)
-    our_side.send(*LOST, lost=True)
-    our_side.send("after")
+    connection = Connection(pairing, MemoryStore())
+    connection.send("first")
+    connection.expect_at_the_peer("first", poss_dup=False)
+    connection.send(*LOST, lost=True)
+    connection.send("after")
 
-    our_side.expect_at_the_peer(*LOST, poss_dup=True)
+    connection.expect_at_the_peer(*LOST, poss_dup=True)
     # QuickFIX requests all messages since the gap, and also processes the later message that it has held.
-    our_side.expect_at_the_peer("after", poss_dup=False)
-    our_side.expect_served(begin=3, resent=4)
-    our_side.end_in_agreement()
+    connection.expect_at_the_peer("after", poss_dup=False)
+    connection.expect_served(begin=3, resent=4)
+    connection.log_out_and_check_numbers()
 
 
 def test_messages_that_both_sides_miss_mid_session_are_recovered(pairing: Pairing) -> None:
-    our_side = OurSide(pairing, MemoryStore())
-    our_side.peer_sends(*LOST, lost=True)
-    our_side.send(*LOST, lost=True)
-    # The TestRequest shows QuickFIX that messages are missing; the numbers of its ResendRequest, which
-    # is sent first, and of its Heartbeat reveal the gap on our side.
-    our_side.ours.call(lambda session, now: session.test_request(now))
+    connection = Connection(pairing, MemoryStore())
+    connection.peer_sends(*LOST, lost=True)
+    connection.send(*LOST, lost=True)
+    # The TestRequest reveals the gap to QuickFIX. It answers with a ResendRequest and then a Heartbeat, whose
+    # MsgSeqNums reveal the other gap to our side.
+    connection.our_side.call(lambda session, now: session.test_request(now))
 
-    our_side.expect_gap(2, 4)
-    our_side.expect_messages(*LOST, poss_dup=True)
-    our_side.ours.expect(GapClosed)
-    our_side.expect_at_the_peer(*LOST, poss_dup=True)
-    our_side.expect_served(begin=2, resent=3)
-    our_side.end_in_agreement()
+    connection.expect_gap(2, 4)
+    connection.expect_messages(*LOST, poss_dup=True)
+    connection.our_side.expect(GapClosed)
+    connection.expect_at_the_peer(*LOST, poss_dup=True)
+    connection.expect_served(begin=2, resent=3)
+    connection.log_out_and_check_numbers()
 
 
 def test_messages_in_transit_when_the_connection_breaks_are_recovered(pairing: Pairing) -> None:
     store = MemoryStore()
-    first = OurSide(pairing, store)
-    first.ours.outgoing.drop_every()
+    first = Connection(pairing, store)
+    first.our_side.outgoing.drop_every()
     first.send(*LOST)
-    first.ours.close()
+    first.our_side.close()
     pairing.peer.inbox.wait_until_logged_out()
     first.peer_sends("meanwhile")
 
-    second = OurSide(pairing, store)
+    second = Connection(pairing, store)
     second.expect_gap(2, 2)
     second.expect_messages("meanwhile", poss_dup=True)
-    second.ours.expect(GapClosed)
+    second.our_side.expect(GapClosed)
     second.expect_at_the_peer(*LOST, poss_dup=True)
     second.expect_served(begin=2, resent=3)
-    second.end_in_agreement()
+    second.log_out_and_check_numbers()

@@ -84,7 +84,7 @@ def test_the_core_runs_in_a_custom_loop(examples: ExampleEnvironment) -> None:
         assert script.process.wait(PATIENCE) == 0
 
 
-def answer(url: str) -> tuple[int, str]:
+def fetch(url: str) -> tuple[int, str]:
     """Return the status and the body of a page."""
     try:
         with urlopen(url, timeout=PATIENCE) as page:
@@ -106,21 +106,23 @@ account = "desk"
 
 def reaches_status(url: str, status: int) -> bool:
     """Return whether a page gets this status within 20,000 requests."""
-    return any(answer(url)[0] == status for _ in range(20_000))
+    return any(fetch(url)[0] == status for _ in range(20_000))
 
 
-def test_a_service_is_checked_and_logs_out_on_sigterm(examples: ExampleEnvironment, tmp_path: Path) -> None:
+def test_a_service_answers_health_checks_and_logs_out_on_sigterm(
+    examples: ExampleEnvironment, tmp_path: Path
+) -> None:
     path = tmp_path / "desk.toml"
     path.write_text(SERVICE, encoding="utf-8")
     with examples.run("service.py", path, 0) as script:
         url = script.expect("health checks").split()[-1]
-        assert answer(f"{url}/live")[0] == answer(f"{url}/ready")[0] == 200
-        assert answer(f"{url}/else")[0] == 503
+        assert fetch(f"{url}/live")[0] == fetch(f"{url}/ready")[0] == 200
+        assert fetch(f"{url}/else")[0] == 503
         with examples.sandbox.server.down():
             assert reaches_status(f"{url}/ready", 503)
-            assert answer(f"{url}/live")[0] == 200
+            assert fetch(f"{url}/live")[0] == 200
         assert reaches_status(f"{url}/ready", 200)
-        status, metrics = answer(f"{url}/metrics")
+        status, metrics = fetch(f"{url}/metrics")
         assert (status, 'fix_up{session="orders"} 1.0' in metrics) == (200, True)
         script.process.terminate()  # SIGTERM
         assert script.process.wait(PATIENCE) == 0

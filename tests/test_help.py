@@ -37,7 +37,7 @@ def attributes_of(cls: type[Any]) -> set[str]:
     found = {item.name for item in getattr(cls, "__attrs_attrs__", ())}
     if isinstance(cls, EnumMeta):
         # Some enum members are documented by their value.
-        found |= {name for name, each in cls.__members__.items() if not describes(name, each.value)}
+        found |= {name for name, each in cls.__members__.items() if not documents_member(name, each.value)}
     for base in cls.__mro__:
         if base.__module__.startswith("kalshi_fix"):
             annotations = vars(base).get("__annotations__", {})
@@ -45,7 +45,8 @@ def attributes_of(cls: type[Any]) -> set[str]:
     return {name for name in found if not name.startswith("_")}
 
 
-def describes(name: str, value: object) -> bool:
+def documents_member(name: str, value: object) -> bool:
+    """Return whether the value of an enum member is a description, or repeats the member's name."""
     return " " in str(value) or value == name.lower()
 
 

@@ -97,7 +97,7 @@ def test_the_certificate_can_be_pinned(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("sqlite3") is None, reason="needs sqlite3")
-def test_a_store_is_backed_up_while_it_is_used_and_restored(tmp_path: Path) -> None:
+def test_a_store_in_use_is_backed_up_and_later_restored(tmp_path: Path) -> None:
     folder, backup = tmp_path / "stores", tmp_path / "desk.backup"
     with Sandbox(("me",)) as venue:
         options = venue.options("me", "prediction", SESSION)
@@ -141,7 +141,7 @@ def test_a_store_is_backed_up_while_it_is_used_and_restored(tmp_path: Path) -> N
             assert [request.request_id for request in unknown.requests] == ["a-1"]
 
 
-def test_a_new_key_continues_the_store(tmp_path: Path) -> None:
+def test_a_new_key_of_the_account_uses_the_same_store(tmp_path: Path) -> None:
     with Sandbox(("me",)) as venue:
         for key in (0, 1):
             options = venue.options("me", "prediction", SESSION, key)

@@ -1,7 +1,7 @@
 """A hand-written dialect for tests of the generic core.
 
-With as few messages as possible it has every kind of value, nested groups, data fields, older tags, open and
-closed code sets, secrets, and every kind of rule."""
+With as few messages as possible, it has every kind of value, nested groups, data fields, legacy tags, open
+and closed codesets, secrets, and every kind of rule."""
 
 from __future__ import annotations
 

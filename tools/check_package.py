@@ -1,8 +1,10 @@
 """Build the sdist and the wheel of both distributions, and check their contents.
 
-Run by `make package`. Prints a sentence for each fault, and exits with status 1 if there is a fault: an
-archive lacks a required file, contains an unexpected file or cannot be imported, or an installation from only
-the wheels lacks a command.
+Run by `make package`. Prints every fault, and exits with status 1 if there are any. Faults are:
+
+- an archive lacks a required file, contains an unexpected file, or differs when it is built again;
+- the packages cannot be imported from the wheels, or tests fail in the unpacked sdist;
+- an installation from only the wheels lacks a command, or contains the venue without its extra.
 """
 
 from __future__ import annotations
@@ -191,10 +193,13 @@ def install_faults(wheels: Path) -> Iterator[str]:
         installed = run(*pip, *install, f"kalshi-fix-sansio[{extras}]")
         ran = run(folder / "bin" / "kalshi-fix", command) if not installed.returncode else installed
         if ran.returncode != status or expected_error not in ran.stderr:
-            yield f"kalshi-fix {command} fails with kalshi-fix-sansio[{extras}]:\n{ran.stdout}{ran.stderr}"
+            yield (
+                f"unexpected result of kalshi-fix {command} with kalshi-fix-sansio[{extras}]:\n"
+                f"{ran.stdout}{ran.stderr}"
+            )
         imported = run(python, "-I", "-c", "import kalshi_fix_venue")
         if (imported.returncode == 0) != ("venue" in extras):
-            yield f"kalshi-fix-sansio[{extras}]: the venue and its extra must be installed together"
+            yield f"kalshi-fix-sansio[{extras}]: the venue must be installed by its extra and by no other"
 
 
 def main() -> int:

@@ -52,19 +52,21 @@ class PlacedMember:
         """Its tag, and the tags of legacy fields whose values are read into it."""
         return (self.field.tag, *(old.tag for old in self.member.legacy_fields))
 
-    def allowed(self, places: Iterable[Place]) -> list[Place]:
+    def allowed_places(self, places: Iterable[Place]) -> list[Place]:
         """Return the places where the member and all enclosing groups are allowed."""
         # If a group is forbidden, so are its members.
         chain = (*self.holders, self.member)
         return [place for place in places if all(presence_at(each, place) != "forbidden" for each in chain)]
 
-    def required(self, place: Place) -> bool:
+    def is_required(self, place: Place) -> bool:
         """Return whether its block or group entry requires it."""
         return presence_at(self.member, place) in MANDATORY
 
-    def required_in_message(self, place: Place) -> bool:
+    def is_required_in_message(self, place: Place) -> bool:
         """Return whether every such message must contain it."""
-        return self.required(place) and all(presence_at(each, place) == "required" for each in self.holders)
+        return self.is_required(place) and all(
+            presence_at(each, place) == "required" for each in self.holders
+        )
 
 
 @attrs.frozen
@@ -147,9 +149,11 @@ class SpecIndex:
         return {origin.id: origin.kind for origin in self.origins.values()}
 
     def unknown_folder(self, page: str) -> str:
-        """Return the folder of a page outside the manifest, if it is named like the folders of the products.
+        """Return the folder of a page that is not in the manifest, if the folder's name is similar to those
+        of the products' folders; empty for other pages.
 
-        Examples are fix-options/orders, v2/fix/orders, and fix-options without a folder. Empty for others.
+        The folder is fix-options for fix-options/orders, v2/fix for v2/fix/orders, and fix-options for a page
+        with this name.
         """
         if page in self.kinds or not self.page_folders or self.product_of_page(page) is not None:
             return ""
@@ -171,7 +175,7 @@ class SpecIndex:
         return self.page_folders[max(folders, key=len)] if folders else None
 
     def pages_of(self, sources: str, product: str) -> set[str]:
-        """Of an element's sources, return those that are pages on a product, by their manifest names."""
+        """Return the names, in the manifest, of those sources of an element that are pages on a product."""
         origins = [self.origins[name] for name in sources.split(", ") if name in self.origins]
         pages = (each for each in origins if each.kind == PAGE)
         return {page.name for page in pages if self.product_of_page(page.id) == product}

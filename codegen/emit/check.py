@@ -16,10 +16,10 @@ class Finding:
     """A file that is missing, outdated, stale or untracked, or a change that was written."""
 
     path: Path
-    what: str
+    description: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.what}"
+        return f"{self.path}: {self.description}"
 
 
 class ForeignFileError(Exception):
@@ -42,7 +42,7 @@ def check(expected: Mapping[str, str], folder: Path) -> list[Finding]:
     tracked = tracked_files(folder)
     untracked = expected.keys() & found - tracked if tracked is not None else ()
     findings += [Finding(folder / name, "not tracked by git") for name in untracked]
-    return sorted(findings, key=lambda finding: (finding.path, finding.what))
+    return sorted(findings, key=lambda finding: (finding.path, finding.description))
 
 
 def write(expected: Mapping[str, str], folder: Path) -> list[Finding]:

@@ -122,19 +122,20 @@ def for_initiator(definition: Definition) -> Definition:
     """Return the definition for the other role: the engine connects and sends its Logon first.
 
     The roles differ only in this: each `iCONNECT` becomes `eCONNECT`, and the engine sends its Logon first
-    rather than as an answer. If an invalid Logon had no answer, the engine's usual Logon is expected.
+    rather than as an answer. The engine's Logon is expected even if the definition expects no answer to an
+    invalid Logon.
     """
     steps: list[Step] = []
-    since_connect = 0
+    messages_since_connect = 0
     for step in definition.steps:
         if step.action is Action.CONNECT:
             steps += [attrs.evolve(step, action=Action.AWAIT_CONNECT), _logon(step.line, definition)]
-            since_connect = 0
+            messages_since_connect = 0
         # Leave out the step that expects the engine's answer to the Logon, because the step added above
         # expects that answer.
-        elif since_connect != 1 or step.action is not Action.EXPECT:
+        elif messages_since_connect != 1 or step.action is not Action.EXPECT:
             steps.append(step)
-        since_connect += step.action in {Action.SEND, Action.EXPECT}
+        messages_since_connect += step.action in {Action.SEND, Action.EXPECT}
     return Definition(definition.name, tuple(steps))
 
 

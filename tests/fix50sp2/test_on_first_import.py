@@ -19,8 +19,8 @@ SPEC, PACKAGE = HERE / "spec", "tests.fix50sp2.dialect"
 FILES = {"__init__.py": "one\n", "deep/er/module.py": "two\n"}
 
 
-def sealed(found: str) -> dict[str, str]:
-    return FILES | {DIGEST_FILE: f"one\n\n# Made from {found}\n"}
+def files_with_digest(value: str) -> dict[str, str]:
+    return FILES | {DIGEST_FILE: f"one\n\n# Made from {value}\n"}
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -47,7 +47,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_current_package_is_kept(tmp_path: Path, rendered: list[str]) -> None:
     out = tmp_path / "dialect"
     assert bring_up_to_date(SPEC, PACKAGE, out)
-    assert tree(out) == sealed(digest(SPEC, *SHARED))
+    assert tree(out) == files_with_digest(digest(SPEC, *SHARED))
     assert not bring_up_to_date(SPEC, PACKAGE, out)
     assert rendered == [PACKAGE]
     assert [path.name for path in tmp_path.iterdir()] == ["dialect"]
@@ -64,7 +64,7 @@ def test_a_package_older_than_the_spec_is_replaced(
     (out / "gone.py").write_text("of a message that the spec no longer has")
     (spec / "fields.yaml").write_text("two")
     assert bring_up_to_date(SPEC, PACKAGE, out)
-    assert tree(out) == sealed(digest(spec))
+    assert tree(out) == files_with_digest(digest(spec))
 
 
 def test_the_digest_covers_names_and_contents_but_not_compiled_files(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_the_digest_covers_names_and_contents_but_not_compiled_files(tmp_path: P
     assert len(set(seen)) == len(seen)
 
 
-def test_an_interrupted_package_is_written_again(
+def test_an_incomplete_package_is_written_again(
     tmp_path: Path, rendered: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "dialect"
@@ -92,7 +92,7 @@ def test_an_interrupted_package_is_written_again(
                 bring_up_to_date(SPEC, PACKAGE, out)
         assert len(tree(out)) == allowed
         assert bring_up_to_date(SPEC, PACKAGE, out)
-        assert tree(out) == sealed(digest(SPEC, *SHARED))
+        assert tree(out) == files_with_digest(digest(SPEC, *SHARED))
         # The next round begins with a package generated from another spec.
         (out / DIGEST_FILE).write_text("one\n\n# Made from another spec\n")
         (out / "deep/er/module.py").unlink()

@@ -82,7 +82,7 @@ class Client(Process):
     def _committed(self) -> None:
         super()._committed()
         if isinstance(self.store, SharedStore) and self.store.has_failed and not self.connections:
-            self.world.store_failed(self)
+            self.world.restart_after_store_failure(self)
 
     # Connecting
 
@@ -153,7 +153,7 @@ class Client(Process):
             self.world.user_orders.withdraw(message)
             self.service(connection)
             return
-        self.world.client_sent(message, seq_num)
+        self.world.record_client_sent(message, seq_num)
         self.reach(Point.SENT)
         self.service(connection)
 

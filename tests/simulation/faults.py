@@ -174,7 +174,7 @@ class Injector:
         if not world.processes[fault.side].alive:
             return False
         self.downtime[fault.side] = fault.seconds
-        world.died(world.processes[fault.side], power=Random(fault.number))
+        world.kill(world.processes[fault.side], power=Random(fault.number))
         return True
 
     def _freeze(self, fault: Fault, _: int) -> bool:

@@ -147,7 +147,7 @@ class Process(ABC):
         try:
             action()
         except ProcessDied:
-            self.world.died(self)
+            self.world.kill(self)
 
     def after(self, seconds: float, action: Callable[[], None]) -> None:
         self.world.at(self.world.now + seconds, lambda: self.run(action))
@@ -155,7 +155,7 @@ class Process(ABC):
     def crash_at(self, point: Point) -> None:
         """Crash when this point is reached next."""
         if point is Point.ANYWHERE:
-            self.world.died(self)
+            self.world.kill(self)
         else:
             self._crash_point = point
 
@@ -277,9 +277,9 @@ class Process(ABC):
             connection.last_output_at = self.now.monotonic
         elif isinstance(event, SessionEnded):
             connection.ended = event
-            self.world.ended(connection, event)
+            self.world.record_session_end(connection, event)
             if event.reason is CloseReason.STORE_FAILED:
-                self.world.at(self.world.now, lambda: self.world.store_failed(self))
+                self.world.at(self.world.now, lambda: self.world.restart_after_store_failure(self))
         elif isinstance(event, MessageRejected):
             self._check_late(connection, event)
 
@@ -317,7 +317,7 @@ class Process(ABC):
                 connection.output = connection.session.data_to_send()
                 if not connection.output:
                     break
-                self.world.wrote(self, connection, connection.output)
+                self.world.record_write(self, connection, connection.output)
                 for habit in pipe.conditions.habits.values():
                     connection.output = habit(connection.output)
                 connection.last_output_at = self.now.monotonic

@@ -110,7 +110,7 @@ class SimulatedVenue(Process):
                 except LocalProtocolError:
                     active.session.abort("Too much unread data", self.now)
                     break
-                self.world.venue_sent(outbox.popleft(), number)
+                self.world.record_venue_sent(outbox.popleft(), number)
                 self.reach(Point.SENT)
             elif active is not None:
                 return
@@ -136,9 +136,9 @@ class SimulatedVenue(Process):
         )
         try:
             store.record_sent(number, StoredMessage(number, now.utc, CODEC.encode(message, header)))
-            self.world.venue_sent(self.world.exchange.outbox.popleft(), number)
+            self.world.record_venue_sent(self.world.exchange.outbox.popleft(), number)
             store.begin_commit()
         except StoreError:
-            self.world.at(self.world.now, lambda: self.world.store_failed(self))
+            self.world.at(self.world.now, lambda: self.world.restart_after_store_failure(self))
             return False
         return True

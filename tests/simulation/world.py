@@ -50,7 +50,7 @@ ROUND_TRIP = 0.005
 RESTART_TIME = 2.0
 """Seconds until a process restarts after its store has failed."""
 MAX_STEPS = 200_000
-"""Events after which a run is considered endless."""
+"""Steps after which a run is considered endless."""
 
 
 class World:
@@ -74,7 +74,7 @@ class World:
         self.event_counts: Counter[str] = Counter()
         """Counts of the events that users took, by type."""
         self.other_names = {Side.CLIENT: OTHER_KEY.encode(), Side.VENUE: self._other_name()}
-        """The other accepted name of each side."""
+        """A second CompID of each side, which its peer accepts too."""
         self.max_message = dict.fromkeys(Side, bounds.MAX_MESSAGE)
         """Maximum size of the messages that each side accepts, as its operator has configured it."""
         self.restarts = 0
@@ -95,7 +95,10 @@ class World:
         self.stores: dict[Side, Any] = {side: self.disks[side].open() for side in Side}
         self.exchange = Exchange(self, Random(self.random.getrandbits(32)))
         self.processes: dict[Side, Process] = {}
-        self.refused_until, self.refused_with, self.shut_until = 0.0, "", 0.0
+        self.refused_until, self.refused_with = 0.0, ""
+        """The time until which the venue refuses every Logon, and the text of the refusals."""
+        self.shut_until = 0.0
+        """The time until which the venue accepts no connection."""
         self.injector = Injector(self)
         self.processes[Side.VENUE] = SimulatedVenue(self, 1)
         self.processes[Side.CLIENT] = Client(self, 1)
@@ -263,7 +266,7 @@ class World:
 
     # Reports from the sides
 
-    def wrote(self, process: Process, connection: Connection, data: bytes) -> None:
+    def record_write(self, process: Process, connection: Connection, data: bytes) -> None:
         side, ledger = process.side, self.ledgers[process.side]
         if process.store is not self.stores[side]:
             raise Violation("two primaries", f"{side.value} sends after its store was taken over")
@@ -276,13 +279,13 @@ class World:
         ):
             ledger.record_written(written_epoch, number)
 
-    def client_sent(self, message: Any, number: int) -> None:
+    def record_client_sent(self, message: Any, number: int) -> None:
         self.from_client.record_sent(message, self.stores[Side.CLIENT].epoch, number)
         key = key_of(message, number)
         if key is not None:
             self.requests.record_sent(key, self.client.incarnation)
 
-    def venue_sent(self, message: Message, number: int) -> None:
+    def record_venue_sent(self, message: Message, number: int) -> None:
         self.from_venue.record_sent(message, self.stores[Side.VENUE].epoch, number)
 
     def dispatch_venue(self) -> None:
@@ -297,7 +300,7 @@ class World:
         if self._keep_log:
             self.wire.add_line(self.now, side, f"-- the user takes {log_text(event)}")
 
-    def ended(self, connection: Connection, event: SessionEnded) -> None:
+    def record_session_end(self, connection: Connection, event: SessionEnded) -> None:
         process, logged_on = connection.process, connection.heart_bt_int > 0
         self.endings[event.reason.name] += 1
         self.wire.add_line(self.now, process.side, f"-- session ended: {event.reason.name}: {event.text}")
@@ -322,7 +325,7 @@ class World:
 
     # Crashes and restarts
 
-    def died(self, process: Process, *, power: Random | None = None, seconds: float | None = None) -> None:
+    def kill(self, process: Process, *, power: Random | None = None, seconds: float | None = None) -> None:
         """End a process and plan its restart on the same disk. If `power` is given, its machine loses
         power, and this generator chooses which changes the disk keeps."""
         if not process.alive:
@@ -359,12 +362,12 @@ class World:
         if isinstance(disk := self.disks[Side.CLIENT], SharedDisk):
             disk.isolated.clear()
 
-    def store_failed(self, process: Process) -> None:
+    def restart_after_store_failure(self, process: Process) -> None:
         """End and restart a program whose store failed."""
         if process.alive:
             if isinstance(process.store, SharedStore):
                 process.store.release_lease()
-            self.died(process, seconds=RESTART_TIME)
+            self.kill(process, seconds=RESTART_TIME)
 
     def _stand_by(self, host: int) -> None:
         """Try to take over the shared store until it succeeds."""

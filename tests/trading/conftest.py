@@ -22,6 +22,6 @@ def orders() -> Orders:
 
 @pytest.fixture
 def order(orders: Orders) -> Order:
-    """Return an open order of `orders`, sent as a, with OrderID o1 and one report."""
+    """Return an open order of `orders`, with ClOrdID a, OrderID o1 and one report."""
     feed(orders, place(), report("new", "1;1"))
     return only(orders)

@@ -38,22 +38,23 @@ def table() -> list[list[str]]:
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
 
 
-def refuse_as_ended(orders: Orders) -> None:
+def refuse_cancel_of_ended_order(orders: Orders) -> None:
     feed(orders, cancel("c"), refusal("c", "NONE", status=OrdStatus.REJECTED, number=orders.epoch + 10))
 
 
-BEGIN: dict[str, Callable[[Orders], object]] = {
+SETUPS: dict[str, Callable[[Orders], object]] = {
     "CLEAR": lambda orders: None,
     "LOSS": lambda orders: feed(orders, MessagesLost(1, 2)),
-    "NOT_AT_VENUE": refuse_as_ended,
+    "NOT_AT_VENUE": refuse_cancel_of_ended_order,
     "RESOLVED_OPEN": lambda orders: orders.resolve(only(orders), is_open=True),
     "RESOLVED_DONE": lambda orders: orders.resolve(only(orders), is_open=False),
 }
+"""By kind, the function that changes the knowledge about the only order to this kind."""
 UNAVAILABLE_REPORT = report("rejected", "-1;-1", text=ExecutionReportText.EXCHANGE_UNAVAILABLE, number=9)
 EVENTS: list[list[Callable[[Orders], object]]] = [
     [lambda orders: feed(orders, MessagesLost(3, 4))],
     [lambda orders: feed(orders, UNAVAILABLE_REPORT)],
-    [refuse_as_ended],
+    [refuse_cancel_of_ended_order],
     [
         lambda orders: feed(orders, report("new", "1;6")),
         lambda orders: feed(orders, report("new", "1;5")),
@@ -81,7 +82,7 @@ def test_every_transition_is_in_the_docs(kind: KnowledgeKind, column: int) -> No
         feed(orders, logged_on(), place())
         if event is not EVENTS[1][0]:  # Only an order without a report waits for an answer.
             feed(orders, report("new", "1;5"))
-        BEGIN[kind.name](orders)
+        SETUPS[kind.name](orders)
         assert only(orders).knowledge.kind is kind
         event(orders)
         after.append(only(orders).knowledge.kind.name)
@@ -96,7 +97,7 @@ def test_the_docs_have_a_row_for_each_kind_and_a_column_for_each_event() -> None
 
 
 LOST = Knowledge(KnowledgeKind.LOSS, 2, NOON, K5, K5, cancel_expected=True)
-FIRST_SEEN = Knowledge(KnowledgeKind.LOSS, 2)
+LOST_WITHOUT_REPORT = Knowledge(KnowledgeKind.LOSS, 2)
 LATER_TIME = at(5)
 
 
@@ -110,23 +111,23 @@ LATER_TIME = at(5)
             LOST.leave_unanswered(3, LATER_TIME),
             Knowledge(KnowledgeKind.LOSS, 3, NOON, cancel_expected=True),
         ),
-        (FIRST_SEEN.leave_unanswered(3, LATER_TIME), Knowledge(KnowledgeKind.LOSS, 3, LATER_TIME)),
+        (LOST_WITHOUT_REPORT.leave_unanswered(3, LATER_TIME), Knowledge(KnowledgeKind.LOSS, 3, LATER_TIME)),
         (CLEAR.record_absence(2, NOON, K5), Knowledge(KnowledgeKind.NOT_AT_VENUE, 2, NOON, K5)),
         (
             LOST.record_absence(3, LATER_TIME, K6),
             attrs.evolve(LOST, kind=KnowledgeKind.NOT_AT_VENUE, epoch=3),
         ),
         (
-            FIRST_SEEN.record_absence(3, LATER_TIME, K6),
+            LOST_WITHOUT_REPORT.record_absence(3, LATER_TIME, K6),
             Knowledge(KnowledgeKind.NOT_AT_VENUE, 3, LATER_TIME, K6),
         ),
         (RESOLUTIONS[True].record_absence(2, NOON, K5), Knowledge(KnowledgeKind.NOT_AT_VENUE, 2, NOON, K5)),
-        (FIRST_SEEN.record_coverage(2, K4, K4), CLEAR),
-        (FIRST_SEEN.record_coverage(2, K4, None), FIRST_SEEN),
-        (FIRST_SEEN.record_coverage(2, K4, ExecKey(1, 1, 9)), FIRST_SEEN),
+        (LOST_WITHOUT_REPORT.record_coverage(2, K4, K4), CLEAR),
+        (LOST_WITHOUT_REPORT.record_coverage(2, K4, None), LOST_WITHOUT_REPORT),
+        (LOST_WITHOUT_REPORT.record_coverage(2, K4, ExecKey(1, 1, 9)), LOST_WITHOUT_REPORT),
         (LOST.record_coverage(2, K5, K5), CLEAR),
         (LOST.expect_cancel(), LOST),
-        (FIRST_SEEN.expect_cancel(), attrs.evolve(FIRST_SEEN, cancel_expected=True)),
+        (LOST_WITHOUT_REPORT.expect_cancel(), attrs.evolve(LOST_WITHOUT_REPORT, cancel_expected=True)),
         (CLEAR.expect_cancel(), CLEAR),
     ],
 )
@@ -134,12 +135,12 @@ def test_an_event_leads_to_the_expected_knowledge(found: Knowledge, expected: Kn
     assert found == expected
 
 
-def test_a_cancel_is_no_longer_presumed_once_the_uncertainty_has_ended() -> None:
+def test_a_cancel_is_no_longer_expected_once_the_uncertainty_has_ended() -> None:
     orders = Orders()
     feed(orders, logged_on(cancel_orders_on_disconnect=True), place(), report("new", "1;5"), SESSION_ENDED)
     assert only(orders).cancel_expected
     feed(orders, logged_on(cancel_orders_on_disconnect=True), report("new", "1;6"))
-    refuse_as_ended(orders)
+    refuse_cancel_of_ended_order(orders)
     assert (only(orders).state, only(orders).cancel_expected) == (OrderState.UNVERIFIED, False)
     [uncertain] = [item for item in orders.uncertain() if item.order is only(orders)]
     assert uncertain.begin == K6

@@ -54,7 +54,7 @@ REQUEST_REJECT = MessageReceived(MarketDataRequestReject(md_req_rej_reason="2", 
 BOOK = ("bid 5 at 0.40", "offer 3 at 0.41")
 
 
-def live() -> OrderBooks:
+def live_books() -> OrderBooks:
     """Return live books of A and B."""
     books = OrderBooks()
     for symbol in (A, B):
@@ -77,7 +77,7 @@ def live() -> OrderBooks:
     ],
 )
 def test_an_interruption_makes_every_book_stale(event: object, reason: StaleReason) -> None:
-    books = live()
+    books = live_books()
     updates = books.apply(event)
     assert [update.symbol for update in updates] == [A, B]
     for item in updates:
@@ -112,13 +112,13 @@ def test_an_interruption_makes_every_book_stale(event: object, reason: StaleReas
     ],
 )
 def test_other_events_leave_books_unchanged(event: object) -> None:
-    books = live()
+    books = live_books()
     assert books.apply(event) == []
     assert states(books) == ["LIVE", "LIVE"]
 
 
 def test_the_last_trade_survives_the_session() -> None:
-    books = live()
+    books = live_books()
     (trade,) = apply(books, update("trade 1 at 0.40")).trades
     books.apply(SESSION_ENDED)
     assert books[A].last_trade is trade
@@ -139,7 +139,7 @@ def test_a_refused_message_affects_only_its_markets() -> None:
         (from_wire("35=W|268=0|"), (), ["STALE"] * 2),
         (from_wire("35=X|268=1|279=1|269=0|270=1|271=1|"), (), ["STALE"] * 2),
     ]:
-        books = live()
+        books = live_books()
         books.apply(MessageRejected(message, problems))
         assert states(books) == after, message
 
@@ -184,7 +184,7 @@ def perform(books: OrderBooks, action: str, symbols: list[str]) -> list[BookUpda
 
 
 @pytest.mark.parametrize("lines", [*load("order_books")])
-def test_a_history_leads_to_these_states(books: OrderBooks, lines: str) -> None:
+def test_a_history_leads_to_the_expected_states(books: OrderBooks, lines: str) -> None:
     reasons = {
         "request-rejected": StaleReason.REQUEST_REFUSED,
         "rejected-snapshot": StaleReason.MESSAGE_REFUSED,
@@ -226,8 +226,8 @@ def test_a_reject_refuses_the_request_it_refers_to(books: OrderBooks, reject: Me
     assert books.apply(RejectReceived(reject, 4, request("2", A))) == []
 
 
-def test_renewals_by_the_client_count_as_requests() -> None:
-    books = live()
+def test_resubscriptions_by_the_client_count_as_requests() -> None:
+    books = live_books()
     books.apply(SESSION_ENDED)
     books.apply(logged_on())
     books.apply(Resubscribed(request("1", A), 2))

@@ -167,7 +167,7 @@ def _next_attempt(event: ConnectFailed | Disconnected) -> str:
 def _session_entry(event: ClientEvent) -> _Entry:
     match event:
         case events.LoggedOn():
-            reset = ", numbers restarted" if event.reset else ""
+            reset = ", sequence numbers reset" if event.reset else ""
             missing = "" if event.missing is None else f", {_messages(*event.missing)} to be resent"
             return SESSION, INFO, f"logged on, heartbeats every {event.heart_bt_int} s{reset}{missing}"
         case events.LogoutReceived():
@@ -175,7 +175,7 @@ def _session_entry(event: ClientEvent) -> _Entry:
         case events.SessionEnded():
             level = INFO if event.clean else WARNING
             text = "" if event.text == event.reason.value else f": {event.text}"
-            return SESSION, level, f"ended, {event.reason.value}{text}"
+            return SESSION, level, f"session ended ({event.reason.value}){text}"
         case events.MessageReceived():
             name, problems = event.message.NAME, "; ".join(map(str, event.message.problems))
             return SESSION, DEBUG, f"{name} with problems: {problems}"
@@ -185,7 +185,7 @@ def _session_entry(event: ClientEvent) -> _Entry:
             return SESSION, WARNING, f"the venue rejected {sent}, MsgSeqNum {event.ref_seq_num}: {text}"
         case events.MessageRejected():
             name = "a message" if event.message is None else event.message.NAME
-            return SESSION, WARNING, f"{name} rejected: {'; '.join(map(str, event.problems))}"
+            return SESSION, WARNING, f"rejected {name}: {'; '.join(map(str, event.problems))}"
         case events.GarbledReceived():
             return SESSION, WARNING, f"skipped {event.size} bytes that are not a message: {event.reason}"
         case events.MessageTooLarge():
@@ -195,7 +195,7 @@ def _session_entry(event: ClientEvent) -> _Entry:
             return SESSION, WARNING, f"the venue is silent; sent TestRequest {event.test_req_id}"
         case events.ResendServed():
             requested = _messages(event.begin, event.end)
-            return SESSION, INFO, f"the venue requested {requested} again; {event.resent} resent"
+            return SESSION, INFO, f"the venue requested a resend of {requested}; {event.resent} resent"
         case events.GapClosed():
             return SESSION, INFO, f"the gap is filled; the next MsgSeqNum is {event.next_expected}"
         case events.GapDetected():

@@ -105,7 +105,7 @@ class _ExampleCheck:
                 yield from self._check_group(pair, placed, members)
         # Only fields of the body are checked, because examples omit most of the header and trailer.
         unseen = (placed for placed in own_members if not placed.path and placed.field.tag not in seen)
-        missing = [placed.field for placed in unseen if all(map(placed.required, self._places))]
+        missing = [placed.field for placed in unseen if all(map(placed.is_required, self._places))]
         if missing and not self.example.shortened:
             fields = ", ".join(f"{field.name} ({field.tag})" for field in missing)
             values = {"fields": fields, "names": ", ".join(field.name for field in missing)}
@@ -139,7 +139,7 @@ class _ExampleCheck:
     def _check_field(self, pair: Pair, placed: PlacedMember) -> Iterator[Finding]:
         field = placed.field
         # Fields with a table row are reported by `members`.
-        if not placed.allowed(self._places) and not self._has_table_row(pair.tag):
+        if not placed.allowed_places(self._places) and not self._has_table_row(pair.tag):
             yield self._report("forbidden", pair, placed)
         if _PLACEHOLDER.fullmatch(pair.value):
             return

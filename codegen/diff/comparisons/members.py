@@ -47,7 +47,9 @@ def _block(block: Block) -> Iterator[Finding]:
     for fact in block.rows:
         placed, in_header = block.member_of(fact), block.header_member(fact)
         if placed is not None:
-            allowed = placed.allowed(place for place in block.places if fact.sender in (None, place.sender))
+            allowed = placed.allowed_places(
+                place for place in block.places if fact.sender in (None, place.sender)
+            )
             yield from _Row(block, fact, placed, allowed).findings()
         elif in_header is not None:
             yield from _header_member(block, fact, in_header)
@@ -111,7 +113,7 @@ class _Row:
         # `always`: required in its own block or group entry, as in a dictionary. `in_message`: the enclosing
         # groups are required too.
         always, in_message = map(
-            self._at_every_place, (self.placed.required, self.placed.required_in_message)
+            self._at_every_place, (self.placed.is_required, self.placed.is_required_in_message)
         )
         is_page = self.block.evidence.is_pages
         conditional = any(place.within(each.scope) for each in member.required_when for place in self.allowed)
@@ -143,7 +145,7 @@ class _Row:
         # Required for this value, possibly among others. A condition that accepts any value does not match.
         conditions = self.placed.member.required_when
         matched = any(value in (dict(each.terms).get(name) or ()) for each in conditions)
-        is_required = matched or self._at_every_place(self.placed.required)
+        is_required = matched or self._at_every_place(self.placed.is_required)
         if (required == "Y" and not is_required) or (required == "N" and is_required):
             word = "required" if required == "Y" else "optional"
             yield self.difference(f"{word} when", when=condition_text, name=name, value=value)
@@ -311,7 +313,7 @@ def _missing_members(block: Block, sender: str | None) -> Iterator[Finding]:
         # Removed fields need no row, nor do fields of a group that is already reported.
         if field.tag in tags_with_row or is_unlisted or is_removed or reported & set(placed.path):
             continue
-        if not placed.allowed(places) or not block.evidence.expects(placed.member.source):
+        if not placed.allowed_places(places) or not block.evidence.expects(placed.member.source):
             continue
         inner = {each.field.tag for each in block.members if field.tag in each.path}
         is_whole_group = placed.member.group is not None and not inner & tags_with_row
@@ -352,7 +354,7 @@ def _messages_without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator
             placed
             for placed in block.members
             if evidence.expects(placed.member.source)
-            and placed.allowed(block.places)
+            and placed.allowed_places(block.places)
             and not (block.message is None and placed.field.tag in listed)
         ]
         if not expected:

@@ -28,8 +28,8 @@ async def until_reported(events: Events, cl_ord_id: str) -> None:
 async def publishing(
     bus: Bus, channel: Channel, *events: Any, **options: Any
 ) -> AsyncIterator[tuple[Client, Publisher]]:
-    """Publish events during the body, and those that the body adds; at its end, wait until all are
-    acknowledged."""
+    """Publish these events, and those that the body adds to the client, while the body runs. Then wait until
+    all are acknowledged."""
     client: Any = Client(channel, events)
     publisher = await bus.publisher(client, **options)
     async with asyncio.TaskGroup() as tasks:

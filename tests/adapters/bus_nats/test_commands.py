@@ -39,13 +39,14 @@ def valid_order(name: str, **changes: Any) -> NewOrderSingle:
 
 @asynccontextmanager
 async def serving(bus: Bus, venue: Venue, folder: Path, check: Any = None) -> AsyncIterator[Client]:
-    """Serve commands with a client; on entry the subscription exists."""
+    """Serve commands with a client while the body runs; the subscription exists when the body starts."""
     async with order_entry(**venue.options(), store=folder) as client:
-        before = await fence(bus, client)
+        before = await read_fence(bus, client)
         task = asyncio.create_task(bus.serve(client, check=check))
-        while await fence(bus, client) == before and not task.done():
+        while await read_fence(bus, client) == before and not task.done():
             pass
-        # NATS handles the messages of a connection in order: this request comes after the subscription.
+        # NATS handles the messages of a connection in order, so after this round trip the subscription
+        # exists.
         await bus._link.client.flush()
         yield client
         task.cancel()
@@ -63,7 +64,7 @@ async def served(server: NatsServer, venue: Venue, folder: Path) -> AsyncIterato
         yield client, other
 
 
-async def fence(bus: Bus, client: Client) -> int:
+async def read_fence(bus: Bus, client: Client) -> int:
     try:
         return await bus._link.read_fence(channel_of(client), "server")
     except Exception:  # noqa: BLE001 - there is no fence yet
@@ -89,7 +90,7 @@ async def test_an_order_from_another_process_is_sent_once(
             assert await session.send(valid_order("a1")) == Sent(first.number, known=True)
 
 
-async def test_the_check_refuses_orders_and_without_a_server_nothing_is_sent(
+async def test_the_check_refuses_orders_and_nothing_is_sent_without_a_serving_process(
     server: NatsServer, venue: Venue, tmp_path: Path
 ) -> None:
     async with connected(server) as bus:
@@ -150,8 +151,8 @@ async def test_a_reconnection_sends_no_order_that_was_passed_to_send_while_disco
             session = other.session(channel_of(client))
             assert isinstance(await session.send(valid_order("r1")), Sent)
             await asyncio.to_thread(relay.stop_listening)
-            client_of_nats: Any = other._link.client
-            while client_of_nats.is_connected:  # noqa: ASYNC110 - the client's own state
+            nats_client: Any = other._link.client
+            while nats_client.is_connected:  # noqa: ASYNC110 - the client's own state
                 await asyncio.sleep(0)
             before = time.time()
             assert isinstance(await session.send(valid_order("r2"), within=within), Refused)
@@ -159,7 +160,7 @@ async def test_a_reconnection_sends_no_order_that_was_passed_to_send_while_disco
             while within < 1 and time.time() < before + within:  # noqa: ASYNC110 - waits for the clock
                 await asyncio.sleep(0)
             relay.listen()
-            while not client_of_nats.is_connected:  # noqa: ASYNC110
+            while not nats_client.is_connected:  # noqa: ASYNC110
                 await asyncio.sleep(0)
             assert isinstance(await session.send(valid_order("r3")), Sent)
             messages: list[Any] = [decode(item.data) async for item in pending_messages(commands)]
@@ -180,12 +181,14 @@ async def test_answers_go_only_to_inboxes_and_omit_the_headers_of_the_command(
     server: NatsServer, venue: Venue, tmp_path: Path, reply: str
 ) -> None:
     async with served(server, venue, tmp_path) as (client, other):
-        subject = command_subject(channel_of(client), await fence(other, client), "D")
+        subject = command_subject(channel_of(client), await read_fence(other, client), "D")
         headers = {DEADLINE: repr(time.time() + 5), "Nats-Rollup": "all"}
         everything = await other._link.client.subscribe(">")
-        nats = other._link.client
-        await nats.publish(subject, encode_command(valid_order("x1")), reply=reply, headers=headers)
-        answer = await nats.request(subject, encode_command(valid_order("x2")), timeout=5, headers=headers)
+        nats_client = other._link.client
+        await nats_client.publish(subject, encode_command(valid_order("x1")), reply=reply, headers=headers)
+        answer = await nats_client.request(
+            subject, encode_command(valid_order("x2")), timeout=5, headers=headers
+        )
         assert answer.headers is None
         assert isinstance(decode_answer(answer.data), Sent)
         seen = [message.subject async for message in pending_messages(everything)]
@@ -203,7 +206,7 @@ async def test_an_order_that_arrives_after_its_deadline_is_refused(
         found = await session.send(valid_order("d2"), within=0.05)
         assert isinstance(found, Unknown)
         server.thaw()
-        # The broker has delivered d2 before this answer.
+        # The broker delivers d2 before d3, so before the Sent that answers d3.
         answer: Any = found
         while not isinstance(answer, Sent):
             answer = await session.send(valid_order("d3"), within=2)

@@ -58,7 +58,7 @@ async def test_leaving_the_context_does_not_wait_for_a_connection_attempt(
             relay.cut()
             await wait_for_event(client, Disconnected)
             await wait_for_event(client, Connecting)
-            # The TLS handshake waits for an answer.
+            # Wait for the second connection, whose TLS handshake is never answered.
             await loop.in_thread(lambda: relay.wait(lambda: relay.opened == 2))
         assert client.ended is not None
 
@@ -160,13 +160,13 @@ async def test_a_venue_that_does_not_answer_the_logout_ends_the_session_uncleanl
         peer.send(venue_message())
         keep_silent(peer.connection)
 
-    async def acknowledged_by(client: Any) -> None:
+    async def receive_one(client: Any) -> None:
         async for _ in client.messages(TIMEOUT):
             return
 
     with logged_on_peer(ignore) as port:
         async with plaintext_client(port=port) as client:
-            await acknowledged_by(client)
+            await receive_one(client)
         assert not client.ended.clean
 
 

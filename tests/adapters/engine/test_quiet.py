@@ -71,7 +71,7 @@ def learn_shape(stage: FreshStage) -> bytes:
 
 
 @pytest.fixture(autouse=True)
-def collector() -> Iterator[None]:
+def check_collector_settings() -> Iterator[None]:
     """Check that the test has restored the collector's settings."""
     before = gc.get_threshold()
     yield
@@ -294,7 +294,7 @@ def no_garbage() -> Iterator[None]:
         gc.enable()
 
 
-def test_a_session_and_the_trading_machines_create_no_reference_cycles() -> None:
+def test_a_session_and_the_trading_state_machines_create_no_reference_cycles() -> None:
     """Reference counts free everything, so the collector has nothing to find."""
     stage, orders, books = FreshStage(), [Orders()], [OrderBooks()]
 

@@ -126,7 +126,7 @@ def everything_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 def decoded(fields: str) -> Any:
-    """Return a message as received, complete or not."""
+    """Return a received message, even if required fields are missing."""
     [message] = messages(raw(f"{fields}|49=KalshiNR|56=me|34=2|52=20261121-12:00:30.000"))
     return message
 
@@ -165,9 +165,7 @@ def test_without_tls_the_handshake_takes_no_time(clock: Clock, recorder: CallRec
     assert recorder.timings == [LogonTiming(tcp=0.5, tls=0.0, logon=1.0)] * 2
 
 
-def test_an_order_is_timed_up_to_the_first_message_that_names_it(
-    clock: Clock, recorder: CallRecorder
-) -> None:
+def test_an_order_is_timed_until_the_first_message_with_its_id(clock: Clock, recorder: CallRecorder) -> None:
     observers = Dispatcher("KalshiNR", recorder)
     observers.sent(order("a"), clock.now)
     observers.sent(order("b"), clock.advance(1))
@@ -371,13 +369,19 @@ REPORT.problems, BAD_REPORT.problems = (), (PROBLEM,)
         (ReadingPaused(9), "connection WARNING: reading paused: 9 events are waiting to be fetched"),
         (ReadingPaused(1), "connection WARNING: reading paused: 1 event is waiting to be fetched"),
         (ReadingResumed(), "connection INFO: reading resumed"),
-        (LOGON, "session INFO: logged on, heartbeats every 30 s, numbers restarted"),
+        (LOGON, "session INFO: logged on, heartbeats every 30 s, sequence numbers reset"),
         (attrs.evolve(LOGON, reset=False), "session INFO: logged on, heartbeats every 30 s"),
         (LogoutReceived("good night"), "session INFO: the venue sent a Logout: good night"),
         (LogoutReceived(None), "session INFO: the venue sent a Logout: no reason given"),
-        (SessionEnded(CloseReason.LOGGED_OUT, "bye", clean=True), "session INFO: ended, logged out: bye"),
-        (SessionEnded(CloseReason.LOGGED_OUT, "logged out", clean=True), "session INFO: ended, logged out"),
-        (ENDED, f"session WARNING: ended, the connection ended: {ENDED_TEXT}"),
+        (
+            SessionEnded(CloseReason.LOGGED_OUT, "bye", clean=True),
+            "session INFO: session ended (logged out): bye",
+        ),
+        (
+            SessionEnded(CloseReason.LOGGED_OUT, "logged out", clean=True),
+            "session INFO: session ended (logged out)",
+        ),
+        (ENDED, f"session WARNING: session ended (the connection ended): {ENDED_TEXT}"),
         (MessageReceived(REPORT), None),
         (MessageReceived(BAD_REPORT), f"session DEBUG: ExecutionReport with problems: {PROBLEM}"),
         (
@@ -388,15 +392,18 @@ REPORT.problems, BAD_REPORT.problems = (), (PROBLEM,)
             RejectReceived(decoded("35=3"), None, None),
             "session WARNING: the venue rejected a message, MsgSeqNum None: no reason given",
         ),
-        (MessageRejected(BAD_REPORT, (PROBLEM,)), f"session WARNING: ExecutionReport rejected: {PROBLEM}"),
-        (MessageRejected(None, (PROBLEM,)), f"session WARNING: a message rejected: {PROBLEM}"),
+        (MessageRejected(BAD_REPORT, (PROBLEM,)), f"session WARNING: rejected ExecutionReport: {PROBLEM}"),
+        (MessageRejected(None, (PROBLEM,)), f"session WARNING: rejected a message: {PROBLEM}"),
         (
             GarbledReceived("no head", b"hush", 4),
             "session WARNING: skipped 4 bytes that are not a message: no head",
         ),
         (PeerSilent("T1"), "session WARNING: the venue is silent; sent TestRequest T1"),
         (HeartbeatReceived("T1"), "session DEBUG: HeartbeatReceived"),
-        (ResendServed(2, 0, 1), "session INFO: the venue requested messages 2 to the last again; 1 resent"),
+        (
+            ResendServed(2, 0, 1),
+            "session INFO: the venue requested a resend of messages 2 to the last; 1 resent",
+        ),
         (GapClosed(9), "session INFO: the gap is filled; the next MsgSeqNum is 9"),
         (GapDetected(2, 3, recoverable=True), "session WARNING: missed messages 2 to 3; requested a resend"),
         (GapDetected(2, 2, recoverable=False), "session WARNING: missed message 2; no resend is possible"),
@@ -408,7 +415,10 @@ REPORT.problems, BAD_REPORT.problems = (), (PROBLEM,)
         ),
         (
             attrs.evolve(LOGON, missing=(2, 5)),
-            "session INFO: logged on, heartbeats every 30 s, numbers restarted, messages 2 to 5 to be resent",
+            (
+                "session INFO: logged on, heartbeats every 30 s, sequence numbers reset, "
+                "messages 2 to 5 to be resent"
+            ),
         ),
         (
             OutcomesUnknown((OPEN,), Uncertainty.CONNECTION_ENDED),
@@ -485,7 +495,7 @@ def test_states_connections_and_logons_are_logged(clock: Clock, caplog: pytest.L
         ("connection", "INFO", "connecting to fix.example:8228, attempt 1"),
         ("connection", "INFO", "connected to fix.example:8228"),
         ("session", "DEBUG", "disconnected -> logon sent"),
-        ("session", "INFO", "logged on, heartbeats every 30 s, numbers restarted"),
+        ("session", "INFO", "logged on, heartbeats every 30 s, sequence numbers reset"),
         ("session", "DEBUG", "logged on within 0.750 s (TCP 0.500, TLS 0.000, logon 0.250)"),
         ("connection", "INFO", "disconnected"),
         ("session", "DEBUG", "logon sent -> disconnected"),

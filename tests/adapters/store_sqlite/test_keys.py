@@ -29,8 +29,8 @@ from tests.adapters.stores.keys import NEW_KEY, NEW_OWNER, ROTATED_OWNER, record
 from tests.helpers import KEY_ID
 
 
-def fill(folder: Path, owner: StoreOwner = OWNER) -> Path:
-    """In a folder, create a store with a row, an open request and numbers."""
+def create_store(folder: Path, owner: StoreOwner = OWNER) -> Path:
+    """Create a store with a row, an open request and sequence numbers; return its path."""
     path = store_path(folder, owner)
     with SqliteStore(path, owner=owner) as store:
         record_contents(store)
@@ -38,7 +38,9 @@ def fill(folder: Path, owner: StoreOwner = OWNER) -> Path:
 
 
 def test_the_most_recently_written_store_is_proposed_for_migration(tmp_path: Path) -> None:
-    paths = [fill(tmp_path, attrs.evolve(OWNER, sender_comp_id=f"key-{number}")) for number in range(3)]
+    paths = [
+        create_store(tmp_path, attrs.evolve(OWNER, sender_comp_id=f"key-{number}")) for number in range(3)
+    ]
     for path in tmp_path.iterdir():
         os.utime(path, (1, 1))
     for path in (paths[0], Path(f"{paths[1]}.mark")):
@@ -53,12 +55,12 @@ def test_other_files_and_a_missing_folder_are_not_stores_of_the_account(tmp_path
     (tmp_path / "demo-prediction-of-somebody-else-KalshiRT-1.sqlite3").touch()
     for folder in (tmp_path, tmp_path / "missing"):
         assert find_store(folder, NEW_OWNER) == store_path(folder, NEW_OWNER)
-    # The name of an account is not the name of a key.
+    # An account and a key with the same name have different stores.
     assert store_path(tmp_path, attrs.evolve(OWNER, account=KEY_ID)) != store_path(tmp_path, OWNER)
 
 
 def test_a_store_named_after_an_account_has_a_mark_file_and_refuses_other_owners(tmp_path: Path) -> None:
-    path = migrate_store(fill(tmp_path), account="maker")
+    path = migrate_store(create_store(tmp_path), account="maker")
     assert Path(f"{path}.mark").exists()
     SqliteStore(path, owner=ROTATED_OWNER).close()
     for other in (attrs.evolve(ROTATED_OWNER, product="margin"), OWNER):
@@ -67,7 +69,7 @@ def test_a_store_named_after_an_account_has_a_mark_file_and_refuses_other_owners
 
 
 def test_a_file_is_not_replaced_by_a_migration_and_a_damaged_one_is_not_migrated(tmp_path: Path) -> None:
-    old = fill(tmp_path)
+    old = create_store(tmp_path)
     before = old.read_bytes()
     new = SqliteStore(store_path(tmp_path, NEW_OWNER), owner=NEW_OWNER)
     with new, pytest.raises(StoreError, match="is already in use by this process"):
@@ -81,7 +83,7 @@ def test_a_file_is_not_replaced_by_a_migration_and_a_damaged_one_is_not_migrated
 def test_an_interrupted_migration_is_completed_by_the_same_call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = fill(tmp_path)
+    old = create_store(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(keys, "_rename", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
@@ -100,7 +102,7 @@ def test_an_interrupted_migration_is_completed_by_the_same_call(
 
 
 def test_a_store_that_is_being_read_keeps_its_name(tmp_path: Path) -> None:
-    old = fill(tmp_path)
+    old = create_store(tmp_path)
     with closing(connect(old, "ro")) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM session").fetchone()
@@ -110,7 +112,7 @@ def test_a_store_that_is_being_read_keeps_its_name(tmp_path: Path) -> None:
 
 
 def test_a_rotated_key_finds_its_rows_again(tmp_path: Path) -> None:
-    """Two keys of one owner, with a client."""
+    """A client uses two keys of one owner in turn."""
     with Sandbox(("me",)) as venue:
         first: Any = {**venue.options("me", "prediction", "KalshiRT", key=0), "store": tmp_path}
         second: Any = {**venue.options("me", "prediction", "KalshiRT", key=1), "store": tmp_path}

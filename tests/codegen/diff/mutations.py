@@ -13,7 +13,7 @@ class Mutation:
     """A change to one file."""
 
     line: int
-    what: str
+    description: str
     text: str
     """The content of the file after the change."""
 
@@ -38,11 +38,13 @@ def of_page(text: str) -> Iterator[Mutation]:
             fenced = not fenced
         if fenced:
             continue
-        for what, changed in _of_line(stripped, lines, at, header):
+        for description, changed in _of_line(stripped, lines, at, header):
             fresh = [changed] if changed is not None else []
             indent = line[: len(line) - len(line.lstrip())]
             yield Mutation(
-                at + 1, what, "\n".join([*lines[:at], *(indent + item for item in fresh), *lines[at + 1 :]])
+                at + 1,
+                description,
+                "\n".join([*lines[:at], *(indent + item for item in fresh), *lines[at + 1 :]]),
             )
         if not stripped.startswith("|"):
             header = []
@@ -85,9 +87,9 @@ def _of_heading(line: str) -> Iterator[tuple[str, str]]:
 
 def _of_row(row: list[str], header: list[str]) -> Iterator[tuple[str, str]]:
     for column, (name, cell) in enumerate(zip(header, row, strict=False)):
-        for what, changed in _of_cell(name, cell):
+        for description, changed in _of_cell(name, cell):
             yield (
-                f"{name.lower()}: {what}",
+                f"{name.lower()}: {description}",
                 "| " + " | ".join([*row[:column], changed, *row[column + 1 :]]) + " |",
             )
 

@@ -48,7 +48,7 @@ class Trial:
 
 
 def kinds(unnoticed: Iterable[tuple[str, Mutation]]) -> list[tuple[str, int, str]]:
-    return [(page, mutation.line, mutation.what) for page, mutation in unnoticed]
+    return [(page, mutation.line, mutation.description) for page, mutation in unnoticed]
 
 
 def test_every_change_to_a_page_is_noticed(scratch: Scratch) -> None:

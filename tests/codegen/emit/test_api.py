@@ -80,9 +80,10 @@ def test_reading_a_deprecated_field_does_not_warn(deprecated: ModuleType) -> Non
         frame = codec.encode(deprecated.BerthOffer(ship_id="x", answer="1"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for _ in range(4):  # first by the explainer, later by the shape that is compiled
+        for _ in range(2):
             message: Any = codec.decode(frame)
             assert message.ship_id == "x"
+            codec.prepare(frame)  # so the next message is read by a compiled decoder
 
 
 # --- the API of two versions
@@ -233,8 +234,8 @@ def test_each_difference_names_the_affected_users(old: api.Api, words: str, path
 def test_a_renamed_field_is_one_difference_in_addition_to_its_other_changes(
     old: api.Api, name: str, change: dict[str, Any], more: list[str]
 ) -> None:
-    about = old["classes"]["BerthRequest"][name] | change
-    new = changed(old, (f"{REQUEST} {name}", GONE), (f"{REQUEST} depth", about))
+    attribute = old["classes"]["BerthRequest"][name] | change
+    new = changed(old, (f"{REQUEST} {name}", GONE), (f"{REQUEST} depth", attribute))
     renamed = f"BREAKING source: BerthRequest.{name} has become BerthRequest.depth"
     assert [str(item) for item in api.compare(old, new)] == [renamed, *more]
 

@@ -171,7 +171,7 @@ def test_a_group_must_not_have_the_name_of_a_field(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("extends", "what", "advice"),
+    ("extends", "problem", "advice"),
     [
         ("../nowhere", "`extends` names ../nowhere, where there is no manifest.yaml", "relative to this one"),
         (LONG, f"`extends` names {LONG}, where there is no manifest.yaml", "relative to this one"),
@@ -179,11 +179,11 @@ def test_a_group_must_not_have_the_name_of_a_field(tmp_path: Path) -> None:
     ],
 )
 def test_the_error_for_a_wrong_base_names_the_base(
-    tmp_path: Path, extends: str, what: str, advice: str
+    tmp_path: Path, extends: str, problem: str, advice: str
 ) -> None:
     text = CHILD["manifest"].replace("../base", extends)
     (mistake,) = mistakes_of(child(tmp_path, manifest=text))
-    assert (mistake.location.line, mistake.problem) == (3, what)
+    assert (mistake.location.line, mistake.problem) == (3, problem)
     assert advice in mistake.advice
 
 
@@ -195,16 +195,16 @@ def test_a_folder_without_a_manifest_is_not_a_dialect(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("families", "what", "advice"),
+    ("families", "problem", "advice"),
     [
         ("[session, orders, trades]", "family `trades` has no messages/trades.yaml", "add the file"),
         ("[session, order]", "family `order` has no messages/order.yaml", "did you mean `orders`?"),
     ],
 )
-def test_a_family_needs_its_file(tmp_path: Path, families: str, what: str, advice: str) -> None:
+def test_a_family_needs_its_file(tmp_path: Path, families: str, problem: str, advice: str) -> None:
     found = mistakes_of(write(tmp_path, manifest=edited("manifest", "[session, orders]", families)))
     (mistake,) = [item for item in found if "manifest" in item.location.file]
-    assert (mistake.location.line, mistake.problem, mistake.advice) == (5, what, advice)
+    assert (mistake.location.line, mistake.problem, mistake.advice) == (5, problem, advice)
 
 
 def test_the_name_of_a_family_must_be_a_valid_module_name(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """Two transports for a scenario: in memory, and a TCP connection on the loopback interface.
 
 Both use the scenario's clock, and neither sleeps. In memory there is nothing to wait for; over TCP each
-step ends with a barrier, which is a mark in the stream itself. The session's end removes the mark once it
-has processed all bytes before it, and sends the mark back after all resulting output. So the bytes that
-return before the mark are the complete result.
+step ends with a barrier, which is a mark in the stream itself. The session's side removes the mark after
+processing all bytes before it, and sends the mark back after all resulting output. So the bytes that return
+before the mark are the complete result.
 """
 
 from __future__ import annotations
@@ -146,8 +146,8 @@ class Loopback(Transport):
         self._results: queue.SimpleQueue[tuple[int, Exception | None]] = queue.SimpleQueue()
         self._ended = False
         self.is_reading = True
-        self._session_end = _SessionEnd(ours, session, clock, self._actions, self._results)
-        self._thread = threading.Thread(target=self._session_end.run)
+        self._session_side = _SessionSide(ours, session, clock, self._actions, self._results)
+        self._thread = threading.Thread(target=self._session_side.run)
         self._thread.start()
 
     def send(self, chunks: Sequence[bytes]) -> None:
@@ -169,9 +169,9 @@ class Loopback(Transport):
         self._join()
 
     def _perform(self, action: Action) -> None:
-        """Let the session's end perform an action at this point of the stream, and wait until it is done."""
+        """Let the session's side perform an action at this point of the stream, and wait until it is done."""
         if self._ended:
-            self._raised = perform(self._session_end.driver, action) or self._raised
+            self._raised = perform(self._session_side.driver, action) or self._raised
             return
         number = len(self._actions)
         self._actions.append(action)
@@ -199,8 +199,8 @@ class Loopback(Transport):
         assert not self._thread.is_alive(), "the session's thread hangs"
 
 
-class _SessionEnd:
-    """The session's end of the connection: a blocking reader around a Driver."""
+class _SessionSide:
+    """The session's side of the connection: a blocking reader around a Driver."""
 
     def __init__(
         self,

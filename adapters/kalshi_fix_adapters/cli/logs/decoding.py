@@ -83,7 +83,7 @@ class Decoder:
         self._decoder = DatedDecoder(options.as_of)
 
     def decode_batch(self, messages: Iterable[LoggedMessage]) -> Batch:
-        """Decode the frames of a `LogReader`."""
+        """Decode messages of a `LogReader`; return their output."""
         batch, matches = Batch(), self._options.filters.matches
         # Each step runs over the whole batch. Finishing one message at a time takes 1.5 times as long,
         # because the code of the steps then does not stay in the processor's caches.

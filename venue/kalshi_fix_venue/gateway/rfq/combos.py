@@ -1,4 +1,4 @@
-"""Combinations of markets: their validation, and the creation of their markets."""
+"""Combinations (combos): the validation of their legs, and the creation of a market for each combination."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ class Combos:
     _created: dict[str, Combo] = attrs.field(factory=dict)
     """Created combinations by the ticker of their market."""
 
-    def market(self, combo: Combo, now: datetime) -> str:
-        """Return the ticker of a combination's market; the same legs in a different order have the same
-        ticker.
+    def find_or_create_market(self, combo: Combo, now: datetime) -> str:
+        """Return the ticker of a combination's market, which is created if it does not exist. Combinations of
+        the same legs in a different order have the same market.
 
         Raises:
             RefusalError: the collection does not allow the combination, or too many have been created.
@@ -123,14 +123,16 @@ class Combos:
             raise _invalid(codes.INVALID_MARKET_COMBINATION, text, [])
 
     def _is_eligible(self, events: Mapping[str, ComboEvent], leg: MultivariateSelectedLeg) -> bool:
-        """Return whether a leg is in the collection and its market has not ended."""
+        """Return whether a leg is in the collection and its market, if it is listed, is not closed or
+        decided.
+        """
         event = events.get(leg.multivariate_selected_event_ticker)
-        traded = self._exchange.markets.get(_market(leg))
+        market = self._exchange.markets.get(_market(leg))
         return (
             event is not None
             and _market(leg) in event.markets
             and leg.multivariate_selected_side in tuple(MultivariateSelectedSide)
-            and (traded is None or not (traded.state.is_decided or traded.state is MarketState.CLOSED))
+            and (market is None or not (market.state.is_decided or market.state is MarketState.CLOSED))
         )
 
 

@@ -115,7 +115,7 @@ class Creators:
             collection=message.multivariate_collection_ticker or "",
             legs=tuple(message.multivariate_selected_legs),
         )
-        return self._combos.market(combo, now), combo
+        return self._combos.find_or_create_market(combo, now), combo
 
     def _check_request(self, rfq: Rfq, *, replaces: bool) -> None:
         """Refuse a well-formed request if it is not acceptable."""
