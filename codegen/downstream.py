@@ -1,7 +1,7 @@
 """Report messages, members, codes and texts of the dialect that hand-written code does not mention.
 
-`downstream.yaml` of a spec folder lists the code, and the elements it deliberately does not handle. Only the
-names are checked: whether the code handles an element correctly is covered by its tests.
+`downstream.yaml` in a spec folder lists areas of the code, and the elements that each area deliberately does
+not handle. Only the names are checked: whether the code handles an element correctly is covered by its tests.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ class Report:
 
 
 def compare(dialect: Dialect, folder: Path, root: Path) -> Report:
-    """Return the elements that the areas of a spec folder do not mention; paths of areas are relative to
-    `root`.
+    """Return a report on the elements that the areas of the code do not mention. `downstream.yaml` in
+    `folder` lists the areas; their paths are relative to `root`.
 
     Raises:
         SpecError: `downstream.yaml` is missing, does not match its schema, or contains unknown names.
@@ -100,7 +100,7 @@ def compare(dialect: Dialect, folder: Path, root: Path) -> Report:
         files = [
             file for each, where in words(area.get("in")) for file in _files(root, each, where, mistakes)
         ]
-        # Search for all kinds, then drop those that the area does not cover.
+        # Search for all kinds, then drop those that are not checked for this area.
         missing = _missing(dialect, name, Names.read(files))
         found |= dict.fromkeys(each for each in missing if each.kind in kinds)
     known = list(_read_known(node, areas, mistakes))

@@ -72,7 +72,7 @@ def _forbidden_text(member: Member, condition: Condition, siblings: Mapping[str,
     """Return a sentence for a forbidding condition; a condition on the member's own value forbids only that
     value.
     """
-    # `forbidden_when: {TimeInForce: GoodTillDate}` of TimeInForce itself.
+    # For example, TimeInForce has `forbidden_when: {TimeInForce: GoodTillDate}`.
     terms = dict(condition.terms)
     own = terms.pop(member.field.name, None)
     if not own:

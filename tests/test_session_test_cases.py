@@ -35,9 +35,9 @@ def scenarios_of(row: list[str]) -> list[Path]:
 
 
 def test_every_scenario_is_named_and_every_name_is_a_scenario() -> None:
-    written = {path for row in ROWS for path in scenarios_of(row)}
+    named = {path for row in ROWS for path in scenarios_of(row)}
     existing = set(SCENARIOS.glob("*/*.yaml"))
-    assert {str(path.relative_to(SCENARIOS)) for path in existing ^ written} == set()
+    assert {str(path.relative_to(SCENARIOS)) for path in existing ^ named} == set()
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]} {row[1][:40]}")

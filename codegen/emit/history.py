@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from codegen.emit.imports import Imports
-from codegen.emit.layouts import LayoutWriter, call, sequence, text_literal
+from codegen.emit.layouts import LayoutWriter, call, text_literal, tuple_expression
 from codegen.model import Change, Dialect, Element, Member, Message
 
 HISTORY = "kalshi_fix_sansio.dialect.history"
@@ -60,7 +60,7 @@ def _message(message: Message, layouts: LayoutWriter) -> Iterator[_ChangeEntry]:
     if added is not None:
         yield added, f"{what} added", (block,)
     for change, fields in message.past:
-        removed_tags = sequence(str(field.tag) for field in fields)
+        removed_tags = tuple_expression(str(field.tag) for field in fields)
         yield change, f"{what}: {change.note}", (block, ("removed_tags", removed_tags))
     yield from _changes_without_form(message, what, {change for change, _ in message.past})
     yield from _members(message.name, message.members, layouts, added)

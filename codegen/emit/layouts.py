@@ -1,4 +1,5 @@
-"""Views of the layouts, which contain constructor expressions of `kalshi_fix_sansio.dialect.layout`.
+"""Template views of the layouts. They contain expressions that call the classes of
+`kalshi_fix_sansio.dialect.layout`.
 
 The expressions are written on one line; the formatter wraps them.
 """
@@ -45,7 +46,9 @@ class BlockView:
 
     constant: str
     cls: str
-    """Dotted name of the class as an expression, like that of the encoder in `arguments`."""
+    """Dotted name of the class, as a string literal. `arguments` contains the name of the encoder in this
+    form.
+    """
     name: str
     arguments: tuple[str, ...]
     """Keyword arguments after the members."""
@@ -106,7 +109,7 @@ class LayoutWriter:
         # The encoder is named, not imported, because its module imports the module of the layout.
         arguments = [f"encode={f'{module_path}.{encoder_name(name)}'!r}"]
         if one_of:
-            arguments.append(f"one_of={sequence(self._one_of(rule) for rule in one_of)}")
+            arguments.append(f"one_of={tuple_expression(self._one_of(rule) for rule in one_of)}")
         return BlockView(
             constant=upper_snake(name),
             cls=repr(f"{module_path}.{name}"),
@@ -116,8 +119,8 @@ class LayoutWriter:
         )
 
     def logon_fields(self, message: Message) -> tuple[str, str]:
-        """Return the constant of the layout of the Logon fields that the session does not write, and its
-        expression.
+        """Return the layout of the Logon fields that the session does not write: the name of its constant,
+        and its expression.
         """
         self.imports.import_on_one_line("kalshi_fix_sansio.dialect.support", "refuse_to_encode")
         # Attributes of the class; all others of the Logon's layout are omitted.
@@ -150,17 +153,17 @@ class LayoutWriter:
 
     def _requests(self, message: Message) -> Iterator[str]:
         if message.request:
-            yield f"request={sequence(map(repr, message.request))}"
+            yield f"request={tuple_expression(map(repr, message.request))}"
         if message.answers:
-            yield f"answers={sequence(map(self._answer_rule, message.answers))}"
+            yield f"answers={tuple_expression(map(self._answer_rule, message.answers))}"
         tracks = message.tracks
         if tracks is not None:
-            field, sessions = repr(tracks.field.attribute), sequence(map(repr, tracks.sessions))
+            field, sessions = repr(tracks.field.attribute), tuple_expression(map(repr, tracks.sessions))
             resting, done = self._condition(tracks.resting), self._condition(tracks.done)
             yield f"tracks={self._call('RestingOrderRule', field, sessions, resting, done)}"
 
     def _answer_rule(self, rule: AnswerRule) -> str:
-        requests = f"frozenset({sequence(map(repr, rule.msg_types))})"
+        requests = f"frozenset({tuple_expression(map(repr, rule.msg_types))})"
         # `created`: a type of request, and the field with the id of the object that such a request creates.
         field, created = rule.field, rule.creates
         return self._call(
@@ -171,7 +174,9 @@ class LayoutWriter:
             when=self._condition(rule.when),
             unless=self._condition(rule.unless),
             open_when=self._condition(rule.open_when),
-            creates=None if created is None else sequence((repr(created[0]), repr(created[1].attribute))),
+            creates=None
+            if created is None
+            else tuple_expression((repr(created[0]), repr(created[1].attribute))),
         )
 
     def member(self, member: Member) -> str:
@@ -186,7 +191,7 @@ class LayoutWriter:
                 prefix = "groups."
             arguments["attribute"] = repr(member.attribute)
             arguments["entry"] = f"{prefix}{upper_snake(group.entry_class)}"
-            arguments["delimiters"] = sequence(str(field.tag) for field in group.delimiters)
+            arguments["delimiters"] = tuple_expression(str(field.tag) for field in group.delimiters)
         self.imports.import_one_per_line(f"{self.package}.layouts", "fields")
         # For validation, a constant is a required field with a default.
         presence = "required" if member.presence == "constant" else member.presence
@@ -263,7 +268,7 @@ class LayoutWriter:
         )
 
     def _one_of(self, rule: OneOf) -> str:
-        names, flags = sequence(map(repr, rule.names)), _ONE_OF_FLAGS[rule.mode]
+        names, flags = tuple_expression(map(repr, rule.names)), _ONE_OF_FLAGS[rule.mode]
         return self._call("OneOf", names, **flags, scope=self._scope_or_none(rule.scope))
 
 
@@ -274,14 +279,15 @@ def _number_arguments(element: Field | Limit | Group | SessionType, *names: str)
 
 def _terms(terms: Terms) -> str | None:
     return _tuple_or_none(
-        f"({name!r}, {None if values is None else sequence(map(repr, values))})" for name, values in terms
+        f"({name!r}, {None if values is None else tuple_expression(map(repr, values))})"
+        for name, values in terms
     )
 
 
 def _tuple_or_none(items: Iterable[str | None]) -> str | None:
     """Return a tuple as an expression; None (the default everywhere) for an empty tuple."""
     listed = [item for item in items if item is not None]
-    return sequence(listed) if listed else None
+    return tuple_expression(listed) if listed else None
 
 
 def _words(words: Iterable[str]) -> str | None:
@@ -299,27 +305,27 @@ def _pattern(pattern: str | None) -> str | None:
 
 
 def session_type_expression(session_type: SessionType) -> str:
-    """Return the layout of a session type."""
+    """Return a session type as an expression."""
     limits = ("max_message_size", "requests_per_second", "symbols_per_request", "subscriptions")
     return call(
         "SessionType",
         name=repr(session_type.name),
         resend=str(session_type.resend),
         reset_required=str(session_type.reset_required),
-        products=sequence(map(repr, session_type.products)),
+        products=tuple_expression(map(repr, session_type.products)),
         port=str(session_type.port),
         host_role=repr(session_type.host_role),
         service=repr(session_type.service),
         purpose=text_literal(session_type.purpose),
-        comp_ids=sequence(map(repr, session_type.comp_ids)),
+        comp_ids=tuple_expression(map(repr, session_type.comp_ids)),
         **_number_arguments(session_type, *limits, "past_reports_hours", "retention_hours"),
     )
 
 
 def refusal_expression(refusal: Refusal) -> str:
-    """Return the layout of a reason for refusing a Logon."""
-    name, remedy = repr(refusal.name), repr(refusal.resolution)
-    return call("Refusal", name=name, pattern=text_literal(refusal.pattern), resolution=remedy)
+    """Return a reason for refusing a Logon as an expression."""
+    name, resolution = repr(refusal.name), repr(refusal.resolution)
+    return call("Refusal", name=name, pattern=text_literal(refusal.pattern), resolution=resolution)
 
 
 def field_constant(field: Field) -> str:
@@ -334,7 +340,7 @@ def call(function: str, *positional: str | None, **named: str | None) -> str:
     return f"{function}({', '.join(arguments)})"
 
 
-def sequence(items: Iterable[str]) -> str:
+def tuple_expression(items: Iterable[str]) -> str:
     """Return a tuple as an expression."""
     listed = list(items)
     return f"({listed[0]},)" if len(listed) == 1 else f"({', '.join(listed)})"

@@ -16,7 +16,7 @@ class LimitView:
 
     constant: str
     annotation: str
-    """Type argument of Final for a mapping, empty for a number."""
+    """Type argument of Final, in brackets, for a mapping; otherwise empty."""
     value: str
     doc: str
 

@@ -76,7 +76,7 @@ IN_SEQUENCE: list[Sent] = [
     ("0", "", {}),
     ("1", "112=t|", {}),
 ]
-"""Messages in sequence, most of them regular."""
+"""Messages in sequence, most of them valid."""
 OUT_OF_SEQUENCE: list[Sent] = [
     ("8", report(4), {"t34": "40"}),
     ("8", report(4), {"t34": "2"}),

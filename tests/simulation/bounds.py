@@ -24,8 +24,8 @@ MAX_HELD_BYTES, MAX_RECORD_BYTES, MAX_EVENT_BYTES = 1000, 3000, 32 * 1024
 """These limits in bytes are low enough to be reached before the limits on the number of messages. A single
 message may exceed them.
 """
-KEPT_BYTES = 200
-"""The limit on the bytes that a store keeps, divided by the limit on its messages."""
+KEPT_BYTES_PER_MESSAGE = 200
+"""The limit on the bytes that a store keeps, per message that it may keep."""
 MESSAGES_PER_TURN = 10
 """The number of stored messages that one call to a session reads for resends."""
 MAX_READ = 64 * 1024
@@ -76,7 +76,7 @@ def check(process: Process, connection: Connection) -> None:
     keep = process.world.schedule.keep
     if len(store._messages) > keep:
         raise Violation("unbounded", f"{side} keeps {len(store._messages)} messages")
-    if store.kept_bytes > KEPT_BYTES * keep:
+    if store.kept_bytes > KEPT_BYTES_PER_MESSAGE * keep:
         raise Violation("unbounded", f"{side} keeps {store.kept_bytes} bytes of messages")
     if store.read_count > MESSAGES_PER_TURN + 1:
         raise Violation("unbounded", f"{side} read {store.read_count} stored messages at once")

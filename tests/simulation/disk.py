@@ -79,7 +79,9 @@ class DiskStore(MemoryStore):
 
     def __init__(self, disk: Disk) -> None:
         super().__init__(
-            max_messages=disk.keep, max_bytes=bounds.KEPT_BYTES * disk.keep, max_age=timedelta(hours=72)
+            max_messages=disk.keep,
+            max_bytes=bounds.KEPT_BYTES_PER_MESSAGE * disk.keep,
+            max_age=timedelta(hours=72),
         )
         self.kept_bytes = 0
         """Bytes of the kept messages."""

@@ -51,7 +51,7 @@ class SqliteDisk(Disk):
         path = self.folder / f"{self.incarnation}.sqlite3"
         if self.remains is not None:
             self.remains.write(path)
-        limits = {"max_messages": self.keep, "max_bytes": bounds.KEPT_BYTES * self.keep}
+        limits = {"max_messages": self.keep, "max_bytes": bounds.KEPT_BYTES_PER_MESSAGE * self.keep}
         real = power_loss.Disk(path, checkpoint_pages=8, remember=False)
         store = real.open(OWNER, sync="full" if self.synced_at_once else "normal", **limits)
         if self.remains is not None:

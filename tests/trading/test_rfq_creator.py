@@ -40,7 +40,7 @@ def test_a_combination_is_requested_by_its_legs() -> None:
         """
     )
     assert player.machine.exposure(COMBO) == Exposure(d(100), d(0), d(45))
-    player.play("accept-status q1 0 c1 \n deadline 9")  # 3 + 1 + 5 seconds
+    player.play("accept-status q1 0 c1 \n deadline 9")  # confirmation 3 s, execution 1 s, grace 5 s
 
 
 def test_the_newest_quote_of_each_maker_counts_in_any_arrival_order() -> None:

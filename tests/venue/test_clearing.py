@@ -1,5 +1,5 @@
-"""Operators (SenderSubID 50) and cap reservations that our own session would not send;
-dialogues/clearing.yaml and dialogues/daily_caps.yaml test all others."""
+"""Operators (SenderSubID 50) and cap reservations that our own session would not send.
+dialogues/clearing.yaml and dialogues/daily_caps.yaml test all other cases."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def harness() -> VenueHarness:
 
 
 @pytest.mark.parametrize("operator", ["x" * (SUB_ID_LENGTH + 1), "joe\u00e9"])
-def test_an_operator_is_printable_ascii_of_bounded_length(
+def test_an_operator_id_is_printable_ascii_of_bounded_length(
     harness: VenueHarness, ann: Client, operator: str
 ) -> None:
     longest = "~ printable ~".ljust(SUB_ID_LENGTH, "~")
@@ -54,7 +54,7 @@ def test_a_logon_with_an_operator_is_refused(harness: VenueHarness) -> None:
         ("perp", "KalshiNR", "margin", "UseCapReservation"),
     ],
 )
-def test_cap_reservation_is_for_order_entry_of_clearing_members_on_prediction(
+def test_only_clearing_members_can_use_cap_reservation_and_only_for_order_entry_on_prediction(
     harness: VenueHarness, name: str, session_type: str, product: str, text: str
 ) -> None:
     logon = raw_logon(name, session_type, use_cap_reservation=True)

@@ -59,7 +59,7 @@ def test_every_client_key_has_a_unique_id_and_hides_its_secret() -> None:
     assert "PRIVATE" not in repr(Authority().issue())
 
 
-def test_a_key_file_is_private_and_never_overwrites_a_file(tmp_path: Path) -> None:
+def test_a_key_file_is_private_and_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:
     key, path = ClientKey.generate(ed25519_key=True), tmp_path / "client.pem"
     key.write(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

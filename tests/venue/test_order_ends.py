@@ -12,7 +12,7 @@ IOC, FOK = TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL
 
 
 @pytest.mark.parametrize(
-    ("tif", "quantity", "ends"),
+    ("tif", "quantity", "expected"),
     [
         (IOC, 6, ["Trade 4.00", "Canceled REDUCE_ONLY"]),
         (FOK, 4, ["Trade 4.00"]),
@@ -21,7 +21,7 @@ IOC, FOK = TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL
     ],
 )
 def test_on_margin_a_reduce_only_order_must_be_ioc_or_fok(
-    tif: TimeInForce, quantity: int, ends: list[str]
+    tif: TimeInForce, quantity: int, expected: list[str]
 ) -> None:
     harness = GatewayHarness("margin")
     ann, bob = harness.login("ann"), harness.login("bob")
@@ -33,4 +33,4 @@ def test_on_margin_a_reduce_only_order_must_be_ioc_or_fok(
         f"{ExecType(r.exec_type).name.title()} {r.last_qty or r.text}"
         for r in reports(harness.send(ann, message), ann)
     ]
-    assert received == ends
+    assert received == expected

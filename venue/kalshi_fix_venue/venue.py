@@ -498,7 +498,7 @@ class VenueModel:
         connections = [
             connection
             for connection in self._logged_on_connections()
-            if connection.session.is_established and selection.concerns(connection.identity)
+            if connection.session.is_established and selection.applies_to(connection.identity)
         ]
         for connection in connections:
             connection.session.logout(now, text=text)

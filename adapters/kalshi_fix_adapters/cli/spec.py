@@ -32,9 +32,7 @@ class Entry:
     """The parts of the element, each with a name and a description."""
 
     def mentions(self, words: tuple[str, ...]) -> bool:
-        """Return whether the title or the description contains every word; upper and lower case are
-        equivalent.
-        """
+        """Return whether the title and the description together contain every word, ignoring case."""
         text = f"{self.title} {self.text}".lower()
         return all(word.lower() in text for word in words)
 

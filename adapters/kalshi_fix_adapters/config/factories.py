@@ -1,4 +1,6 @@
-"""The functions that create a client of each session type, shared by all kinds of clients."""
+"""The functions that create a client of each session type. The asyncio, trio and blocking clients
+share them.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,7 @@ class ClientFactory(Protocol[C_co]):
 
 
 class Factories(Generic[C]):
-    """Creates clients of one kind. A client connects when it is opened.
+    """Creates clients of one kind: asyncio, trio or blocking. A client connects when it is opened.
 
     Every method raises ConfigurationError if a setting is missing or contradicts another, and its subclass
     KeyFileError if the private key file cannot be used.

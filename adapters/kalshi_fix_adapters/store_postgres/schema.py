@@ -117,6 +117,8 @@ END $$;
 #
 # `numbers` contains the new values of the session's columns, in the order of the UPDATE; NULL keeps a value.
 # `restarts` deletes all sent messages; `clears` deletes those below the new `oldest_kept`.
+# `settled` contains the keys of the requests that are no longer open, and `gone_rows` the keys of the rows to
+# delete. Ids of requests sent before `ids_since`, and all but the newest `max_ids` ids, are deleted.
 _WRITE: Final = f"""
 CREATE FUNCTION kalshi_fix.write(
     of_store bigint, own_fence bigint, failover text, lease interval, numbers bigint[], restarts boolean,

@@ -1,4 +1,4 @@
-"""Deletion of old messages, limited by their number, their total size, and their age relative to the newest
+"""Deletion of old messages, to limit their number, their total size, and their age relative to the newest
 message.
 """
 
@@ -41,15 +41,15 @@ class Retention:
         self._expired_bytes = 0
         self._oldest: deque[tuple[int, int, int]] = deque()
         """Number, time and size of the oldest kept messages, as far as they have been read."""
-        # The first commit deletes the expired rows, because an earlier process may have left some behind.
-        # Otherwise their number could exceed the limits after many restarts.
+        # With these two initial values, the first commit deletes the expired rows, because an earlier process
+        # may have left some behind. Otherwise the number of rows could exceed the limits after many restarts.
         self._new_ids = _BATCH_SIZE
         """Number of ids of sent requests that were added since expired ids were last deleted."""
         self._deleted_below: int | None = None
         """Rows below this number have been deleted; None before the first deletion."""
 
     def restart(self) -> None:
-        """Reset the state, because all messages are deleted."""
+        """Reset the state when all messages have been deleted."""
         self._oldest.clear()
         self._kept_bytes = self._expired_bytes = 0
         self._deleted_below = 1

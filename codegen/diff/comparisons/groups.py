@@ -1,7 +1,8 @@
 """Compare the positions of table rows with the groups of the spec.
 
-Most pages mark only some fields of a group, so the positions are compared. Between a counter and the last
-field of its group, only fields of the group may appear, and the first of them must open an entry.
+Most pages show for only some fields that they belong to a group, so the positions are compared. Between a
+counter and the last field of its group, only fields of the group may appear, and the first of them must open
+an entry.
 """
 
 from __future__ import annotations
@@ -74,8 +75,8 @@ def _check_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> I
     tags = [fact.tag for fact, _ in table[group_rows[0] : counter_row + 1]]
     if not later_rows and heading_counter is None and tags == sorted(tags):
         return  # The rows are sorted by tag, so a counter in the last row carries no information.
-    # All rows are before the counter, under the heading of another group: on the page they belong to that
-    # group.
+    # All rows of the group are before the counter, under the heading of another group: on the page they
+    # belong to that other group.
     if not later_rows and heading_counter is not None:
         for n in group_rows:
             yield _moved_member(block, *table[n], f"in {block.spec.field_name(heading_counter)}")

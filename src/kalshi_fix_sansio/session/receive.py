@@ -59,7 +59,7 @@ from kalshi_fix_sansio.session.core import (
     Core,
 )
 from kalshi_fix_sansio.session.logon import Handshake
-from kalshi_fix_sansio.session.recovery import Recovery, Skip
+from kalshi_fix_sansio.session.recovery import Recovery, SkipReason
 from kalshi_fix_sansio.session.resend import Resender
 from kalshi_fix_sansio.session.states import Input, State
 
@@ -374,7 +374,7 @@ class Receiver:
         if problem is not None:
             core.reject(message, problems or (problem,), now)
             return
-        self.recovery.skip(message.new_seq_no, Skip.RESET)
+        self.recovery.skip(message.new_seq_no, SkipReason.RESET)
         self.recovery.advance(now)
 
     def _sequence_reset_problem(self, message: Any, minimum: int) -> Problem | None:
@@ -453,7 +453,7 @@ class Receiver:
             if problem is None:
                 # The expected number does not advance here: `Recovery.advance` advances it to NewSeqNo and
                 # reports the skipped numbers, for gap fills received in sequence and for held ones.
-                self.recovery.skip(message.new_seq_no, Skip.FILL)
+                self.recovery.skip(message.new_seq_no, SkipReason.FILL)
                 return
             problems = (problem,)
         # Advance only after the events of the message are emitted: their mark is then its number, so the

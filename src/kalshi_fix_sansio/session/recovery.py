@@ -47,8 +47,8 @@ Process = Callable[[Frame, Instant], None]
 """A function that processes a held message when its number is the expected one."""
 
 
-class Skip(Enum):
-    """The reason why numbers are skipped."""
+class SkipReason(Enum):
+    """Why numbers are skipped."""
 
     FILL = "SequenceReset-GapFill"
     RESET = "SequenceReset-Reset"
@@ -129,7 +129,7 @@ class Recovery:
         """The missing messages can only answer requests whose MsgSeqNum is lower than this one."""
         self._skip_to = 0
         """`advance` skips to this number; it may be far above the expected number."""
-        self._skip_why = Skip.FILL
+        self._skip_reason = SkipReason.FILL
 
     def begin(self, number: int, now: Instant, *, unrequested: bool = False) -> None:
         """Process the number of the peer's Logon. If it is too high, the gap is filled after the logon. With
@@ -185,14 +185,14 @@ class Recovery:
             self._held_bytes += size
             heapq.heappush(self._held_numbers, seq_num)
 
-    def skip(self, new_seq_no: int, why: Skip) -> None:
+    def skip(self, new_seq_no: int, reason: SkipReason) -> None:
         """Let `advance` raise the expected number to `new_seq_no`, because the peer will not send any message
         with a lower number.
         """
         # Never lower the number: a held gap fill may be processed during a longer skip.
         if new_seq_no > self._skip_to:
             self._skip_to = new_seq_no
-            self._skip_why = why
+            self._skip_reason = reason
 
     def advance(self, now: Instant) -> None:
         """Continue after the expected number has advanced: deliver held messages, advance past skipped
@@ -237,13 +237,13 @@ class Recovery:
         # The peer sent the missing messages before it could read this side's ResendRequest, so they answer
         # only earlier requests. With a SequenceReset-Reset, or without a ResendRequest, the peer may have
         # read all requests.
-        awaits_resend = core.state is State.RECOVERING and self._skip_why is not Skip.RESET
+        awaits_resend = core.state is State.RECOVERING and self._skip_reason is not SkipReason.RESET
         sent_before = self._sent_before if awaits_resend else core.store.next_outgoing
-        core.ledger.suspect(sent_before, lost=self._skip_why is not Skip.FILL)
-        if self._skip_why is Skip.LOST:
+        core.ledger.suspect(sent_before, lost=self._skip_reason is not SkipReason.FILL)
+        if self._skip_reason is SkipReason.LOST:
             core.emit(MessagesLost(begin, end))
         else:
-            core.emit(SequenceSkipped(begin, end, self._skip_why is Skip.FILL))
+            core.emit(SequenceSkipped(begin, end, self._skip_reason is SkipReason.FILL))
 
     def _check_gap(self, expected: int, now: Instant) -> None:
         """Check whether the gap is closed; otherwise wait for the missing messages, or request them."""
@@ -283,9 +283,9 @@ class Recovery:
     def is_refused_by(self, message: Any) -> bool:
         """Return whether a message is the peer's refusal of the pending ResendRequest.
 
-        A Reject without RefSeqNum only counts as a refusal if no resend follows (`handle_stall`). A Reject
-        for a temporary reason, or because of the header, does not count, because the peer may still have the
-        messages.
+        A Reject without RefSeqNum is only recorded here: it counts as a refusal only if no resend follows
+        (`handle_stall`). A Reject for a temporary reason, or because of the header, does not count, because
+        the peer may still have the messages.
         """
         is_reject = message.header.msg_type in {REJECT, BUSINESS_REJECT}
         # There may be no request to refuse: the peer resends without one after NextExpectedMsgSeqNum.
@@ -329,7 +329,7 @@ class Recovery:
             return
         self._search = None
         last = self._request_number
-        self.skip(search.low, Skip.LOST)
+        self.skip(search.low, SkipReason.LOST)
         self.advance(now)
         # `advance` assumes that a resend of the rest is in progress, and only restarts the timer. But only
         # single messages were requested so far, so request the rest, unless `advance` has sent a request.

@@ -8,8 +8,8 @@ if the rules are interpreted one by one from a list.
 The function is generated at run time, because a `MessageContext` includes the settings of the session's
 Logon.
 
-Part of the source for a MarketDataRequest (`m` is the message, `p` the problems, names that begin with `x`
-are entries of `_Writer.names`):
+Part of the source for a MarketDataRequest (`m` is the message, `p` the problems, and names that begin with
+`x` are keys of `_Writer.names`):
 
     def check(m):
         p = []
@@ -63,8 +63,8 @@ _INTEGERS: Final = frozenset((Kind.INT, Kind.LENGTH, Kind.SEQNUM, Kind.NUMINGROU
 
 
 def compile_rules(layout: BlockLayout, context: MessageContext, *, limits: bool = True) -> Check:
-    """Compile the check of a block in a `MessageContext`, which takes 1 to 2 ms. Without `limits`, the check
-    reports only missing and forbidden members.
+    """Compile the check of a block in a `MessageContext`. Compiling takes 1 to 2 ms. Without `limits`, the
+    check reports only missing and forbidden members.
 
     The check raises EncodeError or TypeError if a condition or a limit refers to a value that cannot be
     encoded.
@@ -181,7 +181,7 @@ class _Writer:
         has_format_limit = field.pattern is not None or field.max_length is not None
         has_codes = field.codes is not None
         # A guard is a test. If all guards are false, the value is valid. Otherwise the value is checked in
-        # full, which only takes longer.
+        # full: the result is the same, but it takes longer.
         guards: list[str] = []
         if field.kind is Kind.DECIMAL and not has_format_limit and not has_codes:
             check = f"{self._name(value_check.check_decimal)}(p, v, {where})"
@@ -274,10 +274,10 @@ class _Writer:
             matches = f"not {allowed}.isdisjoint({wire_text}.split(' '))"  # one of several codes is enough
         cls = _lookup_class(member)
         if cls is not None:
-            members = (True, False) if cls is bool else cls
-            # Find the matching members once, when the check is compiled. A value of another class is
+            candidates = (True, False) if cls is bool else cls
+            # Find the matching values once, when the check is compiled. A value of another class is
             # formatted for each message, to compare its text.
-            known = f"{value} in {self._name(rules.allowed_values(members, member, values))}"
+            known = f"{value} in {self._name(rules.allowed_values(candidates, member, values))}"
             matches = f"({known} if {value}.__class__ is {self._name(cls)} else {matches})"
         return f"({value} is None or {matches})" if "" in values else f"({present} and {matches})"
 

@@ -12,10 +12,10 @@ from kalshi_fix_adapters.cli.commands import commands
 def invoke(
     *arguments: object,
     status: int | None = 0,
-    log: bytes | str = b"",
+    stdin: bytes | str = b"",
     environ: Mapping[str, str | None] | None = None,
 ) -> Result:
-    """Run the command, with `log` as its standard input, and check its exit status (any if it is None)."""
-    result = CliRunner().invoke(commands, [*map(str, arguments)], input=log, env=environ)
+    """Run the command, with `stdin` as its standard input, and check its exit status (any if it is None)."""
+    result = CliRunner().invoke(commands, [*map(str, arguments)], input=stdin, env=environ)
     assert status in (None, result.exit_code), result.output
     return result

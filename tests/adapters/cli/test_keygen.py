@@ -1,4 +1,4 @@
-"""`kalshi-fix keygen`: a key that only its owner can read, and that the venue accepts."""
+"""`kalshi-fix keygen`: a key file that only its owner can read, and that the library can load."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_the_key_file_is_private_and_the_public_key_is_printed(tmp_path: Path, k
 
 def test_a_passphrase_is_requested_twice_and_required(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
-    assert "sesame" not in invoke("keygen", file, "--passphrase", log="sesame\nsesame\n").output
+    assert "sesame" not in invoke("keygen", file, "--passphrase", stdin="sesame\nsesame\n").output
     with pytest.raises(KeyFileError):
         load_private_key(file.read_bytes())
     assert load_private_key(file.read_bytes(), "sesame")(b"payload")

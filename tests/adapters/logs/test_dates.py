@@ -58,7 +58,7 @@ run_decode = partial(invoke, "decode", status=None)
 
 
 def problems(body: str, time: str, *options: str) -> list[str]:
-    result = run_decode(*options, log=frame(body, time) + b"\n")
+    result = run_decode(*options, stdin=frame(body, time) + b"\n")
     assert not result.exception or isinstance(result.exception, SystemExit)
     return [line.partition(": ")[2] for line in result.output.splitlines() if line.startswith("  ! ")]
 
@@ -134,7 +134,7 @@ def test_an_option_sets_the_date_of_the_dialect(body: str, day: str, as_of: str,
     # The result is the same in every form of output.
     log = frame(body, at(day)) + b"\n"
     for form in ("--json", "--summary", "--full"):
-        run_decode(form, "--as-of", as_of, log=log, status=1 if expected else 0)
+        run_decode(form, "--as-of", as_of, stdin=log, status=1 if expected else 0)
 
 
 def test_messages_with_dates_in_any_order_are_checked_one_by_one() -> None:
@@ -142,22 +142,24 @@ def test_messages_with_dates_in_any_order_are_checked_one_by_one() -> None:
     frames = [frame(body, at(day)) for day in days for body in (SNAPSHOT, CANCEL)]
     frames.insert(5, frames[5][:-4] + b"999\x01")  # damaged: CheckSum
     log = b"\n".join(frames) + b"\n"
-    alone = [problem for item in frames for problem in run_decode(log=item + b"\n").output.split("  ! ")[1:]]
-    result = run_decode(log=log)
+    alone = [
+        problem for item in frames for problem in run_decode(stdin=item + b"\n").output.split("  ! ")[1:]
+    ]
+    result = run_decode(stdin=log)
     found = [line for line in result.output.splitlines() if line.startswith("  ! ")]
     assert [item.partition(": ")[2] for item in found] == [
         line.strip().partition(": ")[2] for item in alone for line in item.splitlines()[:1]
     ]
     assert len(found) > len(days)
     # Several processes give the same output as one, also with another date.
-    assert run_decode("--processes", 2, log=log).output == result.output
-    latest = run_decode("--processes", 2, "--as-of", "latest", log=log).output
-    assert latest == run_decode("--as-of", "latest", log=log).output != result.output
+    assert run_decode("--processes", 2, stdin=log).output == result.output
+    latest = run_decode("--processes", 2, "--as-of", "latest", stdin=log).output
+    assert latest == run_decode("--as-of", "latest", stdin=log).output != result.output
 
 
 @pytest.mark.parametrize("text", ["june", "2026-06", "2026-02-30", ""])
 def test_an_invalid_date_is_refused(text: str) -> None:
-    result = run_decode("--as-of", text, log=frame(SNAPSHOT, at("2026-06-15")), status=2)
+    result = run_decode("--as-of", text, stdin=frame(SNAPSHOT, at("2026-06-15")), status=2)
     assert "is neither a date such as 2026-06-30 nor 'latest'" in result.output
 
 
@@ -188,8 +190,8 @@ def test_a_field_that_only_an_older_dialect_has_is_kept_and_shown() -> None:
         (entry,) = read_log(io.BytesIO(log))
         assert entry.message is not None, number
         assert entry.message.get_unknown(38) == b"10"
-    assert "OrderQty=10" in run_decode(log=log).output
-    assert '"OrderQty": "10"' in run_decode("--json", log=log).output
+    assert "OrderQty=10" in run_decode(stdin=log).output
+    assert '"OrderQty": "10"' in run_decode("--json", stdin=log).output
     (entry,) = read_log(io.BytesIO(frame(OLD_LOGON, at("2025-06-11")) + b"\n"))
     assert (entry.problems, entry.message.skip_pending_exec_reports) == ((), True)  # type: ignore[union-attr]
 
@@ -272,6 +274,6 @@ def test_a_log_of_the_examples_in_an_older_dialect_has_no_problem(
     frames = [example_on(example.wire, day) for example in all_examples]
     existing = [frame for frame in frames if frame is not None]
     assert len(existing) > 30
-    result = run_decode(log=b"\n".join(existing) + b"\n", status=0)
+    result = run_decode(stdin=b"\n".join(existing) + b"\n", status=0)
     assert len(result.output.splitlines()) == len(existing)
     assert [problems_of(item) for item in read_log(io.BytesIO(b"\n".join(existing)))] == [""] * len(existing)

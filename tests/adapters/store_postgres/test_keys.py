@@ -24,7 +24,7 @@ def stores(dsn: str) -> PostgresDatabase:
     return PostgresDatabase(dsn, "none")
 
 
-def test_the_most_recently_used_store_is_proposed_without_the_password(dsn: str) -> None:
+def test_the_most_recently_used_store_is_suggested_without_the_password(dsn: str) -> None:
     stores = PostgresDatabase(dsn.replace("store@", "store:secret@"), "none")
     names = [fill(stores, attrs.evolve(OWNER, sender_comp_id="key-1"))]
     names.insert(0, stores.migrate(fill(stores, NAMED_OWNER), account="key-2"))
@@ -39,7 +39,7 @@ def test_a_refused_migration_leaves_the_stores_row_unchanged(
     stores: PostgresDatabase, execute: Callable[[str], list[Any]]
 ) -> None:
     with pytest.raises(StoreError, match="has no store missing"):
-        stores.migrate("missing", account="maker")  # nor does it create tables
+        stores.migrate("missing", account="maker")  # before the tables exist
     old, session = fill(stores), "SELECT name, fence, check_sum FROM kalshi_fix.session"
     before = execute(session)
     execute("UPDATE kalshi_fix.journal SET value = '\"6\"'")
@@ -49,7 +49,7 @@ def test_a_refused_migration_leaves_the_stores_row_unchanged(
     assert execute(session) == before
 
 
-def test_the_command_shows_a_database(stores: PostgresDatabase) -> None:
+def test_the_store_command_reads_a_database_and_refuses_invalid_migrations(stores: PostgresDatabase) -> None:
     assert run(stores.dsn)[0] == 1
     old = fill(stores)
     status, output = run(stores.dsn)

@@ -64,8 +64,9 @@ def log_of(path: Path) -> Path:
 
 
 def mix_sectors(old: bytes, new: bytes, random: Random, begin: int = 0) -> bytes:
-    """Return `new` written over `old`, in which some of the sectors from `begin` on did not reach the disk.
-    They contain the old bytes, or zeros where there were none. The write may also end early, at any byte."""
+    """Return the result of writing `new` over `old` if some of the sectors from `begin` on do not reach the
+    disk. Those contain the old bytes, or zeros where there were none. The write may also end early, at any
+    byte."""
     mixed = bytearray(new)
     for first in range(begin, len(new), SECTOR):
         if random.random() < 0.5:
@@ -97,8 +98,9 @@ class Disk:
         self.before = Files(b"", b"")
         """The files before the last commit."""
         self.unmerged = self.merged = Files(b"", b"")
-        """The files before and after the last checkpoint of `sync="normal"`."""
+        """The files before and after the last checkpoint that a store with `sync="normal"` made."""
         self.synced_before = 0
+        """The value of `synced` before the last commit."""
         self.restarted = False
         """Whether the last commit restarted the log."""
         self._checkpoint_pages = checkpoint_pages
@@ -155,8 +157,8 @@ class Disk:
         return attrs.evolve(self.before, log=mix_sectors(self.before.log, self.files().log, random, begin))
 
     def within_checkpoint(self, random: Random) -> Files:
-        """Return the files as they may be if the power failed during the last checkpoint of `sync="normal"`,
-        which begins when the whole log is on the disk."""
+        """Return the files as they may be if the power failed during the last checkpoint that a store with
+        `sync="normal"` made. It begins when the whole log is on the disk."""
         database = mix_sectors(self.unmerged.database, self.merged.database, random)
         return attrs.evolve(self.unmerged, database=database)
 

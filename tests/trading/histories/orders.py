@@ -121,13 +121,13 @@ class OrdersPlayer(Player):
             case "reject-received":
                 return RejectReceived(Reject(ref_seq_num=3), 3, self.event(*words))
             case "unanswered":
-                return unanswered(*self._several(words))
+                return unanswered(*self._events(words))
             case "unanswered-at":
-                return unanswered(*self._several(words[1:]), at=at(float(words[0])))
+                return unanswered(*self._events(words[1:]), at=at(float(words[0])))
             case "unanswered-without-frame":
                 return unanswered_with_frame(self.event(*words))
             case "outcomes-unknown":
-                requests = tuple(map(open_request, self._several(words)))
+                requests = tuple(map(open_request, self._events(words)))
                 return OutcomesUnknown(requests, Uncertainty.RESTARTED)
             case "without-header":
                 message = self.event(*words)
@@ -147,7 +147,8 @@ class OrdersPlayer(Player):
                 return report(first.replace("-", " "), *given, **fields)
         return EVENTS[first]
 
-    def _several(self, words: tuple[str, ...]) -> list[Any]:
+    def _events(self, words: tuple[str, ...]) -> list[Any]:
+        """Return the events that these words describe, separated by ` ; `."""
         return [self.event(*part.split()) for part in " ".join(words).split(" ; ")]
 
     def _range(self, begin: str, end: str | None = None, *, epoch: int | None = None) -> DropCopyRange:
@@ -186,12 +187,12 @@ class OrdersPlayer(Player):
         self.check([order.order_id for order in self.machine], expected)
 
     def by_cl_ord_id(self, name: str, number: str) -> None:
-        self._is(self.machine.by_cl_ord_id(name), number)
+        self._check_is(self.machine.by_cl_ord_id(name), number)
 
     def by_order_id(self, name: str, number: str) -> None:
-        self._is(self.machine.by_order_id(name), number)
+        self._check_is(self.machine.by_order_id(name), number)
 
-    def _is(self, found: Order | None, number: str) -> None:
+    def _check_is(self, found: Order | None, number: str) -> None:
         assert found is (None if number == "-" else self._order(number)), found
 
     def uncertain(self, *expected: str) -> None:
@@ -217,7 +218,7 @@ class OrdersPlayer(Player):
         for name, value in split(words)[1].items():
             match name:
                 case "order":
-                    self._is(update.order, value)
+                    self._check_is(update.order, value)
                 case "fills":
                     self.check([fill.quantity for fill in update.fills], [value], name)
                 case "answered":

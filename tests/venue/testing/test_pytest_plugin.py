@@ -126,7 +126,7 @@ def test_marker(kalshi_venue):
         kalshi_venue.options("me")
 
 @pytest.mark.kalshi_venue(markets={{}})
-def test_an_unknown_setting_is_a_mistake(kalshi_venue):
+def test_a_venue_without_markets(kalshi_venue):
     with pytest.raises(ValueError):
         kalshi_venue.trader().buy(SYMBOL, 1, "0.40")
 

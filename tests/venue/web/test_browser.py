@@ -142,7 +142,7 @@ def test_a_button_lets_another_participant_trade(tab: Any) -> None:
     tab.locator("#answer >> text=BTC-PERP: 2 traded at").wait_for()
 
 
-def test_the_page_uses_the_colours_of_the_system(browser: Any, page: Page) -> None:
+def test_the_page_follows_the_colour_scheme_of_the_system(browser: Any, page: Page) -> None:
     colours = set()
     for scheme in ("light", "dark"):
         context = browser.new_context(color_scheme=scheme)
@@ -153,7 +153,7 @@ def test_the_page_uses_the_colours_of_the_system(browser: Any, page: Page) -> No
     assert len(colours) == 2
 
 
-def test_without_the_token_the_page_names_the_remedy(browser: Any, page: Page) -> None:
+def test_without_the_token_the_page_shows_the_command_to_run(browser: Any, page: Page) -> None:
     context = browser.new_context()
     opened = context.new_page()
     opened.goto(f"http://127.0.0.1:{page.server.port}/")
@@ -170,7 +170,7 @@ def test_other_sites_are_refused_with_or_without_the_token(browser: Any, page: P
         thread.start()
         context = browser.new_context()
         opened = context.new_page()
-        # A foreign site, and another site on this machine, which a browser treats as the same site.
+        # A foreign site, and another port of this machine, which a browser treats as the same site.
         for host in ("evil.example", "127.0.0.1"):
             opened.goto(f"http://{host}:{site.server_address[1]}/")
             for path in ("do", "operations", "updates"):

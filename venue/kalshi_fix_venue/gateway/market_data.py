@@ -103,7 +103,7 @@ class _Update:
 
     entries: list[MDIncEntry] = attrs.field(factory=list)
     _own_entries: dict[str, dict[int, OrderName]] = attrs.field(factory=dict)
-    """By owner, the indices of the entries caused by the owner's orders, with the ids of the order."""
+    """By owner, the indices of the entries caused by the owner's orders, each with the ids of its order."""
 
     def add_levels(self, outcome: BookChanged) -> None:
         for change in outcome.changes:

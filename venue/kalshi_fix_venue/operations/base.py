@@ -97,7 +97,7 @@ class Operable(Protocol):
         """Disarm the faults with this name, or all faults."""
 
     def log_out(self, selection: SessionOperation, text: str | None, now: Instant) -> list[str]:
-        """Log out the sessions that `selection` concerns; return the ids of their keys."""
+        """Log out the sessions that `selection` applies to; return the ids of their keys."""
 
 
 @attrs.frozen(kw_only=True)
@@ -156,8 +156,8 @@ class SessionOperation(Operation):
     session: str | None = parameter(SESSION, "only sessions of this type", optional=True)
     product: str | None = parameter(PRODUCT, "only sessions of this product", optional=True)
 
-    def concerns(self, identity: ConnectionIdentity) -> bool:
-        """Return whether the operation concerns a connection."""
+    def applies_to(self, identity: ConnectionIdentity) -> bool:
+        """Return whether the operation applies to a connection."""
         return (
             self.key in (None, identity.key)
             and self.owner in (None, identity.owner)

@@ -51,7 +51,7 @@ class ArmedFault:
     def applies_to(self, identity: ConnectionIdentity, now: Instant) -> bool:
         """Return whether it is active and applies to a connection."""
         is_active = self.begin <= now.monotonic and (self.end is None or now.monotonic < self.end)
-        return is_active and self.fault.concerns(identity)
+        return is_active and self.fault.applies_to(identity)
 
     def describe(self) -> dict[str, Any]:
         """Return its description as JSON values."""

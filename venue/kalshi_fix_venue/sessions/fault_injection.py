@@ -135,7 +135,7 @@ class FaultInjection:
         withheld = self._withheld.setdefault(login, [])
         if len(withheld) >= MAX_WITHHELD:
             for armed in self._armed:
-                if isinstance(armed.fault, Withhold) and armed.fault.concerns(identity):
+                if isinstance(armed.fault, Withhold) and armed.fault.applies_to(identity):
                     self._armed.disarm(armed)
             self._send_withheld(now)
             return False
@@ -163,7 +163,7 @@ class FaultInjection:
         connections = [
             connection
             for connection in self._connections
-            if not connection.is_cut and fault.concerns(connection.identity)
+            if not connection.is_cut and fault.applies_to(connection.identity)
         ]
         keys = [connection.login.key_id for connection in connections if connection.login is not None]
         for connection in connections:

@@ -35,13 +35,13 @@ MAX_REQUESTS: Final = 32
 """Maximum number of connections and requests at the same time."""
 MIN_INTERVAL: Final = 0.25
 """Minimum number of seconds between two updates of a page."""
-MAX_DRAWING_SHARE: Final = 0.05
-"""Maximum share of the time that may be spent on drawing pages. A page that takes longer to draw is drawn
-less often.
+MAX_BUILD_SHARE: Final = 0.05
+"""Maximum share of the time spent on building the content of pages. Content that takes longer to build is
+updated less often.
 """
 PATIENCE: Final = 10.0
 """Seconds after which a browser that does not read is dropped."""
-SHUTDOWN: Final = 2
+SHUTDOWN_SECONDS: Final = 2
 """Seconds allowed for closing open pages when the server stops."""
 _FILES: Final = {
     "/": ("index.html", "text/html"),
@@ -72,11 +72,11 @@ class WebServer:
         self._venue, self._channel, self._requested_port = venue, channel, port
         self._patience = patience
         self.port: int = port
-        """The port, once it is served."""
+        """The requested port or, once the server listens, the actual one."""
         self.viewers: int = 0
         """Number of pages that are being updated."""
         self._traffic = Traffic()
-        self._drawing = ThreadPoolExecutor(1, "venue page")
+        self._builder = ThreadPoolExecutor(1, "venue page")
         self._operations = operations()
         self._public_files = {
             path: (files(__package__).joinpath("static", name).read_bytes(), media_type)
@@ -110,13 +110,13 @@ class WebServer:
             lifespan="off",
             interface="asgi3",
             log_config=None,
-            # uvicorn would log an error for each page that is dropped, or open at the end.
+            # uvicorn would log an error for each page that is dropped, or still open at shutdown.
             log_level="critical",
             access_log=False,
             proxy_headers=False,
             server_header=False,
             limit_concurrency=MAX_REQUESTS,
-            timeout_graceful_shutdown=SHUTDOWN,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
         self._server = server = uvicorn.Server(config)
         self._thread = threading.Thread(
@@ -133,7 +133,7 @@ class WebServer:
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True
             self._thread.join()
-        self._drawing.shutdown()
+        self._builder.shutdown()
 
     def _app(self) -> Starlette:
         return Starlette(
@@ -162,7 +162,7 @@ class WebServer:
         return JSONResponse(await asyncio.to_thread(self._channel.answer, body, authorized=True))
 
     async def _message(self, request: Request) -> Response:
-        found = await self._draw(lambda: self._traffic.explanation(request.path_params["number"]))
+        found = await self._run_in_builder(lambda: self._traffic.explanation(request.path_params["number"]))
         return JSONResponse(found, 404 if found is None else 200)
 
     async def _updates(self, request: Request) -> Response:
@@ -172,37 +172,37 @@ class WebServer:
         chosen = (product, session_type, key) if product else None
         return _Stream(self, query.get("market"), chosen)
 
-    async def _draw(self, function: Callable[[], T]) -> T:
+    async def _run_in_builder(self, function: Callable[[], T]) -> T:
         """Run a function in the only thread that reads the traffic."""
-        return await asyncio.get_running_loop().run_in_executor(self._drawing, function)
+        return await asyncio.get_running_loop().run_in_executor(self._builder, function)
 
     def _update(self, market: str | None, session: SessionId | None) -> dict[str, Any]:
         try:
-            drawn = self._venue.inspect(lambda venue: page_content(venue, market))
+            content = self._venue.inspect(lambda venue: page_content(venue, market))
         except RuntimeError:
             return {"stopped": True}
         last = self._traffic.last_by_session()
-        known = {(each["product"], each["session"], each["key"]): each for each in drawn["sessions"]}
-        drawn["sessions"] = [
+        known = {(each["product"], each["session"], each["key"]): each for each in content["sessions"]}
+        content["sessions"] = [
             {"id": each, "status": known.get(each), "last": last.get(each, [])}
             for each in sorted({*last, *known})
         ]
-        return drawn | {"messages": self._traffic.last(session)}
+        return content | {"messages": self._traffic.last(session)}
 
     async def stream(self, send: Send, market: str | None, session: SessionId | None) -> None:
         """Send an update whenever the content has changed, until the browser fails to read in time."""
         self._loop, previous = (loop := asyncio.get_running_loop()), ""
         while True:
             started = loop.time()
-            text = json.dumps(await self._draw(lambda: self._update(market, session)))
-            drawing_time = loop.time() - started
+            text = json.dumps(await self._run_in_builder(lambda: self._update(market, session)))
+            build_time = loop.time() - started
             # If nothing has changed, a comment is sent: it shows the browser that the venue is running, and
             # fails if the browser has disconnected.
             event = ": unchanged\n\n" if text == previous else f"data: {text}\n\n"
             previous = text
             async with asyncio.timeout(self._patience):
                 await send({"type": "http.response.body", "body": event.encode(), "more_body": True})
-            await asyncio.sleep(max(MIN_INTERVAL, drawing_time / MAX_DRAWING_SHARE))
+            await asyncio.sleep(max(MIN_INTERVAL, build_time / MAX_BUILD_SHARE))
 
 
 class _Stream(Response):
@@ -212,25 +212,25 @@ class _Stream(Response):
 
     def __init__(self, server: WebServer, market: str | None, session: SessionId | None) -> None:
         super().__init__()
-        self._page, self._market, self._session = server, market, session
+        self._server, self._market, self._session = server, market, session
         del self.headers["content-length"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        page = self._page
-        if page.viewers >= MAX_VIEWERS:
+        server = self._server
+        if server.viewers >= MAX_VIEWERS:
             await PlainTextResponse("too many pages are open", 503)(scope, receive, send)
             return
-        page.viewers += 1
+        server.viewers += 1
         tasks = [
             asyncio.create_task(_wait_for_disconnect(receive)),
-            asyncio.create_task(page.stopping.wait()),
+            asyncio.create_task(server.stopping.wait()),
         ]
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            tasks.append(asyncio.create_task(page.stream(send, self._market, self._session)))
+            tasks.append(asyncio.create_task(server.stream(send, self._market, self._session)))
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            page.viewers -= 1
+            server.viewers -= 1
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -74,7 +74,7 @@ class OrderHistory:
             yield "duration", f"{(times[-1] - times[0]).total_seconds():.6f} s"
 
     def rows(self) -> Iterator[_Row]:
-        """Yield the messages in order."""
+        """Yield a row for each message, oldest first."""
         previous: datetime | None = None
         with StatusLine() as line:
             for number, step in enumerate(self.steps):

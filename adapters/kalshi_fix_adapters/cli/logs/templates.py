@@ -38,7 +38,7 @@ between NUL characters or their JSON escapes.
 
 
 def _is_sensitive(layout: BlockLayout) -> bool:
-    """Return whether the fields of a block may contain secrets or data."""
+    """Return whether a block has secret fields or data fields."""
     return any(
         member.field.secret or member.field.kind is Kind.DATA or member.field.length_tag is not None
         for member in layout.members
@@ -76,10 +76,10 @@ class _Template:
 
     def fill(self, values: list[str]) -> str:
         """Return the text with these values, one for each `%s`."""
-        for position, codes in self.codes:
-            value = values[position]
+        for index, codes in self.codes:
+            value = values[index]
             if value in codes:
-                values[position] = codes[value]
+                values[index] = codes[value]
         return self.text % (*values,)
 
 
@@ -94,11 +94,11 @@ class Templates:
         """The last template by message name, because the next message usually has the same tags."""
         self._size = 0
         self._fits: dict[type[Message], bool] = {}
-        """Whether the messages of a class contain neither secrets nor data."""
+        """Whether the messages of a class have neither secret fields nor data fields."""
 
     def fits(self, message: Message) -> bool:
-        """Return whether a valid message has neither secrets nor data, so that it may be formatted with
-        templates.
+        """Return whether a valid message has neither secret fields nor data fields, so that it may be
+        formatted with templates.
         """
         cls = message.__class__
         fits = self._fits.get(cls)

@@ -1,9 +1,9 @@
 """One order group: the evidence in the venue's messages, and the state derived from it.
 
 A group triggers when more contracts of its orders fill within the rolling window than its limit allows. It
-also triggers when an update lowers the limit below that volume, or on request. The venue then cancels the
-orders of the group, but sends no message about the group. The only evidence is fills, cancels and refusals of
-its orders (Kalshi's pages on order groups).
+also triggers when an update lowers the limit below the number already filled in the window, or on request.
+The venue then cancels the orders of the group, but sends no message about the group. The only evidence is
+fills, cancels and refusals of its orders (Kalshi's pages on order groups).
 
 Evidence may arrive late, repeatedly and in any sequence. It is therefore kept with the venue's times, and
 `state` is derived from all of it. An answer to a request does not contain the time of the change. The change
@@ -307,8 +307,8 @@ class OrderGroup:
         self._recount()
 
     def _check_update(self, limit: Limit) -> None:
-        """Compare a new limit with the volume of the window when the limit was updated."""
-        if limit.until == END:  # its outcome is unknown, which `_request_lost` records
+        """Compare a new limit with the volume in the window that ended at the time of the update."""
+        if limit.until == END:  # the outcome of the update is unknown, which `_request_lost` records
             return
         first, last = shift_time(limit.since, -WINDOW), shift_time(limit.until, -WINDOW)
         counted = [each for each in self._fills if first < each[0] <= limit.until]
@@ -387,7 +387,7 @@ class OrderGroup:
             self._recount()
 
     def end_loss(self) -> None:
-        """Record that reports that may be missing no longer affect the state."""
+        """Clear the record of `record_loss`, because it no longer affects the state."""
         self._lost_since, self._lost_until, self._request_lost = None, BEGINNING, False
 
     # --- dump -----------------------------------------------------------------------------------------

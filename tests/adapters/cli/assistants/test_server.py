@@ -102,7 +102,7 @@ INVALID_CALLS: tuple[tuple[str, str, dict[str, Any], str], ...] = (
 
 
 @pytest.fixture
-def odd_files(planted: Path) -> None:
+def unreadable_files(planted: Path) -> None:
     """Add a pipe, a link to a file outside the folder, a truncated file and an empty folder."""
     if (planted / "pipe").exists():
         return
@@ -114,13 +114,13 @@ def odd_files(planted: Path) -> None:
     (planted / "linked" / "outside.sqlite3").symlink_to("/etc/passwd")
 
 
-@pytest.mark.usefixtures("odd_files")
+@pytest.mark.usefixtures("unreadable_files")
 @pytest.mark.parametrize(
     ("kind", "tool", "arguments", "text"),
     INVALID_CALLS,
     ids=[f"{row[1]}-{row[3][:30]}" for row in INVALID_CALLS],
 )
-def test_a_bad_input_is_a_typed_error(
+def test_an_invalid_call_returns_an_error_with_its_type(
     call: Call, kind: str, tool: str, arguments: dict[str, Any], text: str
 ) -> None:
     result = call(tool, **arguments)

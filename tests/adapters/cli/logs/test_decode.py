@@ -63,7 +63,7 @@ run = partial(invoke, "decode")
 
 
 def objects(log: bytes) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in run("--json", log=log, status=None).stdout.splitlines()]
+    return [json.loads(line) for line in run("--json", stdin=log, status=None).stdout.splitlines()]
 
 
 # --- every message
@@ -134,7 +134,7 @@ def test_nested_groups_are_arrays_of_objects() -> None:
 
 
 def test_a_message_is_shown_with_names_and_units() -> None:
-    shown = run("--full", log=b"12:00 sent " + message() + b"\n").stdout
+    shown = run("--full", stdin=b"12:00 sent " + message() + b"\n").stdout
     words = [" ".join(line.split()) for line in shown.splitlines()]
     assert words[0] == "line 1: NewOrderSingle (35=D), sent"
     assert "OrderQty (38) 10 contracts" in words
@@ -149,8 +149,8 @@ def test_a_logon_determines_the_unit_of_prices() -> None:
         message(b"98=0|108=30|95=1|96=x|1137=9|141=Y|" + flag, head=b"35=A|" + ids)
         for flag in (DOLLARS + b"=Y|", b"")
     )
-    assert "0.75 dollars\n" in run("--full", log=dollars + message()).stdout
-    assert "0.75 cents\n" in run("--full", log=dollars + cents + message()).stdout
+    assert "0.75 dollars\n" in run("--full", stdin=dollars + message()).stdout
+    assert "0.75 cents\n" in run("--full", stdin=dollars + cents + message()).stdout
 
 
 def test_groups_are_indented() -> None:
@@ -172,18 +172,18 @@ def test_no_secret_field_of_a_logon_is_shown(form: tuple[str, ...]) -> None:
         for field in secrets
     )
     log = message(body.encode(), HEAD.replace(b"35=D", b"35=A"))
-    output = run(*form, "-", log=log, status=1).stdout
+    output = run(*form, "-", stdin=log, status=1).stdout
     assert "topsecret" not in output
     assert output.count("<hidden>") == len(secrets)
     shown = run(*form, LOG).stdout
     assert ("bm90IGEg" in shown, shown.count("<hidden>")) == (False, 1)
     damaged = b"8=FIXT.1.1|35=A|96=topsecret|96=topsecret|554=topsecret|554=topsecret|10=1|"
-    assert "topsecret" not in run(*form, log=damaged, status=1).stdout
+    assert "topsecret" not in run(*form, stdin=damaged, status=1).stdout
 
 
 def test_control_characters_cannot_reach_the_terminal() -> None:
     evil = message(BODY + b"30001=\x1b[2J\x07|")
-    output = run(log=evil, status=1).stdout
+    output = run(stdin=evil, status=1).stdout
     assert "\x1b" not in output
     assert "\\x1b[2J\\x07" in output
 
@@ -225,7 +225,7 @@ REPORT_HEAD = HEAD.replace(b"35=D", b"35=8").replace(b"49=%b|56=KalshiNR" % ID, 
 )
 def test_the_problems_of_a_message_are_reported(log: bytes, expected: list[str]) -> None:
     assert [found["problems"] for found in objects(log)] == [expected]
-    run(log=log, status=1 if expected else 0)
+    run(stdin=log, status=1 if expected else 0)
 
 
 @pytest.mark.parametrize(
@@ -250,18 +250,20 @@ def test_a_known_text_is_explained_in_the_messages_that_can_contain_it() -> None
     other = next(item for item in DIALECT.messages if (item, text) not in TEXTS)
     for kind, shown in ((msg_type, f" {text} ({output.meaning})"), (other, f" {text}"), ("ZZ", f" {text}")):
         head = HEAD.replace(b"35=D", f"35={kind}".encode())
-        lines = run("--full", log=message(b"58=" + text.encode() + b"|", head), status=1).stdout.splitlines()
+        lines = run(
+            "--full", stdin=message(b"58=" + text.encode() + b"|", head), status=1
+        ).stdout.splitlines()
         assert next(line for line in lines if "Text (58)" in line or "tag 58" in line).endswith(shown)
         assert objects(message(b"58=" + text.encode() + b"|", head))[0]["fields"]["Text"] == text
     unknown = message(b"58=SOMETHING_ELSE|", HEAD.replace(b"35=D", f"35={msg_type}".encode()))
-    assert "SOMETHING_ELSE\n" in run("--full", log=unknown, status=1).stdout
+    assert "SOMETHING_ELSE\n" in run("--full", stdin=unknown, status=1).stdout
 
 
 def test_checks_are_not_cached_for_each_comp_id() -> None:
     _all_checks.cache_clear()
     valid = [message(head=HEAD.replace(KEY.encode(), b"key-%d" % number)) for number in range(20)]
     damaged = [each[:-4] + b"999|" for each in valid]
-    assert len(run("--json", log=b"".join(valid + damaged), status=1).stdout.splitlines()) == 40
+    assert len(run("--json", stdin=b"".join(valid + damaged), status=1).stdout.splitlines()) == 40
     assert _all_checks.cache_info().currsize == 1
 
 
@@ -269,7 +271,7 @@ def test_messages_after_a_bad_one_are_decoded() -> None:
     log = b"8=FIXT.1.1|35=D|junk|=|44=x|\n\n" + message() + b"8=FIXT.1.1|9=5|35=??|10=000|" + message()
     assert [found["msg_type"] for found in objects(log)] == ["D", "D", "??", "D"]
     assert [bool(found["problems"]) for found in objects(log)] == [True, False, True, False]
-    run(log=log, status=1)
+    run(stdin=log, status=1)
 
 
 @given(
@@ -290,4 +292,4 @@ def test_junk_in_a_message_does_not_stop_the_reader(junk: bytes) -> None:
 def test_standard_input_is_the_default(tmp_path: Path) -> None:
     path = tmp_path / "fix.log"
     path.write_bytes(message())
-    assert run(path).stdout == run(log=message()).stdout == run("-", log=message()).stdout
+    assert run(path).stdout == run(stdin=message()).stdout == run("-", stdin=message()).stdout

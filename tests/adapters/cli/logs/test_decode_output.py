@@ -44,7 +44,7 @@ DAY = (
 def assert_types(msg_types: str, *args: str, log: bytes = DAY) -> None:
     shown = [
         json.loads(text)["msg_type"]
-        for text in run("--json", *args, log=log, status=0 if msg_types else 3).stdout.splitlines()
+        for text in run("--json", *args, stdin=log, status=0 if msg_types else 3).stdout.splitlines()
     ]
     assert "".join(shown) == msg_types
 
@@ -53,7 +53,7 @@ def assert_types(msg_types: str, *args: str, log: bytes = DAY) -> None:
 
 
 def test_a_line_has_time_connection_and_direction() -> None:
-    first, second, *_ = run(log=DAY).stdout.splitlines()
+    first, second, *_ = run(stdin=DAY).stdout.splitlines()
     assert first == (
         "2026-08-17 16:00:00.000001 1> #2 NewOrderSingle ClOrdID=a1 Side=BUY OrderQty=10 Price=0.75 "
         f"Symbol={SYMBOL} OrdType=LIMIT"
@@ -62,20 +62,20 @@ def test_a_line_has_time_connection_and_direction() -> None:
 
 
 def test_json_and_full_output_have_time_connection_and_direction() -> None:
-    output = json.loads(run("--json", log=DAY).stdout.splitlines()[1])
+    output = json.loads(run("--json", stdin=DAY).stdout.splitlines()[1])
     assert (output["line"], output["time"], output["direction"], output["connection"]) == (
         *(2, "2026-08-17T16:00:00.004001+00:00", "received", 1),
     )
-    full = run("--full", log=DAY).stdout
+    full = run("--full", stdin=DAY).stdout
     assert "line 2: ExecutionReport (35=8), received 2026-08-17 16:00:00.004001 on connection 1\n" in full
 
 
 def test_a_log_without_times_is_shown() -> None:
-    assert run(log=wire("0", "112=x|", sent=True)).stdout == "- - #2 Heartbeat TestReqID=x\n"
+    assert run(stdin=wire("0", "112=x|", sent=True)).stdout == "- - #2 Heartbeat TestReqID=x\n"
 
 
 def test_problems_are_shown_below_the_line() -> None:
-    result = run(log=b"\n" + wire("D", ORDER.replace("54=1|", ""), sent=True), status=1)
+    result = run(stdin=b"\n" + wire("D", ORDER.replace("54=1|", ""), sent=True), status=1)
     assert result.stdout.splitlines()[1] == "  ! line 2: Side (54) is missing"
 
 
@@ -173,18 +173,18 @@ def test_filters_select_messages(args: list[str], expected: str) -> None:
     ],
 )
 def test_several_stars_match_any_text_between_the_other_parts(glob: str, text: str, *, matches: bool) -> None:
-    result = run("--tag", f"58={glob}", log=wire("5", f"58={text}|"), status=0 if matches else 3)
+    result = run("--tag", f"58={glob}", stdin=wire("5", f"58={text}|"), status=0 if matches else 3)
     assert bool(result.stdout) is matches
 
 
 def test_excluded_messages_are_not_counted() -> None:
     wrong = wire("D", ORDER.replace("54=1|", ""), sent=True)
-    run(log=wrong + DAY, status=1)
-    run("--type", "8", log=wrong + DAY)
+    run(stdin=wrong + DAY, status=1)
+    run("--type", "8", stdin=wrong + DAY)
 
 
 def test_a_time_of_day_with_an_offset_is_refused() -> None:
-    assert "'14:30+01:00' is not a time" in run("--since", "14:30+01:00", log=DAY, status=2).stderr
+    assert "'14:30+01:00' is not a time" in run("--since", "14:30+01:00", stdin=DAY, status=2).stderr
 
 
 # --- sources
@@ -211,7 +211,7 @@ def test_a_truncated_compressed_file_is_shown_up_to_its_end(tmp_path: Path) -> N
 
 def test_a_log_of_another_fix_version_is_reported() -> None:
     other = b"8=FIX.4.4|9=5|35=0|10=163|\n"
-    result = run(log=DAY + other * 2)
+    result = run(stdin=DAY + other * 2)
     assert "2 messages use FIX.4.4 instead of Kalshi's FIXT.1.1" in result.stderr
     versions = files.OtherVersionCounter()
     list(versions.watch(bytes([byte]) for byte in other * 2))
@@ -271,7 +271,7 @@ def test_several_processes_produce_the_same_output(tmp_path: Path) -> None:
 
 
 def summary(log: bytes, *args: str) -> str:
-    return re.sub(r" +", " ", run("--summary", *args, log=log, status=None).stdout)
+    return re.sub(r" +", " ", run("--summary", *args, stdin=log, status=None).stdout)
 
 
 def test_a_summary_counts_messages_and_measures_response_times() -> None:

@@ -14,7 +14,7 @@ from tests.adapters.cli.runner import invoke
 
 def shown(*logs: bytes, args: tuple[object, ...] = ()) -> list[str]:
     """Return the printed lines after the first, without their times."""
-    result = invoke("decode", "--orders", *args, log=b"".join(logs))
+    result = invoke("decode", "--orders", *args, stdin=b"".join(logs))
     first, *lines = result.stdout.splitlines() or [""]
     assert first in ("", f"{len(lines)} order{'s' * (len(lines) != 1)}") or "further" in lines[-1]
     return [each.partition(" ")[2].partition(" ")[2] if each[:2] == "20" else each for each in lines]

@@ -37,8 +37,8 @@ def lines_of(found: Trace) -> list[tuple[int, int]]:
     return [(step.log, step.logged.line) for step in found.steps]
 
 
-def run(*args: object, log: bytes = b"", status: int = 0) -> Result:
-    return invoke("trace", *args, log=log, status=status, environ={"COLUMNS": "60"})
+def run(*args: object, stdin: bytes = b"", status: int = 0) -> Result:
+    return invoke("trace", *args, stdin=stdin, status=status, environ={"COLUMNS": "60"})
 
 
 @pytest.fixture
@@ -257,7 +257,9 @@ def test_an_order_that_is_in_no_log_is_an_error(logs: list[str], page: Path) -> 
         assert result.stdout == ""
         assert result.stderr == ("kalshi-fix: no message has the ClOrdID, OrderID or ExecID 'gone\\x1b'\n")
     assert not page.exists()
-    assert "1 message uses FIX.4.4" in run("gone", "-", log=b"8=FIX.4.4|9=5|35=0|10=000|\n", status=3).stderr
+    assert (
+        "1 message uses FIX.4.4" in run("gone", "-", stdin=b"8=FIX.4.4|9=5|35=0|10=000|\n", status=3).stderr
+    )
 
 
 def test_standard_input_is_one_log() -> None:
@@ -273,7 +275,7 @@ def test_a_truncated_log_is_reported_and_its_messages_shown(logs: list[str], tmp
         f"kalshi-fix: {truncated}",
         f"kalshi-fix: {tmp_path / 'missing.log'}",
     ]
-    run("a1", "-", log=ORDERS[:-30], status=1)
+    run("a1", "-", stdin=ORDERS[:-30], status=1)
 
 
 def test_binary_garbage_around_messages_is_ignored(tmp_path: Path) -> None:
@@ -286,7 +288,7 @@ def test_binary_garbage_around_messages_is_ignored(tmp_path: Path) -> None:
 
 
 def test_standard_input_is_read_as_often_as_needed() -> None:
-    assert "ClOrdID  a1, a2, a3\n" in run("a3", "-", log=ORDERS).stdout
+    assert "ClOrdID  a1, a2, a3\n" in run("a3", "-", stdin=ORDERS).stdout
 
 
 SECRETS = "|".join(f"{tag_of(name)}=hunter2" for name in ("Password", "NewPassword", "EncryptedPassword"))
@@ -338,7 +340,7 @@ def test_the_page_begins_with_a_diagram_of_you_and_the_venue(logs: list[str], pa
 def test_text_from_a_log_is_escaped_in_html(page: Path) -> None:
     evil = "<script>&\"'"
     log = line("16:00:01.000000", "D", f"11=a1|58={evil}|30001={evil}|38=10|40=2|44=0.50|55={evil}|", 7)
-    run("a1", "--html", page, "-", log=log.replace(b"KalshiNR", b"<b>"), status=1)
+    run("a1", "--html", page, "-", stdin=log.replace(b"KalshiNR", b"<b>"), status=1)
     assert "<script" not in page.read_text("utf-8")
     assert "<b><" not in page.read_text("utf-8")
 
@@ -348,5 +350,5 @@ def test_prices_have_the_unit_that_the_logon_determines(page: Path) -> None:
     for options, unit in ((None, ""), ("", " cents"), (flag, " dollars")):
         logon = f"98=0|108=30|141=Y|{options}"
         begin = b"" if options is None else line("15:00:00.000000", "A", logon, 1, sent=True)
-        run("a1", "--html", page, "-", log=begin + ORDERS)
+        run("a1", "--html", page, "-", stdin=begin + ORDERS)
         assert f"0.50{unit}\n" in page.read_text("utf-8")

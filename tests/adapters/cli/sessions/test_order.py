@@ -15,7 +15,7 @@ BUY = ("order", "buy", MARKET, "10", "0.40")
 
 
 def run(environ: dict[str, str], *arguments: str, typed: str = "", status: int = 0) -> Result:
-    result = invoke(*arguments, environ=environ, log=typed, status=status)
+    result = invoke(*arguments, environ=environ, stdin=typed, status=status)
     assert all(len(line) <= 60 for line in result.stdout.splitlines()), result.stdout
     return result
 
