@@ -84,7 +84,7 @@ def test_a_reduce_only_order_cannot_accept_a_quote() -> None:
 
 
 @pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
-def test_with_cap_reservation_a_change_needs_the_order_id(session_type: str) -> None:
+def test_with_cap_reservation_an_amend_needs_the_order_id(session_type: str) -> None:
     wired = logged_on("prediction", CAP_RESERVATION, session_type)
     text = refusal_of(wired, amend_request())
     assert "OrderID (37) is required on prediction when UseCapReservation is Y in the Logon" in text
@@ -107,7 +107,7 @@ def test_with_cap_reservation_no_shard_may_be_chosen(make: Any) -> None:
 @pytest.mark.parametrize(
     "fields", [DOLLARS, LogonFields(use_dollars=True, use_cap_reservation=False)], ids=["absent", "N"]
 )
-def test_without_cap_reservation_a_change_needs_neither_order_id_nor_shard(fields: LogonFields) -> None:
+def test_without_cap_reservation_an_amend_needs_neither_order_id_nor_shard(fields: LogonFields) -> None:
     wired = logged_on("prediction", fields)
     for shard in (None, -1, 0, 1, 3):
         assert refusal_of(wired, amend_request(ex_destination=shard)) == ""
@@ -145,11 +145,11 @@ def test_a_strict_venue_applies_the_rules_of_the_received_logon(flag: str, requi
     assert bool(of_type(routed, MessageRejected)) is required
 
 
-# --- the expiry of a change
+# --- the expiry in an amend
 
 
 @pytest.mark.parametrize("product", ["prediction", "margin"])
-def test_the_expiry_of_a_change_must_be_valid(product: str) -> None:
+def test_the_expiry_in_an_amend_must_be_valid(product: str) -> None:
     wired = logged_on(product)
     for kind, expiry in ((None, None), ("0", None), ("1", None), ("6", FUTURE_TIME)):
         assert refusal_of(wired, amend_request(time_in_force=kind, expire_time=expiry)) == ""

@@ -1,4 +1,4 @@
-"""A revision from changed documents to a passed gate, in a temporary repository and with a local server."""
+"""A revision, from changed documents to passing checks, in a temporary repository and with a local server."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ ENVIRON = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
 @attrs.frozen
-class Clone:
+class Workspace:
     """A repository with the code generator and the spec of the invented dialect `pier`, and a server with the
-    documents of its venue."""
+    documents of that dialect's venue."""
 
     root: Path
     revisions: Path
@@ -59,14 +59,14 @@ class Clone:
 
 
 @pytest.fixture
-def clone(tmp_path: Path) -> Iterator[Clone]:
-    root = tmp_path / "clone"
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    root = tmp_path / "workspace"
     for item in COPIED_PATHS:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / item, root / item, ignore=ignored, dirs_exist_ok=True)
     shutil.copy(ROOT / "pyproject.toml", root)
     site = Site(PAGES)
-    made = Clone(root, tmp_path / "revisions", site)
+    made = Workspace(root, tmp_path / "revisions", site)
     pages = tmp_path / "pages"
     write_files(documents(), pages)
     (root / ".gitignore").write_text("__pycache__/\n", encoding="utf-8")
@@ -85,29 +85,29 @@ def clone(tmp_path: Path) -> Iterator[Clone]:
         yield made
 
 
-def test_a_revision_from_changed_documents_to_a_passed_gate(clone: Clone) -> None:
-    status, summary = clone.revise("--name", "2024-06-01")
+def test_a_revision_from_changed_documents_to_passing_checks(workspace: Workspace) -> None:
+    status, summary = workspace.revise("--name", "2024-06-01")
     assert (status, summary.endswith("summary.md\n")) == (0, True)
     assert "The spec agrees with the documents." in summary
-    assert clone.git("branch", "--show-current") == "main\n"
+    assert workspace.git("branch", "--show-current") == "main\n"
 
-    publish(clone.site, revised())
-    status, summary = clone.revise("--name", "2024-06-02")
+    publish(workspace.site, revised())
+    status, summary = workspace.revise("--name", "2024-06-02")
     assert status == 1
-    assert clone.git("branch", "--show-current") == "venue-2024-06-02\n"
+    assert workspace.git("branch", "--show-current") == "venue-2024-06-02\n"
     assert "Replace each `…` with text, and run the script again:\n\n- " in summary
     assert re.search(r"/fields.yaml:\d+: Draught: .*\(BookingRequest: has new field 9040 Draught ", summary)
-    report = (clone.revisions / "2024-06-02" / "report.txt").read_text("utf-8")
+    report = (workspace.revisions / "2024-06-02" / "report.txt").read_text("utf-8")
     assert "Tides are [-reported-] {+announced+} on" in report
-    assert clone.revise()[0] == 1  # no file was written in between
+    assert workspace.revise()[0] == 1  # the placeholders have not been filled in yet
 
-    clone.fill_in()
-    status, summary = clone.revise()
+    workspace.fill_in()
+    status, summary = workspace.revise()
     assert status == 1
     assert "run the script with --reviewed" in summary
     assert "compatible source: BookingRequest.draught is new" in summary
 
-    status, summary = clone.revise("--reviewed")
+    status, summary = workspace.revise("--reviewed")
     assert (status, "Nothing is left" in summary) == (0, True), summary
     steps = re.findall(r"^\| ([a-z ]+) \| \d+\.\d \|", summary, re.MULTILINE)
     assert steps[:4] == ["fetch", "compare", "branch", "proposals"]
@@ -116,45 +116,45 @@ def test_a_revision_from_changed_documents_to_a_passed_gate(clone: Clone) -> Non
     ]
     assert "between two runs" in steps
     assert re.search(r"Changed files: 3 of the spec, \d generated, 0 other\.", summary)
-    assert clone.git("status", "--porcelain", "--", "codegen", "tools", "spec") == ""
-    changes = clone.git("diff", "HEAD")
+    assert workspace.git("status", "--porcelain", "--", "codegen", "tools", "spec") == ""
+    changes = workspace.git("diff", "HEAD")
     assert "draught: Decimal | None" in changes
     assert "announced" not in changes  # the text of the documents stays outside the repository
 
 
-def test_a_step_that_fails_ends_the_run(clone: Clone) -> None:
-    del clone.site.answers["/pier/tides.md"]
-    status, error = clone.revise("--name", "a")
+def test_a_step_that_fails_ends_the_run(workspace: Workspace) -> None:
+    del workspace.site.answers["/pier/tides.md"]
+    status, error = workspace.revise("--name", "a")
     assert (status, "pier/tides.md: the response is 404" in error) == (2, True)
-    publish(clone.site, revised())
-    (clone.root / "new.txt").touch()
-    status, error = clone.revise("--name", "a")
+    publish(workspace.site, revised())
+    (workspace.root / "new.txt").touch()
+    status, error = workspace.revise("--name", "a")
     assert (status, "The work tree has changes" in error) == (2, True)
-    assert clone.git("branch", "--show-current") == "main\n"
-    (clone.root / "new.txt").unlink()
-    assert clone.revise("--name", "a")[0] == 1
-    clone.git("switch", "--quiet", "--force", "main")
-    assert clone.revise("--name", "a") == (2, "Revision a has begun: switch to its branch.\n")
+    assert workspace.git("branch", "--show-current") == "main\n"
+    (workspace.root / "new.txt").unlink()
+    assert workspace.revise("--name", "a")[0] == 1
+    workspace.git("switch", "--quiet", "--force", "main")
+    assert workspace.revise("--name", "a") == (2, "Revision a has begun: switch to its branch.\n")
 
 
-def test_a_new_field_that_no_code_handles_and_a_failed_gate_are_reported(clone: Clone) -> None:
+def test_a_new_field_that_no_code_handles_and_a_failed_gate_are_reported(workspace: Workspace) -> None:
     areas = "areas:\n  tools: {in: tools, kinds: messages}\n"
     known = "known:\n  - {area: tools, families: [session, bookings, tides], why: None.}\n"
-    (clone.root / PIER / "downstream.yaml").write_text(areas + known, encoding="utf-8")
-    clone.git("add", ".")
-    clone.git("commit", "--quiet", "--message", "Downstream")
-    publish(clone.site, revised())
-    clone.revise("--name", "a")
-    clone.fill_in()
-    path = clone.root / PIER / "downstream.yaml"
+    (workspace.root / PIER / "downstream.yaml").write_text(areas + known, encoding="utf-8")
+    workspace.git("add", ".")
+    workspace.git("commit", "--quiet", "--message", "Downstream")
+    publish(workspace.site, revised())
+    workspace.revise("--name", "a")
+    workspace.fill_in()
+    path = workspace.root / PIER / "downstream.yaml"
     path.write_text(areas, encoding="utf-8")
-    status, summary = clone.revise("--reviewed")
+    status, summary = workspace.revise("--reviewed")
     assert (status, "tools: BookingRequest (messages), at " in summary) == (1, True)
     path.write_text(areas + known.replace("why", "because"), encoding="utf-8")
-    status, summary = clone.revise()
+    status, summary = workspace.revise()
     assert (status, "has an unknown key `because`" in summary) == (1, True)
     path.write_text(areas + known, encoding="utf-8")
-    status, summary = clone.revise(gate="git no-such-command")
+    status, summary = workspace.revise(gate="git no-such-command")
     assert (status, "`git no-such-command` failed: see " in summary) == (1, True)
-    assert "no-such-command" in (clone.revisions / "a" / "gate.txt").read_text("utf-8")
-    assert clone.revise()[0] == 0
+    assert "no-such-command" in (workspace.revisions / "a" / "gate.txt").read_text("utf-8")
+    assert workspace.revise()[0] == 0

@@ -182,7 +182,7 @@ def calls(count: int) -> Iterator[tuple[str, Callable[[], object]]]:
 
 
 def _drop_copy_with_reports(count: int) -> DropCopy:
-    """Return a drop copy with an open request that has received this many reports in random order."""
+    """Return a DropCopy that has an open request and has received this many reports in random order."""
     drop_copy = DropCopy("KalshiNR")
     drop_copy.request({0: ExecKey(0, 1, 1)}, 1, _NOW)
     drop_copy.apply(_LOGON, _NOW)

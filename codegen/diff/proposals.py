@@ -1,4 +1,4 @@
-"""Write the lines that findings propose into the spec folder.
+"""Add the lines that findings propose to the files of the spec folder.
 
 Only additions are written, at the place that the proposal names; corrections and removals are manual. A line
 contains `…` where text must be added by hand; codegen rejects the spec until this has been done.
@@ -90,8 +90,8 @@ def _insert(lines: list[str], index: int, line: str, path: Path, *, as_member: b
 
 
 def _end_of_section(lines: list[str], path: Path) -> int:
-    """Return the index after the file's section, whose key is the name of the folder (messages) or of the
-    file.
+    """Return the index after the file's section. Its key is `messages` for a file in the folder `messages`;
+    otherwise it is the name of the file without its suffix.
     """
     key = path.parent.name if path.parent.name == "messages" else path.stem
     index = next((number for number, line in enumerate(lines) if line.startswith(f"{key}:")), None)
@@ -102,7 +102,7 @@ def _end_of_section(lines: list[str], path: Path) -> int:
 
 
 def _end_of_entry(lines: list[str], index: int) -> int:
-    """Return the index after the entry that begins at `index`; its other lines are indented more."""
+    """Return the index after the entry that begins at `index` and includes the lines indented below it."""
     end = index + 1
     while end < len(lines) and (not lines[end].strip() or _indent(lines[end]) > _indent(lines[index])):
         end += 1

@@ -339,7 +339,7 @@ class ClassWriter:
     def _field_attribute(self, member: Member, siblings: Mapping[str, Field]) -> AttributeView:
         field = member.field
         kind = field.datatype.python
-        # Other specs may import other names from datetime.
+        # Names from `datetime` are imported one per line, because other specs may import other ones.
         if kind.module == "datetime":
             self.imports.import_one_per_line(kind.module, kind.type)
         elif kind.module:
@@ -449,7 +449,7 @@ def _is_true(condition: Condition, sets: Mapping[str, str]) -> bool:
 def logon_fields(message: Message) -> tuple[Member, ...]:
     """Return the members of a Logon that its sender may set; all of them are optional."""
     return tuple(
-        # Optional even if required in the Logon: the session may write them.
+        # Optional even if required in the Logon, because the session may write the field itself.
         attrs.evolve(member, presence="optional") if always_required(member) else member
         for member in attributes_of(message.members)
         if member.field.name not in SESSION_FIELDS and member.constant is None

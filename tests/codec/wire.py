@@ -41,7 +41,7 @@ VALID_BODIES = [
     f"35=W|{HEAD}55=KX|268=5|269=1|9004=q|270=1|269=1|9004=r|270=2|269=2|9004=s|270=3|269=1|9004=t|270=4|269=1|9004=u|270=5|58=z|",
     f"35=ZZ|{HEAD}55=KX|453=1|448=p|9005=v|",
 ]
-"""Bodies without BeginString, BodyLength and CheckSum, `|` for SOH, that decode without problems."""
+"""Messages that decode without problems. BeginString, BodyLength and CheckSum are omitted, and `|` is SOH."""
 
 VALUES = [
     "",

@@ -25,7 +25,7 @@ def framed(data: bytes, size: int, **settings: bool | int) -> list[Frame | Garbl
 
 @SIZES
 @pytest.mark.parametrize("length", [1, 5, 9])
-def test_a_body_length_that_is_too_short_loses_only_this_message(length: int, size: int) -> None:
+def test_a_body_length_that_is_too_small_loses_only_its_own_message(length: int, size: int) -> None:
     wrong = with_length(FIRST, length)
     found = framed(wrong + SECOND, size, skip_by_check_sum=True)
     assert found == [

@@ -37,12 +37,13 @@ def key_of(report: Any) -> ExecKey | None:
     return ExecKey.parse(report.exec_id) if isinstance(report, ExecutionReport) else None
 
 
-class SlowVenue:
-    """A simple model of the venue's reports about one account."""
+class UnreliableVenue:
+    """A venue that reorders its reports about one account and, unless `reliable`, also refuses, withholds and
+    repeats them."""
 
     def __init__(self, reports: list[ExecutionReport], random: Random) -> None:
         self.reports, self.random = reports, random
-        self.honest = False
+        self.reliable = False
 
     def answer(self, request: EventResendRequest, live: list[ExecutionReport]) -> list[object]:
         """Return the reply. On an order session it contains live reports at random positions.
@@ -52,7 +53,7 @@ class SlowVenue:
         """
         random, begin = self.random, ExecKey.parse(request.begin_exec_id)
         assert begin is not None
-        if not self.honest and random.random() < 0.3:
+        if not self.reliable and random.random() < 0.3:
             reason = random.choice(REASONS[:2])
             return [EventResendReject(ref_seq_num=2, event_resend_reject_reason=reason)]
         found: list[ExecutionReport] = []
@@ -61,7 +62,7 @@ class SlowVenue:
             if key is not None and key.shard == begin.shard and key >= begin and item.ord_status != "8":
                 found.append(item)
         count = len(found)
-        if self.honest or random.random() < 0.5 or not found:
+        if self.reliable or random.random() < 0.5 or not found:
             found += live
         else:
             del found[random.randrange(count)]
@@ -86,25 +87,25 @@ def test_lost_reports_are_recovered_via_drop_copy_or_stay_uncertain(
     cut = random.randint(2, len(steps))
     orders, copies = Orders(), DropCopy(session_type)
     feed(orders, logged_on(), *steps[:cut], SESSION_ENDED, logged_on())
-    # Requests sent before the loss took effect as in the history; the other requests did not.
+    # The requests sent before the loss had the effects recorded in the history; the other requests had none.
     sent = {step.cl_ord_id for step in steps[:cut] if not is_answer(step)}
     future = {step.cl_ord_id for step in steps[cut:] if not is_answer(step) and step.MSG_TYPE == "D"} - sent
     venue_reports = [
         step for step in steps if isinstance(step, ExecutionReport) and step.order_id[1:] not in future
     ]
-    venue, second = SlowVenue(venue_reports, random), 0.0
+    venue, seconds = UnreliableVenue(venue_reports, random), 0.0
     copies.apply(logged_on(), Instant(0, NOON))
     copies.request(orders.drop_copy_start(), orders.epoch, Instant(0, NOON))
     before = orders.uncertain()
     for turn in range(100):
-        venue.honest = turn > 20
-        now = Instant(second, NOON + timedelta(seconds=second))
+        venue.reliable = turn > 20
+        now = Instant(seconds, NOON + timedelta(seconds=seconds))
         requests = copies.handle_timer(now)
         if not requests:
             deadline = copies.next_deadline()
             if deadline is None:
                 break
-            second = deadline
+            seconds = deadline
             continue
         if random.random() < 0.1:  # the next process continues
             copies = reloaded(copies, session_type)

@@ -95,7 +95,7 @@ def test_a_clordid_with_an_unknown_outcome_may_be_sent_again(orders: Orders) -> 
     orders.new("a", SYMBOL, BUY, 10, "0.40")
 
 
-def test_the_quantity_of_a_change_is_the_filled_quantity_plus_the_requested_open_quantity(
+def test_the_order_qty_of_an_amend_is_the_filled_quantity_plus_the_requested_open_quantity(
     orders: Orders,
 ) -> None:
     order = open_order(orders, ex_destination=1, alloc_account=3)
@@ -122,7 +122,7 @@ def test_the_reported_cum_qty_counts_before_its_fills_arrive(orders: Orders) -> 
     assert orders.replace(order, "b", leaves_qty=3).order_qty == 10
 
 
-def test_a_fill_without_a_valid_key_does_not_increase_the_quantity_of_a_change(orders: Orders) -> None:
+def test_a_fill_without_a_valid_key_does_not_increase_the_order_qty_of_an_amend(orders: Orders) -> None:
     feed(orders, report("new", "1;1"), report("trade", "junk", cum="4", last=("4", "0.40")))
     assert orders.replace(only(orders), "b", price="0.41").order_qty == 10
     feed(orders, place("c"), report("trade", "junk", "o2", "c", cum="4", last=("4", "0.40")))
@@ -144,13 +144,13 @@ def test_a_cancel_uses_the_venues_order_ids(orders: Orders) -> None:
     }
 
 
-def test_a_request_chains_from_the_change_in_flight(orders: Orders) -> None:
+def test_a_request_chains_from_the_amend_in_flight(orders: Orders) -> None:
     order = open_order(orders)
     feed(orders, change("b", qty="15"), cancel("x", "b"))
     made = orders.replace(order, "c", price="0.42")
     assert (made.orig_cl_ord_id, made.order_qty) == ("b", Decimal(15))
     assert orders.cancel(order, "d").orig_cl_ord_id == "b"
-    # It does not chain from a request whose delivery is uncertain.
+    # A new request does not chain from one whose delivery is uncertain.
     feed(orders, refusal("b", text="EXCHANGE_UNAVAILABLE"))
     assert orders.cancel(order, "d").orig_cl_ord_id == "a"
 
@@ -161,7 +161,7 @@ def test_an_unacknowledged_order_may_be_cancelled(orders: Orders) -> None:
     assert (made.order_id, made.orig_cl_ord_id) == (None, "a")
 
 
-def test_foreign_orders_are_changed_using_their_reports(orders: Orders) -> None:
+def test_an_order_of_another_program_is_cancelled_using_its_reports(orders: Orders) -> None:
     feed(orders, report("new", "1;1", alloc_account=2, expire_time=NOON + timedelta(1)))
     made = orders.cancel(only(orders), "c")
     assert (made.order_id, made.alloc_account, made.ex_destination) == ("o1", 2, None)
@@ -176,7 +176,7 @@ def test_a_done_order_cannot_be_changed(orders: Orders) -> None:
         orders.replace(order, "c", leaves_qty=3)
 
 
-def test_with_a_reserved_cap_only_one_change_may_be_in_flight() -> None:
+def test_with_cap_reservation_only_one_amend_may_be_in_flight() -> None:
     orders = Orders(logon=LogonFields(use_dollars=True, use_cap_reservation=True))
     feed(orders, place(), report("pending new", "-1;-1"))
     order = only(orders)

@@ -153,7 +153,7 @@ def test_heartbeats_test_requests_and_logout_are_free(harness: VenueHarness) -> 
 SHARDS = {"prediction": (0, 1, 2), "margin": (0,)}
 
 
-def charged(message: Message, product: str = "prediction") -> tuple[int | str | None, float]:
+def charge_of(message: Message, product: str = "prediction") -> tuple[int | str | None, float]:
     """Return the bucket to which a message is charged, and the cost."""
     buckets = RateLimits({("ann", product): "Prime"}, SHARDS)
     login = Login(key_id="key", owner="ann", session_type="KalshiRT", product=product, keeps_messages=True)
@@ -174,11 +174,11 @@ def charged(message: Message, product: str = "prediction") -> tuple[int | str | 
     ],
 )
 def test_each_message_is_charged_to_its_bucket(message: Message, bucket: int | str | None, cost: int) -> None:
-    assert charged(message) == (bucket, cost)
+    assert charge_of(message) == (bucket, cost)
 
 
 @pytest.mark.parametrize("by_market", [False, True])
-def test_an_order_that_accepts_a_quote_is_charged_to_one_of_two_shards_and_the_budget_of_a_client_to_both(
+def test_the_venue_charges_an_order_that_accepts_a_quote_to_one_of_two_shards_and_a_rate_budget_to_both(
     by_market: bool,
 ) -> None:
     shard = limits.RFQ_SHARD + 1
@@ -239,7 +239,7 @@ def test_orders_on_margin_with_a_shard_are_charged_to_the_single_budget() -> Non
         cancel("f", "o", ex_destination=1),
     ):
         cost = limits.MARGIN_CANCEL_COST if isinstance(message, OrderCancelRequest) else COST
-        assert charged(message, "margin") == (None, cost)
+        assert charge_of(message, "margin") == (None, cost)
 
 
 def test_a_mass_cancel_that_the_budget_does_not_cover_may_be_repeated_immediately(

@@ -107,7 +107,7 @@ class ClientKey:
 
     @classmethod
     def generate(cls, *, ed25519_key: bool = False, key_id: str | None = None) -> Self:
-        """Generate a new key pair: RSA with 2048 bits, or Ed25519. Without `key_id`, the id is a new UUID."""
+        """Generate a new key pair: 2048-bit RSA, or Ed25519. Without `key_id`, the id is a new UUID."""
         key = (
             ed25519.Ed25519PrivateKey.generate()
             if ed25519_key

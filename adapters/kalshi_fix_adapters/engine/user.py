@@ -117,7 +117,7 @@ class ClientBase:
 
         Possible only on KalshiRT and KalshiPT, and while the client is not open. With a store in a file, the
         numbers are on the disk when this returns. The venue refuses a Logon whose number is too low, and
-        requests the missing messages if its number is too high.
+        requests the missing messages if the number is too high.
 
         A higher `next_incoming` permanently skips the venue's messages in between. With a lower one, the
         venue's messages from that number on are delivered again. Any change of `next_outgoing` drops the
@@ -173,7 +173,7 @@ class ClientBase:
 
     @property
     def open_requests(self) -> tuple[OpenRequest, ...]:
-        """The unanswered requests, oldest first: orders, cancels, quotes.
+        """The unanswered requests (orders, cancels, quotes), oldest first.
 
         On a session type with resend they are kept across reconnects. Requests listed by OutcomesUnknown are
         not included. Empty after the client is closed.

@@ -188,7 +188,7 @@ def require_entry(entry: object, cls: type[Any]) -> None:
 
 
 def format_unknown(fields: Iterable[tuple[int, bytes]], checked: bool = True) -> str:
-    """Encode unknown fields in sequence, as `tag=value SOH` text.
+    """Encode unknown fields in the given order, as `tag=value SOH` text.
 
     A value may contain SOH if the field before it contains its length, as for data fields.
 

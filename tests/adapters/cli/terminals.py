@@ -107,7 +107,7 @@ class Terminal:
         self._seen = len(self.output)
         return plain(found)
 
-    def status(self) -> int:
+    def wait_for_exit(self) -> int:
         """Read until the process has ended and return its exit status."""
         deadline = time.monotonic() + PATIENCE
         while self._process.poll() is None:
@@ -121,7 +121,7 @@ class Terminal:
     def status_after(self, keys: str) -> int:
         """Press keys that end the process; return its exit status."""
         self.type(keys)
-        return self.status()
+        return self.wait_for_exit()
 
     def interrupt(self) -> None:
         """Press Ctrl-C at a prompt, and again if it had no effect: if Python was just about to wait for a
@@ -148,7 +148,7 @@ class Terminal:
 
     @property
     def has_original_modes(self) -> bool:
-        """Return whether the terminal has its original modes."""
+        """Whether the terminal has its original modes."""
         return termios.tcgetattr(self._slave) == self._modes
 
     def frames(self) -> list[list[str]]:
@@ -157,7 +157,7 @@ class Terminal:
         return [[line.rstrip() for line in plain(screen).split("\n")] for screen in screens]
 
 
-def on_terminal(
+def run_on_terminal(
     monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str], *, columns: int = 60
 ) -> tuple[int, str, str]:
     """Run the command in this process on a terminal; return its status, and its two outputs."""

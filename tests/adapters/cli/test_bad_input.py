@@ -19,7 +19,7 @@ from kalshi_fix_adapters.store_sqlite import SqliteStore
 from kalshi_fix_venue.identities import Authority, ClientKey
 from tests.adapters.cli.order_logs import ORDERS
 from tests.adapters.cli.runner import invoke
-from tests.adapters.cli.terminals import on_terminal, plain
+from tests.adapters.cli.terminals import plain, run_on_terminal
 from tests.adapters.store_sqlite.stores import OWNER, execute
 
 PAGE = Path(__file__).parents[3] / "docs" / "bad-input.md"
@@ -149,7 +149,7 @@ def test_on_a_terminal_errors_fit_and_no_word_is_split(
     arguments = prepare(row, monkeypatch)
     with open(os.devnull) as nothing:  # noqa: PTH123
         monkeypatch.setattr(sys, "stdin", nothing)
-        status, shown, output = on_terminal(monkeypatch, arguments)
+        status, shown, output = run_on_terminal(monkeypatch, arguments)
     assert str(status) == row.status
     assert "\x1b" not in output
     assert "\x1b" not in shown or not no_color

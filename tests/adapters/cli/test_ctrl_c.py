@@ -127,7 +127,7 @@ def test_ctrl_c_at_a_prompt_sends_nothing(environ: dict[str, str]) -> None:
     with Terminal(["order", "buy", MARKET, "1", "0.10"], environ) as terminal:
         terminal.expect("Send it? [y/N]: ")
         terminal.interrupt()
-        assert terminal.status() == 130
+        assert terminal.wait_for_exit() == 130
         after = plain(terminal.output).partition("[y/N]: ")[2]
         assert after.replace("^C", "") == "\nkalshi-fix: nothing was sent\n"
 

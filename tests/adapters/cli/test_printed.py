@@ -12,7 +12,7 @@ from kalshi_fix_adapters.cli.commands import subcommands
 from kalshi_fix_adapters.store_sqlite import SqliteStore
 from kalshi_fix_sansio.events import OpenRequest
 from tests.adapters.cli.runner import invoke
-from tests.adapters.cli.terminals import on_terminal, plain
+from tests.adapters.cli.terminals import plain, run_on_terminal
 from tests.adapters.store_sqlite.stores import OWNER
 
 MARKET = "KXHIGHNY-26DEC31-B50"
@@ -90,7 +90,7 @@ def test_on_a_terminal_of_60_columns_every_line_fits(
 ) -> None:
     monkeypatch.setenv("NO_COLOR", no_color)  # an empty value counts as not set
     arguments = words(line, f"t{no_color}")
-    status, shown, output = on_terminal(monkeypatch, arguments)
+    status, shown, output = run_on_terminal(monkeypatch, arguments)
     assert status == 0, output
     if no_color:
         assert "\x1b" not in shown + output
@@ -116,7 +116,7 @@ def test_every_subcommand_is_tested() -> None:
 def test_writing_the_page_of_a_long_log_shows_progress_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kalshi_fix_adapters.cli.kit.terminal.PROGRESS_SECONDS", 0.0)
     arguments = ["trace", "a1", "orders.log", "--html", "page.html"]
-    _, _, output = on_terminal(monkeypatch, arguments)
+    _, _, output = run_on_terminal(monkeypatch, arguments)
     assert "\r0 of 6 messages of the order" in output
     assert "\r5 of 6 messages of the order" in output
     last = "kalshi-fix: page.html contains 6 messages about the order"

@@ -1,4 +1,4 @@
-"""Fixtures: the same database without and with a pooler."""
+"""Fixtures: the same database, with and without a pooler."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def pooler(server: Server) -> Iterator[Pooler]:
 
 @pytest.fixture(params=["direct", "pooled"])
 def direct_or_pooled_dsn(request: pytest.FixtureRequest, dsn: str, database: str) -> str:
-    """The DSN of the database, once without and once with PgBouncer."""
+    """The DSN of the database: tests run twice, with and without PgBouncer."""
     if request.param == "direct":
         return dsn
     pooler: Pooler = request.getfixturevalue("pooler")

@@ -66,8 +66,10 @@ def summary_of_state(state: State) -> State:
 
 @contextmanager
 def writing(path: Path, sync: str) -> Iterator[Callable[[int], tuple[int, IO[str]]]]:
-    """Yield a function that starts a process, which continues after the given number of steps. The function
-    returns the process id and the stream on which the process reports each further step."""
+    """Yield a function that takes the number of steps already done, and starts a process that does the
+    following ones. The function returns the process id and the stream on which the process reports each
+    step.
+    """
     command = [sys.executable, "-m", "tests.adapters.store_sqlite.steps", str(path), sync]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
@@ -148,7 +150,7 @@ def test_a_commit_truncated_at_any_byte_is_complete_or_absent(tmp_path: Path, re
                 cut = files.with_truncated_log(length, rest)
                 cut.write(torn)
                 seen.append(summary_of_file(torn))
-                # Bytes of the old log may follow.
+                # If `rest` happens to begin with the bytes that were cut off, the commit is complete.
                 expected.append(after if cut.log.startswith(files.log[: disk.synced]) else before)
             assert seen == expected
             files.with_truncated_log(disk.synced, rest).write(torn)

@@ -195,15 +195,15 @@ class DurableMachine(StoreMachine):
     store: SqliteStore | PostgresStore
 
     def open(self) -> None:
-        self.store = self.opened()
+        self.store = self.open_store()
         self.since_commit = [copy.deepcopy(self.model)]
 
     @abstractmethod
-    def opened(self) -> SqliteStore | PostgresStore:
+    def open_store(self) -> SqliteStore | PostgresStore:
         """Open the store, for the first time or again."""
 
     @abstractmethod
-    def lose(self) -> None:
+    def lose_changes(self) -> None:
         """Lose the changes since the last commit, or some of them."""
 
     def update_model(self) -> None:
@@ -225,13 +225,13 @@ class DurableMachine(StoreMachine):
     @rule()
     def reopen(self) -> None:
         self.store.close()
-        self.store = self.opened()
+        self.store = self.open_store()
         self.model.forget()
         self.since_commit = [copy.deepcopy(self.model)]
 
     @rule()
     def crash(self) -> None:
-        self.lose()
+        self.lose_changes()
         now = contents(self.store)
         [self.model] = [model for model in self.since_commit if model.contents() == now][:1]
         self.since_commit = [copy.deepcopy(self.model)]
@@ -248,14 +248,14 @@ class SqliteMachine(DurableMachine):
         self.path = self.folder / "1"
         super().open()
 
-    def opened(self) -> SqliteStore:
+    def open_store(self) -> SqliteStore:
         return SqliteStore(self.path, owner=OWNER, sync="normal", **self.limits)  # type: ignore[arg-type]
 
-    def lose(self) -> None:
+    def lose_changes(self) -> None:
         left = Files.read(self.path)
         self.store.close()
         self.path = left.write(self.path.with_name(str(int(self.path.name) + 1)))
-        self.store = self.opened()
+        self.store = self.open_store()
 
     def teardown(self) -> None:
         super().teardown()
@@ -273,7 +273,7 @@ class PostgresMachine(DurableMachine):
         self.owner = attrs.evolve(OWNER, account=str(uuid4()))
         super().open()
 
-    def opened(self) -> PostgresStore:
+    def open_store(self) -> PostgresStore:
         from kalshi_fix_adapters.store_postgres import PostgresStore
 
         return PostgresStore(self.dsn, owner=self.owner, failover="none", lease=600, **self.limits)  # type: ignore[arg-type]
@@ -288,12 +288,12 @@ class PostgresMachine(DurableMachine):
         it."""
         self.store.begin_commit()
 
-    def lose(self) -> None:
+    def lose_changes(self) -> None:
         self.former.append(self.store)
         while self.store is self.former[-1]:
             execute_at(self.dsn, "UPDATE kalshi_fix.session SET leased_until = '-infinity'")
             with suppress(StoreInUseError):  # a commit by the holder has renewed the lease
-                self.store = self.opened()
+                self.store = self.open_store()
 
     @rule()
     def write_as_former_holder(self) -> None:

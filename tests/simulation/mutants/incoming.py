@@ -81,12 +81,16 @@ MUTANTS = {
     "checksums that are not checked": caught_by(
         replace(Framer, "_check_sum", _accept_every_check_sum), "altered", "invented"
     ),
-    "a loss that is reported too widely": caught_by(wrap(Core, "emit", _lose_too_much), "false loss"),
+    "a loss that is reported as larger than it is": caught_by(
+        wrap(Core, "emit", _lose_too_much), "false loss"
+    ),
     "a loss that is not reported": caught_by(wrap(Core, "emit", _lose_silently), "silent loss"),
     "a gap after which all messages are held": caught_by(
         wrap(World, "config", _hold_without_bound), "unbounded"
     ),
-    "garbage that raises": caught_by(wrap(Framer, "_take_garbage", _raise_on_garbage), "ValueError"),
+    "a framer that raises an exception for garbage": caught_by(
+        wrap(Framer, "_take_garbage", _raise_on_garbage), "ValueError"
+    ),
     "a session that ends without a reason": caught_by(
         replace_every(50, Receiver, "_handle_heartbeat", _end_on_heartbeat), "unexplained"
     ),

@@ -22,7 +22,7 @@ class Preview:
     fills: tuple[tuple[Decimal, Decimal], ...]
     """Price and quantity of each trade."""
     would_self_cross: bool
-    """Whether it would meet an order of the same trader before it is filled."""
+    """Whether the order would meet one of the same trader before being completely filled."""
 
 
 def crosses(book: Book, order: Order) -> bool:

@@ -21,7 +21,7 @@ _PERCENT = Decimal(100)
 
 
 class Rebalancing:
-    """Transfers cash of primary accounts with an allocation."""
+    """Transfers cash between the shards of primary accounts that have an allocation."""
 
     def __init__(
         self,
@@ -67,7 +67,8 @@ class Rebalancing:
         shortfall: dict[int, Decimal] = {}
         for shard, account in accounts.items():
             drift = free[shard] - total * allocation[shard] / _PERCENT
-            # Rounded towards zero: the amount is available and does not exceed the target.
+            # Rounded towards zero, so that a transfer neither exceeds the available cash nor overshoots the
+            # allocation.
             if drift > 0:
                 surplus[shard] = floor(drift, account.precision)
             else:

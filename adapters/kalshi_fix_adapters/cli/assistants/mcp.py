@@ -22,7 +22,8 @@ def mcp(folders: tuple[Path, ...]) -> None:
     """Let an assistant read logs, recordings and stores in FOLDERs (by default the current folder).
 
     An assistant starts this command and talks to it over standard input and output (Model Context Protocol).
-    The tools decode, trace, replay, store and spec have the same output as the commands with these names.
+    The tools `decode`, `trace`, `replay`, `store` and `spec` have the same output as the commands with these
+    names.
     They read only files in the folders, change nothing and connect to nothing. If kalshi-fix-venue is
     installed, the tool `do` operates a simulated venue that runs on this computer.
     """

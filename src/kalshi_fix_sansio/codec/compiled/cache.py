@@ -186,8 +186,8 @@ class DecoderCache:
             deferred[run_key] = text
 
     def compile(self, text: str, columns: Columns, message: Message) -> None:
-        """Compile the shape of a message without problems, unless it exists. The arguments are those of
-        `learn`.
+        """Compile the shape of a message that has no problems, unless the shape is already compiled. The
+        arguments are those of `learn`.
         """
         key_and_shapes = self._known_shapes(columns, message)
         if key_and_shapes is not None:

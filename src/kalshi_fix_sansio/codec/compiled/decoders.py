@@ -1,4 +1,4 @@
-"""Compiled decoders: a regular expression and a function written for one shape of message.
+"""Compiled decoders: a regular expression and a function generated for one shape of message.
 
 The shape of a message is the sequence of its tags, with the counts of its groups. Once a message of a shape
 has been decoded without problems, all facts that depend only on the shape are known: the place of each field,
@@ -9,7 +9,7 @@ for a day that does not exist. If a message does not match, the caller uses the 
 
 For long groups with regular entries, the function contains a loop instead: see `runs`.
 
-Part of the function written for a Heartbeat with TestReqID:
+Part of the function generated for a Heartbeat with TestReqID:
 
     def read(data, at, head, framed, strict):
         found = match(data.decode('latin-1'), at)
@@ -108,7 +108,9 @@ class Shape:
 
 @attrs.define(eq=False)
 class _Target:
-    """One object that the written function creates, and the values that it assigns to its attributes."""
+    """One object that the generated function creates, and the values that the function assigns to the
+    object's attributes.
+    """
 
     name: str
     block: BlockItem
@@ -174,7 +176,7 @@ class DecoderWriter:
         self._step = 0
         """Number of texts per entry into which `split` splits the first run."""
         self._entry_patterns: dict[str, str] = {}
-        """The regular expression of an entry, by the name of the split function in the written code."""
+        """The regular expression of an entry, by the name of the split function in the generated code."""
         self._head = (0, 0)
         """Number of `_parts` and `_values` before MsgSeqNum; zeros until MsgSeqNum is written."""
         self._is_head_common = True

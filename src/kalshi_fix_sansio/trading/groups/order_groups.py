@@ -323,8 +323,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
     ) -> OrderGroup:
         """Record the current state of a group from another source, such as REST; return the group.
 
-        While a session without resends is disconnected, a group may change without a report. The group stays
-        UNKNOWN until `learn` is called again after the logon.
+        While a session without resends is disconnected, groups may change without a report, so this group
+        stays UNKNOWN until `learn` is called again after the logon.
 
         Raises:
             LocalProtocolError: there is no room for another group.
@@ -453,7 +453,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
             case OrderGroupAction.DELETE:
                 del self._groups[group.group_id]
             case _:
-                # If the answer contains no limit, the requested one is not confirmed.
+                # If the answer contains no limit, the requested one is not confirmed, so use it only if no
+                # limit is known.
                 if limit is None and group.limit is None:
                     limit = request.order_group_contracts_limit
                 if limit is not None and limit != group.limit:
@@ -574,26 +575,26 @@ class OrderGroups(Mapping[str, OrderGroup]):
             or self._ended.get(report.order_id)
         )
 
-    def _remember(self, group_ids: dict[str, str], name: str, group_id: str) -> None:
+    def _remember(self, group_ids: dict[str, str], order_key: str, group_id: str) -> None:
         """Remember the group of an open order. Beyond the limit, the oldest order is removed."""
-        if len(group_ids) >= self._max_orders and name not in group_ids:
+        if len(group_ids) >= self._max_orders and order_key not in group_ids:
             self._mark_reports_missing([group_ids[next(iter(group_ids))]])
         group = self._groups.get(group_id)
         # All orders of a group share one string object, which makes the comparisons in `_open_group_ids` four
         # times as fast.
-        remember(group_ids, name, group_id if group is None else group.group_id, self._max_orders)
+        remember(group_ids, order_key, group_id if group is None else group.group_id, self._max_orders)
 
     def _record_order_id(self, report: Any, group_id: str) -> None:
         """Remember the group of an order under its OrderID, and whether the order has ended."""
-        name = report.order_id
-        if not is_valid_id(name):
+        order_id = report.order_id
+        if not is_valid_id(order_id):
             return
         self._by_cl_ord_id.pop(report.cl_ord_id, None)
         if report.ord_status in ENDED_STATUSES:
-            self._by_order_id.pop(name, None)
-            remember(self._ended, name, group_id, self._max_orders)
-        elif name not in self._ended and name not in self._by_order_id:
-            self._remember(self._by_order_id, name, group_id)
+            self._by_order_id.pop(order_id, None)
+            remember(self._ended, order_id, group_id, self._max_orders)
+        elif order_id not in self._ended and order_id not in self._by_order_id:
+            self._remember(self._by_order_id, order_id, group_id)
 
     def _handle_report(self, report: Any, *, is_copy: bool) -> None:
         group_id = self._group_id(report)
@@ -641,10 +642,10 @@ class OrderGroups(Mapping[str, OrderGroup]):
 
     def _update_of(self, group: OrderGroup | None) -> GroupUpdate:
         """Return the update of a group that is about to change."""
-        name = len(self._updates) if group is None else group.group_id
-        update = self._updates.get(name)
+        key = len(self._updates) if group is None else group.group_id
+        update = self._updates.get(key)
         if update is None:
-            update = self._updates[name] = GroupUpdate(group)
+            update = self._updates[key] = GroupUpdate(group)
             if group is not None:
                 update.before, update._filled_before = group.state, group.filled_qty
         return update

@@ -63,7 +63,9 @@ MAX_QUOTES: Final = 16
 _ACTIVE_STATES: Final = frozenset(
     (QuoteState.SENT, QuoteState.OPEN, QuoteState.CONFIRMING, QuoteState.CONFIRMED)
 )
-"""States in which the venue is expected to send further messages. They may be lost with the connection."""
+"""States in which further messages are expected from the venue. These messages may be lost with the
+connection.
+"""
 _ANSWERS: Final = frozenset(
     (QuoteStatusReport.MSG_TYPE, QuoteConfirmStatus.MSG_TYPE, QuoteCancelStatus.MSG_TYPE)
 )
@@ -129,8 +131,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             high_volatility: time windows of high volatility markets.
             volatile_symbols: tickers of the high volatility markets, in addition to all combinations.
                 Messages do not mark these markets. The container is read for each request, so it may change.
-            grace: seconds after the end of the window for execution, after which the report of a trade counts
-                as missing.
+            grace: seconds to wait for the report of a trade after the end of the window for execution. Then
+                it counts as missing.
             dollars: whether the session logs on with UseDollars; used until the first LoggedOn event.
             alloc_account: the subaccount that quotes.
             max_rfqs: maximum number of requests, about 2 KB each with one quote, and up to 16 KB with many.
@@ -289,7 +291,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
     # --- requests -------------------------------------------------------------------------------------
 
     def _handle_request(self, request: Any) -> None:
-        problem = _reason_unreadable(request)
+        problem = _terms_problem(request)
         if problem is not None:
             detail = f"{request.NAME} {clipped(request.quote_req_id)!r}: {clipped(problem)}"
             self._add_discrepancy(None, RfqDiscrepancyKind.UNREADABLE, detail)
@@ -449,8 +451,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         self._reindex(quote.rfq, quote)
 
     def _quote_refused_without_id(self, report: Any) -> MakerQuote | None:
-        """Return the quote that a refusal without QuoteID concerns: the oldest unanswered quote for its
-        request.
+        """Return the quote that a refusal without a QuoteID concerns: the oldest unanswered quote for the
+        same request.
         """
         rfq = self._rfqs.get(report.quote_req_id or "")
         if rfq is None or report.quote_id or report.quote_status != QuoteStatus.REJECTED:
@@ -541,8 +543,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         self._close(rfq)
 
     def _close(self, rfq: MakerRfq) -> None:
-        # The state of a quote depends on its request. The updates must therefore begin before the request
-        # changes, to contain the previous states. The indexes must be updated afterwards.
+        # The state of a quote depends on its request. The updates must therefore be created before the
+        # request changes, so that they contain the previous states. The indexes must be updated afterwards.
         for quote in rfq.quotes.values():
             self._update_of(rfq, quote)
         rfq.is_closed = True
@@ -569,8 +571,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         seconds = windows.execution + self._grace
         if quote.deadline is not None:
             return shift_time(quote.deadline, timedelta(seconds=seconds))
-        # The acceptance was not received, so the window for confirmation may have begun at any time up to the
-        # loss.
+        # The acceptance was not received, so the window for confirmation may have begun at any time until the
+        # quote became uncertain.
         return shift_time(quote.preceding.lost_at or END, timedelta(seconds=windows.confirmation + seconds))
 
     def _handle_no_order(self, deal: MakerQuote) -> None:
@@ -691,7 +693,9 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             ValueError: the dump was not produced by `dump` of this class and version; the state is unchanged.
         """
         with loading(dumped, _State, "RfqMaker") as state:
-            quotes = {name: quote for rfq in state._rfqs.values() for name, quote in rfq.quotes.items()}
+            quotes = {
+                quote_id: quote for rfq in state._rfqs.values() for quote_id, quote in rfq.quotes.items()
+            }
         self._restore(state)
         self._quotes, self._idle = quotes, {}
         for rfq in self._rfqs.values():
@@ -706,7 +710,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         return self._take_updates()
 
 
-def _reason_unreadable(request: Any) -> str | None:
+def _terms_problem(request: Any) -> str | None:
     """Return the reason why the terms of a request cannot be read; None if they can be read. A request with
     unreadable terms is not quoted.
     """

@@ -150,7 +150,7 @@ class MakerQuote(Deal):
         preceding: The newest reports, and the latest time, known to precede the resulting order.
         uncertain_since: Time since which answers about the quote may have been lost, in UTC; None while the
             quote is certain.
-        sizes: Contracts of bid and offer, as reported by the venue.
+        sizes: Numbers of contracts of the bid and the offer, as reported by the venue.
         taken: Number of contracts accepted; None if the acceptance does not contain the number.
         confirms: Number of confirmations sent.
         refusals: Keys of the answers that refused a confirmation.
@@ -237,7 +237,7 @@ class MakerQuote(Deal):
         return ZERO if self.side is None or price is None else self._quantity_of(self.side, price)
 
     def possible_trades(self) -> list[tuple[Side, Decimal, Decimal]]:
-        """Return side, contracts and YES price of each trade that may result. If the quote is or may be
+        """Return the side, contracts and YES price of each trade that may result. If the quote is or may be
         confirmed, but the accepted side is unknown, it may trade on either side.
         """
         is_confirmed = self.confirmation_unanswered or Fact.CONFIRMED in self.facts

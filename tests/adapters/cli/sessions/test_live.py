@@ -148,7 +148,7 @@ def test_a_final_refusal_by_the_venue_ends_the_command_with_one_sentence(
         sandbox.server.perform(operation("refuse-logon", {"text": "INVALID_SIGNATURE", "times": 0}))
         sandbox.server.perform(operation("cut", {}))
         text = terminal.expect("kalshi-fix: ")
-        assert terminal.status() == 1
+        assert terminal.wait_for_exit() == 1
         after = plain(terminal.output.rpartition(LEAVE_ALTERNATE_SCREEN)[2])
         assert all(len(line) <= 60 for line in after.splitlines())
         assert "INVALID_SIGNATURE" in after
@@ -167,7 +167,7 @@ def test_sigterm_and_ctrl_z_restore_the_terminal(environ: dict[str, str]) -> Non
             terminal.expect("q or Ctrl-C to quit")
         assert terminal.output.count(LEAVE_ALTERNATE_SCREEN) == 1
         terminal.signal(signal.SIGTERM)
-        assert terminal.status() == 128 + signal.SIGTERM
+        assert terminal.wait_for_exit() == 128 + signal.SIGTERM
         assert terminal.output.count(LEAVE_ALTERNATE_SCREEN) == 2
         assert terminal.has_original_modes
 
