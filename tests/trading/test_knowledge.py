@@ -49,7 +49,7 @@ SETUPS: dict[str, Callable[[Orders], object]] = {
     "RESOLVED_OPEN": lambda orders: orders.resolve(only(orders), is_open=True),
     "RESOLVED_DONE": lambda orders: orders.resolve(only(orders), is_open=False),
 }
-"""By kind, the function that changes the knowledge about the only order to this kind."""
+"""By kind, a function after which the knowledge about the only order has this kind."""
 UNAVAILABLE_REPORT = report("rejected", "-1;-1", text=ExecutionReportText.EXCHANGE_UNAVAILABLE, number=9)
 EVENTS: list[list[Callable[[Orders], object]]] = [
     [lambda orders: feed(orders, MessagesLost(3, 4))],
