@@ -1,4 +1,4 @@
-"""State shared by all steps of resolving (the spec and the mistakes so far), and small accessors."""
+"""State shared by all steps that resolve a spec, and functions that read values from its nodes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DATE = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?\Z")
 
 @attrs.define
 class Context:
-    """Shared state of one run."""
+    """A spec, and the mistakes found in it so far."""
 
     spec: MergedSpec
     mistakes: Mistakes
@@ -36,16 +36,16 @@ class Context:
         """Whether the manifest allows fields without doc."""
         return flag(self.spec.manifests[-1], "terse")
 
-    def require(self, name: str, known: Collection[str], what: str, location: Location) -> bool:
+    def require(self, name: str, known: Collection[str], kind: str, location: Location) -> bool:
         """Return whether a name is known; if not, record a mistake."""
-        return self.check_among(name, known, location, f"{what} `{name}` is not defined")
+        return self.check_among(name, known, location, f"{kind} `{name}` is not defined")
 
-    def check_among(self, name: str, known: Collection[str], location: Location, what: str) -> bool:
-        """Return whether a name is known; if not, record the mistake `what` with the nearest known names as
-        advice.
+    def check_among(self, name: str, known: Collection[str], location: Location, problem: str) -> bool:
+        """Return whether a name is known; if not, record a mistake with this problem, and with the nearest
+        known name as advice.
         """
         if name not in known:
-            self.mistakes.add(location, what, did_you_mean(name, known))
+            self.mistakes.add(location, problem, did_you_mean(name, known))
         return name in known
 
     def check_name(self, defined: Definition) -> None:
@@ -56,17 +56,19 @@ class Context:
             self.mistakes.add(defined.location, what, advice)
 
     def element_arguments(
-        self, node: Map, default: Node | None, what: str, location: Location
+        self, node: Map, default: Node | None, label: str, location: Location
     ) -> dict[str, Any]:
-        """Return the arguments of `model.Element` for any element; `default` is the `source` of its file."""
+        """Return the arguments of `model.Element` for an element; `default` is the `source` of its file, and
+        `label` names the element in a mistake.
+        """
         return {
-            "source": self.sources(node, default, what, location),
+            "source": self.sources(node, default, label, location),
             "location": location,
             "pedigree": self.pedigree(node),
             "why": text(node, "why"),
         }
 
-    def sources(self, node: Map, default: Node | None, what: str, location: Location) -> str:
+    def sources(self, node: Map, default: Node | None, label: str, location: Location) -> str:
         """Return the `source` of an element or of its file, checked against the manifest's list."""
         # The element's own source replaces the file's.
         own_source = node.get("source")
@@ -76,7 +78,7 @@ class Context:
             self.require(name, known, "source", where)
         if not names:
             advice = "add `source`, here or at the top of the file, with a name from the manifest's `sources`"
-            self.mistakes.add(location, f"{what} has no source", advice)
+            self.mistakes.add(location, f"{label} has no source", advice)
         return ", ".join(name for name, _ in names)
 
     def pedigree(self, node: Map) -> model.Pedigree:
@@ -95,7 +97,9 @@ class Context:
         return model.Pedigree(tuple(changes))
 
     def past(self, node: Map, pedigree: model.Pedigree, key: str) -> Iterator[tuple[model.Change, Node]]:
-        """Yield the changes to an element that contain this key in `changed`, each with the key's value."""
+        """Yield the changes whose entry in the element's `changed` contains this key, each with the key's
+        value.
+        """
         changed = node.mapping("changed")
         updates = (change for change in pedigree.changes if change.kind == "updated")
         for name, change in zip(changed, updates, strict=True):
@@ -106,7 +110,7 @@ class Context:
     def _change(self, kind: str, when: str, note: str, location: Location) -> model.Change:
         versions = self.spec.merged("versions")
         if _DATE.match(when):
-            if not _is_day(when):
+            if not _is_valid_date(when):
                 self.mistakes.add(location, f"`{when}` is not a valid date", "correct it")
             return model.Change(kind, None, when, note)
         if when not in versions:
@@ -117,13 +121,13 @@ class Context:
             return model.Change(kind, when, None, note)
         node = versions[when][0]
         written = node.text if isinstance(node, Scalar) else ""
-        if not _is_day(written):
+        if not _is_valid_date(written):
             what = f"version `{when}` has the date `{written}`, which is not valid"
             self.mistakes.add(node.location, what, "correct it")
         return model.Change(kind, when, written, note)
 
 
-def _is_day(written: str) -> bool:
+def _is_valid_date(written: str) -> bool:
     """Return whether a date or a month exists."""
     try:
         date.fromisoformat(written if len(written) > len("2026-10") else f"{written}-01")
@@ -138,7 +142,7 @@ def _note(changes: Map, name: str) -> str:
 
 
 def text(node: Map, key: str, default: str = "") -> str:
-    """Return a scalar of a mapping as written."""
+    """Return a scalar of a mapping as written, or the default."""
     value = optional_text(node, key)
     return default if value is None else value
 
@@ -150,13 +154,13 @@ def optional_text(node: Map, key: str) -> str | None:
 
 
 def integer(node: Map, key: str) -> int | None:
-    """Return an integer of a mapping, or None."""
+    """Return an integer of a mapping; None if it is absent or not an integer."""
     value = node.get(key)
     return value.value if isinstance(value, Scalar) and isinstance(value.value, int) else None
 
 
 def flag(node: Map, key: str, default: bool = False) -> bool:
-    """Return a boolean of a mapping."""
+    """Return a boolean of a mapping, or the default."""
     value = node.get(key)
     return value.value is True if isinstance(value, Scalar) else default
 

@@ -29,7 +29,7 @@ _TAG = re.compile(r"[1-9][0-9]{0,8}")
 NOT_A_DICTIONARY = "does not begin with <fix>"
 """Description of XML that is not a QuickFIX dictionary."""
 MAX_MEMBERS = 500_000
-"""Maximum number of members of all blocks; members of a component count each time that it is used."""
+"""Maximum number of members of all blocks; members of a component count each time it is used."""
 MAX_NESTING = 32
 """Maximum depth of nested components."""
 
@@ -41,14 +41,14 @@ def read(data: bytes, file: str) -> list[Fact]:
         line, why = document.problem or (1, NOT_A_DICTIONARY)
         return [UnreadableFact(Location(file, line), f"not a QuickFIX dictionary: it {why}")]
     reader = _Reader(document.root)
-    # Fields first: members refer to them by name, and tags are defined there.
     line, version = quickfix_xml.edition(document)
     editions = [DictionaryFact(Location(file, line), version)] if version else []
+    # The fields are read before the blocks, whose members refer to them by name.
     return [*editions, *reader.fields(), *reader.blocks()]
 
 
 class _Reader:
-    """Parser of one dictionary; it resolves the names of members to tags in the list of fields."""
+    """Parser of one dictionary; it looks up the tags of members in the list of fields."""
 
     def __init__(self, root: Element) -> None:
         self._root = root

@@ -1,4 +1,4 @@
-"""Every single change to a source is reported: to any row, tag, name, flag, value, port or host."""
+"""Every change to a row, tag, name, flag, value, port or host of a source is reported."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Trial:
         self._given = given
         self._spec = spec
         self._product = product
-        self.by_facts = 0
+        self.reported_as_facts = 0
         """The number of changes reported as facts."""
 
     def unnoticed(self) -> Iterator[tuple[str, Mutation]]:
-        """Return the changes without a finding."""
+        """Yield the changes without a finding, each with the name of its page or dictionary."""
         for reading in self._given.readings:
             for mutation in of_page(reading.text) if reading.kind == PAGE else of_dictionary(reading.text):
                 if not self._findings(reading, mutation.text):
@@ -43,11 +43,11 @@ class Trial:
             attrs.evolve(self._given, readings=readings), self._spec, self._product
         )
         found = compare.compare(evidence)
-        self.by_facts += bool(found)
+        self.reported_as_facts += bool(found)
         return found or list(passages.compare(evidence, found, self._spec))
 
 
-def kinds(unnoticed: Iterable[tuple[str, Mutation]]) -> list[tuple[str, int, str]]:
+def descriptions(unnoticed: Iterable[tuple[str, Mutation]]) -> list[tuple[str, int, str]]:
     return [(page, mutation.line, mutation.description) for page, mutation in unnoticed]
 
 
@@ -58,9 +58,9 @@ def test_every_change_to_a_page_is_noticed(scratch: Scratch) -> None:
     assert count > 350
     passages.write(given.readings, spec)
     trial = Trial(given, SpecIndex(scratch.spec), None)
-    assert kinds(trial.unnoticed()) == []
+    assert descriptions(trial.unnoticed()) == []
     # Most changes are reported as facts, the others as unreviewed text.
-    assert trial.by_facts > 0.9 * count
+    assert trial.reported_as_facts > 0.9 * count
 
 
 def test_every_change_to_a_dictionary_is_noticed(scratch: Scratch) -> None:
@@ -68,4 +68,4 @@ def test_every_change_to_a_dictionary_is_noticed(scratch: Scratch) -> None:
     given = sources.gather([scratch.dictionary], spec, "freight")
     count = sum(1 for reading in given.readings for _ in of_dictionary(reading.text))
     assert count > 300
-    assert kinds(Trial(given, spec, "freight").unnoticed()) == []
+    assert descriptions(Trial(given, spec, "freight").unnoticed()) == []

@@ -127,7 +127,7 @@ def test_a_constant_is_required(parsed: dict[tuple[str, str], ET.Element]) -> No
     assert required(message(parsed["margin", "FIXT11.xml"], "Logon"), "EncryptMethod") == "Y"
 
 
-def test_the_first_member_of_a_group_opens_its_entries(kalshi: Dialect) -> None:
+def test_the_delimiter_of_a_group_is_its_first_member(kalshi: Dialect) -> None:
     def with_reversed_group(member: Member) -> Member:
         if member.group is None:
             return member

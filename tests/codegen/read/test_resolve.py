@@ -204,13 +204,13 @@ def test_limits_of_a_group_are_numbers_of_entries(tmp_path: Path) -> None:
     assert [(limit.when.terms, limit.minimum) for limit in legs.limits] == [((("Side", ("1",)),), "2")]
 
 
-def test_the_key_only_forbids_a_member_in_all_other_flows(dialect: model.Dialect) -> None:
+def test_a_member_restricted_by_only_is_forbidden_in_all_other_flows(dialect: model.Dialect) -> None:
     urgent = member(dialect, "Urgent")
     assert (urgent.presence, urgent.default) == ("optional", "N")
     assert urgent.rules == (model.PresenceRule(model.Scope(products=("futures",)), "forbidden"),)
 
 
-def test_the_key_only_forbids_a_member_outside_each_dimension_of_the_scope(tmp_path: Path) -> None:
+def test_a_member_restricted_by_only_is_forbidden_outside_each_dimension_of_the_scope(tmp_path: Path) -> None:
     new = "members: {Urgent: {only: {products: spot, sessions: Quotes, sender: client}}}"
     dialect = changed(tmp_path, "messages_session", "members: {}", new)
     assert member(dialect, "Urgent", "Heartbeat").rules == (
@@ -220,7 +220,7 @@ def test_the_key_only_forbids_a_member_outside_each_dimension_of_the_scope(tmp_p
     )
 
 
-def test_the_key_only_needs_no_rule_for_impossible_flows(tmp_path: Path) -> None:
+def test_a_member_restricted_by_only_needs_no_rule_for_impossible_flows(tmp_path: Path) -> None:
     """Only clients send NewOrder, and only on Orders, so a scope with these values restricts nothing."""
     new = "{only: {sessions: Orders, sender: client}"
     dialect = changed(tmp_path, "messages_orders", "{only: {products: spot}", new)
@@ -280,23 +280,23 @@ def test_history_may_contain_versions_dates_and_months(tmp_path: Path) -> None:
     )
 
 
-def noted(tmp_path: Path, settings: str) -> model.Member:
+def note_with(tmp_path: Path, settings: str) -> model.Member:
     """Return the member Note of the order with these settings."""
     return member(changed(tmp_path, "messages_orders", "Note:    optional", f"Note: {settings}"), "Note")
 
 
 def test_the_earlier_form_of_a_member_is_resolved_like_the_member(tmp_path: Path) -> None:
-    note = noted(tmp_path, "{changed: {1.1.0: {note: Eased., was: {required_on: {products: futures}}}}}")
+    note = note_with(tmp_path, "{changed: {1.1.0: {note: Eased., was: {required_on: {products: futures}}}}}")
     ((change, earlier),) = note.past
     assert change == model.Change("updated", "1.1.0", "2026-05-18", "Eased.")
     assert (note.presence, note.rules, earlier.presence) == ("optional", (), "optional")
     assert [(rule.scope.products, rule.presence) for rule in earlier.rules] == [(("futures",), "required")]
-    ((_, earlier),) = noted(tmp_path, "{changed: {1.1.0: {note: E., was: required}}}").past
+    ((_, earlier),) = note_with(tmp_path, "{changed: {1.1.0: {note: E., was: required}}}").past
     assert earlier.presence == "required"
 
 
 def test_a_removed_member_is_required_only_before_its_removal(tmp_path: Path) -> None:
-    note = noted(tmp_path, "{presence: required, until: {2026-03: Gone.}}")
+    note = note_with(tmp_path, "{presence: required, until: {2026-03: Gone.}}")
     ((change, earlier),) = note.past
     assert (change.kind, note.presence, earlier.presence) == ("removed", "optional", "required")
 
