@@ -9,10 +9,11 @@ from typing import Any
 
 
 class Interrupter:
-    """Raises an exception, as a signal handler does, at point number `at` where CPython checks for signals.
+    """Raises an exception at a point where CPython runs signal handlers, as a handler could.
 
-    These points are the beginning of each function of these files, and the end of each call from such a
-    function to a function written in C."""
+    These points are the beginning of each function in `files`, and the end of each call from such a function
+    to a function written in C. `at` is the number of points to pass before the exception.
+    """
 
     def __init__(
         self,
@@ -24,7 +25,9 @@ class Interrupter:
         self._files = files
         self._error = error
         self.where: str | None = None
-        """The function in which the exception was raised."""
+        """The function, the line and the event at which the exception was raised; None if it was not
+        raised.
+        """
 
     def __enter__(self) -> None:
         sys.setprofile(self._point)

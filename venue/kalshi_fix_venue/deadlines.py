@@ -8,8 +8,9 @@ from typing import Generic, TypeVar
 import attrs
 
 MAX_STALE = 1000
-"""Stale entries are removed from the heap when it has more than twice as many entries as there are deadlines,
-plus this number."""
+"""Stale entries are removed from the heap when its size exceeds twice the number of deadlines plus this
+number.
+"""
 K = TypeVar("K")
 """Keys. They must be comparable, because deadlines at the same time pass in the order of their keys."""
 T = TypeVar("T")
@@ -37,7 +38,7 @@ class Deadlines(Generic[K, T]):
                 heapq.heapify(self._heap)
 
     def first(self) -> T | None:
-        """Return the earliest deadline."""
+        """Return the earliest deadline; None if there is none."""
         while self._heap and self._by_key.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None

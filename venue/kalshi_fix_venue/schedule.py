@@ -21,7 +21,7 @@ class InitialOrders:
     middle: Decimal
     """Dollars."""
     spacing: Decimal
-    """Dollars between two prices."""
+    """Dollars between neighbouring prices."""
     levels: int
     """Number of prices on each side."""
     largest: int

@@ -30,8 +30,8 @@ _HOLDER: Final = """
 """
 
 
-def place_of(dsn: str) -> str:
-    """Return a description with the host and the database of a DSN, without its password.
+def describe_dsn(dsn: str) -> str:
+    """Return the database and the host of a DSN as text, without the password.
 
     Raises:
         StoreError: the DSN is invalid. The error does not contain the DSN, which may contain a password.
@@ -61,7 +61,7 @@ def converting_errors(place: object) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        raise explain(place, error) from error
+        raise to_store_error(place, error) from error
     except DamagedRowError as error:
         raise StoreError(
             f"{place} is damaged ({error}): look up what happened via drop copy or REST, then create a "
@@ -69,16 +69,16 @@ def converting_errors(place: object) -> Iterator[None]:
         ) from error
 
 
-def explain(place: object, error: psycopg.Error) -> StoreError:
+def to_store_error(place: object, error: psycopg.Error) -> StoreError:
     """Return the StoreError for an error from the database."""
     text = " ".join(str(error).split())
     if error.sqlstate == FENCED_STATE:
         return StoreError(f"{place} was taken over by another process; nothing more is written")
     if error.sqlstate == UNSAFE_STATE:
         return StoreError(f"{place}: {text.partition(' CONTEXT:')[0]}")
-    # An error without a SQLSTATE means that there is no connection; class 08 means that PgBouncer has none.
-    # Class 53 means that the server lacks disk space, memory or a free connection; class 57 means that it is
-    # starting, stopping or recovering.
+    # Without a SQLSTATE, there is no connection. Class 08 means that PgBouncer has no connection to the
+    # server. Class 53 means that the server lacks disk space, memory or a free connection; class 57 means
+    # that it is starting, stopping or recovering.
     state = error.sqlstate or "08"
     unavailable = isinstance(error, psycopg.OperationalError) and state.startswith(("08", "53", "57"))
     kind = StoreUnavailableError if unavailable else StoreError
@@ -87,7 +87,8 @@ def explain(place: object, error: psycopg.Error) -> StoreError:
 
 @contextlib.contextmanager
 def durable_transaction(connection: Connection, place: object, seconds: float) -> Iterator[None]:
-    """Run a transaction whose commit waits for the disk. It waits at most `seconds` for a lock.
+    """Run a transaction whose commit waits for the disk, and whose statements wait up to `seconds` for a
+    lock.
 
     Raises:
         StoreInUseError: another process held a lock on the store for longer than `seconds`.

@@ -8,7 +8,7 @@ from typing import Any, cast, get_args
 
 import attrs
 
-from kalshi_fix_adapters.store_postgres.connection import connect, converting_errors, place_of
+from kalshi_fix_adapters.store_postgres.connection import connect, converting_errors, describe_dsn
 from kalshi_fix_adapters.store_postgres.database import Failover
 from kalshi_fix_adapters.store_postgres.keys import migrate_store, store_exists
 from kalshi_fix_adapters.store_postgres.schema import MESSAGES, READ_SESSION, REQUESTS, ROWS, check_version
@@ -34,7 +34,7 @@ class PostgresDatabase:
     lease: float = LEASE
 
     def __str__(self) -> str:
-        return place_of(self.dsn)
+        return describe_dsn(self.dsn)
 
     def open(self, owner: StoreOwner) -> PostgresStore:
         """Open an owner's store; create it if it does not exist.

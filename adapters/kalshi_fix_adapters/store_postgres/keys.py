@@ -15,8 +15,8 @@ from kalshi_fix_adapters.store_postgres.connection import (
     acquire,
     connect,
     converting_errors,
+    describe_dsn,
     durable_transaction,
-    place_of,
 )
 from kalshi_fix_adapters.store_postgres.schema import REQUESTS, ROWS, Connection, check_version
 from kalshi_fix_adapters.stores import rows
@@ -101,7 +101,7 @@ def migrate_store(dsn: str, name: str, *, key_id: str | None = None, account: st
         ConfigurationError: neither a key nor an account is given, or both are.
         StoreError: the store is missing, in use, damaged or cannot be written, or the new name is taken.
     """
-    place = place_of(dsn)
+    place = describe_dsn(dsn)
     with converting_errors(place), closing(connect(dsn)) as connection:
         if not check_version(connection, place):
             raise StoreError(f"{place} has no store {name}")

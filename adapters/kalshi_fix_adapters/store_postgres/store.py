@@ -10,7 +10,7 @@ from typing import Final, get_args
 import attrs
 
 from kalshi_fix_adapters.errors import StoreUnavailableError
-from kalshi_fix_adapters.store_postgres.connection import converting_errors, place_of
+from kalshi_fix_adapters.store_postgres.connection import converting_errors, describe_dsn
 from kalshi_fix_adapters.store_postgres.database import Database, Failover
 from kalshi_fix_adapters.stores.durable import CLOSE_TIMEOUT, DurableStore
 from kalshi_fix_adapters.stores.lease import Lease, now
@@ -79,7 +79,7 @@ class PostgresStore(DurableStore):
             raise ConfigurationError(f"failover must be 'none' or 'synchronous', not {failover!r}")
         if not 0 < lease <= MAX_LEASE:
             raise ConfigurationError(f"lease must be above 0, and at most {MAX_LEASE:g} s, not {lease!r}")
-        place = place_of(dsn)
+        place = describe_dsn(dsn)
         super().__init__(
             place,
             owner,

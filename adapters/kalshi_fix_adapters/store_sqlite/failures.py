@@ -47,10 +47,10 @@ def converting_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except FILE_ERRORS as error:
-        raise explain(path, error) from error
+        raise to_store_error(path, error) from error
 
 
-def explain(path: Path, error: BaseException) -> StoreError:
+def to_store_error(path: Path, error: BaseException) -> StoreError:
     """Return the StoreError for an error that SQLite or the operating system reported for this file."""
     if isinstance(error, OSError):
         return StoreError(

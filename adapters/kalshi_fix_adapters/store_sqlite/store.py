@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 import attrs
 
-from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, converting_errors, explain
+from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, converting_errors, to_store_error
 from kalshi_fix_adapters.store_sqlite.file import StoreFile
 from kalshi_fix_adapters.store_sqlite.lock import FileLock
 from kalshi_fix_adapters.store_sqlite.tables import make_folder
@@ -91,7 +91,7 @@ class SqliteStore(DurableStore):
             make_folder(self.path.parent)
             self._lock = FileLock(self.path)
         except OSError as error:
-            raise explain(self.path, error) from error
+            raise to_store_error(self.path, error) from error
         try:
             self._file = StoreFile(
                 self.path, owner, wait_for_disk=sync == "full", connection_class=self.connection_class
@@ -99,7 +99,7 @@ class SqliteStore(DurableStore):
         except BaseException as error:
             self._lock.release()
             if isinstance(error, FILE_ERRORS):
-                raise explain(self.path, error) from error
+                raise to_store_error(self.path, error) from error
             raise
         self._numbers = attrs.evolve(self._file.numbers)
         self._requests = self._file.requests

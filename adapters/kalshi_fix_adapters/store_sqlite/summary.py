@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, explain
+from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, to_store_error
 from kalshi_fix_adapters.store_sqlite.mark import check_mark, read_mark
 from kalshi_fix_adapters.store_sqlite.tables import connect, read_requests, read_session
 from kalshi_fix_adapters.stores.rows import (
@@ -63,7 +63,7 @@ def read_summary(
         # SQLite reports an interrupt this way when Python handles Ctrl-C in `on_progress`.
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
             raise KeyboardInterrupt from None
-        raise explain(path, error) from error
+        raise to_store_error(path, error) from error
 
 
 def _read(path: Path, mark: bytes | None, database: sqlite3.Connection, rows: int) -> StoreSummary:

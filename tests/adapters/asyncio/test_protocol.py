@@ -64,7 +64,7 @@ class Core:
 
 
 class SlowSocket:
-    """A socket whose `send` accepts as many bytes as a function returns, or blocks if it returns None."""
+    """A socket whose `send` accepts as many bytes as a function returns, or would block if that is None."""
 
     def __init__(self, raw: socket.socket, next_capacity: Callable[[], int | None]) -> None:
         self._raw = raw
@@ -92,7 +92,7 @@ def run(
         core = Core()
         protocol = ClientProtocol(cast("ClientCore", core), LoopNotifier())
         raw = socket.create_connection((HOST, port))
-        # A small kernel buffer, so writing has to stop.
+        # The kernel's buffer is small, so it fills up before everything is written.
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
         raw.setblocking(False)
         try:
@@ -186,7 +186,7 @@ def test_bytes_are_sent_in_order_however_few_the_socket_accepts_at_a_time(
 def test_bytes_after_the_handshake_reach_the_core(secure: bool) -> None:
     sent = threading.Event()
 
-    def send_and_close(connection: socket.socket) -> None:
+    def send_hello(connection: socket.socket) -> None:
         connection.sendall(b"hello")
         sent.set()
         keep_silent(connection)
@@ -200,7 +200,7 @@ def test_bytes_after_the_handshake_reach_the_core(secure: bool) -> None:
         await core.heard.wait()
         assert core.received == [b"hello"]
 
-    run(secure, send_and_close, use)
+    run(secure, send_hello, use)
 
 
 def test_a_close_notify_is_answered(secure: bool) -> None:

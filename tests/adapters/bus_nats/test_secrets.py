@@ -36,10 +36,10 @@ SECRET_TAGS = [
 
 
 def texts(message: Msg) -> list[bytes]:
-    """Return the parts of a message in which a secret could be."""
+    """Return the parts of a message that could contain a secret."""
     headers = repr(message.headers).encode()
     found = [message.subject.encode(), message.reply.encode(), headers, message.data]
-    # The data of a snapshot is compressed; the id of its parts precedes it.
+    # The data of a snapshot is compressed; each of its parts begins with the snapshot's id.
     with suppress(zlib.error):
         found.append(zlib.decompress(message.data[8:]))
     return found

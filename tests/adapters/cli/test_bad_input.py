@@ -1,4 +1,4 @@
-"""The page on bad input agrees with the command: every row is run, in a pipe and on a terminal."""
+"""The page on bad input is correct: the command of every row is run, in a pipe and on a terminal."""
 
 from __future__ import annotations
 

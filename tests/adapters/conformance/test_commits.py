@@ -145,7 +145,7 @@ async def test_a_failed_commit_after_send_nowait_is_reported_by_events(
         assert "No space left on device" in ended.text
 
 
-async def test_a_commit_that_ends_while_the_client_is_closed_does_not_delay_the_last_commit(
+async def test_a_commit_that_ends_while_the_client_is_closing_does_not_delay_the_last_commit(
     stored_client: NewClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original = ClientCore.confirm_handled
@@ -161,7 +161,7 @@ async def test_a_commit_that_ends_while_the_client_is_closed_does_not_delay_the_
 
     monkeypatch.setattr(ClientCore, "confirm_handled", confirm_handled)
     for _ in range(2):
-        # The second client finds the first one's file closed.
+        # The second client can open the store only if the first one has closed it.
         async with stored_client(reset_seq_num=True) as client:
             await place_order(client)
 
@@ -172,13 +172,13 @@ async def test_a_cancellation_during_a_commit_takes_effect_after_it(
 ) -> None:
     async with stored_client(reset_seq_num=True) as client:
         await place_order(client)
-        for withdrawn in (False, True):
+        for waits_again in (True, False):
             placed, numbers = order(), list[int]()
             disk.hold()
             async with loop.run_concurrently() as start, cancellable(loop) as cancel:
-                start(partial(cancel_in_commit, loop, disk, cancel))
+                start(partial(cancel_during_commit, loop, disk, cancel))
                 numbers.append(await client.send(placed))
-                if not withdrawn:
+                if waits_again:
                     await anyio.sleep(TIMEOUT)
             assert len(numbers) == 1
             await wait_for_acknowledgement(client, placed.cl_ord_id)
@@ -188,7 +188,7 @@ async def test_a_cancellation_during_a_commit_takes_effect_after_it(
 
 @asynccontextmanager
 async def cancellable(loop: Loop) -> AsyncIterator[Callable[[], object]]:
-    """Yield a function that cancels the body; the cancellation ends here."""
+    """Yield a function that cancels the body of the `async with`, which then ends without an error."""
     if loop.name == "asyncio":
         with suppress(TimeoutError):
             async with asyncio.timeout(None) as scope:
@@ -198,7 +198,7 @@ async def cancellable(loop: Loop) -> AsyncIterator[Callable[[], object]]:
             yield scopes.cancel
 
 
-async def cancel_in_commit(loop: Loop, disk: SlowDisk, cancel: Callable[[], object]) -> None:
+async def cancel_during_commit(loop: Loop, disk: SlowDisk, cancel: Callable[[], object]) -> None:
     await loop.wait_until_set(disk.held)
     cancel()
     for _ in range(5):

@@ -1,5 +1,5 @@
-"""The state and the sequence numbers of every client can be read at any time, and the numbers can be set
-where this makes sense; all consequences are reported."""
+"""The state and the sequence numbers of every client can be read at any time. The numbers of a closed client
+can be set, unless they restart at every logon, and all consequences are reported."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def files_of(folder: Path) -> list[Path]:
     return list(folder.iterdir())
 
 
-async def trade_once(stored_client: NewClient) -> None:
-    """Trade with new numbers and log out."""
+async def place_one_order(stored_client: NewClient) -> None:
+    """Log on with a reset, place an order, and log out."""
     async with stored_client(reset_seq_num=True) as client:
         await place_order(client)
 
@@ -104,7 +104,7 @@ async def test_state_and_numbers_can_be_read_at_any_time(
     assert venue_numbers(sandbox).incoming == left.next_outgoing
 
 
-async def test_the_state_of_a_reconnecting_client_is_reconnecting(
+async def test_the_numbers_of_a_reconnecting_client_can_be_read_but_not_set(
     loop: Loop, new_client: NewClient, sandbox: Sandbox
 ) -> None:
     patient = ReconnectPolicy(initial=3600, cap=3600, maintenance=None)
@@ -126,7 +126,7 @@ async def test_the_state_of_a_reconnecting_client_is_reconnecting(
         assert not client.is_reconnecting
 
 
-async def test_the_state_after_a_reconnect_is_logged_on(
+async def test_the_state_after_a_reconnect_is_established(
     loop: Loop, new_client: NewClient, sandbox: Sandbox
 ) -> None:
     with Relay(sandbox.server.port("prediction", SESSION)) as relay:
@@ -146,7 +146,9 @@ async def test_the_state_after_a_reconnect_is_logged_on(
 async def test_the_next_logon_uses_the_set_numbers(
     new_client: NewClient, stored_client: NewClient, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Set the venue's numbers after the file was lost; a program without a store file sets them in memory."""
+    """After the store was lost, a client continues with the venue's numbers, set in a new file or in
+    memory.
+    """
     async with stored_client(store=tmp_path / "lost", reset_seq_num=True) as client:
         await place_order(client)
         await place_order(client)
@@ -233,9 +235,9 @@ async def test_numbers_of_an_open_client_or_a_file_in_use_cannot_be_set(stored_c
         await place_order(client)
 
 
-async def test_a_client_that_gave_up_must_be_closed_first(stored_client: NewClient, sandbox: Sandbox) -> None:
-    """The usual case: the venue reports which number it expects."""
-    await trade_once(stored_client)
+async def test_numbers_can_be_set_after_a_refused_logon(stored_client: NewClient, sandbox: Sandbox) -> None:
+    """This is the usual reason to set a number: the refusal contains the number that the venue expects."""
+    await place_one_order(stored_client)
     expected = venue_numbers(sandbox).incoming
     client = stored_client()
     client.set_numbers(next_outgoing=expected - 1)
@@ -248,7 +250,7 @@ async def test_a_client_that_gave_up_must_be_closed_first(stored_client: NewClie
         await place_order(client)
 
 
-async def test_a_custom_store_that_cannot_set_numbers_is_an_error(new_client: NewClient) -> None:
+async def test_numbers_of_a_custom_store_without_renumber_cannot_be_set(new_client: NewClient) -> None:
     class Fixed(MemoryStore):
         renumber = None  # type: ignore[assignment]
 
@@ -267,7 +269,7 @@ async def test_a_custom_store_that_cannot_set_numbers_is_an_error(new_client: Ne
 async def test_skipped_messages_are_reported_with_the_orders_they_may_answer(
     stored_client: NewClient, sandbox: Sandbox
 ) -> None:
-    await trade_once(stored_client)
+    await place_one_order(stored_client)
     ids = await send_and_crash(stored_client, 2)
     client = stored_client()
     begin, end = client.numbers.next_incoming, venue_numbers(sandbox).outgoing
@@ -278,8 +280,8 @@ async def test_skipped_messages_are_reported_with_the_orders_they_may_answer(
     assert item.why is Uncertainty.ANSWERS_LOST
     # The process dies here; the next one lists the requests again, and receives none of the skipped messages.
     async with stored_client() as other:
-        named = await wait_for_event(other, OutcomesUnknown)
-        assert named.request_ids == tuple(ids)
+        unknown = await wait_for_event(other, OutcomesUnknown)
+        assert unknown.request_ids == tuple(ids)
         logon = await wait_for_event(other, LoggedOn)
         assert logon.missing is None
         await place_order(other)
@@ -300,7 +302,7 @@ async def test_a_lower_incoming_number_redelivers_messages(stored_client: NewCli
 
 
 async def test_a_higher_outgoing_number_is_gap_filled(stored_client: NewClient, sandbox: Sandbox) -> None:
-    await trade_once(stored_client)
+    await place_one_order(stored_client)
     client = stored_client()
     ahead = client.numbers.next_outgoing + 1_000_000
     assert client.set_numbers(next_outgoing=ahead) == ()
@@ -329,7 +331,7 @@ async def test_a_reset_takes_place_at_the_next_logon_and_is_reported(
 ) -> None:
     if not durable:
         stored_client = partial(stored_client, store=MemoryStore())
-    await trade_once(stored_client)
+    await place_one_order(stored_client)
     ids = await send_and_crash(stored_client)
     client = stored_client()
     for _ in range(2):
@@ -340,8 +342,8 @@ async def test_a_reset_takes_place_at_the_next_logon_and_is_reported(
         )
     # The next client that logs on performs the reset.
     async with stored_client() as other:
-        named = await wait_for_event(other, OutcomesUnknown)
-        assert named.request_ids == tuple(ids)
+        unknown = await wait_for_event(other, OutcomesUnknown)
+        assert unknown.request_ids == tuple(ids)
         logon = await wait_for_event(other, LoggedOn)
         assert logon.reset
         assert logon.reset_requested
@@ -352,7 +354,7 @@ async def test_a_reset_takes_place_at_the_next_logon_and_is_reported(
 
 
 async def test_a_withdrawn_reset_keeps_the_unknown_outcomes(stored_client: NewClient) -> None:
-    await trade_once(stored_client)
+    await place_one_order(stored_client)
     ids = await send_and_crash(stored_client)
     client = stored_client()
     before = client.numbers
@@ -360,13 +362,13 @@ async def test_a_withdrawn_reset_keeps_the_unknown_outcomes(stored_client: NewCl
     client.set_numbers(next_outgoing=before.next_outgoing, next_incoming=before.next_incoming)
     assert client.numbers == before
     async with client:
-        named = await wait_for_event(client, OutcomesUnknown)
-        assert named.request_ids == tuple(ids)
+        unknown = await wait_for_event(client, OutcomesUnknown)
+        assert unknown.request_ids == tuple(ids)
         assert not (await wait_for_event(client, LoggedOn)).reset
 
 
 async def test_set_numbers_override_the_reset_option(stored_client: NewClient, sandbox: Sandbox) -> None:
-    await trade_once(stored_client)
+    await place_one_order(stored_client)
     now = venue_numbers(sandbox)
     client = stored_client(reset_seq_num=True)
     client.set_numbers(next_outgoing=now.incoming)

@@ -1,4 +1,4 @@
-"""Market data subscriptions are restored after a reconnect, and only those that were active."""
+"""The active market data subscriptions, and no others, are repeated after a reconnect."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_subscriptions_are_not_repeated_while_the_venue_does_not_read(
 
 
 @pytest.mark.parametrize(
-    ("method", "left", "later"),
+    ("method", "calls_left", "in_later_batch"),
     # Once logged on, the client makes one commit for the reset that the Logon confirmed.
     [
         ("record_sent", 1, False),
@@ -165,12 +165,12 @@ def test_subscriptions_are_not_repeated_while_the_venue_does_not_read(
     ],
 )
 def test_a_store_failure_while_subscriptions_are_repeated_ends_the_client_with_a_store_error(
-    method: str, left: int, later: bool
+    method: str, calls_left: int, in_later_batch: bool
 ) -> None:
     store = FailingStore()
     stage = open_stage(plan("KalshiMD", session={"logon_fields": None}, store=store))
     core = stage.core
-    for number in range((MAX_RENEWALS_PER_BATCH or 0) + 1 if later else 2):
+    for number in range((MAX_RENEWALS_PER_BATCH or 0) + 1 if in_later_batch else 2):
         core.send(status(f"S{number}"))
     stage.run()
     stage.cut()
@@ -181,20 +181,20 @@ def test_a_store_failure_while_subscriptions_are_repeated_ends_the_client_with_a
     venue = stage.venue
     stage._carry_to_venue(venue)
     venue.send(SecurityStatus(symbol="S0", security_trading_status=2), stage.clock.now)
-    if later:
+    if in_later_batch:
         stage.run()
-        store.failing_method, store.calls_left = method, left
+        store.failing_method, store.calls_left = method, calls_left
         stage.clock.advance(RENEWAL_INTERVAL)
         core.tick()
     else:
-        store.failing_method, store.calls_left = method, left
+        store.failing_method, store.calls_left = method, calls_left
         core.receive(venue.data_to_send())
     # The failure is reported even if no event is taken.
     reported = [type(event).__name__ for event in core._queue.events]
-    # The messages received after the Logon are delivered first, then the end.
+    # The messages received after the Logon are delivered before the end of the session.
     assert reported == ["Connecting", "LoggedOn", *reported[2:-2], "MessageReceived", "SessionEnded"]
     assert set(reported[2:-2]) == {"Resubscribed"}
-    # The venue has not read the earlier bytes; the client does not wait for the venue for ever.
+    # The venue reads nothing more, and the client does not wait for it for ever.
     core.output.extend(b"x")
     assert (core.finished, core.timeout()) == (False, LINGER_SECONDS)
     stage.clock.advance(LINGER_SECONDS)
@@ -275,11 +275,12 @@ HISTORIES: dict[str, tuple[list[Message], list[Message]]] = {
     ),
     "rejected by the rate limit": ([status("A"), business_reject(2, TOO_MANY)], []),
 }
+"""By description: sent and received messages, and the requests that are repeated after them."""
 
 
 @pytest.mark.parametrize("name", HISTORIES)
 def test_subscriptions_active_after_a_history_are_repeated(name: str) -> None:
-    history, left = HISTORIES[name]
+    history, active = HISTORIES[name]
     stage = md_stage()
     for message in history:
         if isinstance(message, MarketDataRequest | SecurityStatusRequest):
@@ -292,7 +293,7 @@ def test_subscriptions_active_after_a_history_are_repeated(name: str) -> None:
             stage.run()
             stage.venue_sends(message)
     for _ in range(2):
-        assert reconnect(stage) == left
+        assert reconnect(stage) == active
 
 
 def test_a_reject_without_ref_seq_num_rejects_the_repeated_request() -> None:

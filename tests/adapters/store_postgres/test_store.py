@@ -16,7 +16,7 @@ pytest.importorskip("psycopg", reason="stores in Postgres need psycopg (extra po
 from kalshi_fix_adapters.config.stores import stores_at
 from kalshi_fix_adapters.errors import StoreUnavailableError
 from kalshi_fix_adapters.store_postgres import PostgresDatabase, PostgresStore, StoreInUseError
-from kalshi_fix_adapters.store_postgres.connection import explain
+from kalshi_fix_adapters.store_postgres.connection import to_store_error
 from kalshi_fix_adapters.stores.lease import Lease, now
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
 from tests.adapters.store_sqlite.stores import (
@@ -200,7 +200,7 @@ def test_a_standby_waits_after_transient_errors(name: str, is_unavailable: bool)
     import psycopg
 
     error = getattr(psycopg.errors, name, None) or getattr(psycopg, name)
-    found = explain("place", error("text"))
+    found = to_store_error("place", error("text"))
     assert isinstance(found, StoreUnavailableError) is is_unavailable
 
 

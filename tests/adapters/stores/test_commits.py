@@ -1,4 +1,4 @@
-"""Commits in a thread: order, sharing, failures."""
+"""Commits in a thread: their order, merged batches, failures."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Disk:
         self._allowed = threading.Semaphore(0)
         self.notified = threading.Semaphore(0)
         self.threaded = True
-        """Whether the thread writes the batches, and not the caller."""
+        """Whether the thread writes the batches, instead of the caller."""
         self.commits = CommitThread(self._write, self.notified.release, lambda: self.threaded)
 
     def _write(self, batch: Numbers) -> None:
@@ -48,11 +48,11 @@ class Disk:
     def allow(self, writes: int = 1) -> None:
         self._allowed.release(writes)
 
-    def until_begun(self) -> None:
+    def wait_until_begun(self) -> None:
         """Wait until a write has begun."""
         assert self.begun.acquire(timeout=LONG_TIMEOUT)
 
-    def until_notified(self) -> None:
+    def wait_until_notified(self) -> None:
         """Wait for a call to `on_commit`."""
         assert self.notified.acquire(timeout=LONG_TIMEOUT)
 
@@ -70,15 +70,15 @@ def disk() -> Iterator[Disk]:
 def test_batches_added_during_a_write_share_the_next_write(disk: Disk) -> None:
     commits = disk.commits
     first = commits.add(Numbers(1))
-    disk.until_begun()
+    disk.wait_until_begun()
     others = [commits.add(Numbers(number)) for number in (2, 3, 4)]
     assert [batch.numbers for batch in commits.pending()] == [[1], [2, 3, 4]]
     assert (commits.durable, commits.last_ticket) == (0, others[-1])
     assert not commits.wait(first, timeout=0)
     disk.allow()
     assert commits.wait(first)
-    disk.until_notified()
-    disk.until_begun()
+    disk.wait_until_notified()
+    disk.wait_until_begun()
     assert commits.durable == first
     disk.allow()
     assert commits.wait(others[-1])
@@ -98,11 +98,11 @@ def test_a_failed_write_fails_every_later_ticket(disk: Disk, error: BaseExceptio
     disk.allow()
     done = commits.add(Numbers(1))
     assert commits.wait(done)
-    disk.until_notified()
+    disk.wait_until_notified()
     disk.error = error
     failed = commits.add(Numbers(2))
     disk.allow()
-    disk.until_notified()
+    disk.wait_until_notified()
     uses: list[Callable[[], object]] = [
         lambda: commits.durable,
         lambda: commits.wait(failed),
@@ -118,11 +118,11 @@ def test_a_failed_write_fails_every_later_ticket(disk: Disk, error: BaseExceptio
 def test_a_write_in_progress_when_the_store_is_lost_is_not_durable(disk: Disk) -> None:
     commits = disk.commits
     ticket = commits.add(Numbers(1))
-    disk.until_begun()
+    disk.wait_until_begun()
     commits.fail(StoreError("another process has taken over"))
-    disk.until_notified()
+    disk.wait_until_notified()
     disk.allow()
-    disk.until_notified()
+    disk.wait_until_notified()
     with pytest.raises(StoreError, match="taken over"):
         commits.wait(ticket)
     commits.fail(StoreError("again"))
@@ -132,7 +132,7 @@ def test_a_write_in_progress_when_the_store_is_lost_is_not_durable(disk: Disk) -
 def test_close_writes_everything_and_reports_a_write_that_does_not_end(disk: Disk) -> None:
     commits = disk.commits
     commits.add(Numbers(1))
-    disk.until_begun()
+    disk.wait_until_begun()
     commits.add(Numbers(2))
     assert not commits.close(timeout=0)
     disk.allow(2)
@@ -151,14 +151,14 @@ def test_a_batch_written_in_the_callers_thread_is_durable_at_once(disk: Disk) ->
 
 def test_a_batch_of_the_calling_thread_does_not_overtake_batches_of_the_writer_thread(disk: Disk) -> None:
     disk.commits.add(Numbers(1))
-    disk.until_begun()
+    disk.wait_until_begun()
     disk.threaded = False
     assert disk.commits.add(Numbers(2)) == 2
     assert (disk.commits.durable, disk.written) == (0, [])
     disk.allow(2)
     assert disk.commits.wait(2)
-    disk.until_notified()
-    disk.until_notified()
+    disk.wait_until_notified()
+    disk.wait_until_notified()
     disk.allow()
     assert disk.commits.add(Numbers(3)) == disk.commits.durable == 3
     assert disk.written == [[1], [2], [3]]

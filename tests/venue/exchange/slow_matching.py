@@ -1,4 +1,4 @@
-"""A slow matching model: one list of resting orders, which is searched from the beginning each time."""
+"""A slow matching model to compare the exchange with: one list of resting orders, always searched in full."""
 
 from __future__ import annotations
 
@@ -114,9 +114,9 @@ class SlowBook:
                 self.resting.remove(other)
                 continue
             quantity = min(order.leaves, other.leaves)
-            for side in (order, other):
-                side.leaves -= quantity
-                side.filled_qty += quantity
+            for each in (order, other):
+                each.leaves -= quantity
+                each.filled_qty += quantity
             self.fills.append((order.name, other.name, other.price, quantity))
             if not other.leaves:
                 self.resting.remove(other)

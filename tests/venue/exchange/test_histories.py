@@ -172,7 +172,7 @@ class History:
     def _place(self, **fields: object) -> PlaceOrder:
         random = self.random
         rules = random.choice(self.rules)
-        accounts = [balance for balance in self.funded if balance.shard == rules.shard]
+        accounts = [each for each in self.funded if each.shard == rules.shard]
         account = random.choice(accounts)
         number = next(self.numbers)
         groups = [group for owner, group in self.groups if owner == account]
@@ -248,7 +248,9 @@ class History:
         plain |= {"group": None, "max_execution_cost": None}
         maker = self._place(time_in_force=TimeInForce.GOOD_TILL_CANCEL, **plain)
         takers = [
-            p for p in self.funded if p.shard == maker.account.shard and p.trader != maker.account.trader
+            each
+            for each in self.funded
+            if each.shard == maker.account.shard and each.trader != maker.account.trader
         ]
         creator = self._place(
             account=self.random.choice(takers),
@@ -266,11 +268,11 @@ class History:
         """Return an operator's command: a block trade, a transfer or settlement bounds."""
         random = self.random
         rules = random.choice(self.rules)
-        shard = [balance for balance in self.funded if balance.shard == rules.shard]
+        accounts = [each for each in self.funded if each.shard == rules.shard]
         kind = random.randrange(3)
         if kind == 0:
             source = random.choice(list(self.funded))
-            targets = [balance for balance in self.funded if balance.trader == source.trader]
+            targets = [each for each in self.funded if each.trader == source.trader]
             amount = Decimal(random.randint(1, 5000)) / 100
             return MoveCash(source=source, target=random.choice(targets), amount=amount)
         if kind == 1 and self.product == PREDICTION:
@@ -278,8 +280,8 @@ class History:
             return SetSettlementBounds(rules.ticker, lowest, Decimal(1) - lowest)
         return PrintBlockTrade(
             market=rules.ticker,
-            buyer=random.choice(shard),
-            seller=random.choice(shard),
+            buyer=random.choice(accounts),
+            seller=random.choice(accounts),
             price=self._price(rules),
             quantity=self._quantity(rules),
         )
@@ -423,7 +425,8 @@ class History:
             for holding in account.holdings.values():
                 position = holding.position
                 if isinstance(account.collateral, MarginCollateral):
-                    # The posted amount, plus the gain or loss relative to one price for all positions.
+                    # The posted collateral, plus the gain or loss at a common price. That price cancels out,
+                    # because the net positions of all accounts add up to 0.
                     total += position.entry_value * account.collateral.rate
                     total += position.entry_value * (1 if position.net < 0 else -1)
                 else:

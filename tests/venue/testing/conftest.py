@@ -1,4 +1,4 @@
-"""The client loops of the conformance suite, and a venue that is reset for each test."""
+"""The client loops of the conformance suite, and a venue that is reset after each test."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ def venue(shared: Venue) -> Iterator[Venue]:
     params=[item for item in LOOPS if not item.name.startswith("anyio")], ids=lambda loop: loop.name
 )
 def loop(request: pytest.FixtureRequest) -> Loop:
-    """Return a client loop: one of this project's, or the one of the example with its own transport."""
+    """Return a loop with one of the library's clients, or with the example client that has its own
+    transport.
+    """
     found: Loop = request.param
     return found

@@ -272,37 +272,37 @@ def test_time_can_be_skipped() -> None:
 
 
 @pytest.fixture
-def books(shared: Venue) -> Iterator[Venue]:
+def plain_venue(shared: Venue) -> Iterator[Venue]:
     yield shared
     shared.reset()
 
 
-def test_a_trader_buys_sells_and_cancels(books: Venue) -> None:
-    other = books.trader("other")
+def test_a_trader_buys_sells_and_cancels(plain_venue: Venue) -> None:
+    other = plain_venue.trader("other")
     resting = other.buy(SYMBOL, 10, "0.40")
     assert (resting.leaves, resting.state) == (Decimal(10), ExchangeOrderState.OPEN)
-    sold = books.trader("me").sell(SYMBOL, 4, Decimal("0.40"))
+    sold = plain_venue.trader("me").sell(SYMBOL, 4, Decimal("0.40"))
     assert (sold.filled_qty, sold.state) == (Decimal(4), ExchangeOrderState.FILLED)
-    assert books.positions("other") == {SYMBOL: 4}
+    assert plain_venue.positions("other") == {SYMBOL: 4}
     assert other.cancel(resting).state is ExchangeOrderState.CANCELED
     with pytest.raises(LookupError):
         other.cancel(resting)
     for price in ("0.10", "0.11"):
         other.buy(SYMBOL, 1, price)
     other.cancel_all()
-    assert books.orders("other") == ()
+    assert plain_venue.orders("other") == ()
     gone = other.buy(SYMBOL, 1, "0.10", time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL)
     assert gone.state is ExchangeOrderState.CANCELED
 
 
-def test_orders_ahead_in_the_queue_are_filled_first(books: Venue) -> None:
-    me = books.trader("me")
+def test_orders_ahead_in_the_queue_are_filled_first(plain_venue: Venue) -> None:
+    me = plain_venue.trader("me")
     me.buy(SYMBOL, 3, "0.42")
     me.buy(SYMBOL, 5, "0.40")
     last = me.buy(SYMBOL, 2, "0.40")
-    books.trader().fill(last.cl_ord_id, 1)
-    assert [(each.price, each.leaves) for each in books.orders()] == [(Decimal("0.40"), Decimal(1))]
-    assert books.positions() == {SYMBOL: 9}
+    plain_venue.trader().fill(last.cl_ord_id, 1)
+    assert [(each.price, each.leaves) for each in plain_venue.orders()] == [(Decimal("0.40"), Decimal(1))]
+    assert plain_venue.positions() == {SYMBOL: 9}
 
 
 @pytest.mark.parametrize(
@@ -315,27 +315,27 @@ def test_orders_ahead_in_the_queue_are_filled_first(books: Venue) -> None:
         (lambda trader: trader.fill("nothing"), LookupError, "me has no open order nothing"),
     ],
 )
-def test_impossible_actions_raise(books: Venue, act: Any, error: type[Exception], match: str) -> None:
+def test_impossible_actions_raise(plain_venue: Venue, act: Any, error: type[Exception], match: str) -> None:
     with pytest.raises(error, match=match):
-        act(books.trader())
-    assert books.cash("other") == 10_000
-    assert books.orders("other") == ()
+        act(plain_venue.trader())
+    assert plain_venue.cash("other") == 10_000
+    assert plain_venue.orders("other") == ()
 
 
-def test_an_order_cannot_be_filled_by_its_owner_or_during_a_pause(books: Venue) -> None:
-    mine = books.trader("me").buy(SYMBOL, 2, "0.40")
+def test_an_order_cannot_be_filled_by_its_owner_or_during_a_pause(plain_venue: Venue) -> None:
+    mine = plain_venue.trader("me").buy(SYMBOL, 2, "0.40")
     with pytest.raises(ValueError, match="was not filled"):
-        books.trader("me").fill(mine.cl_ord_id)
-    books.do("pause", what="exchange")
+        plain_venue.trader("me").fill(mine.cl_ord_id)
+    plain_venue.do("pause", what="exchange")
     with pytest.raises(ValueError, match="rejected other's order"):
-        books.trader().fill(mine.cl_ord_id)
-    assert books.positions("other") == {}
+        plain_venue.trader().fill(mine.cl_ord_id)
+    assert plain_venue.positions("other") == {}
 
 
-def test_liquidity_is_placed_on_every_market(books: Venue) -> None:
-    books.rest_liquidity(levels=3)
+def test_liquidity_is_placed_on_every_market(plain_venue: Venue) -> None:
+    plain_venue.rest_liquidity(levels=3)
     for product, markets in MARKETS.items():
-        exchange = books.server.inspect(lambda model, product=product: model.exchange(product))  # type: ignore[misc]
+        exchange = plain_venue.server.inspect(lambda model, product=product: model.exchange(product))  # type: ignore[misc]
         for market in markets:
             for side in Side:
                 assert len(exchange.levels(market.rules.ticker, side)) == 3
@@ -356,7 +356,7 @@ def test_a_scenario_file_may_be_combined_with_additional_owners() -> None:
             assert venue.logged_on(owner, product=product) == ("KalshiNR",)  # type: ignore[arg-type]
 
 
-def test_an_invalid_scenario_file_is_reported_by_line(tmp_path: Path) -> None:
+def test_the_error_for_an_invalid_scenario_file_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("markets:\n  nonsense: []\n")
     with pytest.raises(ConfigurationError, match=r"bad\.yaml"):
         Venue(scenario=tmp_path / "bad.yaml")

@@ -150,7 +150,7 @@ class Maker(Trader):
 
 @attrs.define(eq=False)
 class Taker(Trader):
-    """Takes resting orders near the fair price, and sometimes leaves an order of its own there."""
+    """Trades against resting orders near the fair price, and sometimes rests an order there."""
 
     def side(self, turn: Turn) -> Side:
         """Draw a side; the larger the position, the more likely is the side that reduces it."""
@@ -159,8 +159,9 @@ class Taker(Trader):
         return Side.BUY if buys else Side.SELL
 
     def act(self, turn: Turn, side: Side | None = None) -> Command | None:
-        """Send an immediate-or-cancel or fill-or-kill order, or leave an order near the fair price for some
-        minutes."""
+        """Return an immediate-or-cancel or fill-or-kill order, or an order that rests near the fair price
+        until it expires. With `side`, the order is always immediate-or-cancel.
+        """
         chosen = self.side(turn) if side is None else side
         draw = turn.random.random()
         if side is not None or draw < 0.7:

@@ -1,8 +1,8 @@
 """The format of a scenario file: every key with its type, range and meaning, as pydantic models.
 
 `file` reads scenario files with these models, and the published JSON Schema is generated from them. The
-attributes' docstrings become the descriptions in the schema, which editors show. If the class that receives a
-value defines its default, the default is not repeated here, and an absent key is not passed on.
+attributes' docstrings become the descriptions in the schema, which editors show. A default that the receiving
+class defines is not repeated here: if the key is absent, no value is passed to that class.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Section(BaseModel):
 
 
 def mistake(key: str, advice: str) -> PydanticCustomError:
-    """Return the error of a key whose value does not fit the values of other keys in its section."""
+    """Return the error for a key whose value does not fit the values of other keys in its section."""
     return PydanticCustomError("mistake", "{advice}", {"advice": advice, "key": key})
 
 
@@ -132,7 +132,7 @@ def _seconds(value: object) -> float:
 
 def _positive(seconds: float) -> float:
     if not seconds:
-        raise PydanticCustomError("duration", "write a time above 0s")
+        raise PydanticCustomError("duration", "write a time longer than 0s")
     return seconds
 
 
@@ -144,7 +144,7 @@ def _index(value: object) -> int:
 
 def _clock(value: object) -> time:
     if not re.fullmatch("([01][0-9]|2[0-3]):[0-5][0-9]", str(value), re.ASCII):
-        raise PydanticCustomError("clock", "write a time of the day such as `03:00`")
+        raise PydanticCustomError("clock", "write a time of day such as `03:00`")
     return time.fromisoformat(str(value))
 
 
@@ -239,7 +239,7 @@ class Scheduled:
     """An annotation: a scheduled operation, which determines the other keys."""
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Read one model for each operation."""
+        """Read the section with the model of its operation."""
         models: Any = Union[tuple(_model_of(name, cls) for name, cls in OPERATIONS.items())]  # noqa: UP007
         union = Annotated[models, Field(discriminator="do")]
         return core_schema.no_info_after_validator_function(_step, handler.generate_schema(union))
@@ -281,7 +281,9 @@ class Liquidity(Section):
     levels: Annotated[Whole, Field(ge=0, le=100)] = RESTING_LEVELS
     """Number of prices on each side; 0 for an empty book."""
     spacing: Positive | None = None
-    """Dollars between two prices, a multiple of the tick; by default a 400th of `middle`, or one tick."""
+    """Dollars between neighbouring prices, a multiple of the tick; by default a 400th of `middle`, or one
+    tick.
+    """
     largest: Annotated[Whole, Field(ge=1, le=1_000_000)] = 100
     """Maximum number of contracts at one price."""
 
@@ -472,7 +474,9 @@ class PredictionAccount(Account):
     shards: Entries[FurtherShard, Balances] = {}
     """Balances on other shards, by index."""
     allocation: Entries[AnyShard, Annotated[Decimal, Number(ge=0, le=100)]] = {}
-    """Percentages by shard, 100 in all, according to which the free cash is divided every 10 seconds."""
+    """Percentages of the free cash by shard, 100 in total; the cash is divided accordingly every 10
+    seconds.
+    """
 
 
 class Accounts(Section):

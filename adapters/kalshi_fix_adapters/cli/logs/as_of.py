@@ -13,7 +13,7 @@ from kalshi_fix_adapters.logs.dates import AsOf
 _LATEST: Final = "latest"
 
 
-def _as_of(text: str) -> AsOf:
+def _parse_as_of(text: str) -> AsOf:
     value = text.strip()
     if value == _LATEST:
         return _LATEST
@@ -25,7 +25,7 @@ def _as_of(text: str) -> AsOf:
 
 as_of_option: Final = click.option(
     "--as-of",
-    type=ParsedParam("date", _as_of),
+    type=ParsedParam("date", _parse_as_of),
     help="Check all messages against the dialect of this date, or of today (latest). Default: the dialect at "
     "each message's SendingTime.",
 )

@@ -39,8 +39,7 @@ class UncertainItem:
     Attributes:
         what: Description of the uncertainty, for humans.
         about: The subject, such as an order, a group, a quote, a market or a range of reports.
-        since: The last time at which it was certain, in UTC according to the venue's timestamps; None if
-            unknown.
+        since: The last time at which it was certain, in UTC, from the venue's timestamps; None if unknown.
         remedies: Ways to resolve the uncertainty, the best first.
         unattributed: The request with an unknown outcome, if its state machine cannot attribute it to any
             known order, group or quote. When you know the outcome, pass the request to `unattributed.resolve`

@@ -57,7 +57,7 @@ def request_end_notice(rfq: Rfq, text: str) -> QuoteRequestReject:
 
 
 def request_refusal(message: QuoteRequest, refusal: RefusalError) -> QuoteRequestReject:
-    """Refuse a request."""
+    """Return the refusal of a request."""
     legs = [MVEOffendingLeg(mve_offending_market_ticker=ticker) for ticker in refusal.offending]
     return QuoteRequestReject(
         quote_req_id=message.quote_req_id,
@@ -113,7 +113,7 @@ def quote_to_creator(quote: Quote, public_id: str) -> QuoteMessage:
 def quote_status(
     quote: Quote, status: QuoteStatus, acceptance: Acceptance | None = None
 ) -> QuoteStatusReport:
-    """Return the status of a quote for its maker; for an acceptance it has the accepted side and size."""
+    """Return the status of a quote for its maker, with the accepted side and size if it was accepted."""
     bid_size, offer_size = quote.bid_size, quote.offer_size
     if acceptance is not None:
         side = acceptance.side
@@ -137,8 +137,9 @@ def quote_status(
 
 
 def quote_refusal(message: QuoteMessage, refusal: RefusalError) -> QuoteStatusReport:
-    """Refuse a quote. The refusal contains the quote's id, although the field is empty on Kalshi's page:
-    FIX has no empty values."""
+    """Return the refusal of a quote. It contains the quote's id, although the field is empty on Kalshi's
+    page: FIX has no empty values.
+    """
     return QuoteStatusReport(
         quote_id=message.quote_id,
         quote_req_id=message.quote_req_id,
@@ -149,13 +150,13 @@ def quote_refusal(message: QuoteMessage, refusal: RefusalError) -> QuoteStatusRe
 
 
 def cancel_answer(message: QuoteCancel, refusal: RefusalError | None = None) -> QuoteCancelStatus:
-    """Answer a QuoteCancel."""
+    """Return the answer to a QuoteCancel."""
     code = QuoteCancelStatusCode.CANCELED if refusal is None else QuoteCancelStatusCode.REJECTED
     return QuoteCancelStatus(quote_id=message.quote_id, quote_cancel_status=code, text=_text(refusal))
 
 
 def confirm_answer(message: QuoteConfirm, refusal: RefusalError | None = None) -> QuoteConfirmStatus:
-    """Answer a QuoteConfirm."""
+    """Return the answer to a QuoteConfirm."""
     code = QuoteConfirmStatusCode.ACCEPTED if refusal is None else QuoteConfirmStatusCode.REJECTED
     return QuoteConfirmStatus(quote_id=message.quote_id, quote_confirm_status=code, text=_text(refusal))
 
@@ -171,7 +172,7 @@ def accept_ack(quote_id: str, accepted: Quote, cl_ord_id: str | None) -> AcceptQ
 
 
 def accept_refusal(message: AcceptQuote, refusal: RefusalError) -> AcceptQuoteStatus:
-    """Refuse an AcceptQuote."""
+    """Return the refusal of an AcceptQuote."""
     return AcceptQuoteStatus(
         quote_id=message.quote_id,
         accept_quote_status=AcceptQuoteStatusCode.REJECTED,

@@ -89,7 +89,7 @@ class Rfqs:
         ]
 
     def end_session(self, login: Login) -> None:
-        """Record that a session has ended: its open quotes are cancelled without notice."""
+        """Cancel the open quotes of a session that has ended, without notice."""
         if login.session_type == MAKER_SESSION:
             self._makers.end_session(login)
 
