@@ -2,7 +2,7 @@
 
     python service.py desk.toml 9464
 
-`/live` returns 200 while the loop below is running, and `/ready` returns it while the session is logged on.
+`/live` returns 200 while the loop below is running, and `/ready` returns 200 while the session is logged on.
 `/metrics` is for Prometheus.
 """
 

@@ -1,4 +1,9 @@
-"""Run one target with hypothesis, in a separate process, with the libFuzzer arguments that apply to it."""
+"""Run one target with hypothesis, in a separate process.
+
+    python -m fuzz.unguided TARGET LIBFUZZER-ARGUMENTS
+
+Arguments that apply only to libFuzzer are ignored.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +39,7 @@ def inputs(target: Target) -> st.SearchStrategy[bytes]:
 
 
 def explore(check: Callable[[bytes], None], target: Target, seconds: float, prefix: str) -> int:
-    """Search for `seconds`; return the number of executions.
+    """Search for a failure during `seconds`; return the number of executions.
 
     On a failure, write the smallest failing input to a file whose path begins with `prefix`.
     """
@@ -74,7 +79,7 @@ def explore(check: Callable[[bytes], None], target: Target, seconds: float, pref
 
 
 def main() -> None:
-    """Parse the arguments and search."""
+    """Parse the arguments and search for a failure."""
     options = dict(item[1:].split("=", 1) for item in sys.argv[2:] if item.startswith("-"))
     target = TARGETS[sys.argv[1]]
     explore(target.load(), target, float(options["max_total_time"]), options["artifact_prefix"])

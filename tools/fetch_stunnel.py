@@ -1,8 +1,9 @@
-"""Unpack stunnel and its libraries from the system's distribution, without root and without installing them.
+"""Unpack the packages of stunnel and its libraries, without root access and without installing them.
 
-`python tools/fetch_stunnel.py FOLDER` uses apt with separate lists in a temporary folder: the system's
-package sources are read, never changed. apt checks the signatures. The program to run is FOLDER/stunnel. The
-script does nothing if stunnel is installed, or if FOLDER contains a stunnel that runs.
+`python tools/fetch_stunnel.py FOLDER` downloads the packages from the system's package sources with apt,
+which checks their signatures. apt keeps its lists in a temporary folder, so the system is not changed. The
+program to run is FOLDER/stunnel. The script does nothing if stunnel is installed, or if FOLDER contains a
+stunnel that runs.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def _run(command: list[str]) -> None:
 
 
 def main() -> int:
-    """Fetch into the folder given on the command line; print an error and return 1 on failure."""
+    """Fetch stunnel into the folder given on the command line; on failure, print an error and return 1."""
     (folder,) = map(Path, sys.argv[1:])
     if shutil.which("stunnel4") or shutil.which("stunnel"):
         print("stunnel is installed")

@@ -23,7 +23,7 @@ from benchmarks.clients.drive import (
 Receive = Callable[[Any], Awaitable[object]]
 
 
-def _sessions(port: int, key: str, authority: str | None) -> Callable[[str, Receive], Any]:
+def _session_maker(port: int, key: str, authority: str | None) -> Callable[[str, Receive], Any]:
     """Return a function that makes a session of kalshi-sdk."""
     from kalshi.fix.auth import FixSigner
     from kalshi.fix.config import FixConfig, FixSessionType
@@ -58,7 +58,7 @@ def sdk(*options: Any) -> Measurements:
             return cl_ord_id
 
         receive = to_coroutine(lambda raw: reports.put_nowait(decode_app_message(raw)))
-        async with _sessions(*options)("ORDER_ENTRY_NR", receive) as session:
+        async with _session_maker(*options)("ORDER_ENTRY_NR", receive) as session:
             return await drive(lambda values: session.send(kalshi_sdk.order(values)), take)
 
     return asyncio.run(run())
@@ -90,7 +90,7 @@ def sdk_ticks(port: int, key: str, authority: str | None, store: str | None, _: 
     assert store is None
 
     async def run() -> None:
-        session = _sessions(port, key, authority)
+        make_session = _session_maker(port, key, authority)
         books, prepared_orders = kalshi_sdk.Books(), tick_orders()
 
         async def receive(raw: Any) -> None:
@@ -103,8 +103,8 @@ def sdk_ticks(port: int, key: str, authority: str | None, store: str | None, _: 
             await orders.send(kalshi_sdk.order(next(prepared_orders) | values))
 
         async with (
-            session("ORDER_ENTRY_NR", to_coroutine(decode_app_message)) as orders,
-            session("MARKET_DATA", receive),
+            make_session("ORDER_ENTRY_NR", to_coroutine(decode_app_message)) as orders,
+            make_session("MARKET_DATA", receive),
         ):
             await asyncio.Event().wait()
 
@@ -112,7 +112,8 @@ def sdk_ticks(port: int, key: str, authority: str | None, store: str | None, _: 
 
 
 def quickfix_ticks(port: int, _: str, authority: str | None, store: str | None, __: str) -> None:
-    """Answer each update with an order in the thread of QuickFIX's initiator, using a book of strings."""
+    """Answer each update with an order in the thread of QuickFIX's initiator, using a book whose sizes
+    are strings."""
     from benchmarks.clients.quickfix_peer import REPORT_TAGS, Peer
 
     assert authority is None

@@ -1,4 +1,4 @@
-"""Every definition, played against the acceptor and, with reversed roles, against the initiator."""
+"""Every acceptance test definition, played against the acceptor and, with roles reversed, the initiator."""
 
 from __future__ import annotations
 

@@ -105,13 +105,13 @@ class World:
     def settle(self, rounds: int) -> Iterator[Step]:
         for _ in range(rounds):
             yield self.client.write
-            yield lambda: self.arrive(self.client, self.venue)
-            yield from self.user(self.venue)
+            yield lambda: self.deliver(self.client, self.venue)
+            yield from self.process_events(self.venue)
             yield self.venue.write
-            yield lambda: self.arrive(self.venue, self.client)
-            yield from self.user(self.client)
+            yield lambda: self.deliver(self.venue, self.client)
+            yield from self.process_events(self.client)
 
-    def user(self, side: Side) -> Iterator[Step]:
+    def process_events(self, side: Side) -> Iterator[Step]:
         yield side.fetch
         while side.waiting:
             yield side.process
@@ -123,7 +123,7 @@ class World:
             self.client.session.send(order(f"a{self.orders}"), self.clock.now)
             self.client.passed.append(f"a{self.orders}")
 
-    def arrive(self, source: Side, target: Side) -> None:
+    def deliver(self, source: Side, target: Side) -> None:
         data = bytes(source.wire)
         source.wire.clear()
         if data:
@@ -187,6 +187,6 @@ def world(client: SessionConfig, venue: SessionConfig) -> World:
 
 
 def side(config: SessionConfig, clock: Clock) -> Side:
-    """Return a process on its first run."""
+    """Return a side whose process starts for the first time."""
     store = LoggedStore()
     return Side(config, clock, Session(config, store), store)

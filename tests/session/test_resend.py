@@ -17,7 +17,7 @@ from tests.samples import application_message, cancel_reject
 
 
 def session_with_messages(role: Role, name: str = "KalshiRT", *, sent: int = 3, **changes: Any) -> Wired:
-    """Return a session that has sent its Logon as number 1 and application messages as 2 to 4."""
+    """Return a session that has sent its Logon as number 1, and then `sent` application messages."""
     wired = established(role, name, **changes)
     for number in range(sent):
         wired.session.send(application_message(role, f"o{number}"), wired.clock.now)
@@ -27,12 +27,12 @@ def session_with_messages(role: Role, name: str = "KalshiRT", *, sent: int = 3, 
 
 
 def large_message(role: Role, size: int) -> Message:
-    """Return a message larger than this size."""
+    """Return a message of more than this many bytes."""
     text = "x" * size
     return order(symbol=text) if role is Role.INITIATOR else cancel_reject(text=text)
 
 
-def script(wired: Wired) -> list[tuple[Any, ...]]:
+def sent_summary(wired: Wired) -> list[tuple[Any, ...]]:
     """Return a summary of the messages sent: (name, number, PossDupFlag, NewSeqNo or ClOrdID)."""
     return [
         (m.NAME, m.header.msg_seq_num, m.header.poss_dup_flag, getattr(m, "new_seq_no", None) or m.cl_ord_id)
@@ -44,9 +44,9 @@ def test_sending_time_is_never_before_orig_sending_time_even_if_the_clock_was_se
     wired = session_with_messages(role, resend_policy=resend_everything)
     wired.clock.utc = START - timedelta(hours=1)
     wired.receive(wired.peer.message("2", "7=1|16=0|"))
-    fill, *again = wired.sent()
+    fill, *resent = wired.sent()
     assert fill.header.sending_time == fill.header.orig_sending_time == START - timedelta(hours=1)
-    assert [(m.header.sending_time, m.header.orig_sending_time) for m in again] == [(START, START)] * 3
+    assert [(m.header.sending_time, m.header.orig_sending_time) for m in resent] == [(START, START)] * 3
 
 
 def test_messages_declined_by_the_policy_are_covered_by_one_gap_fill(role: Role) -> None:
@@ -58,7 +58,7 @@ def test_messages_declined_by_the_policy_are_covered_by_one_gap_fill(role: Role)
 
     wired = session_with_messages(role, resend_policy=only_the_second)
     *unknown, event = wired.receive(wired.peer.message("2", "7=1|16=0|"))
-    lines = script(wired)
+    lines = sent_summary(wired)
     assert lines[0] == ("SequenceReset", 1, True, 3)
     assert lines[1][1:] == (3, True, "o1")
     assert lines[2] == ("SequenceReset", 4, True, 5)
@@ -68,7 +68,7 @@ def test_messages_declined_by_the_policy_are_covered_by_one_gap_fill(role: Role)
     assert declined == ([("o0",), ("o2",)] if role is Role.INITIATOR else [])
 
 
-def with_many_messages(role: Role) -> Wired:
+def session_with_many_messages(role: Role) -> Wired:
     """Return a session that has sent far more messages than fit on a page."""
     wired = established(role, resend_policy=resend_everything)
     for _ in range(400):
@@ -78,7 +78,7 @@ def with_many_messages(role: Role) -> Wired:
 
 
 def test_a_long_resend_is_sent_page_by_page_as_the_output_is_written(role: Role) -> None:
-    wired = with_many_messages(role)
+    wired = session_with_many_messages(role)
     assert wired.receive(wired.peer.message("2", "7=1|16=0|")) == []
     numbers: list[int] = []
     pages = 0
@@ -101,7 +101,7 @@ def test_a_long_resend_is_sent_page_by_page_as_the_output_is_written(role: Role)
 
 
 def test_a_page_waits_until_the_previous_one_is_written(role: Role) -> None:
-    wired = with_many_messages(role)
+    wired = session_with_many_messages(role)
     wired.receive(wired.peer.message("2", "7=1|16=0|"))
     deadline = wired.session.next_deadline()
     assert deadline is not None
@@ -111,8 +111,8 @@ def test_a_page_waits_until_the_previous_one_is_written(role: Role) -> None:
     assert wired.session.next_deadline() == wired.clock.monotonic
 
 
-def test_a_second_request_during_a_resend_widens_it(role: Role) -> None:
-    wired = with_many_messages(role)
+def test_a_second_request_during_a_resend_extends_it(role: Role) -> None:
+    wired = session_with_many_messages(role)
     wired.receive(wired.peer.message("2", "7=200|16=390|"))
     wired.session.data_to_send()
     wired.receive(wired.peer.message("2", "7=100|16=401|"))
@@ -125,13 +125,13 @@ def test_a_second_request_during_a_resend_widens_it(role: Role) -> None:
 
 
 def test_many_requests_do_not_queue_more_than_a_page(role: Role) -> None:
-    wired = with_many_messages(role)
+    wired = session_with_many_messages(role)
     wired.receive(*(wired.peer.message("2", "7=1|16=0|") for _ in range(50)))
     assert len(wired.session.data_to_send()) < PAGE_SIZE + 3000
 
 
-def test_a_resend_continues_after_our_logout_and_stops_at_the_end(role: Role) -> None:
-    wired = with_many_messages(role)
+def test_a_resend_continues_after_our_logout_until_the_session_ends(role: Role) -> None:
+    wired = session_with_many_messages(role)
     wired.receive(wired.peer.message("2", "7=1|16=0|"))
     wired.session.logout(wired.clock.now)
     assert wired.session.state is State.LOGOUT_SENT
@@ -144,7 +144,7 @@ def test_a_resend_continues_after_our_logout_and_stops_at_the_end(role: Role) ->
 
 
 def test_a_reset_drops_the_resend_in_progress(role: Role) -> None:
-    wired = with_many_messages(role)
+    wired = session_with_many_messages(role)
     wired.receive(wired.peer.message("2", "7=1|16=0|"))
     wired.session.data_to_send()
     wired.receive(wired.peer.logon(LOGON + "141=Y|", 1))
@@ -155,9 +155,9 @@ def test_a_reset_drops_the_resend_in_progress(role: Role) -> None:
     assert [(m.NAME, m.new_seq_no) for m in wired.sent()] == [("SequenceReset", 2)]
 
 
-def long_resend(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Wired:
-    """Return an acceptor that keeps three messages and has written the first page of their resend, which is
-    one message."""
+def acceptor_with_small_pages(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Wired:
+    """Return an acceptor that has sent three messages, keeps only three, and pauses a resend after each
+    message."""
     monkeypatch.setattr("kalshi_fix_sansio.session.resend.PAGE_SIZE", 1)
     return session_with_messages(Role.ACCEPTOR, store=MemoryStore(max_messages=3), **changes)
 
@@ -167,13 +167,15 @@ def send_two(wired: Wired) -> None:
         wired.session.send(cancel_reject(), wired.clock.now)
 
 
-def test_messages_forgotten_during_a_resend_are_refused_and_not_gap_filled(
+def test_messages_forgotten_during_a_resend_cause_a_reject_instead_of_a_gap_fill(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    wired = long_resend(monkeypatch)
+    wired = acceptor_with_small_pages(monkeypatch)
     assert wired.receive(wired.peer.message("2", "7=2|16=4|")) == []
     send_two(wired)
-    assert [line[:2] for line in script(wired)] == [("OrderCancelReject", number) for number in (2, 5, 6)]
+    assert [line[:2] for line in sent_summary(wired)] == [
+        ("OrderCancelReject", number) for number in (2, 5, 6)
+    ]
     event = one(wired.wait(0), MessageRejected)
     (reject,) = wired.sent()
     assert (reject.NAME, reject.ref_seq_num) == ("Reject", event.message.header.msg_seq_num)  # type: ignore[union-attr]
@@ -181,13 +183,13 @@ def test_messages_forgotten_during_a_resend_are_refused_and_not_gap_filled(
     assert wired.wait(0) == []
 
 
-def test_a_resend_without_a_request_stops_at_a_forgotten_message_and_sends_no_reject(
+def test_an_unrequested_resend_stops_at_a_forgotten_message_without_a_reject(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    wired = long_resend(monkeypatch)
+    wired = acceptor_with_small_pages(monkeypatch)
     wired.session._receiver.resender.resend_unrequested(2, 4, wired.clock.now)
     send_two(wired)
-    assert [line[1] for line in script(wired)] == [2, 5, 6]
+    assert [line[1] for line in sent_summary(wired)] == [2, 5, 6]
     assert wired.wait(0) == []
     assert wired.sent() == []
 
@@ -195,18 +197,18 @@ def test_a_resend_without_a_request_stops_at_a_forgotten_message_and_sends_no_re
 def test_a_request_for_kept_messages_is_served_after_a_request_for_forgotten_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    wired = long_resend(monkeypatch)
+    wired = acceptor_with_small_pages(monkeypatch)
     wired.receive(wired.peer.message("2", "7=2|16=4|"))
     send_two(wired)
-    assert [line[1] for line in script(wired)] == [2, 5, 6]
+    assert [line[1] for line in sent_summary(wired)] == [2, 5, 6]
     events = wired.receive(wired.peer.message("2", "7=5|16=6|"))
-    while more := script(wired):
+    while more := sent_summary(wired):
         assert [line[:2] for line in more] in ([("OrderCancelReject", 5)], [("OrderCancelReject", 6)])
         events += wired.wait(0)
     assert events == [ResendServed(5, 6, 2)]
 
 
-def test_a_resend_larger_than_the_output_limit_pauses_in_time() -> None:
+def test_a_resend_larger_than_the_output_limit_does_not_end_the_session() -> None:
     wired = session_with_messages(Role.ACCEPTOR, sent=0, max_unsent=1000)
     for _ in range(40):
         wired.session.send(cancel_reject(), wired.clock.now)
@@ -235,7 +237,7 @@ def test_a_message_larger_than_the_output_limit_is_resent(role: Role, size: int)
     assert [message.header.msg_seq_num for message in wired.sent()][:2] == [1, 2]
 
 
-def test_output_queued_with_the_largest_message_is_bounded(role: Role) -> None:
+def test_unsent_output_besides_the_largest_message_is_bounded(role: Role) -> None:
     # A large message that was already written does not raise the bound.
     for written in (False, True):
         wired = session_with_messages(role, sent=0, max_unsent=1_000)

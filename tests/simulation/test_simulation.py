@@ -91,7 +91,7 @@ def test_a_failure_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_failure_is_shrunk_to_its_necessary_faults() -> None:
-    """The invented rule: a run fails if the client logs out and the venue's disk fails."""
+    """A run violates the made-up rule if the client logs out and the venue's disk fails."""
 
     def execute(schedule: Schedule) -> Result:
         kinds = {(fault.kind, fault.side) for fault in schedule.faults}

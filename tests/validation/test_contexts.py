@@ -38,7 +38,7 @@ def scope(*values: str, **settings: Any) -> Scope:
 def problems_of(
     member: FieldMember | GroupMember, message: Any, logon: LogonFacts | None = (), **changes: Any
 ) -> str:
-    """Return the problems that the rules of this member report in a message that also has a Side and a
+    """Return the problems that the rules of this member find in a message whose layout also contains Side and
     Text."""
     neighbours = tuple(FieldMember(FIELDS[tag]) for tag in (54, 58) if tag != member.tag)
     layout = BlockLayout("Any", Order, (member, *neighbours), encode=repr)
@@ -125,10 +125,10 @@ def test_a_member_may_be_allowed_in_some_messages_only() -> None:
         FIELDS[58],
         only_when=(Condition(scope=Scope(sender=Sender.VENUE)), Condition(scope=Scope(messages=("D", "G")))),
     )
-    text = order_with_price(1, text="x")
-    assert problems_of(member, text) == ""
-    assert problems_of(member, text, msg_type="A") == "Text (58) must not be sent here"
-    assert problems_of(member, text, msg_type="A", sender=Sender.VENUE) == ""
+    order = order_with_price(1, text="x")
+    assert problems_of(member, order) == ""
+    assert problems_of(member, order, msg_type="A") == "Text (58) must not be sent here"
+    assert problems_of(member, order, msg_type="A", sender=Sender.VENUE) == ""
     assert problems_of(member, order_with_price(1), msg_type="A") == ""
 
 

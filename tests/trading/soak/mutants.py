@@ -37,9 +37,9 @@ def _drop(kind: type) -> Any:
     return change
 
 
-def _refuse_all(take: Any, machine: Orders, message: Any) -> None:
+def _refuse_all(handle: Any, machine: Orders, message: Any) -> None:
     found = machine._index.requests(message.cl_ord_id)
-    take(machine, message)
+    handle(machine, message)
     for order, request in found:
         if request in order.pending:
             machine._index.answer(order, request)
