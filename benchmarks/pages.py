@@ -48,7 +48,7 @@ def write(results: Sequence[Result], folder: Path = DOCS) -> None:
 
 
 def paragraphs(prose: str) -> dict[tuple[str, ...], str]:
-    """Return the paragraphs, each with the targets that it explains as its key."""
+    """Return the paragraphs, keyed by the targets that they explain."""
     _, *parts = re.split(r"^## (.+)$", prose, flags=re.MULTILINE)
     return {tuple(head.split()): text.strip() for head, text in zip(parts[::2], parts[1::2], strict=True)}
 
@@ -60,7 +60,7 @@ def unexplained(results: Sequence[Result], prose: str) -> list[str]:
 
 
 def explanations(results: Sequence[Result], prose: str) -> Iterator[str]:
-    """Yield the paragraphs about targets that were missed, with figures.
+    """Yield the paragraphs about the missed targets, with their placeholders filled in.
 
     Raises:
         KeyError: a paragraph refers to a target or figure that does not exist.

@@ -79,7 +79,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def persistent_excess(case: Case) -> str:
-    """Return a description of a case that is excessive in every measurement; otherwise an empty string."""
+    """Return a description of the case if it is excessive in every measurement, otherwise an empty string."""
     excess = ""
     for _ in range(MEASUREMENTS):
         if not (excess := _excess(case)):
@@ -88,7 +88,7 @@ def persistent_excess(case: Case) -> str:
 
 
 def _excess(case: Case) -> str:
-    """Measure a case once; return a description if it is excessive, otherwise an empty string."""
+    """Measure the case once; return a description if the case is excessive, otherwise an empty string."""
     largest = case.make(4 * SIZE)
     large = seconds(partial(case.act, largest))
     if large < NOTICEABLE_SECONDS:
@@ -111,7 +111,7 @@ def _filled(begin: Text, unit: Text, end: Text, size: int) -> Text:
     return begin + unit * (size // len(unit)) + end
 
 
-# --- decoding: every message with a run of entries, and every delimiter tag
+# --- decoding: every group of every message, and each of its delimiter tags
 
 
 def _text_field(layout: MessageLayout) -> str | None:
@@ -162,7 +162,7 @@ def _group_cases(chosen_wire: Wire, layout: MessageLayout, group: GroupMember) -
 
     for tag in group.delimiters:
         begin = f"{chosen_wire.dialect.name} {layout.name}"
-        builders = {f"{begin}: {tag}=x without end": partial(with_fields, tag)}
+        builders = {f"{begin}: {tag}=x repeated": partial(with_fields, tag)}
         if attribute:
             builders[f"{begin}: {attribute} of {tag}=..."] = partial(with_text, f"{tag}=")
         for name, make in builders.items():
@@ -250,7 +250,7 @@ def document_cases() -> Iterator[Case]:
         yield Case(f"page {unit!r}", partial(_filled, "", unit, "x"), _read_page)
     for begin, unit, end in _XML:
         yield Case(f"dictionary {unit}", partial(_filled, begin, unit, end), _read_xml)
-    # The components are nested deeply enough to reach the bound on members at each size.
+    # At each size, the components are nested deeply enough to reach the limit on the number of members.
     yield Case("dictionary: components of components", lambda size: components(size // 128), _read_xml)
 
 
@@ -291,7 +291,7 @@ def check() -> int:
     for case in cases:
         if excess := persistent_excess(case):
             failed += 1
-            print(f"  TOO MUCH: {excess}", flush=True)
+            print(f"  EXCESSIVE: {excess}", flush=True)
     sizes = f"{SIZE // 1024}, {SIZE // 512} and {SIZE // 256} KB"
     print(f"cost         {len(cases)} cases at {sizes}, {failed} excessive")
     return failed

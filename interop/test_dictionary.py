@@ -49,8 +49,8 @@ def validate(frame: bytes, pair: QuickfixPair, *, admin: bool) -> None:
 
 
 def for_fixcore(frame: bytes) -> bytes:
-    """Return a message without SOH in the data fields that fixcore does not read by length: its list of data
-    fields is fixed and ignores the dictionary."""
+    """Return the message without SOH in the data fields that fixcore does not read by length: fixcore has a
+    fixed list of data fields, whatever the dictionary says."""
     body = frame[frame.index(b"\x0135=") + 1 : -len(b"10=000\x01")]
     for tag in DATA - frozenset(DATA_LENGTH_PAIRS.values()):
         body = re.sub(rb"(?<=\x01%d=a)\x01" % tag, b".", body)

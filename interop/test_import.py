@@ -1,4 +1,4 @@
-"""Sessions run with the imported standard FIX50SP2 dictionary that is shipped with other engines."""
+"""Sessions that use a dialect imported from the standard FIX50SP2 dictionary that other engines ship."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_every_message_of_the_standard_is_imported(dialect: Any) -> None:
     assert len(dialect.fields) > 5000
 
 
-def test_sessions_trade_on_the_imported_dialect_and_the_other_engine_reads_their_messages(
+def test_sessions_use_the_imported_dialect_and_the_other_engine_reads_their_messages(
     dialect: Any,
 ) -> None:
     clock = Clock()

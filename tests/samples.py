@@ -1,4 +1,4 @@
-"""Instances of any generated class, minimal ones and ones with every field, and common messages."""
+"""Instances of any generated class, minimal or with every field, and common messages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from kalshi_fix_sansio.dialect.layout import (
 from tests.helpers import order
 
 VALUE_BY_PATTERN = {"[0-9]{3}": "123", "[A-Z]{2}[0-9]{1,10}": "DE123"}
-"""Values of fields with these patterns; the value of a field with another pattern is its own name."""
+"""Values of fields with these patterns; a field with any other pattern gets its own name as its value."""
 
 
 def every_layout() -> dict[str, BlockLayout]:
@@ -80,7 +80,7 @@ def value_of(field: FieldLayout) -> Any:
 
 
 def minimal(layout: BlockLayout, **changes: Any) -> Any:
-    """Return an instance with these values, and with the other required fields."""
+    """Return an instance with these values, and with values for all other fields that are required."""
     required = {
         member.attribute: value_of(member.field)
         for member in layout.members
@@ -102,7 +102,7 @@ def full(layout: BlockLayout, unknown: tuple[tuple[int, bytes], ...] = ((29_999,
 
 
 def amend_request(**changes: Any) -> OrderCancelReplaceRequest:
-    """Return an amend of a limit order that does not contain a price."""
+    """Return an amend of a limit order; the amend contains no price."""
     values: dict[str, Any] = {
         "orig_cl_ord_id": "a1",
         "cl_ord_id": "a2",
@@ -140,5 +140,5 @@ def cancel_reject(cl_ord_id: str = "a1", text: str | None = None) -> OrderCancel
 
 
 def application_message(role: Role, cl_ord_id: str = "a1") -> NewOrderSingle | OrderCancelReject:
-    """Return a message that this role may send."""
+    """Return an application message that this role may send."""
     return order(cl_ord_id) if role is Role.INITIATOR else cancel_reject(cl_ord_id)

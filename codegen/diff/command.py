@@ -30,7 +30,7 @@ from codegen.errors import SpecError
     type=click.Path(exists=True, path_type=Path),
     help="Previous versions of pages, to show changed words; repeat for more.",
 )
-@click.option("--write", is_flag=True, help="Write into the spec all proposals that only add lines.")
+@click.option("--write", is_flag=True, help="Write all proposals that only add lines into the spec.")
 @click.pass_context
 def diff(
     context: click.Context,
@@ -81,6 +81,6 @@ def diff(
         for label, edits in (("written", written), ("by hand", others)):
             for edit in edits:
                 click.echo(f"{label}  {edit}", err=True)
-    show = report.as_json if as_json else report.text
-    click.echo(show(reported, len(accepted), given_sources))
+    render = report.as_json if as_json else report.text
+    click.echo(render(reported, len(accepted), given_sources))
     context.exit(1 if reported else 0)

@@ -1,4 +1,4 @@
-"""Consistency of the Kalshi spec. `python -m codegen diff` compares it with the venue's pages."""
+"""Consistency of the Kalshi spec. `python -m codegen diff` compares the spec with the venue's pages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SPEC = Path(__file__).resolve().parents[2] / "spec" / "kalshi"
 GROUP = "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c11"
 
 
-def owners(dialect: model.Dialect) -> list[model.Message | model.Group]:
+def messages_and_groups(dialect: model.Dialect) -> list[model.Message | model.Group]:
     return [*dialect.messages, *dialect.groups]
 
 
@@ -35,16 +35,16 @@ def test_every_amount_has_a_unit(kalshi: model.Dialect) -> None:
 
 def test_every_field_is_used(kalshi: model.Dialect) -> None:
     used = {item.field.name for item in (*kalshi.header, *kalshi.trailer)}
-    for owner in owners(kalshi):
-        used |= {member.field.name for member in owner.members}
+    for block in messages_and_groups(kalshi):
+        used |= {member.field.name for member in block.members}
     used |= {field.length_field for field in kalshi.fields if field.length_field is not None}
     assert {field.name for field in kalshi.fields} == used
 
 
 def test_docs_are_sentences(kalshi: model.Dialect) -> None:
     docs = [field.doc for field in kalshi.fields]
-    docs += [owner.doc for owner in owners(kalshi)]
-    docs += [member.doc for owner in owners(kalshi) for member in owner.members]
+    docs += [block.doc for block in messages_and_groups(kalshi)]
+    docs += [member.doc for block in messages_and_groups(kalshi) for member in block.members]
     docs += [code.doc for codeset in kalshi.codesets for code in codeset.codes]
     assert [doc for doc in docs if not re.match(r"[A-Z].*\.\Z", doc) or "  " in doc] == []
 
@@ -71,8 +71,8 @@ def test_other_dialects_can_extend_the_base(tmp_path: Path) -> None:
 
 
 def test_every_constructor_creates_a_message_that_the_client_may_send(kalshi: model.Dialect) -> None:
-    """Each message has no problems if a client sends it on the first session type of its flows."""
-    made = {
+    """No message has problems if a client sends it on the first session type of its flows."""
+    messages = {
         "MarketDataRequest.snapshot": MarketDataRequest.snapshot("A", "B"),
         "MarketDataRequest.subscribe": MarketDataRequest.subscribe("A"),
         "MarketDataRequest.unsubscribe": MarketDataRequest.unsubscribe("A", "B"),
@@ -100,13 +100,15 @@ def test_every_constructor_creates_a_message_that_the_client_may_send(kalshi: mo
             cash_order_qty=100,
         ),
     }
-    assert set(made) == {f"{item.name}.{each.name}" for item in kalshi.messages for each in item.constructors}
-    for name, message in made.items():
+    assert set(messages) == {
+        f"{item.name}.{each.name}" for item in kalshi.messages for each in item.constructors
+    }
+    for name, message in messages.items():
         layout = message.MESSAGE
         session = layout.flows[0].sessions[0]
         problems = validate(message, layout, product="prediction", session=session, sender=Sender.CLIENT)
         assert problems == (), name
-    assert made["MarketDataRequest.unsubscribe_all"] != made["MarketDataRequest.unsubscribe"]
+    assert messages["MarketDataRequest.unsubscribe_all"] != messages["MarketDataRequest.unsubscribe"]
 
 
 SEARCHED_FOLDERS = ("adapters", "examples", "fuzz", "interop", "src", "tests")

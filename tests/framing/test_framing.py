@@ -49,7 +49,7 @@ def split_into(data: bytes, size: int) -> list[bytes]:
     return [data[start : start + size] for start in range(0, len(data), size)]
 
 
-def with_sum(data: bytes) -> bytes:
+def with_check_sum(data: bytes) -> bytes:
     return data + b"10=%03d\x01" % (sum(data) % 256)
 
 
@@ -62,7 +62,7 @@ def test_byte_sum_equals_the_sum_of_the_bytes(data: bytes) -> None:
 
 def test_encode_frame_agrees_with_a_hand_written_frame() -> None:
     assert b"8=FIXT.1.1\x019=10\x0135=0\x0134=2\x0110=" + HEARTBEAT[-4:] == HEARTBEAT
-    assert with_sum(b"8=FIXT.1.1\x019=10\x0135=0\x0134=2\x01") == HEARTBEAT
+    assert with_check_sum(b"8=FIXT.1.1\x019=10\x0135=0\x0134=2\x01") == HEARTBEAT
     assert Frame(OTHER_VERSION).begin_string == "FIX.4.4"
 
 
@@ -123,7 +123,7 @@ def test_a_message_inside_a_broken_one_is_found(size: int) -> None:
 @SIZES
 def test_a_wrong_body_length_loses_only_its_own_message(size: int) -> None:
     for length in (9, 11):
-        wrong = with_sum(b"8=FIXT.1.1\x019=%d\x0135=0\x0134=2\x01" % length)
+        wrong = with_check_sum(b"8=FIXT.1.1\x019=%d\x0135=0\x0134=2\x01" % length)
         found = frames_of(split_into(wrong + HEARTBEAT, size))
         garbled = Garbled(f"CheckSum is not at the position given by BodyLength {length}", wrong, len(wrong))
         assert found == [garbled, Frame(HEARTBEAT)]
@@ -134,7 +134,7 @@ def test_a_wrong_body_length_loses_only_its_own_message(size: int) -> None:
 )
 @SIZES
 def test_a_non_numeric_body_length_is_garbage(length: bytes, size: int) -> None:
-    wrong = with_sum(b"8=FIXT.1.1\x019=%b\x0135=0\x0134=2\x01" % length)
+    wrong = with_check_sum(b"8=FIXT.1.1\x019=%b\x0135=0\x0134=2\x01" % length)
     found = frames_of(split_into(wrong + HEARTBEAT, size))
     assert found == [Garbled(NO_START, wrong, len(wrong)), Frame(HEARTBEAT)]
 
@@ -182,14 +182,14 @@ def test_garbage_that_begins_before_a_message_over_the_limit_is_not_marked_as_ov
 
 @SIZES
 @pytest.mark.parametrize("msg_type", [b"", b"\xff", b"123456789"])
-def test_the_type_of_a_message_over_the_limit_may_not_be_readable(msg_type: bytes, size: int) -> None:
+def test_an_unreadable_type_of_a_message_over_the_limit_is_none(msg_type: bytes, size: int) -> None:
     large = encode_frame("FIXT.1.1", b"35=%b\x0158=some more text\x01" % msg_type)
     found = frames_of(split_into(large, size), Framer(max_body_length=10))
     assert [item.msg_type for item in found if isinstance(item, Oversized)] == [None]
 
 
 def test_msg_type_must_be_the_third_field() -> None:
-    wrong = with_sum(b"8=FIXT.1.1\x019=10\x0134=2\x0135=0\x01")
+    wrong = with_check_sum(b"8=FIXT.1.1\x019=10\x0134=2\x0135=0\x01")
     assert [type(item) for item in frames_of([wrong + HEARTBEAT])] == [Garbled, Frame]
 
 
@@ -259,18 +259,18 @@ STREAMS = st.lists(st.sampled_from(FRAGMENTS) | st.binary(max_size=8), max_size=
 @settings(max_examples=500)
 @given(STREAMS, st.lists(st.integers(1, 40), min_size=1, max_size=50))
 def test_the_result_does_not_depend_on_the_chunks(stream: bytes, sizes: list[int]) -> None:
-    data = frames_of([stream])
+    expected = frames_of([stream])
     chunks, at, index = [], 0, 0
     while at < len(stream):
         size = sizes[index % len(sizes)]
         chunks.append(stream[at : at + size])
         at, index = at + size, index + 1
     framer = Framer()
-    assert frames_of(chunks, framer) == data
+    assert frames_of(chunks, framer) == expected
     framer.resync()
     while framer.pending or framer.next() is not None:
         framer.resync()
-    assert sum(len(item.data) for item in data if isinstance(item, Frame)) <= len(stream)
+    assert sum(len(item.data) for item in expected if isinstance(item, Frame)) <= len(stream)
 
 
 @settings(max_examples=200)
@@ -351,7 +351,7 @@ def test_a_cached_message_is_not_returned_before_its_last_byte(framer: Framer) -
 
 
 def nested(total: int) -> bytes:
-    """Return the beginnings of messages that all claim the same end, with a wrong CheckSum."""
+    """Return the beginnings of messages that all claim the same end, with a placeholder for the CheckSum."""
     starts = []
     left = total
     while left > 60:
@@ -362,7 +362,7 @@ def nested(total: int) -> bytes:
 
 
 @pytest.mark.parametrize("chunk", [97, 10_000])
-def test_nested_beginnings_have_correct_check_sums(chunk: int) -> None:
+def test_check_sums_of_nested_messages_are_computed_correctly(chunk: int) -> None:
     """The valid message is found, however many attempts over the same bytes have failed."""
     template = nested(5000)
     for check_sum in range(0, 256, 37):
@@ -381,16 +381,16 @@ def summed_sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Record the number of bytes that each call sums for a CheckSum."""
     sizes: list[int] = []
 
-    def counting(data: bytes | bytearray) -> int:
+    def sum_and_record(data: bytes | bytearray) -> int:
         sizes.append(len(data))
         return byte_sum(data)
 
     for module in ("framer", "sums"):
-        monkeypatch.setattr(f"kalshi_fix_sansio.framing.{module}.byte_sum", counting)
+        monkeypatch.setattr(f"kalshi_fix_sansio.framing.{module}.byte_sum", sum_and_record)
     return sizes
 
 
-def test_work_is_linear_in_hostile_streams(summed_sizes: list[int]) -> None:
+def test_work_is_linear_in_the_size_of_hostile_streams(summed_sizes: list[int]) -> None:
     """The number of bytes summed for CheckSum is at most a small multiple of the bytes received."""
     for size in (20_000, 40_000, 80_000):
         stream = nested(size) % 0 + nested(size) % 1
@@ -426,9 +426,9 @@ def test_work_is_linear_if_a_message_continues_in_the_next_chunk(summed_sizes: l
 def test_trimming_the_buffer_keeps_check_sums_correct() -> None:
     """Many broken messages are received in chunks, and a valid message follows much later."""
     start = b"8=FIXT.1.1\x019=1000\x0135=0\x01"
-    stretch = (start + b"y" * 400) * 20
-    stream = bytearray(stretch + b"z" * 1200)
-    for at in range(0, len(stretch), len(start) + 400):
+    broken = (start + b"y" * 400) * 20
+    stream = bytearray(broken + b"z" * 1200)
+    for at in range(0, len(broken), len(start) + 400):
         end = at + stream.index(b"35=", at) - at + 1000
         stream[end - 1 : end + 7] = b"\x0110=999\x01"
     found = frames_of(split_into(bytes(stream) + HEARTBEAT, 61))
@@ -447,8 +447,8 @@ def test_trimming_the_buffer_keeps_check_sums_correct() -> None:
         (HEARTBEAT[:-7], [(Reason.REQUIRED_TAG_MISSING, 10)]),
         (HEARTBEAT.replace(b"\x0110=", b"110="), [(Reason.REQUIRED_TAG_MISSING, 10)]),
         (HEARTBEAT.replace(b"9=10", b"9=11"), [(Reason.VALUE_INCORRECT, 9), (Reason.VALUE_INCORRECT, 10)]),
-        (with_sum(b"8=FIXT.1.1\x019=010\x0135=0\x0134=2\x01"), [(Reason.VALUE_INCORRECT, 9)]),
-        (with_sum(b"8=BEER\x019=10\x0135=0\x0134=2\x01"), [(Reason.VALUE_INCORRECT, 8)]),
+        (with_check_sum(b"8=FIXT.1.1\x019=010\x0135=0\x0134=2\x01"), [(Reason.VALUE_INCORRECT, 9)]),
+        (with_check_sum(b"8=BEER\x019=10\x0135=0\x0134=2\x01"), [(Reason.VALUE_INCORRECT, 8)]),
         (HEARTBEAT[:-4] + b"000\x01", [(Reason.VALUE_INCORRECT, 10)]),
         (HEARTBEAT, []),
         (OTHER_VERSION, []),
@@ -460,7 +460,7 @@ def test_the_problems_with_a_frame_are_reported(data: bytes, expected: list[tupl
 
 
 def test_problems_contain_the_found_and_the_expected_value() -> None:
-    wrong = with_sum(b"8=FIXT.1.1\x019=12\x0135=0\x0134=2\x01")[:-4] + b"001\x01"
+    wrong = with_check_sum(b"8=FIXT.1.1\x019=12\x0135=0\x0134=2\x01")[:-4] + b"001\x01"
     length, check_sum = frame_problems(wrong)
     assert str(length) == "BodyLength (9) is '12', expected 10"
     assert length.value == "12"
@@ -483,8 +483,8 @@ def test_a_single_changed_byte_is_always_detected(data: st.DataObject) -> None:
 def test_a_check_sum_field_without_a_preceding_soh_does_not_end_a_message(
     size: int, skip_by_check_sum: bool, warm: bool
 ) -> None:
-    valid = with_sum(b"8=FIXT.1.1\x019=12\x0135=0\x0134=2\x017\x01")
-    wrong = with_sum(b"8=FIXT.1.1\x019=12\x0135=0\x0134=2\x0177")
+    valid = with_check_sum(b"8=FIXT.1.1\x019=12\x0135=0\x0134=2\x017\x01")
+    wrong = with_check_sum(b"8=FIXT.1.1\x019=12\x0135=0\x0134=2\x0177")
     assert len(valid) == len(wrong)
     assert is_frame(valid)
     assert not is_frame(wrong)

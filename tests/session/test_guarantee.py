@@ -1,4 +1,4 @@
-"""Every test named on the page about durability exists."""
+"""Every test named in the table of guarantees in `docs/session.md` exists."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def proofs() -> list[str]:
+def cells_with_tests() -> list[str]:
     """Return the last column of the table of guarantees."""
     page = (ROOT / "docs" / "session.md").read_text("utf-8")
     table = page.partition("| guarantee | mechanism | test |")[2].partition("\n\n")[0]
@@ -16,9 +16,9 @@ def proofs() -> list[str]:
 
 
 def test_every_guarantee_names_an_existing_test_or_scenario() -> None:
-    assert len(proofs()) == 9
-    for proof in proofs():
-        named = re.findall(r"`([^`]+)`", proof)
+    assert len(cells_with_tests()) == 9
+    for cell in cells_with_tests():
+        named = re.findall(r"`([^`]+)`", cell)
         assert named
         for name in named:
             folder, suffix = ("session", "") if name.endswith((".py", ".yaml")) else ("scenarios", ".yaml")

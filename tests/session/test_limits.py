@@ -1,4 +1,4 @@
-"""Which messages may be sent: values by product and Logon flags, header fields, known codes."""
+"""Checks of outgoing messages: limits by product and Logon flags, header fields, known codes."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_values_set_after_construction_are_also_checked(wired: Wired, value: Any
     assert "Price (44): expected a Decimal" in text or "NaN and Infinity" in text
 
 
-def test_more_prices_than_are_cached_are_still_checked(wired: Wired) -> None:
+def test_prices_are_still_checked_when_the_cache_is_full(wired: Wired) -> None:
     for ticks in range(1, 5000):
         assert refusal_of(wired, order(price=Decimal(ticks) / 10000)) == ""
     assert refusal_of(wired, order(price=0))

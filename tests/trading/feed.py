@@ -100,7 +100,7 @@ def request(kind: str, *symbols: str) -> MarketDataRequest:
 
 
 def apply(books: OrderBooks, *messages: Message) -> BookUpdate:
-    """Apply messages in the order of the session; return the only update that the last message causes."""
+    """Apply messages in the given order; return the only update that the last message causes."""
     updates: list[BookUpdate] = []
     for message in messages:
         updates = books.apply(MessageReceived(message))
@@ -108,7 +108,7 @@ def apply(books: OrderBooks, *messages: Message) -> BookUpdate:
     return only
 
 
-def show_levels(book: OrderBook) -> str:
+def format_levels(book: OrderBook) -> str:
     """Return the bids and offers, with the best prices next to the bar: `10@0.39 5@0.40 | 3@0.41`."""
     bids = [_level(level) for level in book.bids][::-1]
     return " ".join([*bids, "|", *(_level(level) for level in book.offers)])

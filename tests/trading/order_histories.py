@@ -15,12 +15,14 @@ from kalshi_fix_sansio.trading import Account
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from tests.trading.order_flow import BUY, OTHER, SELL, SYMBOL, cancel, change, place, refusal, report
 
-ENDS = {"2": "FILLED", "4": "CANCELED", "8": "REJECTED", "C": "EXPIRED"}
+ENDINGS = {"2": "FILLED", "4": "CANCELED", "8": "REJECTED", "C": "EXPIRED"}
 Row = dict[str, Any]
 
 
 @attrs.define
-class RestingOrder:
+class VenueOrder:
+    """An order at the venue."""
+
     order_id: str
     cl_ord_id: str
     side: Any
@@ -29,25 +31,26 @@ class RestingOrder:
     price: str
     mine: bool
     cum: Decimal = Decimal(0)
-    done: str = ""
+    final_status: str = ""
+    """The final OrdStatus; empty while the order is open."""
 
     @property
-    def market(self) -> dict[str, Any]:
+    def symbol_and_side(self) -> dict[str, Any]:
         symbol = SYMBOL if int(self.order_id.removeprefix("oc")) % 3 else OTHER
         return {"symbol": symbol, "side": self.side}
 
     @property
     def terms(self) -> dict[str, Any]:
-        return {"qty": str(self.qty), "cum": str(self.cum), "price": self.price, **self.market}
+        return {"qty": str(self.qty), "cum": str(self.cum), "price": self.price, **self.symbol_and_side}
 
 
 @attrs.define
 class History:
-    """The messages sent and received, in chronological order."""
+    """A random history of orders; `steps` are the messages sent and received, in chronological order."""
 
     random: Random
     steps: list[Message] = attrs.field(factory=list)
-    orders: list[RestingOrder] = attrs.field(factory=list)
+    orders: list[VenueOrder] = attrs.field(factory=list)
     clocks: list[int] = attrs.field(factory=lambda: [0, 0])
     count: int = 0
 
@@ -55,21 +58,21 @@ class History:
     def generate(cls, seed: int, length: int) -> History:
         history = cls(Random(seed))
         for shard in (0, 1):  # Each session sooner or later receives reports from every shard.
-            history._report(history._order(shard, mine=False), "new")
+            history._add_report(history._add_order(shard, mine=False), "new")
         for _ in range(length):
             history._step()
         return history
 
     def _step(self) -> None:
         draw = self.random.choice
-        live = [order for order in self.orders if not order.done]
+        live = [order for order in self.orders if not order.final_status]
         mine = [order for order in live if order.mine]
         kinds = "place place foreign trade trade trade change amend cancel expire"
         match draw(kinds.split()):
             case "place":
                 self._place()
             case "foreign":
-                self._report(self._order(draw((0, 1)), mine=False), "new")
+                self._add_report(self._add_order(draw((0, 1)), mine=False), "new")
             case "trade" if live:
                 self._trade(draw(live))
             case "change" if mine:
@@ -81,19 +84,19 @@ class History:
             case "expire" if live:
                 self._end(draw(live), "expired")
 
-    def _name(self) -> str:
+    def _new_cl_ord_id(self) -> str:
         self.count += 1
         return f"c{self.count}"
 
-    def _order(self, shard: int, *, mine: bool) -> RestingOrder:
-        name = self._name()
+    def _add_order(self, shard: int, *, mine: bool) -> VenueOrder:
+        name = self._new_cl_ord_id()
         side = self.random.choice((BUY, SELL))
         qty = Decimal(self.random.randint(1, 2000)) / 100
-        order = RestingOrder(f"o{name}", name, side, shard, qty, f"0.{self.random.randint(10, 99)}", mine)
+        order = VenueOrder(f"o{name}", name, side, shard, qty, f"0.{self.random.randint(10, 99)}", mine)
         self.orders.append(order)
         return order
 
-    def _report(self, order: RestingOrder, kind: str, **fields: Any) -> None:
+    def _add_report(self, order: VenueOrder, kind: str, **fields: Any) -> None:
         self.clocks[order.shard] += self.random.choice((1, 1, 3))
         key = str(ExecKey(order.shard, self.clocks[order.shard] // 3, self.clocks[order.shard]))
         # Not every report contains the account; the newest report with an account determines it.
@@ -102,8 +105,8 @@ class History:
         self.steps.append(report(kind, key, order.order_id, number=len(self.steps) + 2, **values))
 
     def _place(self) -> None:
-        order = self._order(self.random.choice((0, 1)), mine=True)
-        sent = place(order.cl_ord_id, str(order.qty), price=order.price, **order.market)
+        order = self._add_order(self.random.choice((0, 1)), mine=True)
+        sent = place(order.cl_ord_id, str(order.qty), price=order.price, **order.symbol_and_side)
         sent.ex_destination = order.shard
         sent.alloc_account = self.random.choice((None, 0, 1, 2))
         self.steps.append(sent)
@@ -112,38 +115,38 @@ class History:
             self.steps.append(pending)
         match self.random.choice(["new", "new", "new", "rejected", "trade", "ioc"]):
             case "rejected":
-                order.done = "8"
-                self._report(order, "rejected")
+                order.final_status = "8"
+                self._add_report(order, "rejected")
             case "trade":  # The fill is the first report; no New precedes it.
                 self._trade(order)
             case "ioc":
                 self._trade(order, ends=True)
             case _:
-                self._report(order, "new")
+                self._add_report(order, "new")
 
-    def _trade(self, order: RestingOrder, *, ends: bool = False) -> None:
+    def _trade(self, order: VenueOrder, *, ends: bool = False) -> None:
         left = int((order.qty - order.cum) * 100)
         traded = Decimal(left if self.random.random() < 0.3 else self.random.randint(1, left)) / 100
         order.cum += traded
         is_filled = order.cum == order.qty
         kind = "filled" if is_filled else "ioc" if ends else "trade"
-        order.done = "2" if is_filled else "4" if ends else ""
+        order.final_status = "2" if is_filled else "4" if ends else ""
         price = f"0.{self.random.randint(1000, 9999)}"
-        self._report(order, kind, last=(str(traded), price), fee=f"0.{self.random.randint(0, 99):02d}")
+        self._add_report(order, kind, last=(str(traded), price), fee=f"0.{self.random.randint(0, 99):02d}")
 
-    def _change(self, order: RestingOrder) -> None:
-        name = self._name()
+    def _change(self, order: VenueOrder) -> None:
+        name = self._new_cl_ord_id()
         total = order.cum + Decimal(self.random.randint(1, 2000)) / 100
-        sent = change(name, order.cl_ord_id, str(total), **order.market)
+        sent = change(name, order.cl_ord_id, str(total), **order.symbol_and_side)
         self.steps.append(sent)
         if self.random.random() < 0.3:
             self._refuse(order, name)
             return
         order.qty = total
         before, order.cl_ord_id = order.cl_ord_id, name
-        self._report(order, "replaced", orig_cl_ord_id=before)
+        self._add_report(order, "replaced", orig_cl_ord_id=before)
 
-    def _amend(self, order: RestingOrder) -> None:
+    def _amend(self, order: VenueOrder) -> None:
         """Send several changes that keep the order's ClOrdID; the venue then answers them in the order in
         which they were sent.
         """
@@ -151,17 +154,17 @@ class History:
         totals = [
             order.cum + Decimal(self.random.randint(1, 2000)) / 100 for _ in range(self.random.randint(1, 3))
         ]
-        self.steps += [change(name, name, str(total), **order.market) for total in totals]
+        self.steps += [change(name, name, str(total), **order.symbol_and_side) for total in totals]
         for total in totals:
             if self.random.random() < 0.3:
                 self._refuse(order, name)
             else:
                 order.qty = total
-                self._report(order, "replaced", orig_cl_ord_id=name)
+                self._add_report(order, "replaced", orig_cl_ord_id=name)
 
-    def _cancel(self, order: RestingOrder) -> None:
-        name = self._name()
-        self.steps.append(cancel(name, order.cl_ord_id, **order.market))
+    def _cancel(self, order: VenueOrder) -> None:
+        name = self._new_cl_ord_id()
+        self.steps.append(cancel(name, order.cl_ord_id, **order.symbol_and_side))
         roll = self.random.random()
         if roll < 0.2:
             self._refuse(order, name)
@@ -174,17 +177,17 @@ class History:
             before, order.cl_ord_id = order.cl_ord_id, name
             self._end(order, "canceled", orig_cl_ord_id=before)
 
-    def _refuse(self, order: RestingOrder, name: str, **fields: Any) -> None:
+    def _refuse(self, order: VenueOrder, name: str, **fields: Any) -> None:
         values = {"order_id": order.order_id, "orig": order.cl_ord_id, **fields}
         self.steps.append(refusal(name, number=len(self.steps) + 2, **values))
 
-    def _end(self, order: RestingOrder, kind: str, **fields: Any) -> None:
-        order.done = "4" if kind == "canceled" else "C"
-        self._report(order, kind, **fields)
+    def _end(self, order: VenueOrder, kind: str, **fields: Any) -> None:
+        order.final_status = "4" if kind == "canceled" else "C"
+        self._add_report(order, kind, **fields)
 
 
 def compare_seeds(compare: Callable[[int, int, int], None], count: int) -> None:
-    """Call `compare` once for each of the first `count` seeds, with histories of 40 steps."""
+    """Call `compare(seed, length, shuffle)` for the first `count` seeds, with histories of 40 steps."""
     for seed in range(count):
         compare(seed, 40, seed)
 
@@ -201,7 +204,7 @@ def keeps_id(message: Any) -> bool:
 def model(steps: Iterable[Message]) -> list[Row]:
     """Return the expected state of each order after these messages, in whatever order they are received.
 
-    All ClOrdIDs differ, except those of changes that keep the order's own.
+    All ClOrdIDs must differ, except that a change may keep the ClOrdID of its order.
     """
     steps = list(steps)
     requests: list[Any] = [step for step in steps if not is_answer(step)]
@@ -225,8 +228,8 @@ def model(steps: Iterable[Message]) -> list[Row]:
         keyed = {key: item for item in own_reports if (key := ExecKey.parse(item.exec_id))}
         ordered_reports = [report for _, report in sorted(keyed.items())]
         trades = {key: report for key, report in keyed.items() if report.exec_type == "F"}
-        final_reports = [item for item in ordered_reports if item.ord_status in ENDS]
-        gone = any(root(item.cl_ord_id) == name and item.ord_status in ENDS for item in refused)
+        final_reports = [item for item in ordered_reports if item.ord_status in ENDINGS]
+        gone = any(root(item.cl_ord_id) == name and item.ord_status in ENDINGS for item in refused)
         final_report: Any = final_reports[-1] if final_reports else None
         # Amends with the same ClOrdID are answered in the order in which they were sent, each with a report
         # or a refusal.
@@ -240,7 +243,7 @@ def model(steps: Iterable[Message]) -> list[Row]:
         }
         done |= {item.orig_cl_ord_id for item in ordered_reports}
         later = [item.cl_ord_id for item in ordered_reports]
-        while later:  # An accepted change implies that the requests it chains from were accepted.
+        while later:  # An accepted change implies that the earlier requests of its chain were accepted.
             done.add(later[-1])
             later.append(origin[later.pop()]) if later[-1] in origin else later.pop()
         pending = []
@@ -271,7 +274,7 @@ def model(steps: Iterable[Message]) -> list[Row]:
                 "order_id": None if rejected or not own_reports else own_reports[0].order_id,
                 "account": Account(accounts[-1] if accounts else 0),
                 "state": state,
-                "ending": ENDS[final_report.ord_status] if final_report is not None else None,
+                "ending": ENDINGS[final_report.ord_status] if final_report is not None else None,
                 "cl_ord_id": last.cl_ord_id,
                 "leaves_qty": leaves_qty,
                 "price": last.price,
@@ -288,7 +291,7 @@ def model(steps: Iterable[Message]) -> list[Row]:
 
 
 def rows(orders: Iterable[Any]) -> list[Row]:
-    """Return rows in the form of `model`, read from `Orders`."""
+    """Return the state of each order in `Orders`, as rows like those of `model`."""
     found = [
         {
             "order_id": order.order_id,

@@ -20,7 +20,7 @@ from kalshi_fix_sansio.trading import (
     Sweep,
     Trade,
 )
-from tests.trading.feed import A, B, C, apply, kinds, show_levels, snapshot, update
+from tests.trading.feed import A, B, C, apply, format_levels, kinds, snapshot, update
 from tests.trading.order_flow import d
 
 FULL_BOOK = snapshot(
@@ -46,7 +46,7 @@ def test_a_snapshot_creates_a_book(books: OrderBooks) -> None:
     assert change.best_changed
     assert (change.levels, change.trades, change.discrepancies) == ([], [], [])
     assert (book.state, book.stale_reason, book.is_live) == (BookState.LIVE, None, True)
-    assert show_levels(book) == "1.25@0.30 10@0.39 5@0.40 | 3@0.41 8@0.45"
+    assert format_levels(book) == "1.25@0.30 10@0.39 5@0.40 | 3@0.41 8@0.45"
     assert change.best_bid == book.best_bid == Level(d("0.40"), d("5"))
     assert change.best_offer == book.best_offer == Level(d("0.41"), d("3"))
     assert (list(books), len(books)) == ([A], 1)
@@ -89,11 +89,11 @@ def test_an_update_changes_one_level(
     assert type(reported.levels[0]) is LevelChange
     assert (reported.best_changed, reported.snapshot, reported.state_changed) == (best, False, False)
     assert (reported.trades, reported.discrepancies) == ([], [])
-    assert show_levels(full[A]) == after
+    assert format_levels(full[A]) == after
 
 
 def test_trades_are_reported_without_changing_levels(full: OrderBooks) -> None:
-    before = show_levels(full[A])
+    before = format_levels(full[A])
     change = apply(full, update("trade 3 at 0.41 by buy", "trade 1 at 0.40 by sell", at=90.5))
     first, second = change.trades
     assert first == Trade(A, d("0.41"), d("3"), AggressorSide.BUY, first.utc_date, first.utc_time)
@@ -101,7 +101,7 @@ def test_trades_are_reported_without_changing_levels(full: OrderBooks) -> None:
     assert (second.price, second.aggressor) == (d("0.40"), AggressorSide.SELL)
     assert (change.levels, change.best_changed) == ([], False)
     assert full[A].last_trade is second
-    assert show_levels(full[A]) == before
+    assert format_levels(full[A]) == before
 
 
 def test_entries_for_the_margin_product_have_no_time(books: OrderBooks) -> None:
@@ -109,7 +109,7 @@ def test_entries_for_the_margin_product_have_no_time(books: OrderBooks) -> None:
     change = apply(books, update("trade 3 at 19.51", "change offer 2 at 19.51", at=None, symbol=C))
     (trade,) = change.trades
     assert (trade.traded_at, trade.aggressor, books[C].updated) == (None, None, None)
-    assert show_levels(books[C]) == "10@19.50 | 2@19.51"
+    assert format_levels(books[C]) == "10@19.50 | 2@19.51"
 
 
 def test_a_book_has_the_time_of_its_newest_change(full: OrderBooks) -> None:
@@ -123,7 +123,7 @@ def test_a_book_has_the_time_of_its_newest_change(full: OrderBooks) -> None:
 def test_a_second_snapshot_replaces_the_book(full: OrderBooks) -> None:
     change = apply(full, snapshot("bid 1 at 0.20"))
     assert (change.snapshot, change.best_changed, change.state_changed) == (True, True, False)
-    assert show_levels(full[A]) == "1@0.20 |"
+    assert format_levels(full[A]) == "1@0.20 |"
 
 
 def test_the_repr_of_a_book_contains_units(full: OrderBooks) -> None:
@@ -158,7 +158,7 @@ def test_an_inconsistent_entry_is_reported_and_makes_the_book_stale(
     assert (change.levels, change.trades, change.state_changed, change.best_changed) == ([], [], True, True)
     book = full[A]
     assert (book.state, book.stale_reason) == (BookState.STALE, StaleReason.DISCREPANCY)
-    assert show_levels(book) == "|"
+    assert format_levels(book) == "|"
     assert full.stale() == [A]
     assert full[B].is_live
 
@@ -173,7 +173,7 @@ def test_a_discrepancy_contains_its_entry(full: OrderBooks) -> None:
 def test_prices_may_cross_between_the_entries_of_one_message(full: OrderBooks) -> None:
     updates = apply(full, update("new bid 2 at 0.41", "delete offer at 0.41"))
     assert kinds(updates) == []
-    assert show_levels(full[A]) == "1.25@0.30 10@0.39 5@0.40 2@0.41 | 8@0.45"
+    assert format_levels(full[A]) == "1.25@0.30 10@0.39 5@0.40 2@0.41 | 8@0.45"
 
 
 def test_an_entry_of_unknown_type_leaves_the_book_live(full: OrderBooks) -> None:
@@ -226,7 +226,7 @@ def test_updates_that_go_back_in_time_are_reported(
     updates = apply(full, update("change bid 7 at 0.40", at=after))
     assert kinds(updates) == ["OUT_OF_ORDER"] * out_of_order
     assert full[A].is_live
-    assert show_levels(full[A]).startswith("1.25@0.30 10@0.39 7@0.40 |")
+    assert format_levels(full[A]).startswith("1.25@0.30 10@0.39 7@0.40 |")
     strict = OrderBooks(tolerated=frozenset())
     strict.apply(FULL_BOOK)
     apply(strict, update("change bid 6 at 0.40", at=before))
@@ -270,7 +270,7 @@ def test_an_invalid_snapshot_does_not_make_a_book_live(
         change = apply(books, snapshot(*levels))
         assert kinds(change) == [kind]
         assert (change.snapshot, change.best_changed, change.state_changed) == (True, True, True)
-        assert (books[A].state, show_levels(books[A])) == (BookState.STALE, "|")
+        assert (books[A].state, format_levels(books[A])) == (BookState.STALE, "|")
         repeated = apply(books, snapshot(*levels))
         assert (kinds(repeated), repeated.state_changed) == ([kind], False)
     tolerant = OrderBooks(tolerated=frozenset(DiscrepancyKind))
@@ -365,7 +365,7 @@ def test_a_sweep_visits_only_the_levels_it_takes(book: OrderBook) -> None:
 def test_own_orders_are_subtracted_from_their_levels(book: OrderBook) -> None:
     own = [(Side.BUY, d("0.40"), d("5")), (Side.BUY, d("0.39"), d("2.5")), (Side.SELL, d("0.46"), d("3"))]
     rest = book.without([*own, (Side.SELL, d("0.46"), d("4"))])
-    assert show_levels(rest) == "1.25@0.30 7.5@0.39 | 3@0.41 1@0.46"
+    assert format_levels(rest) == "1.25@0.30 7.5@0.39 | 3@0.41 1@0.46"
     assert (rest.symbol, rest.state, rest.best_bid) == (A, BookState.LIVE, (d("0.39"), d("7.5")))
 
 
@@ -374,12 +374,12 @@ def test_subtracting_orders_does_not_change_the_book(book: OrderBook) -> None:
     books.apply(snapshot("bid 5 at 0.40", "offer 3 at 0.41"))
     rest = books[A].without([("1", d("0.4"), d("1"))])
     books.apply(update("change bid 6 at 0.40"))
-    assert (show_levels(books[A]), show_levels(rest)) == ("6@0.40 | 3@0.41", "4@0.40 | 3@0.41")
+    assert (format_levels(books[A]), format_levels(rest)) == ("6@0.40 | 3@0.41", "4@0.40 | 3@0.41")
 
 
 def test_an_order_missing_from_the_book_is_not_subtracted_from_other_levels(book: OrderBook) -> None:
     rest = book.without([(Side.BUY, d("0.35"), d("7")), (Side.SELL, d("0.41"), d("50"))])
-    assert show_levels(rest) == "1.25@0.30 10@0.39 5@0.40 | 8@0.46"
+    assert format_levels(rest) == "1.25@0.30 10@0.39 5@0.40 | 8@0.46"
 
 
 def test_an_invalid_side_is_refused(book: OrderBook) -> None:

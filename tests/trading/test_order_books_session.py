@@ -38,10 +38,10 @@ from tests.trading.feed import (
     B,
     C,
     apply,
+    format_levels,
     from_wire,
     kinds,
     request,
-    show_levels,
     snapshot,
     states,
     states_by_symbol,
@@ -83,7 +83,7 @@ def test_an_interruption_makes_every_book_stale(event: object, reason: StaleReas
     for item in updates:
         assert (item.state_changed, item.best_changed, item.snapshot) == (True, True, False)
         assert (item.levels, item.trades, item.discrepancies) == ([], [], [])
-        assert (item.book.stale_reason, show_levels(item.book)) == (reason, "|")
+        assert (item.book.stale_reason, format_levels(item.book)) == (reason, "|")
     assert books.stale() == [A, B]
     assert books.apply(event) == []
     apply(books, snapshot(*BOOK))
@@ -206,7 +206,7 @@ def test_a_history_leads_to_the_expected_states(books: OrderBooks, lines: str) -
         for symbol, book in books.items():
             assert (symbol in books.stale()) is (book.state is BookState.STALE)
             if book.state is BookState.SNAPSHOT:
-                assert show_levels(book) == "5@0.40 | 3@0.41"
+                assert format_levels(book) == "5@0.40 | 3@0.41"
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,10 @@ from tests.trading.feed import (
     B,
     C,
     apply,
+    format_levels,
     from_wire,
     kinds,
     request,
-    show_levels,
     snapshot,
     states,
     states_by_symbol,
@@ -126,7 +126,7 @@ def test_an_unreadable_field_is_named_in_the_discrepancy() -> None:
     assert "MDEntryPx (270)" in found.detail
 
 
-def test_stale_or_dropped_books_do_not_report_problems() -> None:
+def test_stale_or_forgotten_books_do_not_report_problems() -> None:
     books = two_live_and_one_waiting()
     books.apply(request("0", "ONCE"))
     books.apply(snapshot("bid 1 at 0.40", symbol="ONCE"))
@@ -148,7 +148,7 @@ def test_the_trades_of_an_unreadable_message_are_reported() -> None:
 def test_unreadable_entries_can_be_tolerated() -> None:
     books = OrderBooks(tolerated=frozenset({DiscrepancyKind.UNREADABLE}))
     change = apply(books, from_wire(f"35=W|55={A}|268=2|269=0|270=0.40|271=6|269=0|270=x|271=6|"))
-    assert (kinds(change), change.book.is_live, show_levels(change.book)) == (
+    assert (kinds(change), change.book.is_live, format_levels(change.book)) == (
         ["UNREADABLE"],
         True,
         "6@0.40 |",
@@ -156,7 +156,7 @@ def test_unreadable_entries_can_be_tolerated() -> None:
     change = apply(
         books, from_wire(f"35=X|268=2|279=1|269=0|270=0.39|271=1|279=1|55={A}|269=0|270=0.40|271=2|")
     )
-    assert (kinds(change), change.book.is_live, show_levels(change.book)) == (
+    assert (kinds(change), change.book.is_live, format_levels(change.book)) == (
         ["UNREADABLE"],
         True,
         "2@0.40 |",
@@ -164,8 +164,8 @@ def test_unreadable_entries_can_be_tolerated() -> None:
 
 
 def test_an_unreadable_update_may_be_the_first_of_its_market(books: OrderBooks) -> None:
-    updates = apply(books, from_wire(f"35=X|268=1|279=0|55={A}|269=0|270=x|271=6|"))
-    assert (kinds(updates), books.stale()) == (["UNREADABLE"], [A])
+    change = apply(books, from_wire(f"35=X|268=1|279=0|55={A}|269=0|270=x|271=6|"))
+    assert (kinds(change), books.stale()) == (["UNREADABLE"], [A])
 
 
 # --- truncated and corrupted messages -------------------------------------------------------------------
@@ -228,47 +228,47 @@ def test_no_corrupted_message_makes_a_book_raise_or_contradict_itself(data: st.D
 # --- complete sessions ----------------------------------------------------------------------------------
 
 
-def market_data() -> Pair:
-    both = pair("KalshiMD")
-    both.connect()
-    return both
+def market_data_pair() -> Pair:
+    connected = pair("KalshiMD")
+    connected.connect()
+    return connected
 
 
-def drain(both: Pair, books: OrderBooks) -> list[Event]:
+def drain(connected: Pair, books: OrderBooks) -> list[Event]:
     """Transfer the sent bytes, and apply the events to the books; return the events."""
-    both.settle()
-    events, both.client_events[:] = list(both.client_events), []
+    connected.settle()
+    events, connected.client_events[:] = list(connected.client_events), []
     for event in events:
         books.apply(event)
     return events
 
 
 def test_a_message_corrupted_in_transit_makes_books_stale_until_the_next_session() -> None:
-    both, books = market_data(), OrderBooks()
-    both.venue.send(snapshot("bid 5 at 0.40"), both.clock.now)
-    drain(both, books)
+    connected, books = market_data_pair(), OrderBooks()
+    connected.venue.send(snapshot("bid 5 at 0.40"), connected.clock.now)
+    drain(connected, books)
     assert books[A].is_live
-    both.transform = lambda data: [data.replace(b"270=0.40", b"270=0.50")]
-    both.venue.send(update("change bid 6 at 0.40"), both.clock.now)
-    assert of_type(drain(both, books), GarbledReceived)
-    both.venue.send(update("new bid 1 at 0.30"), both.clock.now)
-    events = drain(both, books)
+    connected.transform = lambda data: [data.replace(b"270=0.40", b"270=0.50")]
+    connected.venue.send(update("change bid 6 at 0.40"), connected.clock.now)
+    assert of_type(drain(connected, books), GarbledReceived)
+    connected.venue.send(update("new bid 1 at 0.30"), connected.clock.now)
+    events = drain(connected, books)
     assert of_type(events, GapDetected)
     assert of_type(events, SessionEnded)
-    assert (books[A].stale_reason, show_levels(books[A])) == (StaleReason.GAP, "|")
+    assert (books[A].stale_reason, format_levels(books[A])) == (StaleReason.GAP, "|")
 
-    next_session = market_data()
+    next_session = market_data_pair()
     drain(next_session, books)
     assert books.stale() == [A]
     next_session.venue.send(snapshot("bid 7 at 0.40"), next_session.clock.now)
     drain(next_session, books)
-    assert (books.stale(), show_levels(books[A])) == ([], "7@0.40 |")
+    assert (books.stale(), format_levels(books[A])) == ([], "7@0.40 |")
     next_session.client.receive_eof(next_session.clock.now)
     drain(next_session, books)
     assert books[A].stale_reason is StaleReason.SESSION_ENDED
 
 
-def test_a_message_refused_by_a_strict_session_makes_its_book_stale() -> None:
+def test_a_message_refused_by_a_strict_session_makes_the_affected_book_stale() -> None:
     wired, books = established(Role.INITIATOR, "KalshiMD", strict=True), two_live_and_one_waiting()
     event = one(wired.receive(wired.peer.message("X", f"268=1|{VALID_ENTRY}9999=new|")), MessageRejected)
     books.apply(event)
@@ -276,8 +276,8 @@ def test_a_message_refused_by_a_strict_session_makes_its_book_stale() -> None:
     assert books[A].stale_reason is StaleReason.MESSAGE_REFUSED
 
 
-def test_one_session_may_follow_five_thousand_markets() -> None:
-    random, both, books = Random(5), market_data(), OrderBooks()
+def test_one_session_can_follow_five_thousand_markets() -> None:
+    random, connected, books = Random(5), market_data_pair(), OrderBooks()
     symbols = [f"KXMANY-26AUG21-{number:04d}" for number in range(5_000)]
     expected: dict[str, dict[Decimal, Decimal]] = {}
 
@@ -287,9 +287,9 @@ def test_one_session_may_follow_five_thousand_markets() -> None:
     for number, symbol in enumerate(symbols):
         expected[symbol] = {Decimal(cents) / 100: size() for cents in random.sample(range(1, 100), 3)}
         entries = [f"bid {quantity} at {price}" for price, quantity in expected[symbol].items()]
-        both.venue.send(snapshot(*entries, symbol=symbol), both.clock.now)
+        connected.venue.send(snapshot(*entries, symbol=symbol), connected.clock.now)
         if number % 500 == 499:
-            drain(both, books)
+            drain(connected, books)
     for number in range(5_000):
         symbol = random.choice(symbols)
         price = Decimal(random.randint(1, 99)) / 100
@@ -300,15 +300,15 @@ def test_one_session_may_follow_five_thousand_markets() -> None:
         else:
             book_levels[price] = size()
         entry = f"{action} bid {book_levels.get(price, 0)} at {price}"
-        both.venue.send(update(entry, symbol=symbol), both.clock.now)
+        connected.venue.send(update(entry, symbol=symbol), connected.clock.now)
         if number % 500 == 499:
-            drain(both, books)
+            drain(connected, books)
     assert len(books) == 5_000
     for symbol, book_levels in expected.items():
         assert books[symbol].is_live
         assert list(books[symbol].bids) == sorted(book_levels.items(), reverse=True)
-    both.client.receive_eof(both.clock.now)
-    drain(both, books)
+    connected.client.receive_eof(connected.clock.now)
+    drain(connected, books)
     assert books.stale() == symbols
 
 

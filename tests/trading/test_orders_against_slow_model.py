@@ -58,7 +58,7 @@ def test_a_history_in_its_original_order_agrees_with_the_model(seed: int) -> Non
         if count % 10 == 0:
             assert rows(orders) == model(history.steps[: count + 1])
     assert rows(orders) == model(history.steps)
-    assert len(list(orders.live())) == sum(1 for order in history.orders if not order.done)
+    assert len(list(orders.live())) == sum(1 for order in history.orders if not order.final_status)
     assert not orders.uncertain()
 
 

@@ -1,4 +1,4 @@
-"""A short run of the soak, and the faults that it must detect."""
+"""A short run of the soak test, and the faults that it must detect."""
 
 from __future__ import annotations
 

@@ -312,7 +312,7 @@ def soak(seconds: float, seed: int, tiers: tuple[str, str], use: float = 0.95) -
 
 
 def main() -> None:
-    """Run the soak for pairs of tiers, one after the other."""
+    """Run the soak test for pairs of tiers, one after the other."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)

@@ -1,5 +1,5 @@
-"""Disconnect faults over TLS: the client sees a normal disconnect, and the program that requested it gets no
-exception.
+"""Disconnect faults over TLS: the client sees a normal disconnect, and the program that requested the fault
+gets no exception.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def order() -> NewOrderSingle:
 
 
 def wait_for_reconnect(client: Client) -> bool:
-    """Wait until the client has logged on twice."""
+    """Wait until the client has logged on twice; return whether it has."""
     logons = 0
     for event in client.events(PATIENCE):
         logons += isinstance(event, LoggedOn)

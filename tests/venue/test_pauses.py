@@ -39,10 +39,10 @@ def test_a_manual_pause_does_not_end_a_scheduled_one() -> None:
     for minutes, manual in ((1, PauseState.TRADING_PAUSED), (2, PauseState.TRADING_PAUSED)):
         now = START + timedelta(minutes=minutes)
         pauses.pause(PauseWindow(begins=now, ends=now + timedelta(minutes=5), state=manual))
-        pauses.change(now)
+        pauses.update(now)
         assert pauses.states[PREDICTION] is PauseState.EXCHANGE_PAUSED
     pauses.resume(None, now)  # this ends the manual and the scheduled pauses
-    pauses.change(now)
+    pauses.update(now)
     assert pauses.states[PREDICTION] is PauseState.OPEN
 
 

@@ -88,7 +88,7 @@ class Pauses:
     """All pauses of a venue. Of several active pauses the most severe applies."""
 
     def __init__(self, schedule: Iterable[WeeklyPause | PauseWindow], zone: tzinfo) -> None:
-        """Start with the scheduled pauses; none is active before the first `change`."""
+        """Start with the scheduled pauses; none is active before the first `update`."""
         self._zone = zone
         self._weekly = [each for each in schedule if isinstance(each, WeeklyPause)]
         self._scheduled = [each for each in schedule if isinstance(each, PauseWindow)]
@@ -97,20 +97,20 @@ class Pauses:
         self._ended_early: dict[WeeklyPause, PauseWindow] = {}
         """Occurrences that an operation ended early, for all products or some."""
         self._active: list[PauseWindow] = []
-        """Active pauses, as of the last `change`."""
+        """Active pauses, as of the last `update`."""
         self.states: dict[str, PauseState] = dict.fromkeys(PRODUCTS, PauseState.OPEN)
-        """By product, as of the last `change`."""
+        """By product, as of the last `update`."""
         self.accepts_logons: dict[str, bool] = dict.fromkeys(PRODUCTS, True)
         self._next: datetime | None = None
         self._is_current = not (self._weekly or self._scheduled)
-        """Whether `states` and `_next` are valid; if not, `change` is due immediately."""
+        """Whether `states` and `_next` are valid; if not, `update` is due immediately."""
 
     def is_due(self, now: datetime) -> bool:
         """Return whether a pause is due to begin or end."""
         return not self._is_current or (self._next is not None and self._next <= now)
 
     def next_change(self) -> datetime | None:
-        """Return when the next pause begins or ends."""
+        """Return the time at which the next pause begins or ends; None if there is none."""
         return self._next
 
     def pause(self, window: PauseWindow) -> None:
@@ -125,7 +125,7 @@ class Pauses:
         self._is_current = False
 
     def resume(self, product: str | None, now: datetime) -> None:
-        """End the active pauses of a product, or of all; later scheduled pauses are not affected."""
+        """End the active pauses of a product, or of all products; later scheduled pauses are not affected."""
         requested = set(PRODUCTS) if product is None else {product}
         for windows in (self._scheduled, self._windows):
             kept: list[PauseWindow] = []
@@ -144,8 +144,8 @@ class Pauses:
                 self._ended_early[weekly] = attrs.evolve(window, products=rest, logs_out=False)
         self._is_current = False
 
-    def change(self, now: datetime) -> list[PauseWindow]:
-        """Update `states` to the given time; return the pauses that have begun since the last call."""
+    def update(self, now: datetime) -> list[PauseWindow]:
+        """Bring `states` up to date; return the pauses that have begun since the last call."""
         self._is_current = True
         weekly = [self._window(each, now) for each in self._weekly]
         windows = [*self._scheduled, *self._windows, *weekly]

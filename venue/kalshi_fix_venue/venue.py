@@ -393,7 +393,7 @@ class VenueModel:
             self._change_pauses(now)
 
     def _change_pauses(self, now: Instant) -> None:
-        begun = self._pauses.change(now.utc)
+        begun = self._pauses.update(now.utc)
         for product, state in self._pauses.states.items():
             if self.exchange(product).pause is not state:
                 self._execute(product, SetPause(state), now)

@@ -31,7 +31,7 @@ _ON = SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES
 _RELEVANT_TYPES = frozenset(
     {MarketDataSnapshotFullRefresh.MSG_TYPE, MarketDataRequestReject.MSG_TYPE, SecurityStatus.MSG_TYPE}
 )
-"""MsgTypes that may concern a subscription; most received messages do not."""
+"""MsgTypes of the messages that may concern a subscription; most received messages have other types."""
 
 _SeqNumsBySymbol = dict[str, set[int] | None]
 """Subscriptions by symbol, in the order of the requests. The value is None after a request for the symbol was
@@ -56,15 +56,15 @@ class _PendingRequest:
 class Subscriptions:
     """The subscriptions of a client, derived from the messages it sends and receives."""
 
-    def __init__(self, per_request: int | None = None) -> None:
-        """Start without subscriptions; `per_request` is the maximum number of symbols in a request, None for
+    def __init__(self, max_symbols: int | None = None) -> None:
+        """Start without subscriptions; `max_symbols` is the maximum number of symbols in a request, None for
         no limit.
         """
-        self._per_request = per_request
+        self._max_symbols = max_symbols
         self._books: _SeqNumsBySymbol = {}
-        """Subscriptions of MarketDataRequest (V)."""
+        """Subscriptions made with MarketDataRequest (V)."""
         self._statuses: _SeqNumsBySymbol = {}
-        """Subscriptions of SecurityStatusRequest (e)."""
+        """Subscriptions made with SecurityStatusRequest (e)."""
         self._pending: deque[_PendingRequest] = deque()
         """MarketDataRequests of this connection, oldest first, in the order of their answers."""
         self._renewals: set[int] = set()
@@ -83,7 +83,7 @@ class Subscriptions:
         `record_sent` may be called for each request before the iteration continues.
         """
         symbols = [symbol for symbol, seq_nums in self._books.items() if seq_nums == set()]
-        size = self._per_request or max(len(symbols), 1)
+        size = self._max_symbols or max(len(symbols), 1)
         for begin in range(0, len(symbols), size):
             yield MarketDataRequest.subscribe(*symbols[begin : begin + size])
         # If `record_sent` is called during the iteration, it changes sets in the dict, but adds no symbol.

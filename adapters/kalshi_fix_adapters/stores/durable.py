@@ -99,7 +99,7 @@ class DurableStore(ABC):
         return self._numbers.reset_unanswered
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
-        """Increase `next_outgoing`, which must equal `seq_num`, and keep the message unless it is None."""
+        """Add 1 to `next_outgoing`, which must equal `seq_num`, and keep the message unless it is None."""
         self._check_usable()
         if seq_num != self._numbers.next_outgoing:
             self._give_up(
@@ -232,7 +232,7 @@ class DurableStore(ABC):
         self.on_commit()
 
     def _may_wait(self) -> bool:
-        """Return whether the next commit may wait for a disk or a database."""
+        """Return whether the next commit might have to wait for a disk or a database."""
         return True
 
     @abstractmethod

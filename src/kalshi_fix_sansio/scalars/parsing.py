@@ -32,8 +32,7 @@ def _parser(kind: Kind, convert: Callable[[str], _T]) -> Callable[[str], _T]:
     return parse
 
 
-# The next two functions expect text whose lexical form was checked. They raise ValueError for a day or year
-# that does not exist.
+# The next two functions expect text whose lexical form was checked.
 
 
 def convert_utctimestamp(raw: str) -> datetime:
@@ -58,7 +57,7 @@ def convert_utctimeonly(raw: str) -> time:
 
 
 def _with_day_error(convert: Callable[[str], _T]) -> Callable[[str], _T]:
-    """Return a function that converts text as `convert` does, and has a clear error text for a day that does
+    """Return a function that converts text as `convert` does, but with a clear error text for a day that does
     not exist.
     """
 

@@ -190,7 +190,7 @@ class Resender:
         core.emit(ResendServed(job.begin, job.end, job.resent))
 
     def _break_off(self, job: _Job, problem: Problem, now: Instant) -> None:
-        """Stop the resend: the store has dropped the next messages meanwhile, and a gap fill in their place
+        """Stop the resend: the store has meanwhile dropped the next messages, and a gap fill in their place
         would hide the loss.
 
         If the resend answers a ResendRequest, emit OutcomesUnknown for the open requests among the dropped

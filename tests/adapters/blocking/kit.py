@@ -17,18 +17,18 @@ from kalshi_fix_sansio import Heartbeat
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.conformance.loops import TIMEOUT
-from tests.adapters.conformance.support import options as of_one_connection
+from tests.adapters.conformance.support import options as single_connection_options
 from tests.adapters.conformance.support import plaintext_options
 from tests.adapters.engine.stage import report
 from tests.adapters.net.peers import Acceptor, logged_on_peer
 
 E = TypeVar("E")
-options = partial(of_one_connection, reconnect=ReconnectPolicy(maintenance=None))
+options = partial(single_connection_options, reconnect=ReconnectPolicy(maintenance=None))
 """Return the options of a client that reconnects to the sandbox's venue."""
 
 
 def next_of(client: Client, kind: type[E]) -> E:
-    """Wait for the next event of a class."""
+    """Wait for the next event of a class and return it."""
     for event in client.events(TIMEOUT):
         if isinstance(event, kind):
             return event
@@ -53,19 +53,19 @@ class PeerDriver:
         for _ in peer.received():
             pass
 
-    def report(self, *names: str) -> None:
+    def send_reports(self, *names: str) -> None:
         def send(peer: Acceptor) -> None:
             for name in names:
                 peer.send(report(name))
 
         self.requests.put(send)
 
-    def beat(self, test_req_id: str) -> None:
-        """Send a Heartbeat. Any thread may take its event."""
-        beat = Heartbeat(test_req_id=test_req_id)
+    def send_heartbeat(self, test_req_id: str) -> None:
+        """Send a Heartbeat. Any thread that waits for events may receive it."""
+        heartbeat = Heartbeat(test_req_id=test_req_id)
 
         def send(peer: Acceptor) -> None:
-            peer.session._core.outbound.post(beat, read_clocks(), keep=False)
+            peer.session._core.outbound.post(heartbeat, read_clocks(), keep=False)
             peer._flush()
 
         self.requests.put(send)
@@ -76,7 +76,7 @@ class PeerDriver:
 
 @contextmanager
 def trading(sandbox: Sandbox, **changes: Any) -> Iterator[tuple[Client, PeerDriver]]:
-    """Yield a client that is logged on and has taken the events of its logon, and the driver of its peer."""
+    """Yield a logged-on client whose logon events have already been read, and the driver of its peer."""
     driver = PeerDriver()
     with logged_on_peer(driver) as port:
         client = order_entry(**plaintext_options(sandbox, port, **changes))

@@ -60,7 +60,7 @@ def test_a_first_connection_that_fails_leaves_no_thread(sandbox: Sandbox) -> Non
 # --- without a context manager
 
 
-def test_without_a_context_manager_the_logout_confirms(sandbox: Sandbox) -> None:
+def test_without_a_context_manager_logout_confirms_the_received_messages(sandbox: Sandbox) -> None:
     store = MemoryStore()
     client = order_entry(retransmission=True, **options(sandbox, "KalshiRT", store=store, reset_seq_num=True))
     client.open()

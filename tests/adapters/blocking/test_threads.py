@@ -71,7 +71,7 @@ def test_the_thread_does_not_read_while_users_read(sandbox: Sandbox, users_read:
             until_waiting(client, 1)
             while sleeper.interest != (0 if users_read else READ):
                 pass
-            driver.report(name)
+            driver.send_reports(name)
             assert waiting.result(TIMEOUT) == name
         pool.submit(list, client.events(0)).result(TIMEOUT)
         while sleeper.interest:
@@ -102,7 +102,7 @@ def test_the_thread_does_not_wake_waiting_users_without_a_reason(
             for _ in range(5):
                 assert checked.acquire(timeout=TIMEOUT)
             assert not woken.is_set()
-        driver.report("1")
+        driver.send_reports("1")
         assert waiting.result(TIMEOUT) == "1"
 
 
@@ -115,7 +115,7 @@ def test_the_thread_reads_again_after_the_reading_user_is_interrupted(
             patch.setattr(client._shared, "_sleep", Mock(side_effect=KeyboardInterrupt))
             with pytest.raises(KeyboardInterrupt):
                 client.receive(TIMEOUT)
-        driver.report("1")
+        driver.send_reports("1")
         while not queued_events(client):
             pass
         assert next_cl_ord_id(client) == "1"
@@ -124,7 +124,7 @@ def test_the_thread_reads_again_after_the_reading_user_is_interrupted(
 def test_the_thread_reads_before_it_runs_timers(sandbox: Sandbox) -> None:
     """Otherwise a peer whose message was not read yet would seem to be silent."""
     with trading(sandbox) as (client, driver):
-        driver.report("1")
+        driver.send_reports("1")
         while not queued_events(client):
             with client._shared.lock:
                 client._shared._due = 0.0
@@ -146,7 +146,7 @@ def test_a_polling_user_reads_in_its_own_thread(sandbox: Sandbox, monkeypatch: p
         shared.wake()
         assert is_sleeping.wait(TIMEOUT)
         for name in ("1", "2"):
-            driver.report(name)
+            driver.send_reports(name)
             while not (found := list(client.messages(0))):
                 pass
             assert [item.cl_ord_id for item in found] == [name]  # type: ignore[attr-defined]
@@ -161,7 +161,7 @@ def test_each_waiting_user_gets_its_own_result(sandbox: Sandbox) -> None:
         users = [pool.submit(next_of, client, HeartbeatReceived) for _ in range(3)]
         until_waiting(client, 3)
         for number in range(3):
-            driver.beat(str(number))
+            driver.send_heartbeat(str(number))
         assert sorted(user.result(TIMEOUT).test_req_id for user in users) == ["0", "1", "2"]
         assert client.send(order()) == 2
 
@@ -206,7 +206,7 @@ def test_an_interrupted_user_leaves_the_others_waiting(
             patch.setattr(client._shared, "_sleep", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 pool.submit(next_cl_ord_id, client).result(TIMEOUT)
-        driver.report("1")
+        driver.send_reports("1")
         assert waiting.result(TIMEOUT) == "1"
         until_waiting(client, 0)
 
@@ -231,7 +231,7 @@ def test_another_waiting_user_reads_after_the_reading_one_is_interrupted(
             pass
         interrupted.set()
         assert isinstance(first.exception(TIMEOUT), KeyboardInterrupt)
-        driver.report("1")
+        driver.send_reports("1")
         assert second.result(TIMEOUT) == "1"
 
 
@@ -282,7 +282,7 @@ def test_a_failure_in_the_thread_reaches_every_user(
         waiting = [pool.submit(next_cl_ord_id, client) for _ in range(2)]
         until_waiting(client, 2)
         monkeypatch.setattr(*failing_method, Mock(side_effect=ZeroDivisionError))
-        driver.beat("1")
+        driver.send_heartbeat("1")
         assert {type(item.exception(TIMEOUT)) for item in waiting} == {SessionClosedError}
         with pytest.raises(NotConnectedError, match="ZeroDivisionError"):
             client.send(order())
@@ -348,7 +348,7 @@ def test_a_renegotiation_does_not_wake_the_thread_while_the_queue_is_full(
     """In TLS 1.2 reading can only continue after TLS has written, but no user reads."""
     with trading(sandbox, queue_limit=4) as (client, driver):
         shared, sleeper = client._shared, Sleeper()
-        driver.report(*map(str, range(20)))
+        driver.send_reports(*map(str, range(20)))
         while client._core.wants_read:
             pass
         with shared.lock, monkeypatch.context() as patch:

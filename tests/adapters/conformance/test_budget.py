@@ -30,7 +30,7 @@ from tests.relay import Relay
 
 
 def budget(rate: float) -> RateBudget:
-    """Return a budget for a burst of ten orders, a third of which is reserved for cancels."""
+    """Return a budget that allows a burst of ten orders; a third of its tokens is reserved for cancels."""
     limits = TokenLimits(write_rate=rate, write_capacity=150, read_rate=rate, read_capacity=150)
     costs = {OrderCancelRequest.MSG_TYPE: 2}
     return RateBudget(limits, use=1.0, cancel_reserve=1 / 3, costs=costs, default_cost=10)
@@ -45,7 +45,7 @@ def cancel(placed: Any) -> OrderCancelRequest:
     )
 
 
-async def until_calls_wait(client: Any, *, number: int = 1) -> None:
+async def wait_until_calls_are_queued(client: Any, *, number: int = 1) -> None:
     """Return once `number` calls wait for the budget. The test requests sent meanwhile also show that the
     session is alive."""
     while sum(map(len, client._core.pacing._queues.values())) < number:
@@ -63,7 +63,7 @@ async def test_orders_are_sent_at_the_rate_of_the_budget(new_client: NewClient) 
 
 
 async def test_a_cancel_overtakes_waiting_orders(loop: Loop, new_client: NewClient) -> None:
-    """The session stays alive meanwhile, and the end of the session ends the orders' waits."""
+    """The session stays alive meanwhile. When it ends, the calls that still wait raise NotConnectedError."""
     ended: list[type] = []
 
     async with new_client(budget=budget(0.001)) as client:
@@ -71,7 +71,7 @@ async def test_a_cancel_overtakes_waiting_orders(loop: Loop, new_client: NewClie
         for item in (placed, *(order() for _ in range(9))):
             await client.send(item)
 
-        async def late() -> None:
+        async def send_order() -> None:
             try:
                 await client.send(order(), timeout=None)
             except NotConnectedError as error:
@@ -79,8 +79,8 @@ async def test_a_cancel_overtakes_waiting_orders(loop: Loop, new_client: NewClie
 
         async with loop.run_concurrently() as start:
             for _ in range(2):
-                start(late)
-            await until_calls_wait(client, number=2)
+                start(send_order)
+            await wait_until_calls_are_queued(client, number=2)
             await client.send(cancel(placed), timeout=0)
             await wait_for_acknowledgement(client, placed.cl_ord_id)
             await client.test_request(TIMEOUT)
@@ -125,14 +125,14 @@ async def test_a_lost_connection_ends_the_wait(loop: Loop, new_client: NewClient
     async with new_client(port=relay.port, reconnect=NO_DELAY, budget=budget(0.001)) as client:
         client.record_spending(145)
 
-        async def late() -> None:
+        async def send_order() -> None:
             with pytest.raises(NotConnectedError):
                 await client.send(order(), timeout=None)
             ended.append(True)
 
         async with loop.run_concurrently() as start:
-            start(late)
-            await until_calls_wait(client)
+            start(send_order)
+            await wait_until_calls_are_queued(client)
             relay.cut()
         assert ended == [True]
         await wait_for_event(client, LoggedOn)
@@ -145,7 +145,7 @@ async def test_clients_that_share_a_budget_log_on_one_after_the_other(
 ) -> None:
     monkeypatch.setattr(rate_budget, "LOGON_BURST", 1)
     monkeypatch.setattr(rate_budget, "LOGON_INTERVAL", 0.001)
-    rates, reserve = budget(1000), RateBudget.reserve_logon
+    shared, reserve = budget(1000), RateBudget.reserve_logon
     connecting: list[int] = []
 
     def watch(self: RateBudget, *args: Any) -> float:
@@ -156,29 +156,29 @@ async def test_clients_that_share_a_budget_log_on_one_after_the_other(
     monkeypatch.setattr(RateBudget, "reserve_logon", watch)
     logged_on: list[bool] = []
 
-    async def one(key: int, name: str) -> None:
+    async def log_on(key: int, name: str) -> None:
         identity = sandbox.options(name, "prediction", "KalshiNR", key)
-        async with new_client(budget=rates, **identity) as client:
+        async with new_client(budget=shared, **identity) as client:
             logged_on.append(client.is_logged_on)
 
     async with loop.run_concurrently() as start:
         for name in (ME, OTHER):
             for key in range(2):
-                start(partial(one, key, name))
+                start(partial(log_on, key, name))
     assert logged_on == [True] * 4
     assert max(connecting) == 1
-    assert (rates._reserved, rates._waiting) == ({}, {})
+    assert (shared._reserved, shared._waiting) == ({}, {})
 
 
 @pytest.mark.parametrize("loop", TASK_LOOPS, ids=lambda loop: loop.name)
 async def test_a_cancelled_wait_for_a_logon_leaves_the_queue(loop: Loop, new_client: NewClient) -> None:
-    rates = budget(1000)
-    while not rates.wait(Logon, read_clocks()):
-        rates.sent(Logon, read_clocks())
-    client = new_client(budget=rates)
+    full = budget(1000)
+    while not full.wait(Logon, read_clocks()):
+        full.sent(Logon, read_clocks())
+    client = new_client(budget=full)
     with pytest.raises((TimeoutError, trio.TooSlowError)):
         await loop.with_timeout(0.01, client.open if loop.name == "asyncio" else client.__aenter__)
-    assert (rates._reserved, rates._waiting) == ({}, {})
+    assert (full._reserved, full._waiting) == ({}, {})
 
 
 async def test_without_a_budget_calls_do_not_wait(new_client: NewClient) -> None:

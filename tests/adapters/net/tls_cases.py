@@ -1,4 +1,4 @@
-"""Every fault of a peer's TLS, and the error that the client must raise."""
+"""Every way in which TLS with a peer can fail, and the error that the client must raise."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Changes to the venue's documents that `diff` once missed, because a source was not read or changed text was
 not reported.
 
-Each row changes the pier's site; the test then fetches and compares it as the daily workflow does.
+Each row changes the site of the fictional pier venue. The test then fetches the site and compares it with
+the spec, as the daily workflow does.
 """
 
 from __future__ import annotations
@@ -52,32 +53,32 @@ limits:
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Scratch:
     """Return a dialect with four guides and a changelog, all of which are reviewed."""
-    made = Scratch(tmp_path_factory.mktemp("base"))
+    scratch = Scratch(tmp_path_factory.mktemp("base"))
     listed = "".join(f"  {name}: page guides/{name}\n" for name in GUIDES)
-    manifest = made.spec / "manifest.yaml"
-    made.edit(manifest, "  dictionary 2.0:", f"{listed}  news: changelog news\n  dictionary 2.0:")
-    (made.spec / "limits.yaml").write_text(LIMITS, encoding="utf-8")
-    (made.pages / "guides").mkdir()
+    manifest = scratch.spec / "manifest.yaml"
+    scratch.edit(manifest, "  dictionary 2.0:", f"{listed}  news: changelog news\n  dictionary 2.0:")
+    (scratch.spec / "limits.yaml").write_text(LIMITS, encoding="utf-8")
+    (scratch.pages / "guides").mkdir()
     for name, text in GUIDES.items():
-        (made.pages / f"guides/{name}.md").write_text(text, encoding="utf-8")
-    (made.pages / "news.md").write_text(NEWS, encoding="utf-8")
-    made.edit(made.pages / "pier/tides.md", "## Tide Report", f"{NOTE}## Tide Report")
-    made.edit(made.pages / "pier/bookings.md", "## Booking Report", f"{NOTE}## Booking Report")
-    found = [item.edits[0].text for item in made.diff(made.pages) if item.element == "entry"]
+        (scratch.pages / f"guides/{name}.md").write_text(text, encoding="utf-8")
+    (scratch.pages / "news.md").write_text(NEWS, encoding="utf-8")
+    scratch.edit(scratch.pages / "pier/tides.md", "## Tide Report", f"{NOTE}## Tide Report")
+    scratch.edit(scratch.pages / "pier/bookings.md", "## Booking Report", f"{NOTE}## Booking Report")
+    found = [item.edits[0].text for item in scratch.diff(scratch.pages) if item.element == "entry"]
     lines = [item.split("`")[1].replace('"…"', '"It is in the spec."') for item in found]
-    (made.spec / "changelog.yaml").write_text("entries:\n" + "".join(f"  {line}\n" for line in lines))
-    with Site(made.pages) as site:
-        result = compare(made, site, made.folder / "first", "--reviewed")
+    (scratch.spec / "changelog.yaml").write_text("entries:\n" + "".join(f"  {line}\n" for line in lines))
+    with Site(scratch.pages) as site:
+        result = compare(scratch, site, scratch.folder / "first", "--reviewed")
     assert result.exit_code == 0, result.stdout
-    return made
+    return scratch
 
 
 def compare(scratch: Scratch, site: Site, out: Path, *options: str) -> Result:
     """Fetch the pages that the site lists, and compare them and the dictionary with the spec."""
     fetched = run("--spec", scratch.spec, "fetch", "--index", f"{site.url}/llms.txt", "--out", out)
     assert fetched.exit_code == 0, fetched.stderr
-    given = ("--product", "freight", *options, out, scratch.dictionary)
-    return run("--spec", scratch.spec, "diff", *given)
+    arguments = ("--product", "freight", *options, out, scratch.dictionary)
+    return run("--spec", scratch.spec, "diff", *arguments)
 
 
 Change = Callable[[Path], None]

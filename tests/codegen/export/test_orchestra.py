@@ -26,7 +26,7 @@ def root(kalshi: Dialect) -> ET.Element:
     return ET.fromstring(orchestra.render(kalshi))
 
 
-def part(root: ET.Element, *path: str) -> list[ET.Element]:
+def elements(root: ET.Element, *path: str) -> list[ET.Element]:
     return root.findall("/".join(N + name for name in path))
 
 
@@ -37,7 +37,7 @@ def key(element: ET.Element) -> tuple[str, str]:
 def message(root: ET.Element, name: str, scenario: str = "base") -> ET.Element:
     [found] = [
         item
-        for item in part(root, "messages", "message")
+        for item in elements(root, "messages", "message")
         if (item.get("name"), item.get("scenario", "base")) == (name, scenario)
     ]
     return found
@@ -61,24 +61,24 @@ def duplicates(keys: Iterable[object]) -> list[object]:
 
 def test_every_reference_resolves_and_every_id_is_unique(root: ET.Element) -> None:
     defined = {
-        "fieldRef": {key(item) for item in part(root, "fields", "field")},
-        "groupRef": {key(item) for item in part(root, "groups", "group")},
-        "componentRef": {key(item) for item in part(root, "components", "component")},
-        "numInGroup": {key(item) for item in part(root, "fields", "field")},
+        "fieldRef": {key(item) for item in elements(root, "fields", "field")},
+        "groupRef": {key(item) for item in elements(root, "groups", "group")},
+        "componentRef": {key(item) for item in elements(root, "components", "component")},
+        "numInGroup": {key(item) for item in elements(root, "fields", "field")},
     }
     for kind, known in defined.items():
         used = {key(item) for item in root.iter(N + kind)}
         assert used <= known, kind
         assert used, kind
     for path in (("fields", "field"), ("groups", "group"), ("messages", "message"), ("codeSets", "codeSet")):
-        found = part(root, *path)
+        found = elements(root, *path)
         assert not duplicates(map(key, found)), path
         assert not duplicates((item.attrib["name"], item.get("scenario")) for item in found), path
-    types = {item.attrib["name"] for item in part(root, "datatypes", "datatype")}
-    code_sets = {item.attrib["name"] for item in part(root, "codeSets", "codeSet")}
-    for field in part(root, "fields", "field"):
+    types = {item.attrib["name"] for item in elements(root, "datatypes", "datatype")}
+    code_sets = {item.attrib["name"] for item in elements(root, "codeSets", "codeSet")}
+    for field in elements(root, "fields", "field"):
         assert (field.get("type") in types) != (field.get("codeSet") in code_sets), field.attrib
-    scenarios = {(item.attrib["name"], item.attrib["id"]) for item in part(root, "scenarios", "scenario")}
+    scenarios = {(item.attrib["name"], item.attrib["id"]) for item in elements(root, "scenarios", "scenario")}
     for item in root.iter():
         if "scenario" in item.attrib:
             assert (item.attrib["scenario"], item.attrib["scenarioId"]) in scenarios
@@ -86,7 +86,7 @@ def test_every_reference_resolves_and_every_id_is_unique(root: ET.Element) -> No
 
 def test_every_message_is_listed_for_each_of_its_products(kalshi: Dialect, root: ET.Element) -> None:
     found: dict[str, set[str]] = {}
-    for item in part(root, "messages", "message"):
+    for item in elements(root, "messages", "message"):
         found.setdefault(item.attrib["msgType"], set()).add(item.get("scenario", "base"))
     assert set(found) == {message.msg_type for message in kalshi.messages}
     assert found["0"] == {"base"}
@@ -96,10 +96,12 @@ def test_every_message_is_listed_for_each_of_its_products(kalshi: Dialect, root:
 
 
 def test_every_field_is_exported_with_its_values(kalshi: Dialect, root: ET.Element) -> None:
-    assert {int(item.attrib["id"]) for item in part(root, "fields", "field")} == {
+    assert {int(item.attrib["id"]) for item in elements(root, "fields", "field")} == {
         field.tag for field in kalshi.fields
     }
-    sides = next(item for item in part(root, "codeSets", "codeSet") if item.attrib["name"] == "SideCodeSet")
+    sides = next(
+        item for item in elements(root, "codeSets", "codeSet") if item.attrib["name"] == "SideCodeSet"
+    )
     assert [(code.attrib["name"], code.attrib["value"]) for code in sides.findall(f"{N}code")] == [
         ("Buy", "1"),
         ("Sell", "2"),
@@ -179,7 +181,7 @@ def test_limits_of_a_field_are_documented_with_it(tmp_path: Path) -> None:
     limits = "[{minimum: 0.01, unit: dollars}, {when: {products: futures}, maximum: 5}]"
     fields = edited("fields", "unit: dollars, doc", f"unit: dollars, limits: {limits}, doc")
     root = ET.fromstring(orchestra.render(load_dialect(write(tmp_path, fields=fields))))
-    (price,) = (item for item in part(root, "fields", "field") if item.attrib["name"] == "Price")
+    (price,) = (item for item in elements(root, "fields", "field") if item.attrib["name"] == "Price")
     assert text(price).endswith("At least 0.01 dollars. At most 5 on futures.")
 
 
@@ -195,9 +197,9 @@ def test_differences_by_session_type_or_sender_are_documented(root: ET.Element) 
 def test_groups_have_their_counter_and_are_exported_once_if_the_products_agree(
     root: ET.Element, kalshi: Dialect
 ) -> None:
-    groups = part(root, "groups", "group")
+    groups = elements(root, "groups", "group")
     known = {group.name: group for group in kalshi.groups}
-    references = [ref for item in part(root, "messages", "message") for ref in item.iter(N + "groupRef")]
+    references = [ref for item in elements(root, "messages", "message") for ref in item.iter(N + "groupRef")]
     for reference in references:
         [group] = [item for item in groups if key(item) == key(reference)]
         counter = group.find(f"{N}numInGroup")
@@ -218,7 +220,7 @@ def test_a_dialect_without_products_or_sessions_has_one_scenario() -> None:
     plain = load_dialect(REPOSITORY / "tests" / "fix50sp2" / "spec")
     root = ET.fromstring(orchestra.render(plain))
     assert root.attrib["version"] == "FIX.5.0SP2"
-    assert [item.attrib["name"] for item in part(root, "scenarios", "scenario")] == ["base"]
-    assert {item.attrib["msgType"] for item in part(root, "messages", "message")} == {
+    assert [item.attrib["name"] for item in elements(root, "scenarios", "scenario")] == ["base"]
+    assert {item.attrib["msgType"] for item in elements(root, "messages", "message")} == {
         message.msg_type for message in plain.messages
     }

@@ -1,4 +1,4 @@
-"""`python -m tests.trading.soak --events 1000000`: run the soak and print its result."""
+"""`python -m tests.trading.soak --events 1000000`: run the soak test and print its result."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Progress:
 
 
 def main() -> int:
-    """Run the soak, print its result, and return 1 if there was a difference."""
+    """Run the soak test, print its result, and return 1 if there was a difference."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)

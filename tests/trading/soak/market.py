@@ -1,4 +1,4 @@
-"""The simulated venue of the soak: two permanent markets, and a series of markets that end one after the
+"""The simulated venue of the soak test: two permanent markets, and a series of markets that end one after the
 other."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The main loop of the soak: the turns of two traders, and the events between their turns."""
+"""The main loop of the soak test: the turns of two traders, and the events between their turns."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def play(
         events: the number of events to apply.
         seed: the seed of the first run; a difference ends a run and begins another one.
         faults: the share of turns in which reports are lost.
-        max_differences: the number of differences that ends the soak.
+        max_differences: the number of differences that ends the soak test.
         report: called after every turn.
     """
     tally = Tally()

@@ -10,11 +10,11 @@ from tests.venue.gateway.gateway_harness import GatewayHarness
 
 @pytest.fixture
 def harness() -> GatewayHarness:
-    """Return a gateway in front of an exchange with one market, without logins."""
+    """Return a gateway without logins, in front of an exchange with one market."""
     return GatewayHarness()
 
 
 @pytest.fixture
 def ann(harness: GatewayHarness) -> Login:
-    """Return Ann's login on KalshiNR, without pending reports and in dollars."""
+    """Return Ann's login on KalshiNR, with prices in dollars and without pending reports."""
     return harness.login("ann")

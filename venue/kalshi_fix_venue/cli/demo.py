@@ -72,9 +72,9 @@ def demo() -> None:
     """
     with converting_errors(), Sandbox((YOU, OTHER), random=Random(_SEED)) as sandbox:  # noqa: S311
         story = _Story(sandbox)
-        story.prediction()
-        story.margin()
-        story.tables()
+        story.trade_prediction()
+        story.trade_margin()
+        story.print_tables()
 
 
 class _Story:
@@ -83,7 +83,7 @@ class _Story:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._screen = Screen()
-        self._chapters = 0
+        self._step_count = 0
         self._reports: list[tuple[Participant, ExecutionReport]] = []
         port = sandbox.server.port(PREDICTION, "KalshiNR")
         self._screen.print_lines(
@@ -94,19 +94,19 @@ class _Story:
             ]
         )
 
-    def prediction(self) -> None:
+    def trade_prediction(self) -> None:
         """Place a resting order, amend it, have it partly filled, cancel the rest; check the book each
         time."""
         symbol = MARKETS[PREDICTION][0].rules.ticker
         with self._logged_on(PREDICTION, symbol) as (you, books):
-            self._chapter(
+            self._begin_step(
                 f"Place a resting order: buy 10 contracts of {symbol} at 0.44 dollars",
                 "The venue reports twice, pending and new, and the book has a new best bid.",
             )
             order_id = self._place(you, _order("first", symbol, Side.BUY, "0.44", 10))
             books.expect_book((_NEW, _BID, "0.44", 10))
 
-            self._chapter(
+            self._begin_step(
                 "Amend it: 12 contracts at 0.45 dollars",
                 "In the book the new level replaces the old one.",
             )
@@ -121,46 +121,46 @@ class _Story:
                     **identity,
                 )
             )
-            self._report(you, ExecType.PENDING_REPLACE)
-            self._report(you, ExecType.REPLACED, order_qty=12, price=Decimal("0.45"))
+            self._expect_report(you, ExecType.PENDING_REPLACE)
+            self._expect_report(you, ExecType.REPLACED, order_qty=12, price=Decimal("0.45"))
             books.expect_book((_DELETE, _BID, "0.44", 0), (_NEW, _BID, "0.45", 12))
 
-            self._chapter(
+            self._begin_step(
                 "Another trader sells 5 contracts into it",
                 "Both sides receive a report of the trade; 7 contracts are left in the book.",
             )
             self._take_liquidity(PREDICTION, _order("hit", symbol, Side.SELL, "0.45", 5))
             partly = OrdStatus.PARTIALLY_FILLED
-            self._report(you, ExecType.TRADE, ord_status=partly, last_qty=5, leaves_qty=7)
+            self._expect_report(you, ExecType.TRADE, ord_status=partly, last_qty=5, leaves_qty=7)
             books.expect_book((_NEW, _TRADE, "0.45", 5), (_CHANGE, _BID, "0.45", 7))
 
-            self._chapter("Cancel the rest of it", "The level is removed from the book.")
+            self._begin_step("Cancel the rest of it", "The level is removed from the book.")
             you.send(
                 OrderCancelRequest(cl_ord_id="first-cancelled", orig_cl_ord_id="first-amended", **identity)
             )
-            self._report(you, ExecType.PENDING_CANCEL)
-            self._report(you, ExecType.CANCELED, cum_qty=5, leaves_qty=0)
+            self._expect_report(you, ExecType.PENDING_CANCEL)
+            self._expect_report(you, ExecType.CANCELED, cum_qty=5, leaves_qty=0)
             books.expect_book((_DELETE, _BID, "0.45", 0))
 
-    def margin(self) -> None:
+    def trade_margin(self) -> None:
         """Place a resting order and have it filled."""
         symbol = MARKETS[MARGIN][0].rules.ticker
         with self._logged_on(MARGIN, symbol) as (you, books):
-            self._chapter(
+            self._begin_step(
                 f"Place a resting order: bid 19.48 dollars for 3 contracts of {symbol}",
                 "Perpetuals trade in whole contracts, and their prices are always in dollars.",
             )
             self._place(you, _order("perp", symbol, Side.BUY, "19.48", 3))
             books.expect_book((_NEW, _BID, "19.48", 3))
 
-            self._chapter(
+            self._begin_step(
                 "Another trader sells 3 contracts into it", "The order is filled, and its level is removed."
             )
             self._take_liquidity(MARGIN, _order("perp-hit", symbol, Side.SELL, "19.48", 3))
-            self._report(you, ExecType.TRADE, ord_status=OrdStatus.FILLED, last_qty=3)
+            self._expect_report(you, ExecType.TRADE, ord_status=OrdStatus.FILLED, last_qty=3)
             books.expect_book((_NEW, _TRADE, "19.48", 3), (_DELETE, _BID, "19.48", 0))
 
-    def tables(self) -> None:
+    def print_tables(self) -> None:
         """Print the orders with their last reports, and the fills."""
         last = {(who.product, who.name, report.order_id): report for who, report in self._reports}
         orders = [
@@ -184,28 +184,28 @@ class _Story:
             self._screen.print_lines([()])
             self._screen.print_table(f"{title} (contracts, dollars)", columns, rows)
 
-    def _chapter(self, heading: str, explanation: str) -> None:
-        self._chapters += 1
+    def _begin_step(self, heading: str, explanation: str) -> None:
+        self._step_count += 1
         self._screen.print_lines(
-            [(), (("bold", f"{self._chapters}. {heading}"),), (("italic", f"   {explanation}"),)]
+            [(), (("bold", f"{self._step_count}. {heading}"),), (("italic", f"   {explanation}"),)]
         )
 
     @contextmanager
     def _logged_on(self, product: Product, symbol: str) -> Iterator[tuple[Participant, Participant]]:
         """Log on for orders and, with another key, for the book of a market; log out at the end."""
-        self._chapter(
+        self._begin_step(
             f"{product.capitalize()}: log on to KalshiNR for orders and to KalshiMD for books",
             "RawData is a signature made with your private key. Each connection has its own API key.",
         )
         with ExitStack() as stack:
             you = stack.enter_context(self._participant(YOU, product, "KalshiNR").logged_on())
             books = stack.enter_context(self._participant(YOU, product, "KalshiMD", key=1).logged_on())
-            self._chapter(f"Subscribe to the book of {symbol}", "A snapshot is followed by changes.")
+            self._begin_step(f"Subscribe to the book of {symbol}", "A snapshot is followed by changes.")
             books.send(MarketDataRequest.subscribe(symbol))
             if not books.expect(MarketDataSnapshotFullRefresh, symbol=symbol).md_entries:
                 raise DemoError(f"the book of {symbol} is empty; resting orders were expected")
             yield you, books
-            self._chapter("Log out", "The venue answers each Logout, then the connections close.")
+            self._begin_step("Log out", "The venue answers each Logout, then the connections close.")
 
     def _participant(self, who: str, product: Product, session: str, key: int = 0) -> Participant:
         return Participant(self._sandbox, self._screen, who, product, session, key)
@@ -213,25 +213,25 @@ class _Story:
     def _place(self, who: Participant, order: NewOrderSingle) -> str:
         """Send an order that is expected to rest; return its OrderID."""
         who.send(order)
-        self._report(who, ExecType.PENDING_NEW)
-        return self._report(who, ExecType.NEW, leaves_qty=order.order_qty).order_id
+        self._expect_report(who, ExecType.PENDING_NEW)
+        return self._expect_report(who, ExecType.NEW, leaves_qty=order.order_qty).order_id
 
     def _take_liquidity(self, product: Product, order: NewOrderSingle) -> None:
         """Log the other trader on, send an order that is expected to fill at once, and log out."""
         with self._participant(OTHER, product, "KalshiNR").logged_on() as other:
             other.send(order)
-            self._report(other, ExecType.PENDING_NEW)
+            self._expect_report(other, ExecType.PENDING_NEW)
             filled = {"ord_status": OrdStatus.FILLED, "last_qty": order.order_qty}
-            self._report(other, ExecType.TRADE, **filled)
+            self._expect_report(other, ExecType.TRADE, **filled)
 
-    def _report(self, who: Participant, exec_type: ExecType, **values: object) -> ExecutionReport:
+    def _expect_report(self, who: Participant, exec_type: ExecType, **values: object) -> ExecutionReport:
         report = who.expect(ExecutionReport, exec_type=exec_type, **values)
         self._reports.append((who, report))
         return report
 
 
-class _Wire(Observer):
-    """Keeps the messages of a connection by direction and MsgSeqNum (34)."""
+class _MessageRecorder(Observer):
+    """Records the messages of a connection by direction and MsgSeqNum (34)."""
 
     def __init__(self) -> None:
         self._framers: dict[Direction, Framer] = {"sent": Framer(), "received": Framer()}
@@ -255,9 +255,9 @@ class Participant:
         self.product: Product = product
         self._session = session
         self._screen = screen
-        self._messages = (wire := _Wire()).messages
+        self._messages = (recorder := _MessageRecorder()).messages
         options = sandbox.options(name, product, session, key)
-        self._client = Client(make_plan(session, ClientConfig(**options, observer=wire, reconnect=None)))
+        self._client = Client(make_plan(session, ClientConfig(**options, observer=recorder, reconnect=None)))
 
     @contextmanager
     def logged_on(self) -> Iterator[Participant]:

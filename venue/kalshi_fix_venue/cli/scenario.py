@@ -1,4 +1,4 @@
-"""Scenarios on the command line: the options of `kalshi-fix venue`, `venue check` and `venue schema`."""
+"""Scenarios on the command line: options of `kalshi-fix venue`, and its commands `check` and `schema`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def scenario_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--owners",
             type=click.IntRange(1, MAX_OWNERS),
             help=f"Number of owners to add to those of the scenario, named {OWNER}, {OWNER}-2, and so on. "
-            "Each has an account on both products. By default 1 if the scenario has no owners, else 0.",
+            "Each has an account on each product. The default is 1 if the scenario has no owners, else 0.",
         ),
         click.option(
             "--keys",

@@ -1,6 +1,7 @@
 """Daily caps on event contracts: the maximum that a clearing member's customer may order in a day.
 
-Sources: UseCapReservation on Kalshi's page on authentication, and the Texts on Kalshi's page on order entry.
+Sources: UseCapReservation on Kalshi's page on authentication, and the values of Text (58) on the page on
+order entry.
 """
 
 from __future__ import annotations

@@ -141,7 +141,7 @@ class Traffic:
         return list(lines(self._explain(message), self._units[message.session[0]]))
 
     def _read(self) -> None:
-        """Split the queued bytes into messages, in the order in which they were queued, and keep these."""
+        """Split the queued bytes into messages and keep them, in the order in which the bytes were queued."""
         with self._lock:
             queues, self._queues = self._queues, OrderedDict()
         chunks: list[tuple[int, bytes, bool, ClientProtocol]] = []

@@ -46,7 +46,7 @@ form_options: Final = option_group(
 @click.option(
     "--since",
     type=filters.TIME_BOUND,
-    help="Only messages from this time in UTC on, such as 14:30 or 2026-11-21.",
+    help="Only messages from this time onwards, in UTC, such as 14:30 or 2026-11-21.",
 )
 @click.option("--until", type=filters.TIME_BOUND, help="Only messages before this time, in UTC.")
 @as_of_option
@@ -162,8 +162,8 @@ def _decode(name: str, options: OutputOptions, output: Output, *, follow: bool, 
     with Progress(
         name, shown=options.form in (Form.NONE, Form.ORDERS) or not options.on_terminal
     ) as progress:
-        waiting = (lambda: time.sleep(POLL_SECONDS)) if follow else None
-        log_data = output.versions.watch(progress.watch(chunks(name, waiting)))
+        wait = (lambda: time.sleep(POLL_SECONDS)) if follow else None
+        log_data = output.versions.watch(progress.watch(chunks(name, wait)))
         if processes == 1:
             batches = _batches(log_data, options)
         else:

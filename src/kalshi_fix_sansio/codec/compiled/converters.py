@@ -13,13 +13,13 @@ from kalshi_fix_sansio.scalars.parsing import CONVERSIONS
 
 
 def to_timestamp(text: str) -> datetime:
-    """Return a UTCTimestamp; raise ValueError for a day that does not exist."""
+    """Convert the text of a UTCTimestamp; raise ValueError for a day that does not exist."""
     return datetime.fromisoformat(text + "Z")
 
 
 def convert_optional(convert: Callable[[str], Any] | None, column: Sequence[str | None]) -> Iterable[Any]:
-    """Convert one field of all entries of a group; None where an entry does not have the field."""
-    # No kind of value allows an empty string, so a false value means that the field is absent.
+    """Convert the values of one field in all entries of a group; an absent field is None."""
+    # No kind of value allows an empty string, so a falsy value means that the field is absent.
     if all(column):
         return column if convert is None else map(convert, column)  # type: ignore[arg-type]
     if convert is None:
@@ -42,7 +42,8 @@ CONVERTERS: Final[Mapping[Kind, Callable[[str], Any] | None]] = MappingProxyType
         **CONVERSIONS,
         Kind.STRING: None,
         Kind.CHAR: None,
-        # These are faster than `scalars`, because they need no case for leap seconds and no text for errors.
+        # These are faster than the functions in `scalars`: they handle no leap seconds and build no error
+        # text.
         Kind.UTCTIMESTAMP: to_timestamp,
         Kind.UTCDATEONLY: date.fromisoformat,
         Kind.UTCTIMEONLY: time.fromisoformat,

@@ -341,12 +341,12 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
 
     # --- events ---------------------------------------------------------------------------------------
 
-    def _handle_message(self, message: object, now: datetime, *, is_event: bool) -> None:
-        # A message without an event is about to be sent, or was received. Its type shows which.
+    def _handle_message(self, message: object, now: datetime, *, is_unwrapped: bool) -> None:
+        # A message passed without an event is about to be sent, or was received. Its type shows which.
         match message:
-            case QuoteRequest() if not is_event:
+            case QuoteRequest() if not is_unwrapped:
                 self._updates[message.quote_req_id] = CreatorUpdate(self.request(message))
-            case AcceptQuote() | NewOrderSingle() if not is_event and message.quote_id:
+            case AcceptQuote() | NewOrderSingle() if not is_unwrapped and message.quote_id:
                 self._handle_acceptance(message)
             case Quote():
                 self._handle_quote(message)

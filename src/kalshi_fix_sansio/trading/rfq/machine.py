@@ -106,9 +106,9 @@ class RfqMachine(ABC, Generic[R, D, U]):
     def next_deadline(self) -> datetime | None:
         """Return the time at which to call `handle_timer`, in UTC; None without a deadline."""
         now = self._now or BEGINNING
-        due = [deadline for _, deadline in self._awaited_deals()]
-        due += [overdue for _, overdue in self._uncertain_deals() if overdue > now]
-        return min(due, default=None)
+        deadlines = [deadline for _, deadline in self._awaited_deals()]
+        deadlines += [due for _, due in self._uncertain_deals() if due > now]
+        return min(deadlines, default=None)
 
     def drop_copy_start(self, now: datetime, forgotten: Mapping[int, ExecKey] = {}) -> dict[int, ExecKey]:
         """Return, by shard, the key from which drop copy must be requested to find the orders of uncertain
@@ -178,13 +178,18 @@ class RfqMachine(ABC, Generic[R, D, U]):
             case MessageRejected(will_be_resent=False, message=refused):
                 self._handle_undelivered(refused)
             case _:
-                self._handle_message(message, now, is_event=message is not event)
+                self._handle_message(message, now, is_unwrapped=message is not event)
         return self._take_updates()
 
     @abstractmethod
-    def _handle_message(self, message: object, now: datetime, *, is_event: bool) -> None:
-        """Apply an event or a message that only this side of the RFQ handles. A message is passed with or
-        without its event.
+    def _handle_message(self, message: object, now: datetime, *, is_unwrapped: bool) -> None:
+        """Apply an event or a message that only this side of the RFQ handles.
+
+        Args:
+            message: the event, or the message.
+            now: the current time, timezone-aware.
+            is_unwrapped: whether the message was taken out of an event. Another message may also be a request
+                that is about to be sent.
         """
 
     @abstractmethod
@@ -209,7 +214,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
 
     @abstractmethod
     def _record_lost_answers(self) -> None:
-        """Record that answers about any request or quote may be lost."""
+        """Record that answers about any request or quote may have been lost."""
 
     def _handle_range(self, drop_copy_range: DropCopyRange) -> None:
         """End the deals whose orders drop copy proves not to exist."""

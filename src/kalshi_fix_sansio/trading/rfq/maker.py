@@ -262,7 +262,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
 
     # --- events ---------------------------------------------------------------------------------------
 
-    def _handle_message(self, message: object, now: datetime, *, is_event: bool) -> None:
+    def _handle_message(self, message: object, now: datetime, *, is_unwrapped: bool) -> None:
         match message:
             case QuoteRequest():
                 self._handle_request(message)
@@ -275,7 +275,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             case QuoteRequestReject():
                 self._handle_rfq_end(message)
             # The venue sends no Quote on KalshiRFQ, so a bare Quote is one that the maker is about to send.
-            case Quote() if not is_event:
+            case Quote() if not is_unwrapped:
                 self._handle_quote(message)
             case QuoteConfirm() | QuoteCancel():
                 self._handle_own_request(message)

@@ -20,7 +20,7 @@ from tests.adapters.cli.order_logs import DETAILS, ORDER_ID, ORDERS, OTHER, line
 from tests.adapters.cli.runner import invoke
 from tests.helpers import tag_of
 
-COPY = line("16:00:01.005000", "8", report("a1", "1;1;1", "0"), 2, venue="KalshiDC") + line(
+DROP_COPY = line("16:00:01.005000", "8", report("a1", "1;1;1", "0"), 2, venue="KalshiDC") + line(
     "16:00:09.005000", "8", report("a3", "1;1;4", "4", "41=a2|"), 3, venue="KalshiDC"
 )
 
@@ -44,10 +44,10 @@ def run(*args: object, stdin: bytes = b"", status: int = 0) -> Result:
 @pytest.fixture
 def logs(tmp_path: Path) -> list[str]:
     """Return the paths of the order session's log, which is compressed, and of the drop copy log."""
-    orders, copy = tmp_path / "orders.log.gz", tmp_path / "copy.log"
+    orders, drop_copy = tmp_path / "orders.log.gz", tmp_path / "copy.log"
     orders.write_bytes(gzip.compress(ORDERS))
-    copy.write_bytes(COPY)
-    return [str(orders), str(copy)]
+    drop_copy.write_bytes(DROP_COPY)
+    return [str(orders), str(drop_copy)]
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ ALL_MESSAGES = [(0, 1), (0, 2), (1, 1), (0, 5), (0, 6), (0, 7), (0, 8), (1, 2)]
 @pytest.mark.parametrize("identifier", ["a1", "a2", "a3", ORDER_ID, "1;1;1", "1;1;4"])
 @pytest.mark.parametrize("size", [7, 300, 64 * 1024])
 def test_any_id_of_an_order_finds_all_its_messages(identifier: str, size: int) -> None:
-    found = trace_in_chunks(identifier, ORDERS, COPY, size=size)
+    found = trace_in_chunks(identifier, ORDERS, DROP_COPY, size=size)
     assert lines_of(found) == ALL_MESSAGES
     assert found.client_ids == ("a1", "a2", "a3")
     assert found.order_ids == (ORDER_ID,)
@@ -125,7 +125,7 @@ def test_a_later_pass_finds_a_reject_that_precedes_the_link_to_its_request() -> 
 
 
 def replace_chain(count: int, *, prefix: str = "c") -> bytes:
-    """Return requests, each of which replaces the previous one, and their reports."""
+    """Return a log of requests, each of which replaces the previous one, with the report of each."""
     log = b""
     for number in range(count):
         before = f"41={prefix}{number - 1}|" if number else ""
@@ -164,7 +164,7 @@ def test_each_of_many_ids_matches_whole_values_only() -> None:
     assert len(trace_in_chunks("c0", others + log + others, size=1_000).steps) == 60
 
 
-def test_the_number_of_followed_ids_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_work_and_the_result_of_a_trace_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     log = replace_chain(30)
     # The OrderID finds all reports; requests are found only if their ClOrdIDs are followed.
     for name, bound, max_steps in (
