@@ -4,7 +4,7 @@ Each command prints JSON.
 
 python -m benchmarks.fresh_process session COUNT          COUNT messages through one session, for case h
 python -m benchmarks.fresh_process books LEVELS COUNT...  MiB of memory for each number of books, ascending
-python -m benchmarks.fresh_process orders COUNT           times of the first order and of the rest, for case o
+python -m benchmarks.fresh_process orders COUNT           first order's time, median of the rest, for case o
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.trading import OrderBooks
 
 
-def resident() -> float:
+def resident_mib() -> float:
     """Return the resident memory of this process in MiB."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
 
@@ -53,17 +53,17 @@ def receive_messages(count: int) -> dict[str, float]:
     The memory is measured before the first message, after each twentieth of the messages, and at the end.
     """
     session, seconds = logged_on_session(), 0.0
-    sizes = [resident()]
+    sizes = [resident_mib()]
     for chunk, time_received in chunks(count):
         now = Instant((time_received - samples.NOON).total_seconds(), time_received)
-        begin = time.perf_counter()
+        start = time.perf_counter()
         session.receive_data(chunk, now)
         session.events()
-        seconds += time.perf_counter() - begin
+        seconds += time.perf_counter() - start
         if session.next_incoming > count * len(sizes) // 20:
-            sizes.append(resident())
+            sizes.append(resident_mib())
     assert session.next_incoming == count + 2, "messages were lost"
-    end = resident()
+    end = resident_mib()
     us = seconds / count * 1e6
     return {"start": sizes[0], "warm": sizes[1], "end": end, "maximum": max(*sizes, end), "us": us}
 
@@ -74,7 +74,7 @@ def apply_snapshots(levels: int, *counts: int) -> dict[int, float]:
     Each size is a separate Decimal, as in decoded messages.
     """
     books = OrderBooks(max_books=counts[-1], max_levels=levels * counts[-1])
-    baseline, memory = resident(), {}
+    baseline, memory = resident_mib(), {}
     prices = [Decimal(number + 1).scaleb(-2) for number in range(levels)]
     for number in range(counts[-1]):
         entries = [
@@ -89,32 +89,34 @@ def apply_snapshots(levels: int, *counts: int) -> dict[int, float]:
         updates = books.apply(MarketDataSnapshotFullRefresh(symbol=symbol, md_entries=entries))
         assert not any(book_update.discrepancies for book_update in updates)
         if number + 1 in counts:
-            memory[number + 1] = resident() - baseline
+            memory[number + 1] = resident_mib() - baseline
     return memory
 
 
 def send_orders(count: int) -> dict[str, float]:
-    """Send orders after `Session.prepare`; return the time of the first and the median of the rest in µs."""
+    """Send orders after `Session.prepare`; return the time of the first, and the median time of the
+    rest, in µs.
+    """
     session, now, times = logged_on_session(), Instant(1.0, samples.NOON), []
     while session.prepare():
         pass
     orders = [samples.order(number) for number in range(count)]
     for order in orders:
-        begin = time.perf_counter()
+        start = time.perf_counter()
         session.send(order, now)
         session.data_to_send()
-        times.append((time.perf_counter() - begin) * 1e6)
+        times.append((time.perf_counter() - start) * 1e6)
     return {"first": times[0], "median": statistics.median(times[1:])}
 
 
 def main(name: str, *numbers: int) -> object:
     """Run the measurement given on the command line."""
-    measures: dict[str, Callable[..., object]] = {
+    measurements: dict[str, Callable[..., object]] = {
         "session": receive_messages,
         "books": apply_snapshots,
         "orders": send_orders,
     }
-    return measures[name](*numbers)
+    return measurements[name](*numbers)
 
 
 if __name__ == "__main__":

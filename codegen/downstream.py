@@ -201,8 +201,8 @@ def _missing(dialect: Dialect, area: str, names: Names) -> Iterator[UnhandledEle
         if message.name not in names.plain:
             yield UnhandledElement(area, "messages", message.name, message.family, message.location)
             continue
-        for member, holders in walk(message.members):
-            owner = holders[-1].group.name if holders and holders[-1].group else message.name
+        for member, groups in walk(message.members):
+            owner = groups[-1].group.name if groups and groups[-1].group else message.name
             if member.attribute not in names.plain:
                 element = f"{owner}.{member.field.name}"
                 yield UnhandledElement(area, "members", element, message.family, member.location)

@@ -100,7 +100,7 @@ def texts_class(message: str) -> str:
 
 def list_attribute(counter: str) -> str:
     """Return the attribute of a repeating group for its counter: `misc_fees` for `NoMiscFees`."""
-    # `NotionalGrp` is not a counter.
+    # In a counter, a capital letter follows `No`, so `NotionalGrp` keeps its `No`.
     if re.match(r"No[A-Z]", counter):
         counter = counter[2:]
     return snake_case(counter)

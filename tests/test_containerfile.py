@@ -13,7 +13,7 @@ import yaml
 from click.testing import CliRunner
 
 from kalshi_fix_adapters.cli.commands import commands
-from kalshi_fix_venue.cli import venue as module
+from kalshi_fix_venue.cli import venue as venue_cli
 from kalshi_fix_venue.server import all_ports
 from kalshi_fix_venue.testing import Sandbox
 
@@ -35,7 +35,7 @@ def test_the_python_version_of_the_image_is_tested() -> None:
     assert f"Programming Language :: Python :: {version[1]}" in classifiers
 
 
-def test_the_copied_files_are_exactly_the_sources_of_a_wheel() -> None:
+def test_the_copied_files_include_the_sources_of_the_wheel() -> None:
     copied = {source for line in arguments_of("COPY") for source in shlex.split(line)[:-1]}
     assert all((ROOT / source).exists() for source in copied)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -44,7 +44,7 @@ def test_the_copied_files_are_exactly_the_sources_of_a_wheel() -> None:
     assert {project["project"]["readme"], *project["project"]["license-files"]} <= copied
 
 
-def test_the_image_installs_like_the_makefile() -> None:
+def test_the_image_installs_packages_with_the_options_of_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text()
     first, second = arguments_of("RUN")
     for option in ("--require-hashes", "--no-deps", "requirements/run.txt"):
@@ -88,16 +88,16 @@ def test_the_command_of_the_image_runs(tmp_path: Path, monkeypatch: pytest.Monke
     arguments = [*arguments[:at], *arguments[at + 2 :]]
     arguments[arguments.index("--folder") + 1] = str(tmp_path / "venue")
     seen: list[tuple[str, str]] = []
-    announce = module._announce
+    announce = venue_cli._announce
 
     def record(sandbox: Sandbox, *more: object) -> None:
         announce(sandbox, *more)  # type: ignore[arg-type]
         seen.append((sandbox.server.host, (tmp_path / "venue" / "env.sh").read_text()))
 
-    monkeypatch.setattr(module, "_announce", record)
-    monkeypatch.setattr(module, "_wait_for_signal", lambda: None)
-    done = CliRunner().invoke(commands, arguments)
-    assert done.exit_code == 0, done.output
+    monkeypatch.setattr(venue_cli, "_announce", record)
+    monkeypatch.setattr(venue_cli, "_wait_for_signal", lambda: None)
+    result = CliRunner().invoke(commands, arguments)
+    assert result.exit_code == 0, result.output
     [(host, exports)] = seen
     assert host == "0.0.0.0"
     assert "KalshiNR=127.0.0.1:" in exports

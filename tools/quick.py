@@ -1,9 +1,9 @@
-"""Run the quick gate: format, lint, words, dialect, types, import contracts, and the tests of the packages
-that changed.
+"""Run the quick gate: the checks of formatting, lint, disallowed words, generated code, handling of the
+dialect (`codegen downstream`), types and import contracts, and the tests of the packages that changed.
 
 `make quick` runs it. A package of the core is tested together with the packages that depend on it; without
-changes, all of the core is tested. Simulation, process kills, slow models and other Python versions are left
-to `make check`.
+changes, all of the core is tested. The slow tests (`SLOW_TESTS`) and other Python versions are left to
+`make check`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CORE = (
     *("scalars", "framing", "codec", "validation", "core", "session", "scenarios", "trading"),
     *("adapters/config", "adapters/engine", "adapters/loops", "adapters/net", "adapters/observe"),
 )
-"""Folders of tests that run if all of the core changed, or if no file changed."""
+"""Test folders that run if a change may affect all of the core, or if no file changed."""
 USED_BY = {
     "framing": ("framing", "session", "scenarios"),
     "codec": ("codec", "validation", "scenarios"),
@@ -46,7 +46,9 @@ SLOW_TESTS = (
     *("*slow_model*", "test_fuzz*", "test_soak*", "test_kill*", "test_crash*", "test_day*", "*hostile*"),
     *("test_generated_encoders*", "test_order_books_wire*", "test_mutations*", "test_held_out*"),
 )
-"""Test files that take longer than the other files in their folders."""
+"""Patterns of test files that the gate skips, because they take longer than the other files in their
+folders.
+"""
 
 
 def changed_files(base: str) -> list[str]:
@@ -65,7 +67,7 @@ def tests_of(path: str) -> Iterator[str]:
     """Yield the paths of the tests of a changed file."""
     folder, _, file = path.rpartition("/")
     if path.startswith("tests/"):
-        # A helper module is used by the tests of its folder; a helper module in `tests` is used by all tests.
+        # A helper module affects the tests of its folder; one directly in `tests` may affect all of the core.
         yield from [path] if file.startswith("test_") else [folder] if folder != "tests" else _all_of_core()
     elif path.endswith(".md"):
         yield from PAGES

@@ -32,8 +32,8 @@ class PlacedMember:
     """A field of a block, with the groups that contain it."""
 
     member: model.Member
-    holders: tuple[model.Member, ...]
-    """Enclosing groups, outermost first."""
+    enclosing_groups: tuple[model.Member, ...]
+    """Outermost first."""
     implied: bool = False
     """Whether it is the length field of a data field; the spec does not list length fields."""
 
@@ -45,7 +45,7 @@ class PlacedMember:
     @property
     def path(self) -> tuple[int, ...]:
         """Tags of the enclosing counters."""
-        return tuple(holder.field.tag for holder in self.holders)
+        return tuple(group.field.tag for group in self.enclosing_groups)
 
     @property
     def tags(self) -> tuple[int, ...]:
@@ -55,7 +55,7 @@ class PlacedMember:
     def allowed_places(self, places: Iterable[Place]) -> list[Place]:
         """Return the places where the member and all enclosing groups are allowed."""
         # If a group is forbidden, so are its members.
-        chain = (*self.holders, self.member)
+        chain = (*self.enclosing_groups, self.member)
         return [place for place in places if all(presence_at(each, place) != "forbidden" for each in chain)]
 
     def is_required(self, place: Place) -> bool:
@@ -65,7 +65,7 @@ class PlacedMember:
     def is_required_in_message(self, place: Place) -> bool:
         """Return whether every such message must contain it."""
         return self.is_required(place) and all(
-            presence_at(each, place) == "required" for each in self.holders
+            presence_at(each, place) == "required" for each in self.enclosing_groups
         )
 
 
@@ -196,16 +196,16 @@ class SpecIndex:
         return self._placed[block]
 
     def _placed_members(
-        self, members: tuple[model.Member, ...], holders: tuple[model.Member, ...]
+        self, members: tuple[model.Member, ...], enclosing_groups: tuple[model.Member, ...]
     ) -> list[PlacedMember]:
         placed: list[PlacedMember] = []
         for member, length in self.dialect.with_lengths(members):
             if length is not None:
                 implied = attrs.evolve(member, field=length, presence="optional", constant=None, rules=())
-                placed.append(PlacedMember(implied, holders, implied=True))
-            placed.append(PlacedMember(member, holders))
+                placed.append(PlacedMember(implied, enclosing_groups, implied=True))
+            placed.append(PlacedMember(member, enclosing_groups))
             if member.group is not None:
-                placed += self._placed_members(member.group.members, (*holders, member))
+                placed += self._placed_members(member.group.members, (*enclosing_groups, member))
         return placed
 
     def block_name(self, block: str) -> str:

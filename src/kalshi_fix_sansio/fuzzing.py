@@ -1,7 +1,7 @@
 """Convert arbitrary bytes to messages and session events, to fuzz programs that handle messages and events.
 
 The same bytes always give the same result, so a failing input can be stored and replayed. `messages` returns
-messages that the venue may send. `events` returns the events of a session on which messages are lost,
+messages that the venue may send. `events` returns the events of a session in which messages are lost,
 duplicated or damaged, or the connection ends. Values are chosen from small sets, so several reports refer to
 the same order.
 """
@@ -38,7 +38,7 @@ START: Final = datetime(2026, 8, 21, 14, 3, 7, tzinfo=UTC)
 CLIENT: Final = "fuzzed-client"
 """SenderCompID of the session."""
 SESSION: Final = DIALECT.session_type_for("orders", resend=True).name
-"""The default session type, which has the most messages."""
+"""The default session type, which has the most message types."""
 _MAX_STEPS: Final = 32
 """Maximum number of messages that `messages` returns, and of steps that `events` runs."""
 
@@ -129,10 +129,10 @@ def events(data: bytes, session_type: str = SESSION, product: str = "prediction"
         heart_bt_int=config.heart_bt_int, reset_seq_num_flag=kind.reset_required or None
     )
     session.receive_data(_encode(logon, session_type, 1), now)
-    # Steps 0 to 12 pass a message to the session. After step 10, the numbers continue with the one that the
-    # session expects, to fill a gap. Step 11 replaces a byte of its message, and step 12 repeats the previous
-    # number with PossDupFlag=Y. Step 13 skips numbers, as if messages were lost, step 14 ends the connection,
-    # and in step 15, 20 seconds pass.
+    # There are 16 kinds of steps. Kinds 0 to 12 pass a message to the session. After kind 10, the numbers
+    # continue with the one that the session expects, to fill a gap. Kind 11 replaces a byte of its message,
+    # and kind 12 repeats the previous number with PossDupFlag=Y. Kind 13 skips numbers, as if messages were
+    # lost, kind 14 ends the connection, and in kind 15, 20 seconds pass.
     result, number, steps = session.events(), 2, 0
     while choices.has_more and steps < _MAX_STEPS and session.state is not State.CLOSED:
         steps += 1

@@ -39,14 +39,14 @@ def test_unfetched_events_are_passed_to_the_next_connection(role: Role) -> None:
     wired.receive(cancel_reject(wired))
     wired.session.receive_data(cancel_reject(wired), wired.clock.now)
     wired.session.receive_eof(wired.clock.now)
-    former = wired.session
+    previous = wired.session
     wired.reconnect()
     events = wired.log_on()
     assert [type(event) for event in events[:2]] == [MessageReceived, SessionEnded]
     assert isinstance(events[-1], LoggedOn)
-    assert former.events() == []
-    assert former.data_to_send() == b""
-    former.confirm()
+    assert previous.events() == []
+    assert previous.data_to_send() == b""
+    previous.confirm()
     assert wired.session.store.next_incoming == 2
     wired.session.confirm()
     assert wired.session.store.next_incoming == 5
@@ -67,7 +67,7 @@ def test_a_late_call_to_the_previous_session_does_not_change_the_store(
     assert wired.session.store.next_incoming == 1
 
 
-def test_accepting_with_another_store_voids_waiting_confirmations() -> None:
+def test_confirming_an_event_from_before_another_store_was_accepted_does_not_advance_that_store() -> None:
     wired = connected(Role.ACCEPTOR, explicit_confirm=True)
     wired.receive(wired.peer.logon(LOGON, 30))
     store = LoggedStore(next_incoming=30)
@@ -79,7 +79,7 @@ def test_accepting_with_another_store_voids_waiting_confirmations() -> None:
     assert store.next_incoming == 31
 
 
-def test_a_session_that_failed_to_begin_can_be_continued() -> None:
+def test_a_session_that_failed_to_connect_can_be_continued() -> None:
     wired = explicit_session(Role.INITIATOR)
     wired.receive(cancel_reject(wired), cancel_reject(wired))
     wired.disconnect()
@@ -150,7 +150,7 @@ def test_a_gap_fill_without_a_new_number_commits_the_confirmed_events(role: Role
         assert store.after_crash().next_incoming == confirmed
 
 
-def test_events_returned_by_the_previous_session_count_until_confirmed() -> None:
+def test_events_returned_by_the_previous_session_count_towards_max_events_until_confirmed() -> None:
     wired = explicit_session(max_events=2)
     wired.receive(cancel_reject(wired))
     wired.disconnect()

@@ -42,7 +42,7 @@ from tests.strategies import values
 
 
 class Digits(StrEnum):
-    """Members that are equal to code values of the dialects, but are not members of their enums."""
+    """Values that are equal to codes of the dialects, but are not members of the codes' enums."""
 
     ONE = "1"
     TWO = "2"
@@ -100,27 +100,27 @@ def blocks(draw: st.DrawFn, layout: BlockLayout, depth: int = 0) -> Any:
 
 
 def _anything(member: FieldMember | GroupMember, depth: int) -> st.SearchStrategy[Any]:
-    odd = st.sampled_from(UNUSUAL_VALUES)
+    unusual = st.sampled_from(UNUSUAL_VALUES)
     if isinstance(member, FieldMember):
         field = member.field
         codes = [] if field.codes is None else list(field.codes)
         plain = values(field) | st.just(value_of(field)) | st.sampled_from([None, *codes])
-        return plain | plain | plain | odd
+        return plain | plain | plain | unusual
     if depth > 2:
         return st.just([])
     entries = blocks(member.entry, depth + 1)
-    lists = st.lists(entries | entries | entries | odd, max_size=(member.maximum or 2) + 1)
-    return st.just([]) | lists | lists.map(ListSubclass) | lists.map(tuple) | odd
+    lists = st.lists(entries | entries | entries | unusual, max_size=(member.maximum or 2) + 1)
+    return st.just([]) | lists | lists.map(ListSubclass) | lists.map(tuple) | unusual
 
 
 def contexts() -> Iterator[tuple[MessageLayout, str, str, Sender]]:
     tiny = [("swap", "OE"), ("spot", "OE"), ("swap", "DC")]
     venue = [(p, name) for name, kind in DIALECT.session_types.items() for p in kind.products]
-    for dialect, where in ((tiny_dialect.DIALECT, tiny), (DIALECT, venue)):
+    for dialect, pairs in ((tiny_dialect.DIALECT, tiny), (DIALECT, venue)):
         for layout in dialect.messages.values():
-            for name, session in where:
+            for product_name, session in pairs:
                 for sender in Sender:
-                    yield layout, name, session, sender
+                    yield layout, product_name, session, sender
 
 
 def outcome(check: Any, message: Any) -> tuple[Problem, ...] | str:
@@ -134,7 +134,7 @@ def outcome(check: Any, message: Any) -> tuple[Problem, ...] | str:
 CONTEXTS = list(contexts())
 
 
-def without_guards(layout: BlockLayout, context: MessageContext) -> Check:
+def without_fast_paths(layout: BlockLayout, context: MessageContext) -> Check:
     """Return the checker without the fast paths for values that are obviously valid."""
 
     def call_check(
@@ -156,11 +156,11 @@ CHECKS: dict[Any, tuple[Check, Check]] = {}
     st.booleans(),
 )
 def test_fast_paths_accept_only_valid_values(drawn: tuple[Any, Any], allow_unknown_codes: bool) -> None:
-    (layout, name, session, sender), message = drawn
-    context = MessageContext(name, session, sender, layout.msg_type, (), allow_unknown_codes)
+    (layout, product_name, session, sender), message = drawn
+    context = MessageContext(product_name, session, sender, layout.msg_type, (), allow_unknown_codes)
     key = (id(layout), context)
     if key not in CHECKS:
-        CHECKS[key] = compile_rules(layout.body, context), without_guards(layout.body, context)
+        CHECKS[key] = compile_rules(layout.body, context), without_fast_paths(layout.body, context)
     check, expected = CHECKS[key]
     assert outcome(check, message) == outcome(expected, message)
 
@@ -169,8 +169,8 @@ def test_fast_paths_accept_only_valid_values(drawn: tuple[Any, Any], allow_unkno
     st.sampled_from(CONTEXTS).flatmap(lambda context: st.tuples(st.just(context), blocks(context[0].body)))
 )
 def test_the_presence_check_reports_the_same_missing_fields(drawn: tuple[Any, Any]) -> None:
-    (layout, name, session, sender), message = drawn
-    context = MessageContext(name, session, sender, layout.msg_type)
+    (layout, product_name, session, sender), message = drawn
+    context = MessageContext(product_name, session, sender, layout.msg_type)
     complete = outcome(block_checker(layout.body, context), message)
     presence_only = outcome(presence_checker(layout.body, context), message)
     if not isinstance(complete, str):
@@ -221,7 +221,7 @@ NO_LIMIT: dict[str, Any] = {}
 
 
 def fields(attribute: str, limits: list[dict[str, Any]]) -> Iterator[FieldLayout]:
-    """Return one field of each kind, with and without codes, with each of the limits."""
+    """Yield fields of each kind, with and without codes, with each of the limits."""
     tag = {"side": 54, "text": 58}[attribute]
     for kind in Kind:
         for codes in {None, CODES.get(kind)}:
@@ -253,14 +253,14 @@ def compare_checkers(
     """Compare both checkers on all combinations of values; return the number of valid combinations."""
     layout = BlockLayout("Any", tiny_dialect.Order, members, encode=repr, one_of=one_of)
     context = MessageContext("", "", Sender.CLIENT)
-    check, expected, valid = compile_rules(layout, context), without_guards(layout, context), 0
+    check, expected, valid = compile_rules(layout, context), without_fast_paths(layout, context), 0
     message = order()
     for drawn in product(*pools.values()):
         for attribute, value in zip(pools, drawn, strict=True):
             setattr(message, attribute, value)
-        text = outcome(check, message)
-        assert text == outcome(expected, message), (drawn, members, one_of)
-        valid += text == ()
+        found = outcome(check, message)
+        assert found == outcome(expected, message), (drawn, members, one_of)
+        valid += found == ()
     return valid
 
 
@@ -414,7 +414,9 @@ def test_the_cache_of_valid_decimals_is_bounded(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_absent_fields_are_those_the_encoder_omits() -> None:
-    """A field is absent if it is None, and a group if it has no entries, whatever its type."""
+    """A field is absent if it is None, and a group if it has no entries, whatever the type of its
+    sequence.
+    """
     text_field = FieldMember(tiny_dialect.FIELDS[58], Presence.FORBIDDEN)
     check, message = check_of(text_field, group(presence=Presence.FORBIDDEN)), order()
     for text, parties, tags in (

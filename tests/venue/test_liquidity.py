@@ -13,7 +13,7 @@ from tests.venue.exchange_harness import MARKET, PERP, d
 from tests.venue.venue_harness import VenueHarness
 
 
-def test_resting_orders_quote_both_sides_within_the_market() -> None:
+def test_resting_orders_quote_both_sides_at_prices_that_the_market_accepts() -> None:
     ids = count(1)
     rules = prediction_market(MARKET)
     orders = liquidity_orders(rules, d("0.03"), Random(3), lambda: f"h{next(ids)}")

@@ -22,11 +22,11 @@ NOT_PRODUCED: Mapping[str, str] = {
     "QuoteRequestType (303) 2 (AUTOMATIC)": "the dictionary lists it; the venue sends only 1",
     "OrdRejReason (103) 13 (INCORRECT_QUANTITY)": "the session rejects it first; a market answers with 11",
     "BusinessRejectReason (380) 2 (UNKNOWN_SECURITY)": "unknown markets get other answers",
-    "SessionRejectReason (373) 7 (DECRYPTION_PROBLEM)": "FIX encrypts nothing since EncryptMethod is 0",
+    "SessionRejectReason (373) 7 (DECRYPTION_PROBLEM)": "nothing is encrypted, because EncryptMethod is 0",
     "SessionRejectReason (373) 8 (SIGNATURE_PROBLEM)": "a wrong signature is refused with a Logout",
     "SessionRejectReason (373) 12 (XML_VALIDATION_ERROR)": "no message carries XML",
     "SessionRejectReason (373) 17 (VALUE_INCLUDES_DELIMITER)": "a delimiter ends the value",
-    "SessionRejectReason (373) 18 (UNSUPPORTED_APPL_VERSION)": "no message names its ApplVerID",
+    "SessionRejectReason (373) 18 (UNSUPPORTED_APPL_VERSION)": "no message contains ApplVerID",
 }
 """Parts of the dialect that no test covers, with the reasons."""
 

@@ -36,7 +36,7 @@ class _Adapter(AsyncAdapter):
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        """The loop of the context."""
+        """The event loop in which the client was opened."""
         self._task: asyncio.Task[None] | None = None
         """The task of `run`."""
         self._dial_timeout: asyncio.Timeout | None = None
@@ -107,7 +107,7 @@ class _Adapter(AsyncAdapter):
 
     async def before_call(self) -> None:
         """Yield to other tasks, and to a cancellation, if the loop has run no iteration since the last call
-        to this method, which was at least `TIME_SLICE` ago.
+        to this method. Callers skip this method for `TIME_SLICE` after each call to it.
 
         Otherwise return at once, because an iteration of the loop costs as much as reading a small message,
         and would process received data before the user's message is sent.
@@ -163,7 +163,7 @@ class _Adapter(AsyncAdapter):
         finally:
             self._protocol = None
             protocol.abort()
-            # After `failure` the core has ended, and has no connection to close.
+            # After `record_failure`, the core has ended and has no connection to close.
             if not self.core.over:
                 self.core.disconnected()
 
@@ -198,7 +198,7 @@ class _Adapter(AsyncAdapter):
 
 class Client(AsyncClient):
     """A client of one session type, as an async context manager that logs on when entered and logs out when
-    left.
+    exited.
 
     While open, it reconnects automatically (option `reconnect`). It may be entered again after it has ended.
     """

@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 class Client(ClientBase):
-    """A client of one session type, as a context manager that logs on when entered and logs out when left.
+    """A client of one session type, as a context manager that logs on when entered and logs out when exited.
 
     It logs out even if your code raises an exception, which propagates afterwards. While open, it
     reconnects automatically (option `reconnect`). It may be entered again after it has ended.

@@ -1,4 +1,4 @@
-"""The publisher's side: combines events into messages for the broker, with their order and their ids.
+"""The publisher's side: combines events into messages for the broker, and determines their order and ids.
 
 The messages of a session are published in lanes, and their order within a lane is preserved. A market data
 session has a lane for each bucket (a group of symbols with the same hash), and one lane for messages about

@@ -19,7 +19,7 @@ from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.events import SessionEnded
 
 DEAD_CONNECTION_INTERVALS = 2.0
-"""Time after which the venue has dropped a dead connection, in multiples of HeartBtInt (Kalshi's page on
+"""Time within which the venue drops a dead connection, in multiples of HeartBtInt (Kalshi's page on
 authentication).
 """
 
@@ -59,7 +59,7 @@ class Retries:
         self.due: float = now.monotonic
         """Monotonic time of the next attempt."""
         self._expiry = DEAD_CONNECTION_INTERVALS * heart_bt_int
-        """Time in seconds after which the venue has dropped a dead connection."""
+        """Time in seconds within which the venue drops a dead connection."""
         self._random = random
         self._failures = 0
         """Number of counted failures since the last stable logon (`ReconnectPolicy.stable_after`)."""
@@ -75,7 +75,7 @@ class Retries:
     def record_loss(
         self, error: KalshiFixError, fault: Fault | None, logged_on_at: float, now: Instant
     ) -> Wait | GiveUp:
-        """Record the loss of a logged-on connection, and return the decision whether to reconnect."""
+        """Record the loss of a logged-on connection, and return the decision on whether to reconnect."""
         self._lost_at = now.monotonic
         # A connection that is lost right after its logon does not reset the backoff. If it did, and a venue
         # accepted each Logon but then ended the session, the client would reconnect every second forever.
@@ -97,7 +97,7 @@ class Retries:
         return verdict
 
     def record_failure(self, error: KalshiFixError, now: Instant) -> Wait | GiveUp:
-        """Record a failed attempt, and return the decision whether to try again."""
+        """Record a failed attempt, and return the decision on whether to try again."""
         resolution, min_wait = resolution_of(error), self._seconds_until_key_is_free(error, now)
         verdict = self._decide(
             Failure(

@@ -136,7 +136,7 @@ class AsyncAdapter(ABC):
         """Prepare the client. Called when the client's context is entered, before `start`."""
 
     async def exit(self) -> None:  # noqa: B027
-        """Clean up. Called when the client's context is left, after `finish`."""
+        """Clean up. Called when the client's context is exited, after `finish`."""
 
     @abstractmethod
     async def connect(self, attempt: Attempt) -> None:

@@ -84,7 +84,7 @@ class Sleeper:
 class EpollSleeper(Sleeper):
     """A sleeper on Linux.
 
-    It calls epoll directly. Calling it through `selectors` would add 5 % to the blocking client's
+    It calls epoll directly. Calling it through `selectors` would add 5% to the blocking client's
     tick-to-order time (186 instead of 176 µs), because the processor must load that module's code into its
     caches again after each sleep.
     """

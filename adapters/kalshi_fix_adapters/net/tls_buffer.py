@@ -28,7 +28,7 @@ class TlsBytes:
         self._from_peer, self._to_peer = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: Final = context.wrap_bio(self._from_peer, self._to_peer, server_hostname=server_name)
         self.ended: bool = False
-        """Whether the end of the stream or a TLS error was reached. All data received before it has been
+        """Whether the stream has ended or a TLS error has occurred. All data received before that has been
         decrypted.
         """
         self.has_outgoing: bool = False

@@ -31,7 +31,7 @@ _CREATE: Final = f"""
     INSERT INTO kalshi_fix.session (name, fence, leased_until, holder, {rows.SESSION_COLUMNS})
     VALUES (%s, 0, '-infinity', '', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (name) DO NOTHING
 """
-_IDS: Final = f"""
+_SENT_REQUESTS: Final = f"""
     SELECT {rows.SENT_REQUEST_COLUMNS} FROM kalshi_fix.sent_request WHERE store = %s ORDER BY sent_at
 """
 _RELEASE: Final = """
@@ -67,8 +67,8 @@ class Database:
         self._lease = lease
         self._place = place
         self._warnings: list[str] = []
-        # Without these options, it would take minutes until a write, or the wait for an answer, fails on a
-        # broken network.
+        # Without these options, it would take minutes for a write, or for the wait for an answer, to fail on
+        # a broken network.
         timeout_ms = max(1, int(lease * 1000))
         self._connection = connect(dsn, tcp_user_timeout=timeout_ms, keepalives_idle=1, keepalives_interval=1)
         try:
@@ -123,8 +123,8 @@ class Database:
         return {row[0]: rows.journal_text(row) for row in self._connection.execute(ROWS, (self._store,))}
 
     def sent_requests(self) -> Iterator[SentRequest]:
-        """Return the ids of sent requests, oldest first."""
-        return map(rows.sent_request_of, self._connection.execute(_IDS, (self._store,)))
+        """Return the sent requests, oldest first."""
+        return map(rows.sent_request_of, self._connection.execute(_SENT_REQUESTS, (self._store,)))
 
     def write(self, pending: PendingChanges, retention: Retention) -> None:
         """Write the recorded changes and renew the lease, in one transaction and one round trip.

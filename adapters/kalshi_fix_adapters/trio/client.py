@@ -181,7 +181,7 @@ class _Adapter(AsyncAdapter):
                 raise
 
     async def _run_shielded(self) -> None:
-        # `_run_scope` is shielded, because this task must end with a Logout when the context is left. A
+        # `_run_scope` is shielded, because this task must end with a Logout when the context is exited. A
         # cancellation from outside is raised in the user's task instead.
         try:
             with self._run_scope:
@@ -233,7 +233,7 @@ class _Adapter(AsyncAdapter):
                 self.flush()
             if awaited:
                 # Let the woken tasks run first: if this task registered the socket again and checked the
-                # timers before them, their answers would take 5 % longer. There are two checkpoints,
+                # timers before them, their answers would take 5% longer. There are two checkpoints,
                 # because trio runs the tasks of an iteration in random order.
                 await trio.lowlevel.cancel_shielded_checkpoint()
                 await trio.lowlevel.cancel_shielded_checkpoint()

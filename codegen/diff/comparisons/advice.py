@@ -31,7 +31,9 @@ def member(block: Block, fact: MemberFact) -> list[Edit]:
     group = next((placed.member.group for placed in members if placed.field.tag == counter), None)
     target = f"to the members of {f'group {group.name}' if group is not None else block.name}"
     # Pages do not mark the end of a group, so a field after its last known member may belong to it.
-    inner = preceding.holders[-1].group if preceding is not None and preceding.holders else None
+    inner = (
+        preceding.enclosing_groups[-1].group if preceding is not None and preceding.enclosing_groups else None
+    )
     if not fact.path and fact.enclosing_group is None and inner is not None:
         target += f" (or of group {inner.name}: the page does not state which)"
     presence, settings = _presence(fact)
@@ -163,7 +165,7 @@ def _presence(fact: MemberFact) -> tuple[str, list[str]]:
 def _member_before(
     fact: MemberFact, members: Sequence[PlacedMember], rows: Sequence[MemberFact]
 ) -> PlacedMember | None:
-    """Return the member described by the nearest row above `fact` in its file that describes one, or None."""
+    """Return the last member that is described above `fact` in the same file, or None."""
     by_tag = {placed.field.tag: placed for placed in members}
     above = [row for row in rows if row.location.file == fact.location.file and row.tag in by_tag]
     return next((by_tag[row.tag] for row in reversed(above) if row.location < fact.location), None)
@@ -178,7 +180,7 @@ def _anchor(block: Block, group: model.Group | None, preceding: PlacedMember | N
         inside = preceding is not None and preceding.member in group.members
         return preceding.member.location if inside and preceding is not None else group.members[-1].location
     if preceding is not None:
-        return (*preceding.holders, preceding.member)[0].location
+        return (*preceding.enclosing_groups, preceding.member)[0].location
     if block.message is not None:
         return block.message.location
-    return [each.member for each in block.members if not each.holders][-1].location
+    return [each.member for each in block.members if not each.enclosing_groups][-1].location

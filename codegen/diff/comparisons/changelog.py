@@ -26,8 +26,8 @@ _CHANGES: dict[str, Callable[[tuple[str, ...]], object]] = {
 def compare(evidence: Evidence) -> Iterator[Finding]:
     """Yield entries about the dialect that have no disposition, or that changed after it was recorded.
 
-    Venues shorten their changelogs, so recorded entries older than the oldest one on the page are not
-    reported as absent.
+    Venues remove old entries from their changelogs, so recorded entries older than the oldest one on the page
+    are not reported as absent.
     """
     spec = evidence.spec
     notes = [entry for note in spec.merged_spec.notes["changelog"] for entry in maps(note.get("entries"))]
@@ -74,21 +74,23 @@ def _report(
 
 def versions(evidence: Evidence) -> Iterator[Finding]:
     """Compare the numbered changelog of the FIX pages with the manifest's `versions`."""
-    own, dates = evidence.spec.versions(), evidence.spec.dates()
+    spec_versions, dates = evidence.spec.versions(), evidence.spec.dates()
     entries = evidence.facts(VersionFact)
     for each in entries:
-        own_date, location = own.get(each.version, ("", evidence.spec.manifest_location("versions")))
+        spec_date, location = spec_versions.get(
+            each.version, ("", evidence.spec.manifest_location("versions"))
+        )
         # An entry without a version number is identified by its day, or by its month if the spec has no day.
         if not each.version:
             if each.date and each.date not in dates and each.date[:7] not in dates:
                 yield evidence.report("version undated", each, location, version=each.date)
-        elif each.version not in own:
+        elif each.version not in spec_versions:
             values = {"of": f" of {each.date}" if each.date else "", "date": each.date or "…"}
             yield evidence.report("version new", each, location, version=each.version, **values)
-        elif each.date and own_date != each.date:
-            values = {"version": each.version, "date": each.date, "own": own_date}
+        elif each.date and spec_date != each.date:
+            values = {"version": each.version, "date": each.date, "own": spec_date}
             yield evidence.report("version date", each, location, **values)
     listed = {each.version for each in entries}
-    for version, (_, location) in own.items() if listed - {""} else ():
+    for version, (_, location) in spec_versions.items() if listed - {""} else ():
         if version not in listed:
             yield evidence.report("version absent", entries[:1], location, version=version)

@@ -197,7 +197,7 @@ class _Row:
             for condition in (*member.required_when, *member.forbidden_when, *member.only_when):
                 if pair - {member.field.name} & dict(condition.terms).keys():
                     return True
-        group = self.placed.holders[-1].group if self.placed.holders else None
+        group = self.placed.enclosing_groups[-1].group if self.placed.enclosing_groups else None
         owner = group or self.block.message
         if group is not None and self.placed.path == other.path:
             # Both must be in every entry.

@@ -60,8 +60,8 @@ def _elements(dialect: Dialect) -> Iterator[tuple[Element, str]]:
 
 
 def _members(members: tuple[Member, ...], owner: str) -> Iterator[tuple[Element, str]]:
-    for member, holders in walk(members):
+    for member, enclosing_groups in walk(members):
         # Changes to the field itself are listed once, with the field.
         if member.pedigree != member.field.pedigree:
-            path = " in ".join([*(each.field.name for each in reversed(holders)), owner])
+            path = " in ".join([*(each.field.name for each in reversed(enclosing_groups)), owner])
             yield member, f"{member.field.name} ({member.field.tag}) of {path}"

@@ -265,8 +265,8 @@ def _uses(dialect: Dialect) -> dict[str, list[Use]]:
             uses_by_field.setdefault(member.field.name, []).append(Use(name, "", "", member.doc))
     for message in dialect.messages:
         link = f"../{message_path(message)}"
-        for member, holders in walk(message.members):
-            where = holders[-1].field.name if holders else ""
+        for member, enclosing_groups in walk(message.members):
+            where = enclosing_groups[-1].field.name if enclosing_groups else ""
             for field in (member.field, *member.legacy_fields):
                 text = member.doc if field is member.field else f"The older tag of {member.field.name}."
                 uses_by_field.setdefault(field.name, []).append(Use(message.name, link, where, text))

@@ -81,8 +81,8 @@ SESSION_TYPES: Mapping[str, SessionType] = MappingProxyType(
             host_role="orders",
             service="orders",
             purpose=(
-                "Order entry with retransmission; on prediction also creation of RFQs, and "
-                "settlement reports on request."
+                "Order entry with retransmission; on prediction, also creation of RFQs and, on "
+                "request, settlement reports."
             ),
             comp_ids=("KalshiRT", "Kalshi"),
             retention_hours=24,
@@ -118,7 +118,7 @@ SESSION_TYPES: Mapping[str, SessionType] = MappingProxyType(
             port=8233,
             host_role="market_data",
             service="market_data",
-            purpose="Market data: books and trades; on prediction also trading status.",
+            purpose="Market data: books and trades; on prediction, also trading status.",
             comp_ids=("KalshiMD", "Kalshi"),
             max_message_size=2097152,
             requests_per_second=10,

@@ -175,7 +175,7 @@ class Codec:
             header = message.header
         try:
             encode, text = self._body_encoders[type(message)]
-            # Each encoder appends to the text so far, because joining the parts afterwards takes 3 % longer
+            # Each encoder appends to the text so far, because joining the parts afterwards takes 3% longer
             # for a small order.
             if header is not None:
                 text = self._encode_header(header, False, text)

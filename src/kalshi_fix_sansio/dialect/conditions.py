@@ -46,7 +46,7 @@ class Choice(Generic[T]):
 
     Usually all conditions concern the values of a single field. The constructor then evaluates them for each
     value that they contain, so the selection for a message takes one lookup. If the conditions were evaluated
-    for each message, a report that answers an order would take 10 % longer.
+    for each message, a report that answers an order would take 10% longer.
     """
 
     def __init__(self, options: Iterable[tuple[T, Terms, Terms]]) -> None:

@@ -133,7 +133,7 @@ class Core:
         """Begin a `with` block that uses the store; `__exit__` handles a failure of the store.
 
         The code that runs for every message uses a plain `try` with `store_failed` instead, because a `with`
-        block takes 2 % of the time of a session step.
+        block takes 2% of the time of a session step.
         """
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
@@ -217,7 +217,7 @@ class Core:
         self.times.record_read(logon.header.sending_time)
         if reset and self.config.session_type.resend:
             # Without resend, the numbers restart at each logon and the same message has the same number
-            # again, so the record is kept.
+            # again, so the record of the message that ended the session is kept.
             self.ledger.ended_by = None
         number, expected = logon.header.msg_seq_num, self.ledger.expected
         missing = (expected, number - 1) if number is not None and number > expected else None
@@ -240,7 +240,7 @@ class Core:
             raise LocalProtocolError(f"cannot {cause.value} in the state {self.state.value!r}")
 
     def move(self, cause: Input) -> None:
-        """Change the state according to the table."""
+        """Change the state according to `TRANSITIONS`."""
         self.require(cause)
         self.state = TRANSITIONS[self.state][cause] or self.state
 
@@ -295,7 +295,7 @@ class Core:
         """End an established session because of an error by the peer: send a Logout, and with
         `ProtocolOptions.linger` wait for the peer's Logout.
 
-        `rejected` means that a Reject with the same `text` was sent before.
+        `rejected` means that a Reject with the same `text` has already been sent.
         """
         options = self.config.protocol_options
         if self.state is not State.LOGOUT_SENT:  # otherwise a Logout was already sent

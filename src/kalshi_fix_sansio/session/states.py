@@ -43,7 +43,7 @@ class State(Enum):
     CLOSED = "closed"
 
     # The state is looked up in a set whenever bytes are received. The hash of Enum is written in Python. A
-    # hash by identity runs in C, and is equivalent because each member is a single object. This saves 2 % of
+    # hash by identity runs in C, and is equivalent because each member is a single object. This saves 2% of
     # the time to process a report.
     __hash__: ClassVar[Callable[[Any], int]] = object.__hash__
 

@@ -209,9 +209,9 @@ async def test_the_decode_command_reads_the_wire_log(
         async with new_client(observer=recorder, wire_log=log) as client:
             await trade(client)
         assert log.lost == 0
-    done = CliRunner().invoke(decode, ["--full", str(tmp_path / "wire.log")])
-    assert done.exit_code == 0, done.output
-    names = [line.split()[2] for line in done.output.splitlines() if line.startswith("line ")]
+    result = CliRunner().invoke(decode, ["--full", str(tmp_path / "wire.log")])
+    assert result.exit_code == 0, result.output
+    names = [line.split()[2] for line in result.output.splitlines() if line.startswith("line ")]
     assert sorted(names) == sorted(decoded(frame).NAME for frame in recorder.frames())
     assert decoded(recorder.frames()[0]).NAME == names[0] == "Logon"
     lines = (tmp_path / "wire.log").read_text().splitlines()

@@ -19,31 +19,32 @@ Change = Callable[[Scratch], None]
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Scratch:
-    """Return a dialect with every passage reviewed, whose tide report has a field before its group."""
-    made = Scratch(tmp_path_factory.mktemp("base"))
+    """Return a dialect in which every passage is reviewed, and the tide report has a field before its
+    group."""
+    dialect = Scratch(tmp_path_factory.mktemp("base"))
     members = "      Until: optional\n      Tides: required"
-    made.edit(made.spec / "messages/tides.yaml", "      Tides: required", members)
+    dialect.edit(dialect.spec / "messages/tides.yaml", "      Tides: required", members)
     row = "| 9006 | Until | UTCTimestamp | N | How far it looks. |\n"
-    made.edit(made.pages / TIDES, "| 9020 | NoTides ", f"{row}| 9020 | NoTides ")
-    assert run("--spec", made.spec, "diff", "--partial", "--reviewed", made.pages).exit_code == 0
-    assert made.diff_pages() == []
-    return made
+    dialect.edit(dialect.pages / TIDES, "| 9020 | NoTides ", f"{row}| 9020 | NoTides ")
+    assert run("--spec", dialect.spec, "diff", "--partial", "--reviewed", dialect.pages).exit_code == 0
+    assert dialect.diff_pages() == []
+    return dialect
 
 
 @pytest.fixture
 def scratch(base: Scratch, tmp_path: Path) -> Scratch:
-    """Return a copy of the same spec with its own pages."""
-    made = copy.copy(base)
-    made.pages = tmp_path / "pages"
-    shutil.copytree(base.pages, made.pages)
-    return made
+    """Return `base` with its own copy of the pages."""
+    copied = copy.copy(base)
+    copied.pages = tmp_path / "pages"
+    shutil.copytree(base.pages, copied.pages)
+    return copied
 
 
 def text_of(scratch: Scratch, page: str) -> str:
     return (scratch.pages / page).read_text(encoding="utf-8")
 
 
-def moved(page: str, row: str, other: str, join: Callable[[str, str], str]) -> Change:
+def move_beside(page: str, row: str, other: str, join: Callable[[str, str], str]) -> Change:
     def change(scratch: Scratch) -> None:
         path = scratch.pages / page
         line = row_of(path, row)
@@ -56,11 +57,11 @@ def moved(page: str, row: str, other: str, join: Callable[[str, str], str]) -> C
 
 def move(page: str, row: str, before: str) -> Change:
     """Move a row before another one."""
-    return moved(page, row, before, lambda line, target: line + target)
+    return move_beside(page, row, before, lambda line, target: line + target)
 
 
 def move_after(page: str, row: str, after: str) -> Change:
-    return moved(page, row, after, lambda line, target: target + line)
+    return move_beside(page, row, after, lambda line, target: target + line)
 
 
 def replace(page: str, old: str, new: str) -> Change:
@@ -74,20 +75,20 @@ def rewrite(page: str, how: Callable[[str], str]) -> Change:
     return change
 
 
-def columns_reversed(text: str) -> str:
+def reverse_columns(text: str) -> str:
     return re.sub(r"(?m)^\|(.*)\|$", lambda row: f"|{'|'.join(reversed(row[1].split('|')))}|", text)
 
 
-def deeper(text: str) -> str:
+def deepen_headings(text: str) -> str:
     return re.sub(r"(?m)^(#+ )", r"#\1", text)
 
 
-def numbered(text: str) -> str:
+def number_headings(text: str) -> str:
     count = iter(range(1, 100))
     return re.sub(r"(?m)^(#+) ", lambda mark: f"{mark[1]} {next(count)}.{next(count)}. ", text)
 
 
-def rows_reversed(scratch: Scratch) -> None:
+def reverse_rows(scratch: Scratch) -> None:
     """Reverse the fields of a message; FIX does not define their order."""
     for row in ("| 9002 ", "| 9003 ", "| 9005 "):
         line = next(line for line in text_of(scratch, BOOKINGS).splitlines(True) if line.startswith(row))
@@ -121,15 +122,15 @@ CHANGES: dict[str, tuple[Change, set[FindingSummary]]] = {
         move(TIDES, "| 9006 | Until | UTCTimestamp | N |", "| 9022 |"),
         member("TideReport.Until", "among the fields of NoTides"),
     ),
-    "from the rows of a group to before its counter": (
+    "from the rows of a group to a place before its counter": (
         move(TIDES, "| 9022 |", "| 9020 |"),
         member("TideReport.TideLevel", "before NoTides"),
     ),
-    "from the body to after the rows of a group": (
+    "from the body to a place after the rows of a group": (
         move_after(TIDES, "| 9006 | Until | UTCTimestamp | N | How far it looks", "| 9022 |"),
         member("TideReport.Until", "after the fields of NoTides"),
     ),
-    "a counter to after the rows of its group": (
+    "a counter to a place after the rows of its group": (
         move_after(TIDES, "| 9020 |", "| 9022 |"),
         member("TideReport.TideKind", "before NoTides") | member("TideReport.TideLevel", "before NoTides"),
     ),
@@ -159,10 +160,10 @@ CHANGES: dict[str, tuple[Change, set[FindingSummary]]] = {
     ),
 }
 HARMLESS: dict[str, Change] = {
-    "columns in another order": rewrite(BOOKINGS, columns_reversed),
-    "deeper headings": rewrite(BOOKINGS, deeper),
-    "numbered headings": rewrite(BOOKINGS, numbered),
-    "rows of the body in another order": rows_reversed,
+    "columns in another order": rewrite(BOOKINGS, reverse_columns),
+    "deeper headings": rewrite(BOOKINGS, deepen_headings),
+    "numbered headings": rewrite(BOOKINGS, number_headings),
+    "rows of the body in another order": reverse_rows,
     "later rows of a group in another order": move(BOOKINGS, "| 9013 |", "| 9012 |"),
 }
 

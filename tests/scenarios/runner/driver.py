@@ -10,7 +10,7 @@ from tests.helpers import Clock
 
 Call = Callable[[Session, Instant], object]
 MAX_TIMERS = 10_000
-"""The number of times that timers may fire without received bytes before a scenario counts as an endless
+"""The number of times that timers may fire without received bytes before a scenario fails as an endless
 loop."""
 
 
@@ -33,7 +33,7 @@ class Driver:
         self.session.receive_data(data, self.clock.now)
         self.run_until_idle()
 
-    def end_of_file(self) -> None:
+    def receive_eof(self) -> None:
         """Handle the end of the stream."""
         self._closed = True
         self.session.receive_eof(self.clock.now)
@@ -46,18 +46,18 @@ class Driver:
         finally:
             self.run_until_idle()
 
-    def wait_until(self, seconds: float) -> None:
-        """Advance the clock, stopping at every deadline on the way."""
+    def wait_until(self, time: float) -> None:
+        """Advance the clock to this monotonic time, stopping at every deadline on the way."""
         for _ in range(MAX_TIMERS):
             deadline = self.session.next_deadline()
-            if deadline is None or deadline > seconds:
+            if deadline is None or deadline > time:
                 break
             self.clock.advance(max(deadline - self.clock.monotonic, 0.0))
             self.session.handle_timer(self.clock.now)
             self.run_until_idle()
         else:
             raise AssertionError("the session's timers never stop firing")
-        self.clock.advance(seconds - self.clock.monotonic)
+        self.clock.advance(time - self.clock.monotonic)
 
     def run_until_idle(self) -> None:
         """Write outgoing bytes and fire due timers until there are none; a full transport defers both."""

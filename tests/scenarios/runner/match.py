@@ -48,14 +48,14 @@ class Matcher:
 
     def _attribute_matches(self, found: Any, expected: Any) -> bool:
         if isinstance(found, Message):
-            requested: Fields = expected if isinstance(expected, tuple) else ((MSG_TYPE, str(expected)),)
-            return all(self._value_matches(value_in(found, tag), value) for tag, value in requested)
+            pattern: Fields = expected if isinstance(expected, tuple) else ((MSG_TYPE, str(expected)),)
+            return all(self._value_matches(value_in(found, tag), value) for tag, value in pattern)
         if isinstance(expected, Substring):
             return isinstance(found, str) and expected.text in found
         if isinstance(found, Enum):
             return bool(found.name == expected)
         if isinstance(found, tuple):
-            shown = [shown_problem(item) if isinstance(item, Problem) else item for item in found]
+            shown = [show_problem(item) if isinstance(item, Problem) else item for item in found]
             return shown == list(expected)
         return bool(found == expected) and isinstance(found, bool) == isinstance(expected, bool)
 
@@ -105,7 +105,7 @@ def fields_of(frame: bytes) -> dict[int, str]:
 
 
 def value_in(message: Message, tag: int) -> str | None:
-    """Return the wire value of a field of a decoded message, even an incomplete one."""
+    """Return the wire value of a field of a decoded message, which may be incomplete."""
     if tag == MSG_TYPE:
         return message.msg_type
     for block in (message.header, message):
@@ -117,6 +117,6 @@ def value_in(message: Message, tag: int) -> str | None:
     return None if unknown is None else unknown.decode("latin-1")
 
 
-def shown_problem(problem: Problem) -> str:
+def show_problem(problem: Problem) -> str:
     """Return a problem in the notation of scenarios: its reason, and its tag if it has one."""
     return problem.reason.name if problem.tag is None else f"{problem.reason.name} {problem.tag}"

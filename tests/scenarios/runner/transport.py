@@ -74,9 +74,9 @@ class Transport(ABC):
         """Run a call by the user."""
         self._perform(lambda driver: driver.call(call))
 
-    def wait_until(self, seconds: float) -> None:
-        """Advance the clock."""
-        self._perform(lambda driver: driver.wait_until(seconds))
+    def wait_until(self, time: float) -> None:
+        """Advance the clock to this monotonic time."""
+        self._perform(lambda driver: driver.wait_until(time))
 
     def take_outcome(self) -> Outcome:
         """Return all effects since the last call."""
@@ -122,7 +122,7 @@ class InMemory(Transport):
 
     def end(self) -> None:
         """End the peer's side of the stream."""
-        self._driver.end_of_file()
+        self._driver.receive_eof()
 
     def _perform(self, action: Action) -> None:
         self._raised = perform(self._driver, action) or self._raised
@@ -227,7 +227,7 @@ class _SessionSide:
             try:
                 while data := self._socket.recv(65536):
                     self._process(data)
-                self.driver.end_of_file()
+                self.driver.receive_eof()
             except Exception as error:  # noqa: BLE001 - the other thread raises it
                 self._results.put((-1, error))
 

@@ -66,14 +66,14 @@ class _Venue(click.Group):
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the CA, the keys and env.sh, created if missing. Other users must not have write access "
-    "to it. By default a new temporary folder. The files are removed at the end.",
+    help="Folder for the CA, the keys and env.sh, created if missing; by default a new temporary folder. "
+    "Other users must not have write access to it. The files are removed at the end.",
 )
 @click.option(
     "--first-port",
     type=click.IntRange(1, 65535 - len(all_ports()) + 1),
     help=f"Listen on this port and the following ones; by default on {FIRST_PORT} to {_LAST_PORT}, or on any "
-    "free ports if another program uses these.",
+    "free ports if another program is using these.",
 )
 @click.option(
     "--host",
@@ -150,8 +150,8 @@ def _start(sandbox: Sandbox, *, on_free_ports: bool) -> Iterator[Sandbox]:
 @contextlib.contextmanager
 def _folder(folder: Path | None) -> Iterator[Path]:
     if folder is not None:
-        # A new folder is readable by this user only. A folder that another user created is refused, even if
-        # it appeared just now.
+        # A new folder is readable by this user only. A folder of another user is refused, even if it was
+        # created immediately before `mkdir`.
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         check_private(folder)
         yield folder

@@ -32,7 +32,7 @@ class PlaceOrder(OrderTerms):
     cancel_on_pause: bool = False
     max_execution_cost: Decimal | None = None
     """Dollars. If set, the order trades completely at once for at most this amount, or not at all."""
-    quoted: bool = False
+    from_quote: bool = False
     """Whether it is the maker's order from an accepted quote."""
     group: str | None = None
     """Id of its order group."""

@@ -22,7 +22,7 @@ CONTRACTS_LIMITS: Final = range(
 )
 """Valid limits of a group (OrderGroupContractsLimit)."""
 _RESOLUTION: Final = timedelta(milliseconds=1)
-"""Fills of one group less than this apart are merged, which limits the memory used."""
+"""Fills of one group at intervals shorter than this are merged, which limits the memory used."""
 
 
 @attrs.define(eq=False)

@@ -83,7 +83,7 @@ class Order(ReportedOrder):
     """Whether it is in the book."""
     rested_at: datetime | None = None
     """Time from which its current time priority counts."""
-    quoted: bool = False
+    from_quote: bool = False
     """Whether it is the maker's order from an accepted quote."""
 
     def crosses(self, price: Decimal) -> bool:

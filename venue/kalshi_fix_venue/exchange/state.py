@@ -240,7 +240,7 @@ def _fees_are_swapped(market: Market, taker: Order, maker: Order, now: datetime)
     `_QUOTER_FEE_SWAP` ago."""
     return (
         market.rules.combo
-        and taker.quoted
+        and taker.from_quote
         and maker.rested_at is not None
         and now - maker.rested_at < _QUOTER_FEE_SWAP
     )

@@ -191,7 +191,7 @@ def _trade_report(outcome: OrderTraded, flags: LogonFlags, *, ends_order: bool) 
     if not outcome.rebate_reported:
         change -= outcome.charge.rebate
     single_market = outcome.collateral_return if flags.split_collateral_return else None
-    # Only positive returns are reported here; an amount revoked by the group is only in the balance change.
+    # Only positive returns are reported here; a negative one is only part of the balance change.
     ranged_market = max(outcome.ranged_return, _ZERO) if flags.split_collateral_return else None
     report = _outcome_report(
         outcome,

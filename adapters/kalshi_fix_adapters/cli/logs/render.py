@@ -30,7 +30,7 @@ _SHOWN_HEADER_FIELDS: Final = frozenset({"PossDupFlag", "PossResend"})
 
 
 def heading(explanation: Explanation, origin: str = "") -> Line:
-    """Return the header line of a message; `origin` is the text of its time and direction."""
+    """Return the heading of a message; `origin` describes its time and direction."""
     msg_type = explanation.inspection.msg_type
     kind = f" (35={printable(msg_type)})" if msg_type else ""
     suffix = f", {origin}" if origin else ""
@@ -119,13 +119,14 @@ def code_name(field: FieldLayout, text: str) -> str | None:
 
 @cache
 def names_of_codes(codes: Any) -> dict[str, str]:
-    """Return the names of the codes in a code set, each with the value on the wire as its key."""
+    """Return the names of the codes in a codeset, by wire value."""
     return {str(member.value): str(member.name) for member in codes}
 
 
 def brief(inspection: Inspection, show: _Formatter | None = None) -> str:
-    """Return the fields of a message's body on one line, the most important ones first; `show` formats
-    values."""
+    """Return PossDupFlag, PossResend and the fields of a message's body on one line, the most important
+    fields of the body first; `show` formats values.
+    """
     header = [node for node in inspection.header if _name(node) in _SHOWN_HEADER_FIELDS]
     body = sorted(inspection.body, key=lambda node: _RANKS.get(_name(node), len(_RANKS)))
     return " ".join(_brief((*header, *body), show or _short_value))

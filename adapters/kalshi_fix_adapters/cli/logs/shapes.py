@@ -27,7 +27,8 @@ def shapes(files: tuple[str, ...], session: str | None, out: Path) -> None:
     option.
 
     The shape of a message consists of its type, its tags, and the number of entries in each group. No values
-    are written. A shape is learned once ten messages have had it. Exit status: 3 if no shape was learned.
+    are written. A shape is learned once ten messages with it have been read. Exit status: 3 if no shape was
+    learned.
     """
     codec = Codec(DIALECT).with_deferred_compilation()
     with converting_errors():

@@ -276,7 +276,7 @@ class OrderBook:
     def apply_snapshot(
         self, state: BookState, bids: dict[Decimal, Decimal], offers: dict[Decimal, Decimal]
     ) -> None:
-        """Replace state and levels with those of a snapshot."""
+        """Replace the state and the levels with those of a snapshot."""
         self.state = state
         self.stale_reason = None
         self.utc_date, self.utc_time = date.min, time.min

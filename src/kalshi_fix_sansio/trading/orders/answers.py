@@ -137,7 +137,7 @@ class RequestSettler:
             remember(self.known, report_key, None, MAX_ANSWERS)
 
     def _settle_chain(self, order: Order, request: PendingRequest, is_copy: bool) -> None:
-        """Settle an accepted request and the earlier requests it chains from, which must have been accepted
+        """Settle an accepted request and the earlier requests in its chain, which must have been accepted
         too.
         """
         settle = self.settle_early if is_copy else self._index.answer

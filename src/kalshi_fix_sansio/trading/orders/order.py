@@ -219,16 +219,16 @@ class NewOrderRequest:
     """Whether an `OutcomesUnknown` event has listed the request."""
 
     def is_after(self, key: ExecKey | None) -> bool:
-        """Return whether the request was sent after the report with this key, or a newer one of the same
-        shard, was received, so the report cannot be about the order of the request.
+        """Return whether the report with this key, or a newer one of its shard, had been received when the
+        request was sent. If so, the report cannot be about the order of this request.
         """
         return key is not None and any(each.shard == key.shard and key <= each for each in self.after)
 
 
 @attrs.define(eq=False)
 class Cohort:
-    """Orders whose states became certain between the same two losses. A later loss, or the drop copy that
-    resolves it, changes all of them at once.
+    """Orders whose states became certain between the same two losses. A later loss, or the drop copy range
+    that resolves it, changes all of them at once.
 
     Attributes:
         mark: The position in the sequence of losses up to which its orders are certain; only later losses
@@ -283,7 +283,8 @@ class Order:
         mark: The order's position in the sequence of losses; later losses have not been applied to it yet.
         cohort: The order's cohort, a set of orders that a loss affects together; None if the order is done,
             or if anything about it is uncertain.
-        seen_live: Whether an unsolicited report about the order was received, rather than only drop copy.
+        seen_live: Whether an unsolicited report about the order was received, not only reports that were
+            requested from drop copy.
         indexed: The ClOrdIDs by which the order can be found.
         indexed_as: Its state after its last update; None while it is new.
         booked_to: Its account after its last update; None while it is new.
@@ -482,7 +483,7 @@ class Order:
 
     def origins(self, request: PendingRequest) -> set[str]:
         """Return the ClOrdIDs that the order is known to have had before a pending request. These are its
-        first ClOrdID, and the OrigClOrdIDs of the request and of the earlier requests that it chains from.
+        first ClOrdID, and the OrigClOrdIDs of the request and of the earlier requests in its chain.
         """
         earlier = self.pending[: self.pending.index(request)]
         found = {

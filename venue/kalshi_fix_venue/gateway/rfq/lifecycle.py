@@ -63,7 +63,7 @@ class Lifecycle:
     def confirm(self, acceptance: Acceptance, now: datetime) -> list[Delivery]:
         """Schedule the orders of an acceptance and end the other quotes."""
         quote, rfq = acceptance.quote, acceptance.quote.rfq
-        # Neither side can withdraw, and the orders enter the book only after the execution timer
+        # Neither side can withdraw any more, and the orders enter the book only when the execution timer ends
         # (rfq_execution in spec/kalshi/limits.yaml).
         rfq.state, quote.state = RfqState.CONFIRMED, QuoteState.CONFIRMED
         self._set_timer(rfq, now, self._context.windows(rfq).execution, partial(self._execute, acceptance))
@@ -132,7 +132,7 @@ class Lifecycle:
         return deliveries + self.close(rfq, texts.RFQ_EXECUTED, kept_quote=quote), outcomes
 
     def _refusal_reports(self, outcome: OrderRejected, login: Login, now: datetime) -> list[Delivery]:
-        """Return the report of a refused order from a quote. A report repeats fields of the message that
+        """Return the reports of a refused order from a quote. A report repeats fields of the message that
         placed the order. No message placed this order, so one is built here."""
         request = outcome.request
         order = NewOrderSingle(
@@ -159,11 +159,11 @@ class Lifecycle:
         return quote.maker, messages.quote_status(quote, QuoteStatus.CANCELED)
 
     def _set_timer(
-        self, rfq: Rfq, begin: datetime, seconds: float, action: Callable[[datetime], Result]
+        self, rfq: Rfq, start: datetime, seconds: float, action: Callable[[datetime], Result]
     ) -> None:
         # Each request has one timer: the timer of the previous state is cancelled.
         self._context.timers.cancel(rfq.timer)
-        rfq.timer = self._context.timers.schedule(begin + timedelta(seconds=seconds), action)
+        rfq.timer = self._context.timers.schedule(start + timedelta(seconds=seconds), action)
 
 
 def _is_post_only_cross(outcome: OrderCanceled, command: TradeQuote) -> bool:
@@ -186,7 +186,7 @@ def quote_order(
         price=price,
         time_in_force=TimeInForce.GOOD_TILL_CANCEL,
         post_only=quote.post_only,
-        quoted=True,
+        from_quote=True,
     )
 
 
