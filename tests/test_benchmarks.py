@@ -71,7 +71,7 @@ def test_book_updates_can_be_applied_repeatedly() -> None:
     book = OrderBooks()
     for data in samples.first_snapshots():
         book.apply(decode_strict(data))
-    for data in books.wire("incremental with 3 entries", MESSAGE_COUNT) * 2:
+    for data in books.wire_messages("incremental with 3 entries", MESSAGE_COUNT) * 2:
         assert not any(update.discrepancies for update in book.apply(decode_strict(data)))
 
 

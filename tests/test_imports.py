@@ -14,7 +14,7 @@ from kalshi_fix_adapters.cli.commands import commands, subcommands
 from kalshi_fix_sansio import DIALECT, Header, MarketDataRequest, encode
 from tests.programs import run_program
 
-FAMILIES = "kalshi_fix_sansio._generated.messages."
+FAMILY_PREFIX = "kalshi_fix_sansio._generated.messages."
 
 
 def loaded_modules(program: str, *arguments: str) -> set[str]:
@@ -26,7 +26,7 @@ def loaded_modules(program: str, *arguments: str) -> set[str]:
 
 
 def families(modules: set[str]) -> set[str]:
-    return {name.removeprefix(FAMILIES) for name in modules if name.startswith(FAMILIES)}
+    return {name.removeprefix(FAMILY_PREFIX) for name in modules if name.startswith(FAMILY_PREFIX)}
 
 
 COMMAND = """
@@ -110,7 +110,7 @@ assert len(found) == 8 and len(set(found)) == 1
     assert families(loaded_modules(program)) == {"rfq"}
 
 
-def test_the_blocking_client_imports_only_common_modules() -> None:
+def test_importing_the_blocking_client_imports_no_optional_modules() -> None:
     modules = loaded_modules("import kalshi_fix_adapters.blocking")
     assert not families(modules)
     assert not modules & {
@@ -153,7 +153,7 @@ def test_every_subcommand_can_be_loaded_and_is_listed() -> None:
     assert commands.get_command(context, "commands") is None
 
 
-def test_the_error_for_missing_packages_contains_the_packages_to_install() -> None:
+def test_the_error_for_missing_packages_names_the_extra_to_install() -> None:
     code = "import sys; sys.modules['rich'] = None; from kalshi_fix_adapters.cli import main; main()"
     result = run_program(sys.executable, "-c", code, "decode", input="")
     assert "pip install 'kalshi-fix-sansio[cli]'" in result.stderr

@@ -21,8 +21,9 @@ FUZZ_REGRESSIONS = "tests/fuzz/test_regressions.py"
 
 
 def rows(page: str, columns: int) -> list[list[str]]:
-    """Return the cells of every row of the tables with this number of columns, without the header rows: every
-    such table must have the same header."""
+    """Return the cells of every row of the tables with this number of columns, without the header rows.
+    All these tables must have the same header.
+    """
     cells = [
         [cell.strip() for cell in line.strip().strip("|").split(" | ")]
         for line in page.splitlines()
@@ -58,15 +59,15 @@ def test_a_row_names_existing_tests(row: list[str]) -> None:
         found = ROOT / path if "/" in path else folder / path
         assert found.is_file(), f"{row[0]}: there is no {path}"
         # The name of a Python test, of a dialogue, or of a case in a table.
-        begin = rf"def {re.escape(test)}\(|^ *{re.escape(test)}:"
-        assert not test or re.search(begin, found.read_text("utf-8"), re.MULTILINE), (
+        definition = rf"def {re.escape(test)}\(|^ *{re.escape(test)}:"
+        assert not test or re.search(definition, found.read_text("utf-8"), re.MULTILINE), (
             f"{row[0]}: there is no {test} in {path}"
         )
         folder = found.parent
 
 
 def test_the_assumptions_of_the_simulated_venue_are_documented_and_can_be_changed() -> None:
-    """A row may contain the names of several assumptions, or of another setting that controls its case."""
+    """A row may name several assumptions, or another setting that controls the behaviour."""
     rows = {name: row for row in ASSUMPTION_ROWS for name in row[0].strip("`").split("`, `")}
     fields = attrs.fields_dict(Assumptions)
     assert sorted(set(fields) - set(rows)) == []

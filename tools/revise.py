@@ -204,7 +204,7 @@ class RevisionSteps:
             elif (process := run("make", "--silent", "generate")).returncode:
                 raise StepError(2, f"Correct this, and run the script again:\n\n{as_code(process.stderr)}")
             paths = changed_files(self.revision.base) - changed_before
-            # Files that git does not track fail the gate.
+            # Untracked files make the gate fail.
             git("add", "--intent-to-add", "--", *(path for path in paths if Path(path).exists()))
             self.revision.state["generated"] = sorted({*self.revision.state["generated"], *paths})
             result.append(f"{len(self.revision.state['generated'])} files")
@@ -246,7 +246,9 @@ class RevisionSteps:
             result.append(command)
 
     def run_all(self) -> str:
-        """Run all possible steps; return the instructions for the user."""
+        """Run all steps; return the instructions for the user. A step that cannot continue raises
+        StepError.
+        """
         self.fetch()
         if not self.revision.base:
             if self.compare():
@@ -269,7 +271,7 @@ class RevisionSteps:
 
 
 def _finding(line: str, report: list[str]) -> str:
-    """Return the finding that proposed a line, as the end of a sentence."""
+    """Return the finding that proposed a line, in parentheses; empty if there is none."""
     position = next((number for number, each in enumerate(report) if line in each), 0)
     finding = next((each for each in reversed(report[:position]) if each.startswith("* ")), "")
     return f" ({finding.removeprefix('* ')})" if finding else ""
@@ -277,12 +279,10 @@ def _finding(line: str, report: list[str]) -> str:
 
 def summary(revision: Revision, spec: str, instructions: str) -> str:
     """Return the summary of all runs."""
-    minutes = [
-        f"| {each['step']} | {each['seconds'] / 60:.1f} | {each['result']} |" for each in revision.steps
-    ]
+    rows = [f"| {each['step']} | {each['seconds'] / 60:.1f} | {each['result']} |" for each in revision.steps]
     total = sum(each["seconds"] for each in revision.steps) / 60
     lines = [f"# Revision {revision.folder.name}", "", "| step | minutes | result |", "| --- | --- | --- |"]
-    lines += [*minutes, f"| all | {total:.1f} | |", ""]
+    lines += [*rows, f"| all | {total:.1f} | |", ""]
     if revision.base:
         paths = changed_files(revision.base)
         generated_files = paths & {*revision.state["generated"]}
@@ -298,7 +298,7 @@ def summary(revision: Revision, spec: str, instructions: str) -> str:
             as_list([*sorted(spec_files), *sorted(other_files), *sorted(generated_files)]),
             "",
         ]
-    for title, key in (("Proposals to follow by hand", "by hand"), ("API", "api")):
+    for title, key in (("Proposals to apply by hand", "by hand"), ("API", "api")):
         if revision.state.get(key) and not (key == "by hand" and revision.state["done"]):
             lines += [f"{title}:", "", as_list(revision.state[key]), ""]
     return "\n".join([*lines, instructions, ""])
@@ -336,7 +336,7 @@ def as_list(lines: Sequence[str]) -> str:
 DEFAULT_SPEC = "spec/kalshi"
 
 
-def arguments() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
@@ -352,7 +352,7 @@ def arguments() -> argparse.Namespace:
     add("--dictionary", help="URL of the venue's dictionary [default: the manifest's]")
     add("--against", help="folder of earlier documents [default: those of the last revision]")
     add("--folder", type=Path, default=CACHE, help="folder of all revisions [default: %(default)s]")
-    add("--gate", help="command of the gate [default: make quick]")
+    add("--gate", help="command to run as the gate [default: make quick]")
     add("--spec", default=DEFAULT_SPEC, help="spec folder [default: %(default)s]")
     add("--out", help="folder of the package generated from another spec")
     add("--package", help="name of that package")
@@ -361,7 +361,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     """Run the steps of a revision, and write its summary."""
-    options = arguments()
+    options = parse_arguments()
     os.chdir(ROOT)
     status = 0
     try:

@@ -1,8 +1,9 @@
-"""Keep one issue open that lists the differences between the venue's documents and the spec, if any.
+"""While the venue's documents differ from the spec, keep one issue open that lists the differences.
 
 Used by .github/workflows/venue.yml: `venue_issue.py PAGES EARLIER`, with the folders of the documents and of
-earlier documents. If EARLIER is not empty, the list shows the changed words. If nothing is left to do, the
-script appends `agrees=true` to the outputs of the step. It needs `gh` and a token that may write issues.
+earlier documents. If EARLIER is not empty, the issue shows the changed words. If nothing is left to do, the
+script appends `agrees=true` to the outputs of the step. It needs `gh` and a token with permission to write
+issues.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ MAX_BODY = 60_000
 QUOTATION_PREFIX = "    the text  "
 """Prefix of lines that quote the venue's text."""
 MAX_QUOTED = 120
-"""Maximum length in characters of a quotation without changed words; the text is not ours to publish."""
+"""Maximum length in characters of a quotation without changed words; the venue's text is not ours to
+publish.
+"""
 
 
 def main(pages: Path, earlier: Path) -> int:

@@ -15,12 +15,12 @@ KINDS = ("incremental with 1 entry", "incremental with 3 entries", f"snapshot wi
 """Kinds of messages, each with its number of entries."""
 
 
-def title(kind: str, end: str) -> str:
+def title(kind: str, result: str) -> str:
     """Return the title of a case."""
-    return f"e: {kind} {end}"
+    return f"e: {kind} {result}"
 
 
-def wire(kind: str, count: int = samples.COUNT) -> list[bytes]:
+def wire_messages(kind: str, count: int = samples.COUNT) -> list[bytes]:
     """Return messages of one kind; successive messages are for different markets."""
     if kind.startswith("snapshot"):
         return [samples.snapshot_bytes(samples.LEVELS, number) for number in range(count)]
@@ -47,19 +47,19 @@ def market_data(count: int = samples.COUNT) -> list[Contender]:
     engines: dict[str, Any] = {each.NAME: each for each in (ours, *installed(["kalshi_sdk"]))}
     contenders = []
     for kind in KINDS:
-        data = wire(kind, count)
+        data = wire_messages(kind, count)
         books = {name: books_with_snapshots(engine) for name, engine in engines.items()}
         for _, apply in books.values():
             call_for_each(apply, data)()
         for symbol in samples.MARKETS:
             by_engine = {name: levels(book.get(symbol)) for name, (book, _) in books.items()}
             require_equal(f"the book of {symbol}", by_engine)
-        for case, functions in (
+        for result, functions in (
             (MESSAGE, {name: engine.decode for name, engine in engines.items()}),
             (BOOK, {name: apply for name, (_, apply) in books.items()}),
         ):
             contenders += [
-                Contender(title(kind, case), name, call_for_each(function, data), count)
+                Contender(title(kind, result), name, call_for_each(function, data), count)
                 for name, function in functions.items()
             ]
     return contenders

@@ -28,7 +28,9 @@ NAMES = {
 
 
 def over_nats(rounds: int = 9, count: int = COUNT, seconds: float = SECONDS) -> list[Result]:
-    """Measure the bus with a separate server; return nothing without nats-server (`make nats`) or nats-py."""
+    """Measure the bus with a separate server; return an empty list if nats-server (`make nats`) or
+    nats-py is missing.
+    """
     if PROGRAM is None or find_spec("nats") is None:
         print("skipped: nats-server or nats-py is not installed")
         return []

@@ -39,7 +39,7 @@ def _wire(kind: str, count: int) -> list[bytes]:
         return [samples.report_bytes(number) for number in range(count)]
     if kind == "order":
         return [samples.order_bytes(number) for number in range(count)]
-    return books.wire(kind, count)
+    return books.wire_messages(kind, count)
 
 
 def many_shapes(count: int = samples.COUNT) -> list[Contender]:

@@ -28,22 +28,22 @@ async def drive(
     """Send orders one by one, then many at a time; `take` returns the ClOrdID of the next report."""
     times, clock = [], time.perf_counter
     for number, values in enumerate(_orders(0, WARM_UP + TRIPS)):
-        begin = clock()
+        start = clock()
         await send(values)
         cl_ord_id = await take()
         end = clock()
         assert cl_ord_id == values["cl_ord_id"]
         if number >= WARM_UP:
-            times.append(end - begin)
+            times.append(end - start)
     remaining = iter(_orders(WARM_UP + TRIPS, PIPELINED))
-    begin = clock()
+    start = clock()
     for _, values in zip(range(WINDOW), remaining, strict=False):
         await send(values)
     for _ in range(PIPELINED):
         await take()
         if (next_values := next(remaining, None)) is not None:
             await send(next_values)
-    return {"seconds": times, "each": (clock() - begin) / PIPELINED}
+    return {"seconds": times, "each": (clock() - start) / PIPELINED}
 
 
 def tick_orders() -> Iterator[dict[str, Any]]:
@@ -51,8 +51,8 @@ def tick_orders() -> Iterator[dict[str, Any]]:
     return iter(_orders(0, MAX_TICKS))
 
 
-def _orders(begin: int, count: int) -> list[dict[str, Any]]:
-    return [samples.order_values(begin + number) for number in range(count)]
+def _orders(start: int, count: int) -> list[dict[str, Any]]:
+    return [samples.order_values(start + number) for number in range(count)]
 
 
 def to_coroutine(act: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
@@ -65,8 +65,8 @@ def to_coroutine(act: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, A
 
 
 def run_synchronously(coroutine: Coroutine[Any, Any, Measurements]) -> Measurements:
-    """Run a coroutine that only awaits wrapped blocking functions, so it never suspends; return its
-    result."""
+    """Run a coroutine and return its result. It may await only wrapped blocking functions, so that it never
+    suspends."""
     try:
         coroutine.send(None)
     except StopIteration as end:

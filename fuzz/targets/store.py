@@ -13,7 +13,7 @@ from typing import Any, Final
 from kalshi_fix_adapters.store_sqlite import SqliteStore, read_summary
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.fuzzing import Choices
-from tests.adapters.store_sqlite.stores import FILE, OWNER, contents, open_request, opened, send
+from tests.adapters.store_sqlite.stores import FILE, OWNER, contents, open_request, open_store, send
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, where there is one
 Files = Mapping[str, bytes]
@@ -40,13 +40,13 @@ def _files(folder: Path) -> Files:
 def _images() -> tuple[tuple[Files, tuple[Any, ...]], ...]:
     """Return the files and the contents of a store that was closed, and of one whose process crashed."""
     folder = _folder()
-    with opened(folder) as store:
+    with open_store(folder) as store:
         send(store, 12, size=300)
         store.advance_incoming(17)
         store.record_request(open_request(7))
         store.commit()
     closed = _files(folder)
-    store = opened(folder)
+    store = open_store(folder)
     truth = contents(store)
     for _ in range(3):
         send(store, 3, size=200)

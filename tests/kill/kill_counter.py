@@ -17,7 +17,10 @@ from tests.kill.runs import Activity, KillPoint, Run, Stage
 
 
 class KillCounter:
-    """Counts the events of `Run.kill_point`, and raises SIGKILL when the count is reached."""
+    """Counts the events of `Run.kill_point`, and raises SIGKILL at the event with number `Run.kill_count`.
+
+    `cells` is memory shared with the test: the client's Stage and its Activity.
+    """
 
     def __init__(self, run: Run, cells: mmap) -> None:
         self._kill_point = run.kill_point
@@ -25,7 +28,7 @@ class KillCounter:
         self._cells = cells
 
     def begin(self) -> None:
-        """Begin to count; earlier calls belong to the test, not to the client."""
+        """Start counting; earlier calls belong to the test, not to the client."""
         _watch_commits(self, self._cells)
         if self._kill_point is KillPoint.CALL:
             threading.setprofile(self._called)

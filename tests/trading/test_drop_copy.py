@@ -15,7 +15,7 @@ from tests.trading.histories.drop_copy import DropCopyPlayer, instant
 from tests.trading.order_flow import SESSION_ENDED, dump, feed, logged_on, place, reloaded, report
 
 
-def played(lines: str) -> DropCopy:
+def play(lines: str) -> DropCopy:
     player = DropCopyPlayer()
     player.play(lines)
     return player.machine
@@ -32,7 +32,7 @@ def played(lines: str) -> DropCopy:
         ({"logon": {}}, {"use_dollars": True}, True),
     ],
 )
-def test_a_copy_contains_the_price_unit_of_its_session(
+def test_a_drop_copy_report_contains_the_price_unit_of_its_session(
     settings: dict[str, Any], flags: dict[str, Any] | None, dollars: bool
 ) -> None:
     copies = DropCopy(**settings)
@@ -44,13 +44,13 @@ def test_a_copy_contains_the_price_unit_of_its_session(
 
 
 def test_the_text_of_a_refusal_is_truncated() -> None:
-    [pending] = played(f"request 1;3\nsends 1;3\nbusiness-reject NOT_AUTHORIZED {'no' * 1000}").pending
+    [pending] = play(f"request 1;3\nsends 1;3\nbusiness-reject NOT_AUTHORIZED {'no' * 1000}").pending
     assert pending.state is CopyState.FAILED
     assert len(pending.why) == MAX_ID_SIZE
 
 
-def test_an_uncertain_order_is_settled_on_its_own_session() -> None:
-    orders, copies = Orders(), played("session KalshiNR\ndisconnect\nlogon")
+def test_an_uncertain_order_is_resolved_on_its_own_session() -> None:
+    orders, copies = Orders(), play("session KalshiNR\ndisconnect\nlogon")
     feed(orders, logged_on(), place(), report("new", "1;1"), SESSION_ENDED, logged_on())
     [item] = orders.uncertain()
     copies.request(orders.drop_copy_start(), orders.epoch, instant(0))
@@ -74,7 +74,7 @@ def test_requested_shards_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(copies.uncertain()[-1]) == (
         "2 ranges of reports: not requested, because there are too many shards; resolve via REST"
     )
-    for shard in range(10, 15):  # through the user's own requests
+    for shard in range(10, 15):  # these are the user's own requests, which count too
         player.play(f"user-request 1;1;{shard}\ncomplete 0\nuser-request 1;1;{shard}\nreject BEGIN_TOO_SMALL")
     assert len(copies._covered) == len(copies._failed) == len(copies.forgotten) == 2
     assert copies.left_out == 5
@@ -89,7 +89,7 @@ def test_remembered_ranges_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_dump_is_loaded_by_the_next_process() -> None:
-    copies = played(
+    copies = play(
         """
         request 1;1 end=1;2
         sends 1;1 1;2

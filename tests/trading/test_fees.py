@@ -16,15 +16,15 @@ from tests.trading.order_flow import BUY, SELL, feed, only, report
 
 
 def order(*fills: dict[str, Any], side: Side = BUY, **fields: Any) -> Order:
-    """Return an order with these fills. In each, `last` is the quantity and price; the other fields are its
-    fee, its balance change and the position after it.
+    """Return an order with these fills. In each fill, `last` is the quantity and price; the other keys are
+    the fee, the balance change and the position after the fill.
     """
     orders = Orders()
-    done = Decimal(0)
+    filled = Decimal(0)
     for number, fill in enumerate(fills, 1):
-        done += Decimal(fill["last"][0])
+        filled += Decimal(fill["last"][0])
         updates = {"aggressor_indicator": True, **fields, **fill}
-        feed(orders, report("trade", f"1;{number}", qty="100", cum=str(done), side=side, **updates))
+        feed(orders, report("trade", f"1;{number}", qty="100", cum=str(filled), side=side, **updates))
     return only(orders)
 
 
@@ -37,7 +37,8 @@ def positions_after(*quantities: str) -> list[dict[str, Any]]:
     return found
 
 
-# These rates yield the trade fees in the page's examples.
+# The page's examples: a rate that yields the trade fees; quantity and price of each fill; trade fee, rounding
+# fee and rebate of each fill; net fee of each fill.
 EXAMPLES = {
     "subpenny prices": (
         "0.1635",
@@ -78,7 +79,7 @@ def test_the_examples_of_the_fee_page_are_computed(name: str, by_balance: bool) 
     assert [charge.net for charge in charges.values()] == list(map(Decimal, net))
 
 
-def test_direct_members_are_rounded_to_a_hundredth_of_a_cent() -> None:
+def test_balances_of_direct_members_are_rounded_to_a_hundredth_of_a_cent() -> None:
     terms = FeeTerms(taker_rate=Decimal("0.07"), precision=Decimal("0.0001"))
     charges = expected_charges(order({"last": ("0.03", "0.3301"), **positions_after("0.03")[0]}), terms)
     assert charges is not None
@@ -158,6 +159,7 @@ def test_the_revenue_of_a_fill_is_the_change_in_value_of_the_position(seed: int)
         change = revenue(side, fill)
         assert change is not None
         paid += change
-        # A short contract posts a dollar when it is sold and gets it back when it is closed.
+        # Without the price of the trade, a dollar is posted for each short contract, and returned when it is
+        # closed.
         paid += price * quantity if side is BUY else -price * quantity
         assert paid == -max(-net, Decimal(0))

@@ -1,5 +1,6 @@
-"""Requests, answers and updates that cross in transit: a book is live here if and only if the venue keeps it
-up to date."""
+"""Requests, answers and updates that cross in transit: a client's book is live if and only if the venue
+keeps it up to date.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +42,9 @@ class SlowConnection:
         self.requests.append(message)
 
     def serve(self, refusal: int) -> None:
-        """Let the venue answer the next request: accept it, or refuse it with one of several messages."""
+        """Let the venue answer the next request: accept it (`refusal` 0), or refuse it with a
+        MarketDataRequestReject (1), a Reject (2), or a Reject that is not matched to the request (3).
+        """
         if not self.requests:
             return
         message = self.requests.popleft()
@@ -78,7 +81,7 @@ class SlowConnection:
             self.send_request("1", symbols)
         self._apply(logged_on())
 
-    def settle(self) -> None:
+    def deliver_all(self) -> None:
         while self.requests:
             self.serve(0)
         while self.answers:
@@ -112,7 +115,7 @@ def check(sequence: list[Step]) -> None:
     connection = SlowConnection()
     for name, *arguments in sequence:
         getattr(connection, name)(*arguments)
-    connection.settle()
+    connection.deliver_all()
     assert {symbol for symbol, book in connection.books.items() if book.is_live} == connection.subscribed
     for symbol, book in connection.books.items():
         assert book.state is not BookState.WAITING
@@ -132,7 +135,7 @@ def test_a_refusal_without_a_request_id_is_also_matched(sequence: list[Step]) ->
     check([("serve", 3) if step == ("serve", 2) else step for step in sequence])
 
 
-def test_an_unrequested_book_is_reported() -> None:
+def test_a_book_that_was_not_requested_raises_key_error() -> None:
     with pytest.raises(KeyError, match="no book for 'KXA': send a MarketDataRequest"):
         OrderBooks()["KXA"]
     assert OrderBooks().get("KXA") is None

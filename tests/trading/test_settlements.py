@@ -122,7 +122,7 @@ def test_session_events_are_accepted(settlements: Settlements) -> None:
     assert settlements[MARKET, DAY].payout == 1
 
 
-def test_pages_are_joined_until_the_last(settlements: Settlements) -> None:
+def test_pages_are_joined_until_the_last_one_is_received(settlements: Settlements) -> None:
     first = apply_one(settlements, report("r1", party("bob"), last_fragment=False, at=7))
     assert (first.settlement, len(settlements)) == (None, 0)
     assert settlements.incomplete() == [
@@ -312,7 +312,7 @@ def test_a_loaded_dump_restores_the_state_and_continues() -> None:
 
 
 @st.composite
-def batches(draw: st.DrawFn) -> list[Message]:
+def settlement_reports(draw: st.DrawFn) -> list[Message]:
     """Draw all the reports of some settlements, each with a fixed number of pages."""
     messages: list[Message] = []
     for number in range(draw(st.integers(1, 3))):
@@ -361,7 +361,7 @@ def slow_totals(messages: Sequence[Message]) -> dict[str, tuple[Decimal, Decimal
 
 @given(st.data())
 def test_settlements_agree_with_a_slow_model_for_lost_duplicate_and_late_reports(data: st.DataObject) -> None:
-    sent = data.draw(batches())
+    sent = data.draw(settlement_reports())
     received = data.draw(st.lists(st.sampled_from(sent), max_size=2 * len(sent)))
     settlements, shuffled = Settlements(), Settlements()
     for message in received:

@@ -29,9 +29,9 @@ def test_every_operation_has_a_name_a_description_and_documented_parameters() ->
 
 
 def test_an_operation_round_trips_through_its_values() -> None:
-    made = operation("pause", {"what": "exchange", "product": "margin"})
-    assert made == Pause(what="exchange", product="margin")
-    assert operation(made.NAME, made.values()) == made
+    pause = operation("pause", {"what": "exchange", "product": "margin"})
+    assert pause == Pause(what="exchange", product="margin")
+    assert operation(pause.NAME, pause.values()) == pause
     assert operation("pause").values() == {}
     texts = {"applied": "yes", "times": "0", "after": "1.5"}
     assert operation("unavailable", texts) == Unavailable(applied=True, times=0, after=1.5)
@@ -46,8 +46,8 @@ def test_an_operation_round_trips_through_its_values() -> None:
         ("pause", {"wat": "trading"}, "pause has no parameter 'wat'; did you mean `what`?"),
         ("halt", {}, "halt needs market: ticker of the market"),
         ("halt", {"market": None}, "halt: market: None is not text"),
-        ("halt", {"market": " "}, "halt: market: ' ' is not text"),
-        ("status", {"x": 1}, "status has no parameter 'x'; leave it out: nothing is allowed here"),
+        ("halt", {"market": " "}, "halt: market: ' ' is blank"),
+        ("status", {"x": 1}, "status has no parameter 'x'; leave it out"),
         (
             "cut",
             {"at": "frme"},
@@ -67,7 +67,7 @@ def test_an_operation_round_trips_through_its_values() -> None:
         ("gap", {"chance": 0}, "gap: chance: 0 is not a probability"),
         ("gap", {"session": "NR"}, "gap: session: 'NR' is not one of"),
         ("unavailable", {"applied": "perhaps"}, "unavailable: applied: 'perhaps' is neither yes nor no"),
-        ("reject", {"text": ""}, "reject: text: '' is not text"),
+        ("reject", {"text": ""}, "reject: text: '' is blank"),
     ],
 )
 def test_an_invalid_operation_is_reported_with_the_valid_choices(

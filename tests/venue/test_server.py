@@ -98,7 +98,7 @@ def test_the_operator_reaches_the_venue_from_another_thread(
             server.execute("prediction", SetMarketState("NO-SUCH", MarketState.CLOSED))
 
 
-def test_a_timer_of_the_venue_closes_a_connection_whose_logon_is_overdue(authority: Authority) -> None:
+def test_the_venue_closes_a_connection_whose_logon_is_overdue(authority: Authority) -> None:
     with VenueServer(config(logon_timeout=0.05), authority.issue(), ports={NR: 0}) as server:
         raw = socket.create_connection((server.host, server.port(*NR)), PATIENCE)
         with tls_context(authority).wrap_socket(raw, server_hostname="localhost") as client:
@@ -163,8 +163,8 @@ def test_an_occupied_port_is_reported_and_leaves_no_resources_open(authority: Au
         assert restarted.port(*NR) == number
 
 
-class SlowTransport(asyncio.Transport):
-    """A transport that keeps all bytes written to it."""
+class RecordingTransport(asyncio.Transport):
+    """A transport that records all bytes written to it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -181,7 +181,7 @@ class SlowTransport(asyncio.Transport):
 def test_no_bytes_are_written_while_the_transport_is_full() -> None:
     async def talk() -> tuple[bytes, bytes, bool]:
         driver = Driver(VenueModel(config(), Random(1)), asyncio.get_running_loop())
-        transport, connection = SlowTransport(), ClientProtocol(driver, *NR)
+        transport, connection = RecordingTransport(), ClientProtocol(driver, *NR)
         connection.connection_made(transport)
         connection.pause_writing()
         connection.data_received(raw_logon("ann", now=driver.now(), signer="bob"))

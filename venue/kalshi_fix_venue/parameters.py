@@ -102,7 +102,7 @@ def _text(value: object) -> str:
         return value
     if isinstance(value, int) and not isinstance(value, bool):  # such as MsgType 8, an integer in YAML
         return str(value)
-    raise ValueError(f"{value!r} is not text")
+    raise ValueError(f"{value!r} is {'blank' if isinstance(value, str) else 'not text'}")
 
 
 def _number(value: object) -> float:

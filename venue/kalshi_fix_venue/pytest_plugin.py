@@ -4,8 +4,8 @@
         with order_entry(**kalshi_venue.options()) as client:
             ...
 
-Every test gets a fresh venue; keys, certificates and threads are created once. It works with blocking code
-and every event loop, together with any plugin that runs asynchronous tests.
+Every test gets a fresh venue; keys, certificates and threads are created once. The fixture works with
+blocking code, with every event loop, and with any plugin that runs asynchronous tests.
 
 pytest loads this module in every run, even if the fixture is not used. It therefore imports the project
 only when the fixture is used.

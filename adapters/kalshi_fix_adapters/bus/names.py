@@ -1,8 +1,8 @@
 """Subjects and ids of published messages.
 
-A subject is `kalshi.<environment>.<product>.<session>.<account>.<MsgType>.<symbol>`. In each of these names,
-every UTF-8 byte except letters, digits, `-` and `_` is written as `=XX`, and an empty name as `=`. The
-result is valid in subjects and in keys of the key-value store.
+A subject is `kalshi.<environment>.<product>.<session>.<account>.<MsgType>.<symbol>`. In each token after
+the first, every UTF-8 byte except letters, digits, `-` and `_` is written as `=XX`, and an empty text as `=`.
+The result is valid in subjects and in keys of the key-value store.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import attrs
 
 ROOT: Final = "kalshi"
 COMMANDS: Final = "kalshi-commands"
-"""The first name in every command subject. No stream may capture these subjects, because a stored order
+"""The first token of every command subject. No stream may capture these subjects, because a stored order
 could be sent much later.
 """
 _SPECIAL_BYTE: Final = re.compile(rb"[^A-Za-z0-9_-]")
@@ -33,7 +33,7 @@ def _escape_byte(match: re.Match[bytes]) -> bytes:
 
 
 def unescape(name: str) -> str:
-    """Return the text from which `escape` made a name.
+    """Return the text that `escape` converted to this name.
 
     Raises:
         ValueError: there is no text for which `escape` returns this name.
@@ -152,7 +152,7 @@ class BatchId:
         """
         match = _ID.fullmatch(text) if len(text) <= 1000 else None
         if match is None:
-            raise ValueError(f"not an id of the bus: {text[:200]!r}")
+            raise ValueError(f"not the id of a bus message: {text[:200]!r}")
         account, session, *numbers = match.groups()
         fence, generation, first, last, event, part, parts = (int(number or 0) for number in numbers)
         batch = cls(
@@ -167,5 +167,5 @@ class BatchId:
             parts=parts or 1,
         )
         if str(batch) != text or first > last or batch.part > batch.parts:
-            raise ValueError(f"not an id of the bus: {text[:200]!r}")
+            raise ValueError(f"not the id of a bus message: {text[:200]!r}")
         return batch

@@ -59,8 +59,8 @@ class Mistakes:
     _seen: set[Mistake] = attrs.field(factory=set)
 
     def add(self, location: Location, problem: str, advice: str) -> None:
-        """Record a mistake, unless it was recorded before. Raise `error` if `max_mistakes` mistakes were
-        recorded before it.
+        """Record a mistake that has not been recorded yet. If `max_mistakes` others have been recorded
+        already, raise the exception created by `error`.
         """
         mistake = Mistake(location, problem, advice)
         if mistake in self._seen:
@@ -72,12 +72,12 @@ class Mistakes:
         self.found.append(mistake)
 
     def fail(self, location: Location, problem: str, advice: str) -> NoReturn:
-        """Raise `error` with the earlier mistakes and this one. Used if parsing cannot continue after it."""
+        """Raise the exception with the earlier mistakes and this one, after which parsing cannot continue."""
         self.add(location, problem, advice)
         raise self._error()
 
     def raise_any(self) -> None:
-        """Raise `error` with all mistakes collected so far, if there are any."""
+        """Raise the exception with all mistakes collected so far, if there are any."""
         if self.found:
             raise self._error()
 

@@ -28,7 +28,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if similar is not None:
         return f"did you mean `{similar}`?"
     if not valid:
-        return "leave it out: nothing is allowed here"
+        return "leave it out"
     matcher = difflib.SequenceMatcher(b=name.lower())
 
     def dissimilarity(candidate: str) -> float:

@@ -17,7 +17,7 @@ from kalshi_fix_sansio.events import MessageReceived
 
 MAX_ROWS: Final = 100_000
 """Maximum number of rows in one write."""
-DIGITS, SCALE = 38, 10
+PRECISION, SCALE = 38, 10
 """Precision and scale of prices and sizes: the number of digits, and of decimal places."""
 COLUMNS: Final = ("time", "sent", "number", "snapshot", "symbol", "type", "action", "price", "size")
 _Row = tuple[
@@ -43,7 +43,7 @@ def to_parquet(source: Source | Iterable[Source], path: str | Path) -> int:
         from pyarrow import parquet
     except ModuleNotFoundError:
         raise ConfigurationError("Parquet needs pyarrow: pip install 'kalshi-fix-sansio[parquet]'") from None
-    timestamp, decimal = pa.timestamp("us", tz="UTC"), pa.decimal128(DIGITS, SCALE)
+    timestamp, decimal = pa.timestamp("us", tz="UTC"), pa.decimal128(PRECISION, SCALE)
     types = (timestamp, timestamp, pa.int64(), pa.bool_(), *[pa.dictionary(pa.int32(), pa.string())] * 3)
     schema = pa.schema(list(zip(COLUMNS, (*types, decimal, decimal), strict=True)))
     count, all_rows = 0, _rows(source)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PART_SIZE: Final = 2 * 1024 * 1024
 """Approximate size of a part in bytes."""
-_END_OF_PART: Final = 64 * 1024
+_SEARCHED_BYTES: Final = 64 * 1024
 """Number of bytes at the end of a part that are searched for a position at which to split."""
 _PARTS_AHEAD: Final = 2
 """Number of parts that wait for a process, in addition to the parts that are being processed."""
@@ -130,12 +130,12 @@ def _parts(chunks: Iterable[bytes]) -> Iterator[_Part]:
 
 def _end_of_message(data: bytearray) -> int | None:
     """Return the end of a message near the end of the data; None if no end is found."""
-    begin = max(0, len(data) - _END_OF_PART)
+    start = max(0, len(data) - _SEARCHED_BYTES)
     reader = LogReader()
-    for number, message in enumerate(reader.feed(bytes(data[begin:]))):
-        # The first message found is not used. It may begin at the first byte of this section; if the byte
-        # before it is a digit, `8=FIXT.1.1` does not begin a message. A truncated message is not used either,
-        # because the rest of it follows.
+    for number, message in enumerate(reader.feed(bytes(data[start:]))):
+        # The first message found is not used. It may start at the first byte of this section, and the byte
+        # before that may be a digit: `8=FIXT.1.1` then belongs to another field, as in `58=FIXT.1.1`. A
+        # truncated message is not used either, because the rest of it follows.
         if number and not message.truncated:
-            return begin + reader.position
+            return start + reader.position
     return None

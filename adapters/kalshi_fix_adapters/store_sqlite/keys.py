@@ -25,8 +25,9 @@ def find_store(folder: str | Path, owner: StoreOwner) -> Path:
     """Return the path of this owner's store in a folder. The store need not exist.
 
     Raises:
-        KeyChangedError: the store is missing, but another store in the folder may be the intended one: that
-            of another key or, if the owner has an account name, the unnamed store of this key.
+        KeyChangedError: the store is missing, but another store in the folder may be the intended one. For an
+            owner without an account name this is a store of another key; for one with an account name, it is
+            this key's store without an account name.
     """
     path = store_path(folder, owner)
     if path.exists():
@@ -53,7 +54,8 @@ def migrate_store(store: str | Path, *, key_id: str | None = None, account: str 
 
     Raises:
         ConfigurationError: neither a key nor an account is given, or both are.
-        StoreError: the store is missing, in use, damaged or cannot be written, or the new file exists.
+        StoreError: the store is missing, in use or damaged, it cannot be written, or the new file already
+            exists.
     """
     old = Path(store).resolve()
     owner = moved_owner(read_summary(old).owner, key_id=key_id, account=account)

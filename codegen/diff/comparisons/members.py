@@ -100,7 +100,8 @@ class _Row:
         # groups too.
         is_elsewhere = fact.enclosing_group is not None and fact.enclosing_group not in placed.path
         where = f"in {name_of(fact.enclosing_group or 0)}"
-        # If a source has a counter as a plain field, which is reported separately, its paths omit that group.
+        # If a source lists a counter as a plain field, its paths omit that group. The counter is reported
+        # separately.
         if fact.path is not None:
             is_elsewhere = fact.path != tuple(tag for tag in placed.path if tag not in self.block.plain_tags)
             where = f"in {'/'.join(map(name_of, fact.path)) or 'the body'}"
@@ -172,17 +173,19 @@ class _Row:
             listed = ", ".join(sorted(fact.sessions))
             yield self.difference("sessions", sessions=listed, own=", ".join(sorted(sessions)))
         low, high = fact.limits or (None, None)
-        differ = (low is not None and low != field.minimum) or (high is not None and high != field.maximum)
+        is_different = (low is not None and low != field.minimum) or (
+            high is not None and high != field.maximum
+        )
         # If the spec has no range, a range in the text usually describes something else, such as a length.
-        if differ and (field.minimum, field.maximum) != (None, None):
+        if is_different and (field.minimum, field.maximum) != (None, None):
             span = f"from {low} to {high}" if low is not None else f"at most {high}"
             yield self.difference("range", span=span, low=field.minimum if low is None else low, high=high)
         if fact.max_length is not None and fact.max_length != field.max_length:
             yield self.difference("length", maximum=fact.max_length, own=field.max_length or "any number")
 
     def compare_ties(self) -> Iterator[Finding]:
-        """Yield fields that the text requires or forbids together with this one, if the spec has no condition
-        on both.
+        """Report fields that the text requires or forbids together with this one, if no condition in the spec
+        refers to both.
         """
         # The wording varies too much to parse the kind of tie: any condition on both fields is accepted.
         for tag in map(self.block.spec.vocabulary.tag_of, self.fact.tied_fields):
@@ -214,7 +217,7 @@ class _Row:
 
 
 def _header_member(block: Block, fact: MemberFact, placed: PlacedMember) -> Iterator[Finding]:
-    """Yield a header field that a message's table lists but the spec does not allow in that message."""
+    """Report a header field that a message's table lists but the spec does not allow in that message."""
     senders = {None, *(place.sender for place in block.places)}
     scopes = [condition.scope for condition in placed.member.only_when]
     allowed = (
@@ -227,7 +230,7 @@ def _header_member(block: Block, fact: MemberFact, placed: PlacedMember) -> Iter
 
 
 def _new_header_members(evidence: Evidence) -> Iterator[Finding]:
-    """Yield new fields that tables of messages list as header fields."""
+    """Report new fields that tables of messages list as header fields."""
     spec = evidence.spec
     known = {placed.field.tag for placed in spec.members("header")}
     new = (fact for fact in evidence.facts(MemberFact) if fact.in_header and fact.tag not in known)
@@ -270,7 +273,7 @@ def _new_member(block: Block, fact: MemberFact) -> Finding:
 
 
 def _absent_members(block: Block) -> Iterator[Finding]:
-    """Yield fields missing from the tables of each sender, and conditions that no table covers.
+    """Report fields missing from the tables of each sender, and conditions that no table covers.
 
     Pages are expected to list the fields that the spec attributes to them; a dictionary must list all fields.
     """
@@ -297,7 +300,7 @@ def _location(block: Block) -> Location:
 
 
 def _missing_members(block: Block, sender: str | None) -> Iterator[Finding]:
-    """Yield members without a row; a group that is missing completely is reported once."""
+    """Report members without a row; a group that is missing completely is reported once."""
     rows = (fact for fact in block.rows if sender is None or fact.sender in (None, sender))
     tags_with_row = {placed.field.tag for fact in rows if (placed := block.member_of(fact)) is not None}
     if block.message is None:
@@ -327,7 +330,7 @@ def _missing_members(block: Block, sender: str | None) -> Iterator[Finding]:
 
 
 def _conditions(block: Block) -> Iterator[Finding]:
-    """Yield fields that the spec requires under a condition, but the table for that condition omits."""
+    """Report fields that the spec requires under a condition, but the table for that condition omits."""
     stated = {(fact.tag, block.condition(fact.when)) for fact in block.rows if fact.when is not None}
     # Fields for whose values the block has separate tables. Conditions on other fields are skipped.
     tabulated = {condition[0] for _, condition in stated if condition is not None}
@@ -341,13 +344,15 @@ def _conditions(block: Block) -> Iterator[Finding]:
                 yield block.report("missing member condition", placed, block.heading(), **values)
 
 
-def _messages_without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]:
-    """Yield messages with a heading but no table of fields, although the spec has fields from these pages."""
+def _messages_without_tables(evidence: Evidence, keys_with_rows: set[str]) -> Iterator[Finding]:
+    """Report messages with a heading but no table of fields, although the spec has fields from these
+    pages.
+    """
     listed = {fact.tag for fact in evidence.facts(MemberFact)}
     headings = evidence.facts_by(MessageFact, lambda each: each.msg_type)
     # On many pages, the header and the trailer have no heading.
     for key in (*(key for key in headings if key in evidence.spec.messages), "header", "trailer"):
-        if key in laid_out:
+        if key in keys_with_rows:
             continue
         block = Block(evidence, key, ())
         expected = [

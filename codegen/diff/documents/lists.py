@@ -26,7 +26,7 @@ def read(
     Otherwise, or if the field is not known to have values, the list is used only if every item has a value.
     """
     located = [(item, Location(file, item.line)) for item in items]
-    # Values of Text are capitalized words, and belong to the message that contains them.
+    # Values of Text are upper-case words, and belong to the message that contains the field.
     if tag == TEXT:
         return [_text(item, location, message) for item, location in located] if certain else []
     parsed = [(location, codelists.code_of_item(item.text, location)) for item, location in located]
@@ -34,7 +34,7 @@ def read(
     # A list below a paragraph may be about anything, so one item without a value disqualifies it.
     if len(codes) < len(items) and not (certain and tag in vocabulary.codes):
         return []
-    what = f"an item of a list of values of {tag} has no value"
+    what = f"a list item for {tag} has no value"
     unreadable = [UnreadableFact(location, what) for location, code in parsed if code is None]
     return [*([CodesFact(codes[0].location, tag, codes, complete=True)] if codes else []), *unreadable]
 
@@ -54,6 +54,6 @@ def announced_field(text: str, vocabulary: Vocabulary) -> int | None:
     words = plain(text)
     if not words.endswith(":"):
         return None
-    # Two tags, or a tag without values, announce something else.
+    # A paragraph with two tags, or with a tag that has no coded values, announces something else.
     tags = {int(tag) for pair in re.findall(r"[(<](\d+)[)>]|\btag (\d+)\b", words) for tag in pair if tag}
     return tags.pop() if len(tags) == 1 and tags <= vocabulary.codes.keys() else None

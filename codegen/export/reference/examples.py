@@ -56,7 +56,7 @@ def load(dialect: Dialect, folder: Path) -> dict[str, list[Example]]:
     """Read the examples of a spec folder by message; every message must have one.
 
     Raises:
-        SpecError: the file contains unknown names, or lacks an example of a message.
+        SpecError: the file contains unknown names, or has no example of a message.
     """
     path = folder / FILE
     mistakes = Mistakes()
@@ -72,7 +72,8 @@ def load(dialect: Dialect, folder: Path) -> dict[str, list[Example]]:
     )
     for name in header_order:
         if name not in tags:
-            mistakes.add(root.at("venue_header"), f"the header has no `{name}`", did_you_mean(name, tags))
+            problem = f"the header has no field `{name}`"
+            mistakes.add(root.at("venue_header"), problem, did_you_mean(name, tags))
     reader = _Reader(dialect, mistakes, tuple(tags[name] for name in header_order if name in tags))
     examples_by_message = root.mapping("examples")
     messages = {message.name: message for message in dialect.messages}
@@ -158,12 +159,12 @@ class _Reader:
                 self.mistakes.add(item.at("session"), what, did_you_mean(name, sessions))
                 continue
             products = sessions[name].products or ("",)
-            names: set[str] = {message.name}
-            call = self._call(message.name, message.members, item.mapping("fields"), names)
-            imports = sorted(each for each in names if each[0].isupper())
-            source = f"from {LIBRARY} import {', '.join(imports)}\n\nmessage = {call}\n"
+            imported: set[str] = {message.name}
+            call = self._call(message.name, message.members, item.mapping("fields"), imported)
+            classes = sorted(each for each in imported if each[0].isupper())
+            source = f"from {LIBRARY} import {', '.join(classes)}\n\nmessage = {call}\n"
             # Class names are capitalized; datetime, date and time are not.
-            times = sorted(each for each in names if each[0].islower())
+            times = sorted(each for each in imported if each[0].islower())
             if times:
                 source = (
                     f"from datetime import {', '.join(['UTC'] * ('datetime' in times) + times)}\n\n{source}"
@@ -173,33 +174,35 @@ class _Reader:
             header = self.venue_header if sender == "venue" else ()
             yield Example(message.name, product, name, sender, source, item.location, header)
 
-    def _call(self, class_name: str, members: tuple[Member, ...], fields: Map, names: set[str]) -> str:
+    def _call(self, class_name: str, members: tuple[Member, ...], fields: Map, imported: set[str]) -> str:
+        """Return the source of a constructor call; add the names that it uses to `imported`."""
         known = {member.field.name: member for member in members}
         arguments = []
         for name in fields:
             if name not in known:
-                self.mistakes.add(fields.at(name), f"{class_name} has no `{name}`", did_you_mean(name, known))
+                problem = f"{class_name} has no field `{name}`"
+                self.mistakes.add(fields.at(name), problem, did_you_mean(name, known))
                 continue
             member, node = known[name], fields.entries[name]
             if member.group is not None:
                 group = member.group
-                names.add(group.entry_class)
+                imported.add(group.entry_class)
                 entries = [
-                    self._call(group.entry_class, group.members, item, names)
+                    self._call(group.entry_class, group.members, item, imported)
                     for item in (node.items if isinstance(node, Seq) else ())
                     if isinstance(item, Map)
                 ]
                 arguments.append(f"{member.attribute}=[{', '.join(entries)}]")
             elif isinstance(node, Scalar):
-                value = self._value(member.field, node.text, node.location, names)
+                value = self._value(member.field, node.text, node.location, imported)
                 arguments.append(f"{member.attribute}={value}")
         return f"{class_name}({', '.join(arguments)})"
 
-    def _value(self, field: Field, value: str, location: Location, names: set[str]) -> str:
+    def _value(self, field: Field, value: str, location: Location, imported: set[str]) -> str:
         if field.codeset is not None:
             for code in field.codeset.codes:
                 if code.name == value:
-                    names.add(field.codeset.name)
+                    imported.add(field.codeset.name)
                     return f"{field.codeset.name}.{code.constant}"
             if not field.codeset.open:
                 known = [code.name for code in field.codeset.codes]
@@ -214,16 +217,16 @@ class _Reader:
         if kind == "DATA":
             return repr(value.encode())
         if kind in _TIMES:
-            return self._time_value(kind, value, location, names)
+            return self._time_value(kind, value, location, imported)
         return json.dumps(value)
 
-    def _time_value(self, kind: str, value: str, location: Location, names: set[str]) -> str:
+    def _time_value(self, kind: str, value: str, location: Location, imported: set[str]) -> str:
         pattern, function = _TIMES[kind]
         match = pattern.fullmatch(value)
         if match is None:
-            self.mistakes.add(location, f"`{value}` is not a {kind}", "write it as on the wire")
+            self.mistakes.add(location, f"`{value}` is not a {kind}", "write it in wire format")
             return value
-        names.add(function)
+        imported.add(function)
         parts = [int(part) for part in match.groups() if part is not None]
         # `lastindex` is the last group that matched: the fraction, if there is one.
         if match.lastindex == pattern.groups and kind != "UTCDATEONLY":

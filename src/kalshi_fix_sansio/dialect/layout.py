@@ -266,8 +266,8 @@ class GroupMember(Value):
     Attributes:
         attribute: The Python name of the list: the counter's name without No, such as `misc_fees`.
         delimiters: Tags that may open an entry, the usual tag first.
-        limits: Limits on the number of entries, in addition to `minimum` and `maximum`. Where they apply,
-            they replace the counter's limits.
+        limits: Limits on the number of entries, which apply in addition to `minimum` and `maximum`, and
+            instead of the limits of the counter field.
         minimum: The smallest number of entries if the group is present. An empty list normally means that the
             group is absent. But if the group is required and the minimum is 0, a count of 0 is sent.
     """
@@ -299,10 +299,11 @@ Member = FieldMember | GroupMember
 
 @attrs.frozen(eq=False, repr=False)
 class OneOf(Value):
-    """Exactly one (or, with `optional`, at most one) of these fields must be present.
+    """Exactly one of these fields must be present, unless `optional` or `at_least` is set.
 
     Attributes:
-        at_least: If set, one or more of the fields must be present.
+        optional: At most one of the fields may be present.
+        at_least: One or more of the fields must be present.
     """
 
     names: tuple[str, ...]
@@ -600,8 +601,8 @@ class Dialect(Value):
         return latest if history is None else history.dialect_on(day, latest)
 
     def unknown_as_of(self, day: date) -> tuple[str, ...]:
-        """Return sentences about the facts of the dialect that are not known for a day. These are later
-        changes that the spec describes only in words, and changes on an unknown day of the same month.
+        """Return sentences about the facts of the dialect that are not known for a day, because of later
+        changes that the spec describes only in words, and of changes on an unknown day of the same month.
         """
         history = (self._latest or self)._load_history()
         return () if history is None else tuple(history.unknown_on(day))

@@ -40,10 +40,10 @@ def line(
     return prefix.encode() + wire(msg_type, body, number, sent=sent, venue=venue) + b"\n"
 
 
-def report(client_id: str, exec_id: str, exec_type: str, more: str = "", order_id: str = ORDER_ID) -> str:
+def report(cl_ord_id: str, exec_id: str, exec_type: str, more: str = "", order_id: str = ORDER_ID) -> str:
     left, status = "0.00" if exec_type == "4" else "10.00", exec_type.replace("5", "0")
     return (
-        f"37={order_id}|11={client_id}|17={exec_id}|150={exec_type}|39={status}|{DETAILS}59=1|"
+        f"37={order_id}|11={cl_ord_id}|17={exec_id}|150={exec_type}|39={status}|{DETAILS}59=1|"
         f"60=20260817-16:00:00|38=10.00|151={left}|14=0.00|6=0.0000|{more}"
     )
 

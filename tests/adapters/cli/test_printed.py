@@ -66,8 +66,8 @@ def _files(workdir: None) -> None:
         store.commit()
 
 
-def words(line: str, name: str) -> list[str]:
-    """Return the arguments of a line. If the line changes or cancels an order, place this order."""
+def prepare(line: str, name: str) -> list[str]:
+    """Return the arguments of a line. If the line changes or cancels an order, place that order first."""
     arguments = shlex.split(line)
     placed = {"amend": "o-1", "cancel": "o-2"}.get(arguments[0])
     if placed is not None:
@@ -76,8 +76,6 @@ def words(line: str, name: str) -> list[str]:
     if "--id" in arguments:
         index = arguments.index("--id") + 1
         arguments[index] = f"{name}-{arguments[index]}-new"
-    if arguments[:2] == ["venue", "do"]:
-        del arguments[-2:]
     return arguments
 
 
@@ -89,7 +87,7 @@ def test_on_a_terminal_of_60_columns_every_line_fits(
     line: str, no_color: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_COLOR", no_color)  # an empty value counts as not set
-    arguments = words(line, f"t{no_color}")
+    arguments = prepare(line, f"t{no_color}")
     status, shown, output = run_on_terminal(monkeypatch, arguments)
     assert status == 0, output
     if no_color:
@@ -104,7 +102,7 @@ def test_on_a_terminal_of_60_columns_every_line_fits(
 def test_output_in_a_pipe_is_plain(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for forced in ("FORCE_COLOR", "CLICOLOR_FORCE"):
         monkeypatch.setenv(forced, "1")
-    result = invoke(*words(line, "p"))
+    result = invoke(*prepare(line, "p"))
     assert result.output
     assert "\x1b" not in result.output
 

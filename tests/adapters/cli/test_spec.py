@@ -9,8 +9,8 @@ from kalshi_fix_sansio import DIALECT, TEXTS, NewOrderSingle, OrdStatus
 from tests.adapters.cli.runner import invoke
 
 
-def shown_for(*word: str) -> str:
-    return invoke("spec", *word).stdout
+def shown_for(*words: str) -> str:
+    return invoke("spec", *words).stdout
 
 
 def test_every_field_message_and_text_is_found() -> None:

@@ -186,8 +186,10 @@ def hold_back(stage: Stage) -> None:
     stage.core.receive(stage.venue.data_to_send())
 
 
-def flush_changing_sizes(core: ClientCore) -> bytes:
-    """Flush the output to a transport that accepts another number of bytes each time; return all bytes."""
+def flush_in_varying_sizes(core: ClientCore) -> bytes:
+    """Flush the output to a transport that accepts a different number of bytes each time; return all
+    bytes.
+    """
     accepted = bytearray()
     sizes = itertools.cycle([1, 1000, 0, 70_000])
 
@@ -211,7 +213,7 @@ def write_chunks(core: ClientCore) -> bytes:
     return written
 
 
-@pytest.mark.parametrize("write_all", [flush_changing_sizes, write_chunks])
+@pytest.mark.parametrize("write_all", [flush_in_varying_sizes, write_chunks])
 def test_a_transport_that_accepts_few_bytes_gets_everything_once_and_in_order(
     stage: Stage, write_all: Callable[[ClientCore], bytes]
 ) -> None:
@@ -232,7 +234,7 @@ def test_a_transport_that_accepts_few_bytes_gets_everything_once_and_in_order(
     [lambda core: core.flush(len), lambda core: core.wrote(len(core.output))],
     ids=["flush", "wrote"],
 )
-def test_a_store_failure_for_held_back_bytes_ends_the_client(
+def test_a_store_failure_ends_the_client_while_bytes_are_held_back(
     write_all: Callable[[ClientCore], object],
 ) -> None:
     store = FailingStore()
@@ -270,7 +272,7 @@ def test_a_failed_write_ends_writing_but_not_reading(stage: Stage) -> None:
 # --- deadlines
 
 
-def test_resuming_reading_moves_a_deadline_closer() -> None:
+def test_a_deadline_is_earlier_after_reading_resumes() -> None:
     settings = {"heart_bt_int": 60, "resend_timeout": 5.0, "sending_time_tolerance": None}
     stage = open_stage(plan("KalshiRT", queue_limit=1, session=settings))
     core, venue, clock = stage.core, stage.venue, stage.clock
@@ -278,13 +280,13 @@ def test_resuming_reading_moves_a_deadline_closer() -> None:
     venue.data_to_send()
     venue.send(report("b"), clock.now)
     core.receive(venue.data_to_send())
-    read = core.wants_read
+    wanted_read = core.wants_read
     assert core.due() == clock.monotonic + 60
     clock.advance(20)
     assert core.due() == clock.monotonic + 40
     core.take()
     core.take()
-    assert (read, core.wants_read) == (False, True)
+    assert (wanted_read, core.wants_read) == (False, True)
     assert core.due() == clock.monotonic + 5
 
 
@@ -349,7 +351,7 @@ def test_senders_wait_while_many_bytes_wait_for_the_store() -> None:
 
 
 @pytest.mark.parametrize("how", ["fails", "is lost", "ends"])
-def test_waiting_for_a_commit_of_a_store_that_fails_raises(how: str) -> None:
+def test_waiting_for_a_commit_raises_if_the_store_fails_or_the_client_ends(how: str) -> None:
     store = LateStore()
     stage = open_stage(plan("KalshiRT", store=store, reconnect=None))
     core, store.at_once = stage.core, False

@@ -37,7 +37,7 @@ def read_in_parts(log: bytes, chunk_size: int) -> tuple[list[LoggedMessage], int
 def test_the_parts_of_a_log_contain_the_messages_of_the_whole(log: bytes, chunk_size: int, size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(split, "PART_SIZE", size)
-        patch.setattr(split, "_END_OF_PART", 100)
+        patch.setattr(split, "_SEARCHED_BYTES", 100)
         found, _ = read_in_parts(log, chunk_size)
     assert found == read(log)
 

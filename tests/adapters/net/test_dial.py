@@ -25,13 +25,13 @@ def addresses(*hosts: str) -> list[AddressInfo]:
 
 
 class Steps:
-    """Each attempt to connect has the next outcome of `answers`: an exception, or None for success. Only name
-    resolution and timeouts take (virtual) time.
+    """Steps of `dial` with given results. Each attempt to connect has the next of `outcomes`: an exception,
+    or None for success. Only name resolution and timeouts take (virtual) time.
     """
 
-    def __init__(self, found: Sequence[AddressInfo] | Exception, *answers: BaseException | None) -> None:
+    def __init__(self, found: Sequence[AddressInfo] | Exception, *outcomes: BaseException | None) -> None:
         self._found = found
-        self._answers = iter(answers)
+        self._outcomes = iter(outcomes)
         self.secure_error: BaseException | None = None
         """The exception raised when the socket is secured."""
         self.tried: list[socket.socket] = []
@@ -53,11 +53,11 @@ class Steps:
         assert not raw.getblocking()
         self.tried.append(raw)
         self.allowed.append(seconds)
-        answer = next(self._answers)
-        if isinstance(answer, TimeoutError):
+        outcome = next(self._outcomes)
+        if isinstance(outcome, TimeoutError):
             self.now += seconds
-        if answer is not None:
-            raise answer
+        if outcome is not None:
+            raise outcome
 
     def on_tcp(self) -> None:
         self.seen.append("tcp")
@@ -98,7 +98,7 @@ def test_an_unreachable_address_leaves_time_for_the_other_addresses(monkeypatch:
     assert [raw.fileno() for raw in steps.tried] == [-1] * 3
 
 
-def test_the_name_and_the_connection_share_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_name_resolution_and_connecting_share_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = Steps(addresses(*LOCAL[:2]), ConnectionRefusedError(), None)
     steps.resolving = 4.0
     assert run(steps, monkeypatch) == "transport"
@@ -126,7 +126,7 @@ def test_slow_name_resolution_leaves_no_time_to_connect(monkeypatch: pytest.Monk
         (addresses("192.0.2.1"), PlaintextRefusedError, "plain TCP"),
     ],
 )
-def test_a_host_that_cannot_be_dialled_is_an_error(
+def test_a_host_that_cannot_be_dialled_raises_an_error(
     monkeypatch: pytest.MonkeyPatch, found: Any, kind: type[Exception], text: str
 ) -> None:
     steps = Steps(found)

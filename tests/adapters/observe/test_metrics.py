@@ -20,7 +20,7 @@ def value(name: str, **labels: str) -> float | None:
     return REGISTRY.get_sample_value(name, labels)
 
 
-def test_alarms_are_counted_from_zero_and_labelled_with_the_clients_name() -> None:
+def test_alerts_are_counted_from_zero_and_labelled_with_the_clients_name() -> None:
     clock = Clock()
     one, two = PrometheusMetrics("one"), PrometheusMetrics("two")
     for kind in ALERT_EVENTS:
@@ -50,12 +50,12 @@ def test_without_prometheus_client_the_error_names_the_extra() -> None:
         "import sys; sys.modules['prometheus_client'] = None; "
         "import kalshi_fix_adapters.blocking; import kalshi_fix_adapters.observe.metrics"
     )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    last = ran.stderr.splitlines()[-1]
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    last = process.stderr.splitlines()[-1]
     assert last.endswith("metrics need prometheus-client: pip install 'kalshi-fix-sansio[metrics]'")
 
 
-def test_the_attributes_of_bus_publishers_and_consumers_are_metrics() -> None:
+def test_the_attributes_of_bus_publishers_and_consumers_are_exported_as_metrics() -> None:
     def exported(metric: str, name: str) -> float | None:
         return REGISTRY.get_sample_value(f"fix_bus_{metric}", {"channel": "c", "name": name})
 

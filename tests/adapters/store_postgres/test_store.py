@@ -35,7 +35,7 @@ TIMEOUT = 600.0
 END_LEASE = "UPDATE kalshi_fix.session SET leased_until = '-infinity'"
 
 
-def opened(dsn: str, **options: Any) -> PostgresStore:
+def open_store(dsn: str, **options: Any) -> PostgresStore:
     return PostgresStore(dsn, owner=OWNER, **{"failover": "none", "lease": TIMEOUT, **options})
 
 
@@ -46,7 +46,7 @@ def commit_one_by_one(store: PostgresStore, count: int) -> None:
 
 def test_a_reopened_store_has_the_committed_records(direct_or_pooled_dsn: str) -> None:
     dsn = direct_or_pooled_dsn
-    with opened(dsn) as store:
+    with open_store(dsn) as store:
         send(store, 5)
         store.record_sent(6, None)
         store.advance_incoming(9)
@@ -57,7 +57,7 @@ def test_a_reopened_store_has_the_committed_records(direct_or_pooled_dsn: str) -
         store.commit()
         store.record_rows({"b": None, "c": "4"})
         before = contents(store)
-    with opened(dsn) as store:
+    with open_store(dsn) as store:
         assert contents(store) == before
         assert (store.row("a"), store.row("b"), store.row("c")) == ('{"x":1}', None, "4")
         assert store.row_sizes == {"a": 8, "c": 2}
@@ -67,12 +67,12 @@ def test_a_reopened_store_has_the_committed_records(direct_or_pooled_dsn: str) -
         store.reset(unanswered=True)
         send(store, 2)
         before = contents(store)
-    with opened(dsn) as store:
+    with open_store(dsn) as store:
         assert contents(store) == before
         assert (store.generation, store.reset_unanswered) == (found.generation + 1, True)
         assert kept_numbers(store) == [1, 2]
         store.renumber(10, 20)
-    with opened(dsn) as store:
+    with open_store(dsn) as store:
         assert (store.next_outgoing, store.next_incoming, store.oldest_kept) == (10, 20, 10)
 
 
@@ -83,29 +83,29 @@ def test_a_reopened_store_has_the_committed_records(direct_or_pooled_dsn: str) -
 def test_old_messages_and_ids_are_deleted(
     dsn: str, execute: Execute, options: dict[str, Any], left: int
 ) -> None:
-    with opened(dsn, **options) as store:
+    with open_store(dsn, **options) as store:
         for key in range(600):
             store.record_request(attrs.evolve(open_request(key, key + 1), request_id=f"id-{key}"))
             send(store, 1, size=25)
         store.commit()
         assert kept_numbers(store) == list(range(601 - left, 601))
-    with opened(dsn, **options) as store:
+    with open_store(dsn, **options) as store:
         assert kept_numbers(store) == list(range(601 - left, 601))
     assert execute("SELECT min(seq_num) FROM kalshi_fix.sent") == [(601 - left,)]
 
 
 def test_a_store_in_use_is_refused_until_it_is_closed(dsn: str) -> None:
-    with opened(dsn), pytest.raises(StoreInUseError, match=r"is in use by process \d+ on .* ends in \d+"):
-        opened(dsn)
-    opened(dsn).close()
+    with open_store(dsn), pytest.raises(StoreInUseError, match=r"is in use by process \d+ on .* ends in \d+"):
+        open_store(dsn)
+    open_store(dsn).close()
 
 
 def test_a_fenced_writer_never_writes_again(direct_or_pooled_dsn: str, execute: Execute) -> None:
     dsn = direct_or_pooled_dsn
-    old = opened(dsn)
+    old = open_store(dsn)
     send_and_commit(old, 2)
     execute(END_LEASE)
-    with opened(dsn) as new:
+    with open_store(dsn) as new:
         send(new, 1)
         send(old, 3)
         old.record_rows({"old": "1"})
@@ -117,13 +117,13 @@ def test_a_fenced_writer_never_writes_again(direct_or_pooled_dsn: str, execute: 
         old.close()  # does not end the lease of the new holder
         new.commit()
         with pytest.raises(StoreInUseError):
-            opened(dsn)
-    with opened(dsn) as store:
+            open_store(dsn)
+    with open_store(dsn) as store:
         assert (kept_numbers(store), store.row("old")) == ([1, 2, 3], None)
 
 
 def test_a_lost_lease_ends_the_store_before_another_thread_notices(dsn: str) -> None:
-    store = opened(dsn)
+    store = open_store(dsn)
     noticed: list[bool] = []
     store.on_commit = lambda: noticed.append(True)
     assert store.durable == 0
@@ -136,7 +136,7 @@ def test_a_lost_lease_ends_the_store_before_another_thread_notices(dsn: str) -> 
 
 def test_a_lease_is_renewed_while_the_store_is_idle(dsn: str, execute: Execute) -> None:
     renewed = threading.Event()
-    with opened(dsn, lease=2.0) as store:
+    with open_store(dsn, lease=2.0) as store:
         leased = "SELECT leased_until FROM kalshi_fix.session"
         [before] = execute(leased)
         store.on_commit = renewed.set
@@ -156,7 +156,7 @@ def test_a_lease_that_cannot_be_renewed_is_lost_once() -> None:
 
 
 def test_the_lease_is_not_renewed_while_a_commit_hangs(dsn: str, server: Server) -> None:
-    store = opened(dsn, lease=1.0)
+    store = open_store(dsn, lease=1.0)
     failed = threading.Event()
     psycopg = pytest.importorskip("psycopg")
     with psycopg.connect(dsn) as other:
@@ -174,11 +174,11 @@ def test_the_lease_is_not_renewed_while_a_commit_hangs(dsn: str, server: Server)
 def test_a_server_that_may_lose_commits_is_refused_at_any_time(
     server: Server, dsn: str, setting: str
 ) -> None:
-    store = opened(dsn)
+    store = open_store(dsn)
     server.configure(setting, "off")
     try:
         with pytest.raises(StoreError, match=f"{setting} is off"):
-            opened(dsn)
+            open_store(dsn)
         with pytest.raises(StoreError, match=f"{setting} is off"):
             commit_one_by_one(store, 10_000)  # until the server process has reloaded its settings
     finally:
@@ -206,14 +206,14 @@ def test_a_standby_waits_after_transient_errors(name: str, is_unavailable: bool)
 
 def test_invalid_options_are_refused(dsn: str) -> None:
     with pytest.raises(StoreError, match="synchronous_standby_names is empty"):
-        opened(dsn, failover="synchronous")
+        open_store(dsn, failover="synchronous")
     leases = [{"lease": lease} for lease in (0.0, float("nan"), float("inf"), 1e7)]
     invalid: list[dict[str, Any]] = [{"failover": "async"}, {"max_rows": -1}, *leases]
     for options in invalid:
         with pytest.raises(ConfigurationError, match="must"):
-            opened(dsn, **options)
+            open_store(dsn, **options)
     with pytest.raises(StoreError) as caught:
-        opened("postgresql://a:secret@host:x?y")
+        open_store("postgresql://a:secret@host:x?y")
     assert "secret" not in str(caught.value)
 
 
@@ -221,7 +221,7 @@ def test_commits_wait_for_the_disk_whatever_the_settings_of_the_database(
     database: str, direct_or_pooled_dsn: str, execute: Execute
 ) -> None:
     execute(f"ALTER DATABASE {database} SET synchronous_commit = off")
-    opened(direct_or_pooled_dsn).close()
+    open_store(direct_or_pooled_dsn).close()
     execute("""
         CREATE TABLE seen (value text);
         CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -230,7 +230,7 @@ def test_commits_wait_for_the_disk_whatever_the_settings_of_the_database(
         CREATE CONSTRAINT TRIGGER note AFTER UPDATE ON kalshi_fix.session DEFERRABLE INITIALLY DEFERRED
         FOR EACH ROW EXECUTE FUNCTION note();
     """)
-    with opened(direct_or_pooled_dsn) as store:
+    with open_store(direct_or_pooled_dsn) as store:
         commit_one_by_one(store, 5)
         assert execute("SELECT DISTINCT value FROM seen") == [("on",)]
     # The setting ends with each transaction, so it does not affect other users of the connection.
@@ -239,7 +239,7 @@ def test_commits_wait_for_the_disk_whatever_the_settings_of_the_database(
 
 @pytest.mark.parametrize(("how", "text"), [("EXCEPTION", "refused"), ("WARNING", "01000 refused")])
 def test_a_commit_that_fails_or_warns_ends_the_store(dsn: str, execute: Execute, how: str, text: str) -> None:
-    store = opened(dsn)
+    store = open_store(dsn)
     execute(f"""
         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             RAISE {how} 'refused'; RETURN NULL;
@@ -251,12 +251,12 @@ def test_a_commit_that_fails_or_warns_ends_the_store(dsn: str, execute: Execute,
     with pytest.raises(StoreError, match=text):
         store.commit()
     store.close()  # ends the lease, because the connection still works
-    with opened(dsn) as store:  # the database determines the outcome
+    with open_store(dsn) as store:  # the database determines the outcome
         assert store.next_outgoing == (1 if how == "EXCEPTION" else 2)
 
 
 def test_cancelling_the_wait_for_a_replica_ends_the_store(dsn: str, server: Server, execute: Execute) -> None:
-    store = opened(dsn)
+    store = open_store(dsn)
     server.configure("synchronous_standby_names", "missing")
     try:
         send(store, 1)
@@ -271,37 +271,37 @@ def test_cancelling_the_wait_for_a_replica_ends_the_store(dsn: str, server: Serv
     finally:
         server.configure("synchronous_standby_names", "")
     store.close()
-    with opened(dsn) as store:
+    with open_store(dsn) as store:
         assert store.next_outgoing == 2
 
 
 def test_a_takeover_does_not_wait_long_for_a_commit_in_progress(dsn: str, execute: Execute) -> None:
     import psycopg
 
-    opened(dsn).close()
+    open_store(dsn).close()
     with psycopg.connect(dsn) as other:
         other.execute("SELECT * FROM kalshi_fix.session FOR UPDATE")
         with pytest.raises(StoreInUseError, match=r"another process did not finish within 0\.1 s"):
-            opened(dsn, lease=0.1)
-    opened(dsn).close()
+            open_store(dsn, lease=0.1)
+    open_store(dsn).close()
 
 
 def test_a_store_can_be_closed_while_its_server_does_not_answer(
     dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kalshi_fix_adapters.store_postgres.store.CLOSE_TIMEOUT", 0.01)
-    store = opened(dsn)
+    store = open_store(dsn)
     may_answer = threading.Event()
     release = store._database.release
     monkeypatch.setattr(store._database, "release", lambda: may_answer.wait(TIMEOUT) and release())
     store.close()
     with pytest.raises(StoreInUseError):
-        opened(dsn)
+        open_store(dsn)
     may_answer.set()
 
 
 def test_a_lost_connection_ends_the_store(dsn: str, execute: Execute) -> None:
-    store = opened(dsn)
+    store = open_store(dsn)
     execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'kalshi-fix'")
     send(store, 1)
     with pytest.raises(StoreError, match="could not be read or written"):
@@ -312,13 +312,13 @@ def test_a_lost_connection_ends_the_store(dsn: str, execute: Execute) -> None:
 
 
 def test_a_newer_version_and_damaged_data_are_errors(dsn: str, execute: Execute) -> None:
-    with opened(dsn) as store:
+    with open_store(dsn) as store:
         send(store, 1)
     execute("UPDATE kalshi_fix.sent SET sent_at = sent_at + 1")
     with pytest.raises(StoreError, match="is damaged"):
-        opened(dsn)
+        open_store(dsn)
     execute("UPDATE kalshi_fix.version SET version = 99")
-    for read in (opened, lambda dsn: PostgresDatabase(dsn).names()):
+    for read in (open_store, lambda dsn: PostgresDatabase(dsn).names()):
         with pytest.raises(StoreError, match="newer version"):
             read(dsn)
 

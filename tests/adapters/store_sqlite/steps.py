@@ -17,7 +17,7 @@ from typing import Any
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore
 from kalshi_fix_sansio.session import MemoryStore
-from tests.adapters.store_sqlite.stores import commit, contents, open_request, opened, send
+from tests.adapters.store_sqlite.stores import commit, contents, open_request, open_store, send
 
 MAX_MESSAGES = 15
 
@@ -76,7 +76,7 @@ def states() -> Iterator[tuple[Any, ...]]:
 
 def run(path: Path, sync: str, done: int) -> None:
     """Run the steps after step `done`, without end, and print the number of each finished step."""
-    store = opened(path, sync=sync, max_messages=MAX_MESSAGES)
+    store = open_store(path, sync=sync, max_messages=MAX_MESSAGES)
     os.write(1, b"%d\n" % os.getpid())
     for number in count(done + 1):
         step(store, number)

@@ -31,7 +31,7 @@ def stored_message(number: int, seconds: float = 0, size: int = 0) -> StoredMess
 
 
 def open_request(key: int, number: int = 1, *, uncertain: bool = False) -> OpenRequest:
-    """Return a request sent with this number; there are three different ids, which repeat."""
+    """Return a request sent with this number. Its id is one of three, selected by `key`."""
     sent_at = START + timedelta(seconds=number)
     return OpenRequest(f"order-{key % 3}", "D", number, sent_at, b"request %d" % number, key, uncertain)
 
@@ -73,13 +73,13 @@ def contents(store: MessageStore) -> tuple[Any, ...]:
     )
 
 
-def opened(path: Path, **options: Any) -> SqliteStore:
-    """Open OWNER's store in this file, or in the file FILE of this folder."""
+def open_store(path: Path, **options: Any) -> SqliteStore:
+    """Open OWNER's store in a file; if `path` is a folder, in its file FILE."""
     return SqliteStore(path / FILE if path.is_dir() else path, owner=OWNER, **options)
 
 
-def opened_with(connection: type[sqlite3.Connection], path: Path, **options: Any) -> SqliteStore:
-    """Open OWNER's store in this file with a class of connections whose behaviour a test controls."""
+def open_store_with(connection: type[sqlite3.Connection], path: Path, **options: Any) -> SqliteStore:
+    """Open OWNER's store in this file with a connection class whose behaviour a test controls."""
 
     class Store(SqliteStore):
         connection_class = connection

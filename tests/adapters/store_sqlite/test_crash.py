@@ -17,7 +17,7 @@ import pytest
 from kalshi_fix_adapters.store_sqlite import read_summary
 from tests.adapters.store_sqlite.power_loss import Disk
 from tests.adapters.store_sqlite.steps import MAX_MESSAGES, states, step
-from tests.adapters.store_sqlite.stores import FILE, OWNER, ROOT, contents, execute, opened
+from tests.adapters.store_sqlite.stores import FILE, OWNER, ROOT, contents, execute, open_store
 
 State = tuple[Any, ...]
 
@@ -42,7 +42,7 @@ class History:
 
 def reopened_state(path: Path) -> State:
     """Return the contents of a store when it is opened again."""
-    with opened(path, sync="normal", max_messages=MAX_MESSAGES) as store:
+    with open_store(path, sync="normal", max_messages=MAX_MESSAGES) as store:
         return (*contents(store), {key: store.row(key) for key in store.row_sizes})
 
 
@@ -124,7 +124,7 @@ def test_reading_a_store_that_is_being_written_returns_a_consistent_snapshot(tmp
 
 def create_with_small_pages(path: Path) -> None:
     """Create an empty store with pages of 512 bytes, so a test can try every byte of a commit."""
-    opened(path).close()
+    open_store(path).close()
     execute(
         path, "PRAGMA journal_mode = DELETE", "PRAGMA page_size = 512", "VACUUM", "PRAGMA journal_mode = WAL"
     )

@@ -28,8 +28,8 @@ from tests.adapters.store_sqlite.stores import (
     execute,
     kept_numbers,
     open_request,
-    opened,
-    opened_with,
+    open_store,
+    open_store_with,
     run_python,
     send,
     send_and_commit,
@@ -41,14 +41,14 @@ def open_error(path: Path) -> str:
     same error.
     """
     with pytest.raises(StoreError) as opening:
-        opened(path)
+        open_store(path)
     if path.exists():
         with pytest.raises(StoreError) as reading:
             read_summary(path)
         assert str(reading.value) == str(opening.value)
     # A failed open does not keep the lock: the second attempt fails with the same error.
     with pytest.raises(StoreError) as again:
-        opened(path)
+        open_store(path)
     assert str(again.value) == str(opening.value)
     return str(opening.value)
 
@@ -56,7 +56,7 @@ def open_error(path: Path) -> str:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Return the path of a closed store with messages on several pages."""
-    with opened(tmp_path) as store:
+    with open_store(tmp_path) as store:
         send(store, 40, size=300)
         store.advance_incoming(17)
         store.record_request(open_request(1, 7))
@@ -113,7 +113,7 @@ def test_a_log_without_its_database_is_refused(path: Path) -> None:
     path.unlink()
     assert f"is missing, but {FILE}-wal next to it exists" in open_error(path)
     log_of(path).write_bytes(b"")
-    opened(path).close()
+    open_store(path).close()
 
 
 def test_an_interrupted_creation_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +121,7 @@ def test_an_interrupted_creation_is_repeated(tmp_path: Path, monkeypatch: pytest
         patched.setattr("os.fsync", Mock(side_effect=OSError(errno.EIO, "Input/output error")))
         assert "(Input/output error)" in open_error(tmp_path / FILE)
     assert {item.name for item in tmp_path.iterdir()} == {f"{FILE}.new", f"{FILE}.lock"}
-    opened(tmp_path).close()
+    open_store(tmp_path).close()
     assert {item.name for item in tmp_path.iterdir()} == {FILE, f"{FILE}.lock"}
 
 
@@ -130,7 +130,7 @@ def is_detected(path: Path, data: bytes, truth: tuple[Any, ...]) -> bool:
     path.unlink()
     path.write_bytes(data)
     try:
-        with opened(path) as store:
+        with open_store(path) as store:
             *numbers, messages, requests = contents(store)
     except StoreError as error:
         return "log on again with a reset" in str(error)
@@ -142,7 +142,7 @@ def is_detected(path: Path, data: bytes, truth: tuple[Any, ...]) -> bool:
 
 def test_a_truncated_file_is_detected(path: Path) -> None:
     whole = path.read_bytes()
-    with opened(path) as store:
+    with open_store(path) as store:
         truth = contents(store)
     assert all(is_detected(path, whole[:length], truth) for length in range(0, len(whole), 500))
     assert not is_detected(path, whole, truth)
@@ -150,7 +150,7 @@ def test_a_truncated_file_is_detected(path: Path) -> None:
 
 def test_a_store_never_returns_wrong_numbers_or_messages_after_a_byte_has_changed(path: Path) -> None:
     random, whole = Random(3), path.read_bytes()
-    with opened(path) as store:
+    with open_store(path) as store:
         truth = contents(store)
     detected = 0
     for _ in range(600):
@@ -162,15 +162,15 @@ def test_a_store_never_returns_wrong_numbers_or_messages_after_a_byte_has_change
 
 def test_a_changed_message_is_not_returned(path: Path) -> None:
     execute(path, "UPDATE sent SET frame = 'x' || frame WHERE seq_num = 20")
-    with opened(path) as store:
+    with open_store(path) as store:
         assert store.find(19)
         with pytest.raises(StoreError, match=r"is damaged.*a checksum is wrong"):
             store.find(20)
         with pytest.raises(StoreError, match="close this store"):
             store.find(19)
-    with opened(path) as store, pytest.raises(StoreError, match="is damaged"):
+    with open_store(path) as store, pytest.raises(StoreError, match="is damaged"):
         kept_numbers(store)
-    with opened(path, max_messages=40) as store:
+    with open_store(path, max_messages=40) as store:
         send_and_commit(store, 1)
 
 
@@ -198,7 +198,7 @@ def test_changed_requests_are_detected(path: Path) -> None:
 
 def test_missing_messages_are_detected(path: Path) -> None:
     execute(path, "DELETE FROM sent")
-    with opened(path, max_messages=1) as store:
+    with open_store(path, max_messages=1) as store:
         send(store, 5)
         with pytest.raises(StoreError, match="messages are missing"):
             store.commit()
@@ -224,7 +224,7 @@ def opened_after(statement: str, path: Path) -> SqliteStore:
             super().__init__(*arguments, **named)
             super().execute(statement)
 
-    return opened_with(Connection, path)
+    return open_store_with(Connection, path)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_a_full_or_read_only_disk_is_an_error(path: Path, statement: str, text: 
         with pytest.raises(StoreError, match=text):
             use()
     store.close()
-    with opened(path) as store:
+    with open_store(path) as store:
         assert (store.next_outgoing, len(kept_numbers(store)), store.next_incoming) == (41, 40, 17)
 
 
@@ -258,13 +258,13 @@ def test_a_failing_last_commit_is_raised_and_the_file_released(path: Path) -> No
         opened_after("PRAGMA query_only = ON", path) as store,
     ):
         send(store, 1)
-    with opened(path) as store:
+    with open_store(path) as store:
         assert store.next_outgoing == 41
 
 
 def test_a_file_locked_by_another_program_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.tables.BUSY_SECONDS", 0)
-    with closing(sqlite3.connect(path, isolation_level=None)) as other, opened(path) as store:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other, open_store(path) as store:
         other.execute("BEGIN IMMEDIATE")
         send(store, 1)
         with pytest.raises(StoreError, match="is being written to by another program"):
@@ -275,9 +275,9 @@ LIMITED_PROGRAM = """
 import resource, sys
 from pathlib import Path
 from kalshi_fix_sansio.errors import StoreError
-from tests.adapters.store_sqlite.stores import opened, send, send_and_commit
+from tests.adapters.store_sqlite.stores import open_store, send, send_and_commit
 
-store = opened(Path(sys.argv[1]), sync="normal")
+store = open_store(Path(sys.argv[1]), sync="normal")
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
 try:
     while True:
@@ -294,7 +294,7 @@ store.close()
 def test_a_file_size_limit_is_an_error(tmp_path: Path, limit: int) -> None:
     committed, text = run_python(LIMITED_PROGRAM, tmp_path, str(limit)).split(" ", 1)
     assert "check the disk and the file size limit" in text
-    with opened(tmp_path) as store:
+    with open_store(tmp_path) as store:
         assert store.next_outgoing in (int(committed), int(committed) + 1)
         assert len(kept_numbers(store)) == store.next_outgoing - 1
 
@@ -320,7 +320,7 @@ def test_a_read_only_folder_is_an_error(path: Path) -> None:
     path.with_name(f"{FILE}.lock").unlink()
     path.parent.chmod(0o500)
     try:
-        for use in (opened, read_summary):
+        for use in (open_store, read_summary):
             with pytest.raises(StoreError, match="write permission"):
                 use(path)
     finally:
@@ -331,7 +331,7 @@ def test_a_file_system_without_locks_is_an_error(tmp_path: Path, monkeypatch: py
     no_locks = Mock(side_effect=OSError(errno.ENOLCK, "No locks available"))
     monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.lock._acquire", no_locks)
     with pytest.raises(StoreError, match=r"cannot be locked \(No locks available\)"):
-        opened(tmp_path)
+        open_store(tmp_path)
 
 
 def test_a_file_system_without_shared_memory_is_an_error(path: Path) -> None:
@@ -340,5 +340,5 @@ def test_a_file_system_without_shared_memory_is_an_error(path: Path) -> None:
             return super().execute(sql.replace("journal_mode = WAL", "journal_mode = DELETE"), *arguments)
 
     with pytest.raises(StoreError, match="cannot have a write-ahead log"):
-        opened_with(Connection, path)
-    opened(path).close()
+        open_store_with(Connection, path)
+    open_store(path).close()

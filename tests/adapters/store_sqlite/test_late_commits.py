@@ -17,8 +17,8 @@ from tests.adapters.store_sqlite.stores import (
     FILE,
     kept_numbers,
     open_request,
-    opened,
-    opened_with,
+    open_store,
+    open_store_with,
     send,
     send_and_commit,
 )
@@ -44,7 +44,7 @@ class SlowDisk:
                 disk.commits += sql == "COMMIT"
                 return super().execute(sql, *arguments)
 
-        self.store = opened_with(SlowConnection, path)
+        self.store = open_store_with(SlowConnection, path)
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_all_changes_recorded_during_a_commit_are_one_transaction(disk: SlowDisk
     assert store.durable == tickets[-1]
     expected = (kept_numbers(store), store.open_requests(), store.generation, store.reset_unanswered)
     store.close()
-    with opened(store.path.parent) as again:
+    with open_store(store.path.parent) as again:
         assert (
             kept_numbers(again),
             again.open_requests(),
@@ -146,7 +146,7 @@ def test_a_store_whose_commit_hangs_cannot_be_closed_or_opened_again(
     with pytest.raises(StoreError, match="a commit did not complete: check the disk"):
         store.close()
     with pytest.raises(StoreError, match="is already in use by this process"):
-        opened(store.path.parent)
+        open_store(store.path.parent)
     with pytest.raises(StoreError, match="is closed"):
         send(store, 1)
     disk.gate.set()
@@ -177,7 +177,7 @@ class LogMonitor:
                     monitor.threads_by_log.setdefault(salts, threading.current_thread().name)
                 return found
 
-        self.store = opened_with(RecordingConnection, path, sync="normal")
+        self.store = open_store_with(RecordingConnection, path, sync="normal")
 
 
 def test_the_sending_thread_never_waits_for_the_log_to_be_merged(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_the_sending_thread_never_waits_for_the_log_to_be_merged(tmp_path: Path)
 
 
 def test_most_commits_without_a_wait_for_the_disk_need_no_thread(tmp_path: Path) -> None:
-    with opened(tmp_path, sync="normal") as store:
+    with open_store(tmp_path, sync="normal") as store:
         send_and_commit(store, 1)
         for _ in range(100):
             send(store, 1)
@@ -216,7 +216,7 @@ def test_most_commits_without_a_wait_for_the_disk_need_no_thread(tmp_path: Path)
 
 
 def test_a_log_that_another_program_reads_is_merged_later(tmp_path: Path) -> None:
-    with opened(tmp_path, sync="normal") as store:
+    with open_store(tmp_path, sync="normal") as store:
         send_and_commit(store, 1)
         log = store.path.with_name(f"{FILE}-wal")
         with closing(sqlite3.connect(store.path, isolation_level=None)) as reader:

@@ -13,7 +13,7 @@ from kalshi_fix_adapters.store_sqlite import SqliteStore, mark, read_summary
 from kalshi_fix_adapters.store_sqlite.mark import mark_path
 from kalshi_fix_sansio.errors import StoreError
 from tests.adapters.store_sqlite.power_loss import log_of
-from tests.adapters.store_sqlite.stores import FILE, opened, opened_with, send, send_and_commit
+from tests.adapters.store_sqlite.stores import FILE, open_store, open_store_with, send, send_and_commit
 
 LOG_HEADER, FRAME_HEADER, PAGE = 32, 24, 4096
 
@@ -23,9 +23,9 @@ def store_of_killed_process(tmp_path: Path, *, sync: str = "full") -> Path:
     original, left = tmp_path / "original", tmp_path / "left"
     original.mkdir()
     left.mkdir()
-    with opened(original, sync=sync) as store:
+    with open_store(original, sync=sync) as store:
         send(store, 5)
-    store = opened(original, sync=sync)
+    store = open_store(original, sync=sync)
     for number in range(1, 9):
         send_and_commit(store, 1, size=200)
         store.advance_incoming(number + 1)
@@ -61,7 +61,7 @@ def test_a_flipped_bit_in_the_log_never_lowers_a_number_silently(tmp_path: Path,
             log_of(path).write_bytes(damaged)
             log_of(path).with_name(path.name + "-shm").unlink()
             try:
-                store = opened(path, sync=sync)
+                store = open_store(path, sync=sync)
             except StoreError:
                 refused += 1
             else:
@@ -73,7 +73,7 @@ def test_a_flipped_bit_in_the_log_never_lowers_a_number_silently(tmp_path: Path,
 def test_a_missing_log_and_an_older_copy_are_detected(tmp_path: Path) -> None:
     path = store_of_killed_process(tmp_path)
     log_of(path).unlink()
-    for read in (opened, read_summary):
+    for read in (open_store, read_summary):
         with pytest.raises(StoreError, match=r"an older copy: its next numbers are 6 .* 14 and 9"):
             read(path)
 
@@ -84,7 +84,7 @@ def test_a_power_loss_reverts_only_unsynced_changes(tmp_path: Path, monkeypatch:
     log = log_of(path).read_bytes()
     # Confirming the last number from the venue did not wait for the disk; every sent number did.
     log_of(path).write_bytes(log[: -(FRAME_HEADER + PAGE)])
-    with opened(path) as store:
+    with open_store(path) as store:
         assert numbers(store) == (14, 8)
 
 
@@ -95,7 +95,7 @@ def test_a_power_loss_that_reverted_synced_changes_is_reported_as_damage(
     restart_system(monkeypatch)
     log_of(path).unlink()
     with pytest.raises(StoreError, match="it had already reached 14 and 8"):
-        opened(path)
+        open_store(path)
 
 
 def test_with_sync_normal_a_power_loss_may_revert_any_commit(
@@ -104,7 +104,7 @@ def test_with_sync_normal_a_power_loss_may_revert_any_commit(
     path = store_of_killed_process(tmp_path, sync="normal")
     restart_system(monkeypatch)
     log_of(path).unlink()
-    with opened(path, sync="normal") as store:
+    with open_store(path, sync="normal") as store:
         assert numbers(store) == (6, 1)
 
 
@@ -117,7 +117,7 @@ def test_a_crash_while_numbers_are_reset_or_set_is_not_reported_as_damage(
     for step in range(1, 40):
         folder = tmp_path / str(step)
         folder.mkdir()
-        with opened(folder) as store:
+        with open_store(folder) as store:
             send(store, 20)
             store.advance_incoming(9)
 
@@ -131,7 +131,7 @@ def test_a_crash_while_numbers_are_reset_or_set_is_not_reported_as_damage(
                 return super().execute(*args)  # type: ignore[arg-type]
 
         try:
-            store = opened_with(InterruptedConnection, folder / FILE)
+            store = open_store_with(InterruptedConnection, folder / FILE)
             if target is None:
                 store.reset()
             else:
@@ -144,7 +144,7 @@ def test_a_crash_while_numbers_are_reset_or_set_is_not_reported_as_damage(
         else:
             break
         store.close()
-        with opened(folder) as store:
+        with open_store(folder) as store:
             assert numbers(store) in {(21, 9), (outgoing, incoming), (outgoing + 1, incoming)}
     assert len(interrupted) > 3
 
@@ -155,28 +155,28 @@ def test_without_a_valid_mark_a_store_opens_and_gets_a_new_one(tmp_path: Path, c
     mark_path(path).unlink()
     if content is not None:
         mark_path(path).write_bytes(content)
-    with opened(path) as store:
+    with open_store(path) as store:
         assert numbers(store) == (14, 9)
         send(store, 1)
     path.write_bytes(b"")
     with pytest.raises(StoreError):
-        opened(path)
+        open_store(path)
 
 
 def test_a_new_store_is_not_compared_with_one_that_was_removed(tmp_path: Path) -> None:
     path = store_of_killed_process(tmp_path)
     for file in (path, log_of(path), path.with_name(path.name + "-shm")):
         file.unlink()
-    with opened(path) as store:
+    with open_store(path) as store:
         assert numbers(store) == (1, 1)
 
 
 def test_an_unwritable_mark_does_not_prevent_opening(tmp_path: Path) -> None:
     path = tmp_path / FILE
-    with opened(path) as store:
+    with open_store(path) as store:
         mark_path(path).mkdir()
         send_and_commit(store, 3)
-    with opened(path) as store:
+    with open_store(path) as store:
         assert numbers(store) == (4, 1)
         store.reset()
         # An old mark that cannot be removed, however, would make later commits look like damage.
@@ -197,6 +197,6 @@ def test_new_folders_are_synced_before_their_contents(
     monkeypatch.setattr(os, "fsync", fsync)
     if not Path("/proc/self/fd").is_dir():
         pytest.skip("this system does not report the name of an open file")
-    opened(tmp_path / "a" / "b" / "c" / FILE).close()
+    open_store(tmp_path / "a" / "b" / "c" / FILE).close()
     folders = [str(tmp_path), str(tmp_path / "a"), str(tmp_path / "a" / "b")]
     assert synced[:3] == folders

@@ -13,7 +13,7 @@ from kalshi_fix_adapters.store_sqlite import SqliteStore, migrate_store
 from kalshi_fix_adapters.stores import SentRequest
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import OpenRequest
-from tests.adapters.store_sqlite.stores import execute, opened
+from tests.adapters.store_sqlite.stores import execute, open_store
 from tests.helpers import START
 
 
@@ -31,7 +31,7 @@ def sent(name: str, number: int, generation: int) -> SentRequest:
 
 
 def test_an_id_is_found_before_and_after_its_commit_even_if_its_request_is_settled(tmp_path: Path) -> None:
-    with opened(tmp_path) as store:
+    with open_store(tmp_path) as store:
         record_orders(store, "a1", "a2")
         first, second = sent("a1", 1, store.generation), sent("a2", 2, store.generation)
         assert (store.sent_request("a1"), store.sent_request("other")) == (first, None)
@@ -41,12 +41,12 @@ def test_an_id_is_found_before_and_after_its_commit_even_if_its_request_is_settl
         store.settle_requests([2])
         store.commit()
         assert store.open_requests() == ()
-    with opened(tmp_path) as store:
+    with open_store(tmp_path) as store:
         assert (store.sent_request("a1"), store.sent_request("a2")) == (first, second)
 
 
 def test_ids_survive_resets_and_changed_numbers(tmp_path: Path) -> None:
-    with opened(tmp_path) as store:
+    with open_store(tmp_path) as store:
         record_orders(store, "a1", "a2")
         first, second = sent("a1", 1, store.generation), sent("a2", 2, store.generation + 1)
         store.reset(unanswered=True)
@@ -63,7 +63,7 @@ def test_ids_survive_resets_and_changed_numbers(tmp_path: Path) -> None:
 
 
 def test_ids_are_kept_when_the_api_key_changes(tmp_path: Path) -> None:
-    with opened(tmp_path) as store:
+    with open_store(tmp_path) as store:
         record_orders(store, "a1")
         first = store.sent_request("a1")
     path = migrate_store(store.path, key_id="another-key")
@@ -76,7 +76,7 @@ def test_ids_are_kept_when_the_api_key_changes(tmp_path: Path) -> None:
     ("limits", "minimum"), [({"max_messages": 100}, 100), ({"max_age": timedelta(seconds=50)}, 51)]
 )
 def test_the_oldest_ids_are_forgotten(tmp_path: Path, limits: dict[str, object], minimum: int) -> None:
-    with opened(tmp_path, sync="normal", **limits) as store:
+    with open_store(tmp_path, sync="normal", **limits) as store:
         for begin in range(0, 2000, 50):
             record_orders(store, *(f"o{number}" for number in range(begin, begin + 50)))
             store.commit()
@@ -88,7 +88,7 @@ def test_the_oldest_ids_are_forgotten(tmp_path: Path, limits: dict[str, object],
 
 
 def test_the_maximum_age_may_be_any_time_span(tmp_path: Path) -> None:
-    with opened(tmp_path, max_age=timedelta.max) as store:
+    with open_store(tmp_path, max_age=timedelta.max) as store:
         record_orders(store, "a1")
         store.commit()
         assert store.sent_request("a1") is not None
@@ -96,14 +96,14 @@ def test_the_maximum_age_may_be_any_time_span(tmp_path: Path) -> None:
 
 def test_expired_ids_do_not_accumulate_over_many_processes(tmp_path: Path) -> None:
     for process in range(5):
-        with opened(tmp_path, sync="normal", max_messages=10) as store:
+        with open_store(tmp_path, sync="normal", max_messages=10) as store:
             record_orders(store, *(f"{process}-{number}" for number in range(200)))
             store.commit()
             assert execute(store.path, "SELECT count(*) FROM sent_request") <= [10 + 256]
 
 
 def test_a_damaged_id_is_an_error(tmp_path: Path) -> None:
-    with opened(tmp_path) as store:
+    with open_store(tmp_path) as store:
         record_orders(store, "a1")
         store.commit()
         execute(store.path, "UPDATE sent_request SET seq_num = 7")

@@ -34,7 +34,7 @@ def test_a_deleted_row_is_missing_from_the_message_of_that_product(scratch: Scra
     (edit,) = finding.edits
     members = scratch.spec / "messages/bookings.yaml"
     assert edit.location.line == line_of(members, "Deck: ")
-    # An element that the spec has removed is not expected.
+    # An element that is marked as removed in the spec is not expected.
     scratch.edit(members, "Deck:        optional", 'Deck: {until: {2026-10: "Unused."}}')
     assert scratch.diff_pages() == []
 
@@ -55,11 +55,11 @@ def test_a_message_without_a_section_or_without_a_table_is_reported_once(scratch
 def test_messages_missing_from_a_dictionary_are_reported_by_family(scratch: Scratch) -> None:
     path = scratch.dictionary / "FIX50SP2.xml"
     whole = path.read_text(encoding="utf-8")
-    left = re.sub(r'  <message name="[BT].*?</message>\n', "", whole, flags=re.DOTALL)
-    path.write_text(left, encoding="utf-8")
+    remaining = re.sub(r'  <message name="[BT].*?</message>\n', "", whole, flags=re.DOTALL)
+    path.write_text(remaining, encoding="utf-8")
     assert scratch.diff_dictionary() == []  # a dictionary of the session layer
-    left = re.sub(r'  <message name="Tide.*?</message>\n', "", whole, flags=re.DOTALL)
-    path.write_text(left, encoding="utf-8")
+    remaining = re.sub(r'  <message name="Tide.*?</message>\n', "", whole, flags=re.DOTALL)
+    path.write_text(remaining, encoding="utf-8")
     found = scratch.diff_dictionary()
     assert summarize(found) == {
         ("gone", "message", "TideRequest", "absent"),
@@ -275,13 +275,13 @@ def test_components_that_no_message_uses_are_compared(scratch: Scratch) -> None:
 
 
 RENAMED = "| 9005 | DeckNo      |"
-KEPT = '{source: bookings, field: Deck, in_source: name DeckNo, why: "The old name is kept."}'
+INTENDED = '{source: bookings, field: Deck, in_source: name DeckNo, why: "The old name is kept."}'
 
 
-def test_a_deliberate_difference_is_not_reported_until_it_is_out_of_date(scratch: Scratch) -> None:
+def test_an_intended_difference_is_not_reported_until_it_is_outdated(scratch: Scratch) -> None:
     page = scratch.pages / "pier/bookings.md"
     scratch.edit(page, "| 9005 | Deck        |", RENAMED)
-    scratch.set_differences(KEPT)
+    scratch.set_differences(INTENDED)
     assert scratch.diff_pages() == []
     scratch.edit(page, RENAMED, "| 9005 | Deck        |")
     (finding,) = scratch.diff_pages()
@@ -291,16 +291,16 @@ def test_a_deliberate_difference_is_not_reported_until_it_is_out_of_date(scratch
     assert scratch.diff(scratch.pages / "pier/tides.md") == []
 
 
-def test_a_kept_difference_applies_to_its_product_and_moves_with_its_section(scratch: Scratch) -> None:
+def test_an_intended_difference_applies_to_all_pages_of_its_product(scratch: Scratch) -> None:
     tours = scratch.pages / "pier-tours/bookings.md"
     scratch.edit(tours, "| Deck        | 9005 |", "| DeckNo      | 9005 |")
-    scratch.set_differences(KEPT)
+    scratch.set_differences(INTENDED)
     assert {finding.kind for finding in scratch.diff_pages()} == {"different", "stale"}
-    scratch.set_differences(KEPT.replace("source: bookings", "source: tours sessions"))
+    scratch.set_differences(INTENDED.replace("source: bookings", "source: tours sessions"))
     assert scratch.diff_pages() == []
 
 
-def test_a_kept_difference_in_one_list_does_not_hide_another(scratch: Scratch) -> None:
+def test_an_intended_difference_in_one_list_does_not_hide_another(scratch: Scratch) -> None:
     scratch.set_differences(
         '{source: tides, code: RefusalReason=2, in_source: absent, why: "The short list."}'
     )
@@ -332,7 +332,7 @@ def test_a_kept_difference_in_one_list_does_not_hide_another(scratch: Scratch) -
         ),
     ],
 )
-def test_mistakes_in_kept_differences_are_reported(scratch: Scratch, entry: str, mistake: str) -> None:
+def test_mistakes_in_intended_differences_are_reported(scratch: Scratch, entry: str, mistake: str) -> None:
     scratch.set_differences(entry)
     with pytest.raises(SpecError) as caught:
         scratch.diff_pages()

@@ -117,7 +117,7 @@ def test_values_that_are_not_codes_of_the_field_are_ignored(tag: int, text: str)
             "* **Take\\<1>**\n* Whatever else",
             [
                 "3: codes of 9004: 1=Take",
-                "4: could not read: an item of a list of values of 9004 has no value",
+                "4: could not read: a list item for 9004 has no value",
             ],
         ),
         ("Sizes (9003)", "* Whatever else", []),

@@ -111,12 +111,12 @@ def test_the_library_sends_and_reads_the_examples(
         (
             "        ClOrdID: order-1\n",
             "        ClOrdIDs: order-1\n",
-            "NewOrderSingle has no `ClOrdIDs`; did you",
+            "NewOrderSingle has no field `ClOrdIDs`; did you",
         ),
         (
             "ExpireTime: 20260817-20",
             "ExpireTime: 2026-08-17 20",
-            "is not a UTCTIMESTAMP; write it as on the wire",
+            "is not a UTCTIMESTAMP; write it in wire format",
         ),
     ],
 )

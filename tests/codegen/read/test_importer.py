@@ -1,4 +1,6 @@
-"""A spec folder imported from QuickFIX dictionaries is complete, and a session runs on its package."""
+"""A spec folder imported from QuickFIX dictionaries is complete, and a session runs on the package
+generated from it.
+"""
 
 from __future__ import annotations
 
@@ -168,8 +170,8 @@ def test_the_facts_of_the_dictionary_are_in_the_spec(old: Path, tmp_path: Path) 
         ("NoRoutingIDs", "optional"),
         ("Blob", "optional"),
     ]
-    two = {group.name: [member.field.name for member in group.members] for group in dialect.groups}
-    assert two == {
+    groups = {group.name: [member.field.name for member in group.members] for group in dialect.groups}
+    assert groups == {
         "HopsGrp": ["HopCompID"],
         "RoutingIDsGrp": ["RoutingType", "NoHops"],
         "RoutingIDsGrp2": ["RoutingID"],
@@ -211,7 +213,7 @@ def test_importing_our_own_dictionaries_gives_the_original_facts(
 ) -> None:
     session, application = dictionary.write(kalshi, product, tmp_path)
     assert run("import", session, application, "--out", tmp_path / "spec").exit_code == 0
-    back = load_dialect(tmp_path / "spec")
+    reimported = load_dialect(tmp_path / "spec")
 
     def facts(paths: list[Path]) -> dict[str, list[tuple[str, str, str]]]:
         found = {}
@@ -224,7 +226,7 @@ def test_importing_our_own_dictionaries_gives_the_original_facts(
                 ]
         return found
 
-    with_product = attrs.evolve(back, products=(Product(product, "", ""),))
+    with_product = attrs.evolve(reimported, products=(Product(product, "", ""),))
     again = dictionary.write(with_product, product, tmp_path / "again")
     assert facts(again) == facts([session, application])
 

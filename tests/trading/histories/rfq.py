@@ -92,7 +92,8 @@ class RfqPlayer(Player):
         """Play all lines, and check that a dump restores the complete state."""
         super().play(lines)
         dumped, other = dump(self.machine), self.new_machine()
-        if "logged_on" in dumped:  # otherwise the end of the session would make quotes uncertain
+        # Loading a dump ends a session that was logged on, and makes its quotes uncertain.
+        if "logged_on" in dumped:
             dumped["logged_on"] = False
         load(other, dumped)
         for name in ("exposure", "next_deadline"):
@@ -116,7 +117,7 @@ class RfqPlayer(Player):
     # --- steps ------------------------------------------------------------------------------------------
 
     def settings(self, *words: str) -> None:
-        """Begin with further settings of the machine."""
+        """Replace the machine with an empty one that has these additional settings."""
         self._settings |= {name: parse_value(value) for name, value in split(words)[1].items()}
         self.machine = self.new_machine()
 
@@ -245,7 +246,7 @@ class RfqPlayer(Player):
         self.check(self.machine.next_deadline(), [seconds])
 
     def drop_copy_start(self, seconds: str, *expected: str, forgotten: str = "") -> None:
-        """Check where drop copy must begin at a time."""
+        """Check the ExecIDs from which drop copy must be requested at this time."""
         words, named = split(expected)
         known = ExecKey.parse(named["forgotten"]) if named else None
         found = self.machine.drop_copy_start(at(float(seconds)), {known.shard: known} if known else {})
@@ -281,7 +282,9 @@ class MakerPlayer(RfqPlayer):
         return self.machine.quote_of(name)
 
     def terms(self, bid: str, offer: str = "-", *options: str) -> None:
-        """Set the terms that the user offers for further requests, or that it offers none."""
+        """Set the terms that the user offers for further requests; `terms -` means that the user offers
+        none.
+        """
         flags = {name: value == "yes" for name, value in split(options)[1].items()}
         is_quote = (bid, offer) != ("-", "-")
         self._terms = QuoteTerms(parse_value(bid), parse_value(offer), **flags) if is_quote else None
@@ -334,7 +337,7 @@ class MakerPlayer(RfqPlayer):
         self.check(self._terms_requests, expected)
 
     def confirmation_requested(self, *expected: str) -> None:
-        """Check the QuoteIDs of the accepted quotes that the maker let its user confirm or not."""
+        """Check the QuoteIDs of the accepted quotes for which the maker asked its user for a confirmation."""
         self.check(self._confirmation_requests, expected)
 
     def live_quote(self, rfq_id: str, quote_id: str) -> None:
@@ -367,7 +370,7 @@ class CreatorPlayer(RfqPlayer):
         return self.machine.rfq(name)
 
     def accept(self, side: str, cl_ord_id: str, *more: str) -> None:
-        """Accept the best quote for the request r1, or another one."""
+        """Accept the best quote for the request r1, or the quote named by `quote=`."""
         self._sent = [self._accept(self.machine.accept, side, cl_ord_id, more)]
 
     def accept_by_order(self, side: str, cl_ord_id: str, *more: str) -> None:

@@ -117,7 +117,7 @@ class Exchange:
         retained_orders: int = 10_000,
         assumptions: Assumptions | None = None,
     ) -> None:
-        """Open an exchange with these markets and these accounts, funded in dollars.
+        """Open an exchange with these markets, and with accounts that have these balances in dollars.
 
         `zone` is the time zone of the trading day (US Eastern). `new_id` generates ids, such as those of
         trades. `fees` default to those of the product. `terms` are the account settings by owner.
@@ -199,8 +199,9 @@ class Exchange:
         return tuple(batch.outcomes)
 
     def next_exec_id(self, shard: int = 0) -> ExecId:
-        """Return the ExecID for a report about a request that never reached the book. If the shard does not
-        exist, the ExecID is of shard 0."""
+        """Advance the shard's clock, and return the ExecID for a report about a request that never
+        reached the book. If the shard does not exist, shard 0 is used.
+        """
         shard = shard if shard in self._clocks else 0
         self._clocks[shard] += 1
         exec_id = self._latest_exec_ids[shard] = ExecId(self._clocks[shard], 1, shard)
@@ -211,7 +212,7 @@ class Exchange:
         return self._latest_exec_ids.get(shard)
 
     def shard_of(self, market: str) -> int:
-        """Return the shard of a market; 0 for an unknown one."""
+        """Return the shard of a market; 0 for an unknown market."""
         listing = self._state.markets.get(market)
         return 0 if listing is None else listing.rules.shard
 

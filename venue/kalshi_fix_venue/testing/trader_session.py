@@ -33,7 +33,7 @@ class TraderSession:
         plan = make_plan(name, ClientConfig(**options, heart_bt_int=_HEART_BT_INT, logon_fields=fields))
         self._config: SessionConfig = plan.config
         self._connection: tuple[VenueModel, int] | None = None
-        """The venue to which it is connected, and the venue's number of the connection."""
+        """The venue to which the session is connected, and the number of the connection at this venue."""
         self._store = MemoryStore()
         self._session = Session(self._config, self._store)
         self._received: list[Message] = []
@@ -45,7 +45,7 @@ class TraderSession:
         quotes that are made after their logon.
 
         Raises:
-            ValueError: the venue refuses it, for example because another client uses the key.
+            ValueError: the venue refuses the logon, for example because another client uses the key.
         """
         self._server.run(self._exchange_bytes)
 
@@ -83,15 +83,15 @@ class TraderSession:
             self._received.clear()
         number = connection[1]
         while True:
-            request = self._session.data_to_send()
-            if request:
-                venue.receive_data(number, request, now)
-            answer = venue.data_to_send(number)
-            if answer:
-                self._session.receive_data(answer, now)
+            outgoing = self._session.data_to_send()
+            if outgoing:
+                venue.receive_data(number, outgoing, now)
+            incoming = venue.data_to_send(number)
+            if incoming:
+                self._session.receive_data(incoming, now)
             for event in self._session.events():
                 self._handle(event)
-            if not request and not answer:
+            if not outgoing and not incoming:
                 break
         if not self._session.is_established:
             venue.receive_eof(number, now)

@@ -25,12 +25,12 @@ _SEQUENCES: Final = {
     "home": (b"\x1b[H", b"\x1bOH", b"g"),
     "q": (b"q",),
 }
-"""For each key, the byte sequences that terminals send, and a letter or space with the same effect."""
+"""For each key, the byte sequences that terminals send for it or for a character with the same effect."""
 _NAMES: Final = {sequence: name for name, sequences in _SEQUENCES.items() for sequence in sequences}
 _SEQUENCES_LONGEST_FIRST: Final = sorted(_NAMES, key=len, reverse=True)
 
 
-class Keys:
+class KeyReader:
     """A context manager that reads keys one by one without echo. Ctrl-C still interrupts.
 
     The terminal is restored before a signal ends the process (SIGTERM, SIGHUP) or suspends it (Ctrl-Z).

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.live import Live
 
 from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, folded, plain, printable, styled, truncated
-from kalshi_fix_adapters.cli.sessions.keys import Keys
+from kalshi_fix_adapters.cli.sessions.keys import KeyReader
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.errors import ClientTimeoutError, SessionClosedError
 from kalshi_fix_adapters.events import ClientEvent, ConnectFailed, Connecting, Disconnected, GaveUp
@@ -182,7 +182,7 @@ class _Display:
         """Draw until `q` is pressed."""
         # The alternate screen of the terminal is used, so the previous output is visible again at the end.
         live = Live(console=self._console, auto_refresh=False, screen=True, vertical_overflow="crop")
-        with Keys() as keys, live:
+        with KeyReader() as keys, live:
             drawn_at = 0.0
             while True:
                 _apply_next(self._source, self._view, self._connection, REDRAW_SECONDS)

@@ -1,6 +1,6 @@
 """Positions computed from fills, by account and symbol.
 
-Positions are sums over fills and settlements, so they do not depend on the sequence in which messages are
+Positions are sums over fills and settlements, so they do not depend on the order in which messages are
 received. Contracts bought and sold are matched at their average prices.
 """
 
@@ -178,11 +178,11 @@ class Positions(Mapping[PositionKey, Position]):
         """ClearingBusinessDate and price of the latest settlement, by market."""
         self._positions: dict[PositionKey, Position] = {}
         self._lost: list[Mapping[str, Mapping[str, Mapping[int, Order]]]] = []
-        """`OrderUpdate.lost` of each `Orders`. Orders that became uncertain through a loss have no separate
-        updates.
+        """`OrderUpdate.lost` of each `Orders`. Orders that became uncertain because reports were lost have no
+        separate updates.
         """
         self.refused: int = 0
-        """Number of fills, and of calls of `begin`, not counted for lack of room."""
+        """Number of fills, and of calls to `begin`, that were refused for lack of room."""
 
     def __getitem__(self, key: PositionKey) -> Position:
         return self._positions[key]
@@ -225,7 +225,7 @@ class Positions(Mapping[PositionKey, Position]):
         """Add contracts held before the first fill (`net` is negative if short), at their average price in
         dollars.
         """
-        position = self._position(account, symbol)
+        position = self._find_or_create(account, symbol)
         if position is None:
             self.refused += 1
         else:
@@ -305,7 +305,7 @@ class Positions(Mapping[PositionKey, Position]):
         if position is None:
             if not fills and not is_uncertain:
                 return []
-            position = self._position(order.account, order.symbol)
+            position = self._find_or_create(order.account, order.symbol)
             if position is None:
                 self.refused += len(fills)
                 return changed
@@ -350,7 +350,8 @@ class Positions(Mapping[PositionKey, Position]):
             position.settled_at = settlement.price
         return found
 
-    def _position(self, account: Account, symbol: str) -> Position | None:
+    def _find_or_create(self, account: Account, symbol: str) -> Position | None:
+        """Return the position, which is created if there is none; None if there is no room for it."""
         key = PositionKey(account, symbol)
         position = self._positions.get(key)
         if position is None:
@@ -377,8 +378,8 @@ class Positions(Mapping[PositionKey, Position]):
         return dump_state(_State(self.refused, self._settled, list(self._positions.values())))
 
     def load(self, dumped: Mapping[str, Any]) -> None:
-        """Replace the state with a dump. Call this before `Orders.load`, and pass the updates that it yields
-        to `apply`: they contain the uncertain orders.
+        """Replace the state with a dump. Call this before `Orders.load`, and pass the updates that
+        `Orders.load` yields to `apply`: they contain the uncertain orders.
 
         Raises:
             ValueError: the dump was not produced by `dump` of this class and version; the state is unchanged.

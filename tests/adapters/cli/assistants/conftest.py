@@ -1,4 +1,4 @@
-"""A server for a folder with planted logs, called through a Model Context Protocol client."""
+"""A server for a folder of logs with planted secrets, called through a Model Context Protocol client."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Call = Callable[..., Result]
 
 @pytest.fixture(scope="session")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with planted logs."""
+    """Return a folder of logs with planted secrets."""
     folder = tmp_path_factory.mktemp("planted")
     write_trading_day(folder)
     return folder

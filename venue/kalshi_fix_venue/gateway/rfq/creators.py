@@ -52,7 +52,7 @@ class Creators:
 
     def request(self, message: QuoteRequest, login: Login, now: datetime) -> Result:
         """Accept a request and forward it to every maker that is logged on."""
-        rfq = self._rfq(message, login, now)
+        rfq = self._new_rfq(message, login, now)
         deliveries: list[Delivery] = []
         # Earlier requests are replaced only now, because a refused request must not replace any.
         if message.related_sym[0].replace_existing is True:
@@ -68,7 +68,7 @@ class Creators:
             deliveries.append((maker, messages.request_to_maker(rfq, public_id, own=own)))
         return deliveries, ()
 
-    def _rfq(self, message: QuoteRequest, login: Login, now: datetime) -> Rfq:
+    def _new_rfq(self, message: QuoteRequest, login: Login, now: datetime) -> Rfq:
         """Return the new request. If several reasons to refuse it apply, the first one is reported."""
         exchange = self._context.exchange
         self._context.check_pause(PauseState.OPEN)
@@ -122,7 +122,7 @@ class Creators:
         rules, settings = self._context.rules(rfq.market), self._context.settings
         amount = rfq.cash if rfq.contracts is None else rfq.contracts
         open_requests = self._withdrawable_requests(rfq)
-        # The session has checked that one of the two fields is present and not negative.
+        # The session has checked that OrderQty or CashOrderQty is present and not negative.
         if not amount:
             raise RefusalError(texts.INVALID_PARAMETERS)
         if rfq.contracts is not None and rfq.contracts > rules.maximum_quantity:
@@ -157,13 +157,15 @@ class Creators:
         return [old for old in requests if old.state in _WITHDRAWABLE_STATES]
 
     def _rfqs_to_replace(self, rfq: Rfq) -> list[Rfq]:
-        """Return the requests that ReplaceExisting closes: all but the newest ones within the limit."""
+        """Return the requests that ReplaceExisting closes, so that at most `max_replacing` are open with
+        the new one.
+        """
         open_requests = self._withdrawable_requests(rfq)
         return open_requests[: max(0, len(open_requests) - (self._context.settings.max_replacing - 1))]
 
     # RFQCancel
 
-    def cancel(self, message: RFQCancel, login: Login, now: datetime) -> Result:  # noqa: ARG002 like all handlers
+    def cancel(self, message: RFQCancel, login: Login, now: datetime) -> Result:  # noqa: ARG002 - all handlers have this signature
         """Cancel a request for its creator, unless a maker has confirmed a quote on it."""
         request_id = message.quote_req_id or message.rfq_id or ""
         found = self._find(message, login)
@@ -244,7 +246,7 @@ class Creators:
             accepted = self._acceptance(quote, side, message, login, order_id)
         except RefusalError as refusal:
             # The client sent an order, so the refusal is an execution report.
-            cause = _as_cause(refusal.text)
+            cause = _reject_cause(refusal.text)
             exec_id = self._context.exchange.next_exec_id(named_quote.rfq.account.shard)
             return self._orders.report_refusal(message, order_id, exec_id, cause, login, now), ()
         deliveries: list[Delivery] = []
@@ -320,8 +322,9 @@ def _open_quote(quote: Quote, side: Side | None, *, better: bool = False) -> Quo
 
 
 def _best(quote: Quote, side: Side) -> Quote:
-    """Return the best quote of the same request that is no worse than this one. Among equal quotes, this one
-    is preferred, then the oldest."""
+    """Return the best open quote of the same request, or this quote if it is better than all of them.
+    Among equal quotes, this one is preferred if it is open, then the oldest.
+    """
     best = quote
     requested = quote.price(side)
     for other in quote.rfq.open_quotes.values():
@@ -334,8 +337,8 @@ def _best(quote: Quote, side: Side) -> Quote:
     return best
 
 
-def _as_cause(text: str) -> RejectCause:
-    """Return the order's reject cause for a refused acceptance."""
+def _reject_cause(text: str) -> RejectCause:
+    """Return the RejectCause of an order for the text of a refused acceptance."""
     if text in (texts.QUOTE_EXPIRED, texts.RFQ_CLOSED):
         return RejectCause.EXPIRED
     return RejectCause(text) if text in {cause.value for cause in RejectCause} else RejectCause.INVALID_ORDER
