@@ -89,7 +89,7 @@ def test_broken_links_are_found(tmp_path: Path) -> None:
 
 
 def api_object(name: str, kind: str, text: str) -> str:
-    """Return the object that a page of the API reference documents."""
+    """Return the HTML of a documented object, as on a page of the API reference."""
     return (
         f'<div class="doc doc-object doc-{kind}"><span class="doc doc-object-name">{name}</span>'
         f'<pre>x: int</pre><div class="doc doc-contents first">{text}</div></div>'

@@ -46,8 +46,9 @@ def commands_of(page: str) -> list[list[str]]:
 
 @contextmanager
 def running_market_maker(environ: dict[str, str]) -> Iterator[PipedProcess]:
-    """Run the market maker on the page with the suggested number of rounds, and yield it once it quotes both
-    sides."""
+    """Run the market maker from quoting.md with the number of rounds that the page suggests, and yield it
+    once it quotes both sides.
+    """
     code = "\n".join(blocks("quoting", "python"))
     page = (PAGES / "quoting.md").read_text("utf-8")
     [rounds] = re.findall(r"`(rounds=\d+)`", page)
@@ -61,7 +62,7 @@ def running_market_maker(environ: dict[str, str]) -> Iterator[PipedProcess]:
 
 
 @pytest.mark.parametrize("page", ["orders", "book", "quoting", "margin"])
-def test_the_commands_print_the_shown_output(page: str, environ: dict[str, str], tmp_path: Path) -> None:
+def test_the_programs_print_the_shown_output(page: str, environ: dict[str, str], tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text("\n".join(blocks(page, "python")))
     result = run_program(sys.executable, "-W", "error", script, env=environ)
@@ -76,12 +77,14 @@ def test_a_venue_is_started_and_used_from_another_shell(path: str, expected: str
     text = (ROOT / path).read_text("utf-8")
     lines = "".join(re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)).splitlines()
     begin = next(number for number, line in enumerate(lines) if "kalshi-fix venue" in line)
-    enter = [line.replace(".venv/bin/", "") for line in lines[begin + 1 :] if not line.endswith("activate")]
+    commands = [
+        line.replace(".venv/bin/", "") for line in lines[begin + 1 :] if not line.endswith("activate")
+    ]
     # The command finds the only venue in the folder for temporary files.
     environ = {"PATH": PATH, "TMPDIR": str(tmp_path)}
     with started(*lines[begin].partition("#")[0].split()[1:], environ=environ) as venue:
         lines_until(venue, "KALSHI_PERPS_PRIVATE_KEY_PATH_2")
-        result = run_program("bash", "-ce", "\n".join(enter), cwd=ROOT, env=environ)
+        result = run_program("bash", "-ce", "\n".join(commands), cwd=ROOT, env=environ)
         assert (result.returncode, result.stderr) == (0, ""), result.stdout
         assert expected in result.stdout
         interrupt(venue)

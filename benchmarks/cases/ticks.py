@@ -26,7 +26,7 @@ from benchmarks.clients.ours import POLLING
 from benchmarks.measure import Result, awake_processors, result, run_in_turn
 
 FIRST_TICKS = 1000
-"""Number of the first ticks, which are reported separately because they include one-time work."""
+"""Number of ticks at the start that are reported separately, because they include one-time work."""
 PERCENTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 SYNCS = ("full", "normal")
 

@@ -69,7 +69,7 @@ def unnumbered_order(fields: samples.Fields) -> Any:
 
 
 def unnumbered_order_writer() -> Callable[[Any], bytes]:
-    """Return a function that sets the MsgSeqNum and SendingTime of such an order, and encodes the order."""
+    """Return a function that sets the MsgSeqNum and SendingTime of an `unnumbered_order`, and encodes it."""
     heads = samples.order_heads()
 
     def write(message: Any) -> bytes:

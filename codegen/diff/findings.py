@@ -31,7 +31,7 @@ _Key = TypeVar("_Key", bound=Hashable)
 
 @attrs.frozen
 class Edit:
-    """Text to write, and the location to write it at."""
+    """Text to write, and where to write it."""
 
     location: Location
     text: str
@@ -77,7 +77,7 @@ class Finding:
     evidence: str = ""
     """Evidence that the finding belongs to, as in `Evidence.name`."""
     products: tuple[str, ...] = ()
-    """Products it was found on; empty for findings that are not from the pages of one product."""
+    """Products on whose pages it was found; empty for findings that are not from the pages of one product."""
     sources: tuple[str, ...] = ()
     """Manifest names of the sources that state it, or should state it."""
     group: str = ""
@@ -87,7 +87,7 @@ class Finding:
 
 
 def _catalogue() -> dict[str, tuple[Finding, str]]:
-    """Return the template of each finding, and that of its edit's text, by the finding's subject and name.
+    """Return, by subject and name, the template of each finding and the template of its edit's text.
 
     Templates have placeholders in braces.
     """
@@ -95,9 +95,9 @@ def _catalogue() -> dict[str, tuple[Finding, str]]:
     templates = {}
     for subject_name, subject in yaml.safe_load(text).items():
         element, address = subject["element"], subject["address"]
-        for name, (kind, in_source, what, *write) in subject["findings"].items():
+        for name, (kind, in_source, what, *edit_text) in subject["findings"].items():
             template = Finding(kind, element, address, in_source, subject.get("label", "") + what, ())
-            edit = subject.get("advice", "") + write[0] if write else ""
+            edit = subject.get("advice", "") + edit_text[0] if edit_text else ""
             templates[f"{subject_name} {name}"] = template, edit
     return templates
 
@@ -165,7 +165,7 @@ class Evidence:
 
     def origin_of(self, location: Location) -> str:
         """Return the manifest name of the source that contains a location, or the page's own name."""
-        # Every location in a finding is that of a fact from these readings.
+        # Every location in a finding belongs to a fact from these readings.
         reading = next(each for each in self.readings if each.file == location.file)
         for origin in self.spec.origins.values():
             if origin.kind == reading.kind and (reading.kind == DICTIONARY or origin.id == reading.page):
@@ -233,7 +233,7 @@ def evidence_of(given: GivenSources, spec: SpecIndex, product: str | None) -> li
 
 
 def merge_products(findings: Iterable[Finding], products: tuple[str, ...]) -> list[Finding]:
-    """Merge equal findings on several products into one."""
+    """Merge equal findings about several products into one."""
     # Findings about pages and about the dictionary are not merged, because each is resolved separately.
     merged = merge_by(
         findings,
@@ -245,7 +245,7 @@ def merge_products(findings: Iterable[Finding], products: tuple[str, ...]) -> li
             finding.evidence == DICTIONARY,
         ),
     )
-    # A finding on every product needs no restriction to products.
+    # A finding about every product need not be restricted to products.
     scopes = (
         (finding, () if len(finding.products) == len(products) else finding.products) for finding in merged
     )

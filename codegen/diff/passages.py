@@ -39,7 +39,7 @@ _MAX_TEXT = 400
 """Maximum length in characters of a passage in the report."""
 _MIN_PAGES = 2
 """A passage that is new on at least this many pages is reported once for all of them."""
-# Unrelated sentences share some words, too; this is above their similarity.
+# Unrelated sentences share some words, too, but are less similar than this.
 _MIN_SIMILARITY = 0.4
 """Minimum similarity, from 0 to 1, of a passage and the one it replaces."""
 # The time is quadratic in the number of words, for each old passage of the page.
@@ -56,7 +56,7 @@ class Passage:
     """A heading, paragraph, list item, table row or example, or a comment of a dictionary."""
 
     line: int
-    last: int
+    last_line: int
     fingerprint: str
     """Eight hexadecimal digits."""
     text: str = attrs.field(repr=False)
@@ -75,7 +75,7 @@ def passages_of(reading: Reading, spec: SpecIndex) -> list[Passage]:
 
 
 def _passages_of_page(text: str) -> Iterator[tuple[int, int, str] | tuple[int, int, str, str]]:
-    """Yield first line, last line and text, and the displayed text if it differs.
+    """Yield the first line, last line and text of each passage, and the displayed text if it differs.
 
     The text of prose begins with the heading above it, so the same sentence under another message differs.
     """
@@ -83,14 +83,15 @@ def _passages_of_page(text: str) -> Iterator[tuple[int, int, str] | tuple[int, i
     for block in markdown.blocks(text):
         match block:
             case markdown.Heading(line, level, words):
-                # Level and number are omitted: a page that is split or reordered keeps the same passages.
+                # The heading's level and number are omitted, so a page that is split or reordered keeps the
+                # same passages.
                 heading = NUMBER.sub("", plain(words))
                 above = [*(each for each in above if each[0] < level), (level, heading)]
                 yield line, line, heading
             case markdown.Paragraph(line, words) | markdown.Item(line, _, words):
                 yield line, line, f"{_headings_above(above)}{plain(words)}", plain(words)
             case markdown.Table(header, rows):
-                # In order of column names, so that reordered columns are equal.
+                # The cells are sorted by column name, so that reordering the columns does not change a row.
                 order = sorted(range(len(header.cells)), key=lambda at: plain(header.cells[at]))
                 for row in (header, *rows):
                     cells = [plain(cell) for cell in row.cells]
@@ -116,10 +117,10 @@ def _headings_above(above: Sequence[tuple[int, str]]) -> str:
     return headings[0] if headings else ""
 
 
-def _passage(line: int, last: int, text: str, shown: str = "") -> Passage:
+def _passage(line: int, last_line: int, text: str, shown: str = "") -> Passage:
     # Line ends are kept: they are significant in code blocks.
     words = re.sub(r"[ \t]+", " ", text).strip()
-    return Passage(line, last, fingerprint(words), shown or words)
+    return Passage(line, last_line, fingerprint(words), shown or words)
 
 
 def key_of(reading: Reading) -> str:
@@ -172,9 +173,11 @@ def compare(
                 current_counts.update(fingerprints)
         for given_passages in given.values():
             current_counts.update(passage.fingerprint for passage in given_passages)
-        balance = (current_counts - recorded_counts, recorded_counts - current_counts)
+        added_and_removed = (current_counts - recorded_counts, recorded_counts - current_counts)
         for reading, listed in zip(each.readings, passages, strict=True):
-            changes += _changes(each, reading, listed, recorded.get(key_of(reading), []), balance, reported)
+            changes += _changes(
+                each, reading, listed, recorded.get(key_of(reading), []), added_and_removed, reported
+            )
     old = {key_of(reading): passages_of(reading, spec) for reading in against}
     yield from _repeated_passages(changes)
     for change in changes:
@@ -208,7 +211,7 @@ class _Change:
         """Yield the change as a finding; yield none if other findings report all of it."""
         if self.fresh:
             first, last = self.fresh[0], self.fresh[-1]
-            lines = f"lines {first.line} to {last.last}" if len(self.fresh) > 1 else f"line {first.line}"
+            lines = f"lines {first.line} to {last.last_line}" if len(self.fresh) > 1 else f"line {first.line}"
             word = "changed" if self.gone else "new"
             shown = tuple(_word_difference(each, old) for each in self.fresh)
             yield self.finding("fresh", first.line, shown, word=word, lines=lines)
@@ -228,7 +231,9 @@ class _Change:
 
 
 def _repeated_passages(changes: Sequence[_Change]) -> Iterator[Finding]:
-    """Yield passages that are new on several pages, and remove them from each page's changes."""
+    """Yield a finding for each passage that is new on several pages, and remove it from each page's
+    changes.
+    """
     fresh = ((change, passage) for change in changes for passage in change.fresh)
     for text, occurrences in group_by(fresh, lambda each: each[1].text).items():
         if len({key_of(change.reading) for change, _ in occurrences}) < _MIN_PAGES:
@@ -247,22 +252,22 @@ def _changes(
     reading: Reading,
     passages: list[Passage],
     known: list[str],
-    balance: tuple[Counter[str], Counter[str]],
+    added_and_removed: tuple[Counter[str], Counter[str]],
     reported: set[Location],
 ) -> Iterator[_Change]:
     """Yield the differences between the passages of a file and the reviewed ones.
 
-    `balance` contains two counters over all pages: of added passages, and of removed ones.
+    `added_and_removed` contains two counters over all pages: of added passages, and of removed ones.
     """
-    added, removed = balance
-    # autojunk would ignore fingerprints that are frequent on a long page. Sequences instead of sets: a
-    # passage that occurs twice counts twice, and the order shows which one is new.
+    added, removed = added_and_removed
+    # autojunk would ignore fingerprints that are frequent on a long page. Sequences are compared rather than
+    # sets, because a passage that occurs twice counts twice, and the order shows which one is new.
     current = [passage.fingerprint for passage in passages]
     matcher = difflib.SequenceMatcher(None, known, current, autojunk=False)
     for operation, i1, i2, j1, j2 in matcher.get_opcodes():
         if operation == "equal":
             continue
-        # A passage that differs here and is not new in the balance has only moved.
+        # A passage that differs here, but is not among the added passages of all pages, has only moved.
         fresh = [each for each in passages[j1:j2] if _decrement(added, each.fingerprint)]
         gone = sum(_decrement(removed, each) for each in known[i1:i2])
         # Table rows with a finding are reported by that finding.
@@ -311,12 +316,17 @@ def _shortened(text: str) -> str:
 
 def write(readings: Sequence[Reading], spec: SpecIndex) -> Path:
     """Record the current version of these sources as reviewed, with the newest of their dates."""
-    known = {key: " ".join(prints) for key, prints in reviewed(spec).items()}
-    # A dictionary is recorded under its file name, which contains the edition: the old one is removed.
+    known = {key: " ".join(fingerprints) for key, fingerprints in reviewed(spec).items()}
+    # A dictionary is recorded under its file name, which contains the edition, so the entry of the previous
+    # edition is removed.
     if any(each.kind == DICTIONARY for each in readings):
-        known = {key: prints for key, prints in known.items() if not key.startswith(DICTIONARY)}
+        known = {key: fingerprints for key, fingerprints in known.items() if not key.startswith(DICTIONARY)}
     # Pages removed from the manifest are removed too.
-    known = {key: prints for key, prints in known.items() if key in spec.kinds or key.startswith(DICTIONARY)}
+    known = {
+        key: fingerprints
+        for key, fingerprints in known.items()
+        if key in spec.kinds or key.startswith(DICTIONARY)
+    }
     known.update(
         {key_of(each): " ".join(p.fingerprint for p in passages_of(each, spec)) for each in readings}
     )

@@ -26,7 +26,7 @@ _RESERVED_FAMILIES = frozenset({"blocks", "groups", "fields"})
 
 
 @attrs.frozen
-class Head:
+class Header:
     """Header of a generated file."""
 
     origin: str
@@ -52,8 +52,8 @@ def render(
     views = modules(dialect, package)
     sources = {}
     for view in views:
-        head = Head(_origin(view, command), docstring([view.doc], 0), view.imports.sections())
-        sources[view.path] = environment.get_template(view.template).render(module=head, **view.context)
+        header = Header(_origin(view, command), docstring([view.doc], 0), view.imports.sections())
+        sources[view.path] = environment.get_template(view.template).render(module=header, **view.context)
     return format_sources(sources)
 
 

@@ -1,4 +1,4 @@
-"""Run `python -m codegen` in this process, and git."""
+"""Run `python -m codegen` (in this process) and git (as a subprocess)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def run(*arguments: object) -> Result:
 
 
 def git(folder: Path, *arguments: str) -> None:
-    """Run a git command in a folder, as an invented user."""
+    """Run a git command in a folder, as a fictitious user."""
     settings = ("-c", "user.name=A", "-c", "user.email=a@b.example", "-c", "commit.gpgsign=false")
     subprocess.run(["git", *settings, *arguments], cwd=folder, check=True, capture_output=True)

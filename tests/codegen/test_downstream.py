@@ -37,13 +37,13 @@ class Project:
     spec: SpecCopy
     root: Path
 
-    def report(self, **about: Any) -> downstream.Report:
-        text = yaml.safe_dump({"areas": {"desk": {"in": "code"}}} | about)
+    def report(self, **settings: Any) -> downstream.Report:
+        text = yaml.safe_dump({"areas": {"desk": {"in": "code"}}} | settings)
         (self.spec.spec / "downstream.yaml").write_text(text, encoding="utf-8")
         return downstream.compare(load_dialect(self.spec.spec), self.spec.spec, self.root)
 
-    def unhandled(self, **about: Any) -> set[str]:
-        return {f"{item.kind} {item.element}" for item in self.report(**about).unhandled}
+    def unhandled(self, **settings: Any) -> set[str]:
+        return {f"{item.kind} {item.element}" for item in self.report(**settings).unhandled}
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_each_unmentioned_element_is_listed_once(project: Project) -> None:
     }
 
 
-def test_a_new_member_is_reported_with_its_line(project: Project) -> None:
+def test_a_new_element_is_reported_with_its_line(project: Project) -> None:
     before = project.unhandled(areas=KINDS, known=[SESSION])
     spec = project.spec
     spec.insert("codesets.yaml", '      Buoy: {value: 3, doc: "At a buoy."}\n', before="      Anchor:")
@@ -103,7 +103,7 @@ def test_mentioning_a_text_by_its_constant_or_its_words_covers_its_code_too(
         assert "codes Answer.Granted" in unhandled
 
 
-def test_known_members_are_omitted_and_entries_without_effect_are_reported(project: Project) -> None:
+def test_known_elements_are_omitted_and_entries_without_effect_are_reported(project: Project) -> None:
     known = [
         SESSION,
         {"area": "desk", "messages": "BerthOffer", "why": "It only listens."},
@@ -134,7 +134,7 @@ def test_prose_is_searched_for_whole_words(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("about", "text"),
+    ("settings", "text"),
     [
         ({"areas": {"desk": {"in": "nowhere"}}}, "`nowhere` contains neither Python nor Markdown"),
         # A name that is too long for a file system.
@@ -148,9 +148,9 @@ def test_prose_is_searched_for_whole_words(project: Project) -> None:
         ({"areas": {}}, "`areas` is empty"),
     ],
 )
-def test_mistakes_are_reported_with_their_line(project: Project, about: dict[str, Any], text: str) -> None:
+def test_mistakes_are_reported_with_their_line(project: Project, settings: dict[str, Any], text: str) -> None:
     with pytest.raises(SpecError, match=text):
-        project.report(**about)
+        project.report(**settings)
 
 
 def test_a_spec_without_the_file_is_reported(project: Project) -> None:

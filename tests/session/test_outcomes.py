@@ -13,7 +13,7 @@ from kalshi_fix_sansio.config import Role, resend_everything
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageRejected, OpenRequest, OutcomesUnknown, Uncertainty
 from kalshi_fix_sansio.session import MemoryStore, open_requests
-from kalshi_fix_sansio.session.open_requests import OpenRequests, RecentAnswers, SharedName
+from kalshi_fix_sansio.session.open_requests import OpenRequests, RecentAnswers, RequestsSharingName
 from tests.fix50sp2 import helpers as fix50sp2
 from tests.fix50sp2.dialect import OrderCancelRequest as PlainCancel
 from tests.helpers import LOGON, START, LoggedStore, Wired, connected, established, of_type, order, wire
@@ -119,7 +119,7 @@ def test_ten_thousand_requests_with_one_id_are_settled_in_linear_time() -> None:
     try:
         for key in range(count + 1, count + 1001):
             shared = index["q1"]
-            assert isinstance(shared, SharedName)
+            assert isinstance(shared, RequestsSharingName)
             found = shared.oldest({"Z"})
             assert found is not None
             assert found.key == key

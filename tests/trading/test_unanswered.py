@@ -243,7 +243,7 @@ def test_an_answer_settles_an_unattributed_request(message: Message, answer: Mes
 # --- order groups ---------------------------------------------------------------------------------------
 
 
-def test_a_group_request_in_flight_at_the_dump_counts_once() -> None:
+def test_a_group_request_in_flight_when_the_state_is_dumped_counts_once() -> None:
     for request in (OrderGroupRequest.create(5), OrderGroupRequest.delete(GROUP)):
         before = OrderGroups()
         before.learn(GROUP, limit=5)
@@ -325,7 +325,7 @@ def test_fills_of_an_unknown_order_use_the_room_of_its_group() -> None:
     fill = report("trade", "1;1", cum="2", last=("2", "0.4"), transact_time=NOON)
     groups.apply(fill)
     assert groups.room(GROUP, NOON) == 3
-    # An order contained in the state is left unchanged.
+    # An order that is already in the state is left unchanged.
     groups.apply(place("c", secondary_cl_ord_id=GROUP))
     groups.apply(unanswered(place("c", secondary_cl_ord_id="other"), at=LATER_TIME))
     groups.apply(report("trade", "1;2", "o2", "c", cum="1", last=("1", "0.4"), transact_time=NOON))

@@ -22,7 +22,7 @@ class Kind:
     """The type of a parameter's values."""
 
     placeholder: str
-    """Placeholder in a line of help, such as `SECONDS`."""
+    """Placeholder in help texts, such as `SECONDS`."""
     read: Callable[[object], Any]
     """Convert a given value, which may be text. Raises ValueError with the accepted values."""
     choices: tuple[str, ...] = ()
@@ -55,8 +55,9 @@ def parameter(
 
 
 def parameters(cls: type) -> tuple[Parameter, ...]:
-    """Return the parameters of an attrs class: inherited positional ones, its own, and the other inherited
-    ones."""
+    """Return the parameters of an attrs class in this order: inherited positional ones, its own, and the
+    other inherited ones.
+    """
     fields = [field for field in attrs.fields(cls) if _KEY in field.metadata]
     # `attrs.fields` lists inherited attributes first.
     fields.sort(key=lambda field: field.inherited and not field.metadata[_KEY].positional)

@@ -71,7 +71,7 @@ class Agenda:
         self._start: float | None = None
 
     def begin(self, now: Instant) -> None:
-        """Start the clock of the steps."""
+        """Record the time from which the steps are scheduled."""
         self._start = now.monotonic
 
     def next_deadline(self) -> float | None:

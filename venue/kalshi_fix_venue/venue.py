@@ -682,7 +682,8 @@ class VenueModel:
         self._connections.touch(connection)
         try:
             connection.session.send(message, now)
-        # These two LocalProtocolErrors are bugs in the gateway, and must not be mistaken for a slow reader.
+        # These two LocalProtocolErrors indicate bugs in the gateway, and must not be mistaken for a slow
+        # reader.
         except (InvalidMessageError, EncodeError):
             raise
         except LocalProtocolError:
@@ -697,7 +698,7 @@ class VenueModel:
         return str(UUID(int=self._random.getrandbits(128), version=4))
 
     def _monotonic(self, time: datetime | None) -> float | None:
-        """Convert a calendar time to seconds of `Instant.monotonic`."""
+        """Convert a UTC time to seconds of `Instant.monotonic`."""
         if time is None or self._last_call is NEVER:
             return None
         return self._last_call.monotonic + (time - self._last_call.utc).total_seconds()

@@ -3,10 +3,10 @@ threads.
 
 The I/O thread (`io_thread`) connects, runs timers and closes. It reads when no call has read for a while. Of
 the user's threads that wait (`wait`), one reads (the reader), and the others sleep until `notify` is called.
-The user's thread writes the messages that it sends (`change`). If they must become durable first, the store's
+A user's thread writes the messages that it sends (`change`). If they must become durable first, the store's
 thread writes them (`write_committed`). In both cases the operating system has the bytes when `send` returns.
 
-Ctrl-C, or any exception raised by a signal handler, may interrupt the user's thread anywhere. An interrupt in
+Ctrl-C, or any exception raised by a signal handler, may interrupt a user's thread anywhere. An interrupt in
 the middle of a change leaves the core or the stream inconsistent. Therefore `core.changing` is set during a
 change, and a thread that later finds it set ends the client rather than continue with sequence numbers that
 may be wrong. No thread sleeps in the middle of a change.
@@ -69,8 +69,8 @@ class _WaitingCall:
 
 
 class SharedCore:
-    """The core and the connection of one client. Callers must hold `lock`, except for `wait`, `wake`,
-    `write_committed` and `after_fork_in_child`.
+    """The core and the connection of one client. The caller of any method except `wait`, `wake`,
+    `write_committed` and `after_fork_in_child` must hold `lock`.
     """
 
     def __init__(self, plan: ConnectionPlan) -> None:
@@ -99,8 +99,8 @@ class SharedCore:
         it.
         """
         self._due: float | None = None
-        """Monotonic time at which the current sleep of the I/O thread ends; None if only `wake` or the socket
-        ends it.
+        """The core's next deadline at the last call of `prepare`, in monotonic time; None if there was none.
+        The I/O thread's current sleep ends at this time at the latest.
         """
         self._last_read: float = 0.0
         """Monotonic time at which a call last read."""
@@ -282,7 +282,7 @@ class SharedCore:
         return None if end is None else end - now
 
     def is_due(self) -> bool:
-        """Return whether the deadline that `prepare` has recorded is reached."""
+        """Return whether the deadline recorded by `prepare` has been reached."""
         return self._due is not None and self._due <= time.monotonic()
 
     def run_io(self, transport: Transport, *, ready: bool) -> bool:
@@ -337,7 +337,7 @@ class SharedCore:
         """
         core = self.core
         deadline = None if timeout is None else time.monotonic() + timeout
-        in_time = timeout is None or timeout > 0
+        has_time = timeout is None or timeout > 0
         last_taken, call, ready = core.last_taken, _WaitingCall(), False
         try:
             with call.lock:
@@ -351,10 +351,10 @@ class SharedCore:
                                 self._read_now()
                             # `poll` may take an event, or send a message.
                             result = poll()
-                            if result is None and not in_time:
+                            if result is None and not has_time:
                                 self._read_now()
                                 result = poll()
-                            if result is not None or not in_time:
+                            if result is not None or not has_time:
                                 self._stop_reading(call)
                                 return result
                             waiter = self._begin_waiting(call)
@@ -362,7 +362,7 @@ class SharedCore:
                             # If a change was interrupted, the I/O thread must end the client.
                             if core.changing:
                                 self.wake()
-                    ready, in_time = self._sleep(call if waiter is None else waiter, deadline)
+                    ready, has_time = self._sleep(call if waiter is None else waiter, deadline)
         except BaseException as raised:
             # The exception may be an interrupt during the release of the lock, after `poll` has returned. An
             # event taken by `poll` has then not reached the caller, and is put back.
@@ -379,11 +379,11 @@ class SharedCore:
         return self._reader is not None and self._reader.lock.locked()
 
     def _begin_waiting(self, call: _WaitingCall) -> threading.Lock | None:
-        """Let a call read while it waits, if no other call does, and return None. Otherwise return a lock to
-        acquire, which blocks until `notify` releases it.
+        """Let a call read while it waits, if no other call does, and return None. Otherwise return a lock;
+        acquiring it blocks until `notify` releases it.
 
         Waking a second thread for each message would take longer than decoding it
-        (docs/design/where-time-goes.md), so the I/O thread does not read in the meantime.
+        (docs/design/where-time-goes.md), so the I/O thread does not read while a call does.
         """
         core, transport = self.core, self._transport
         if (
@@ -431,8 +431,9 @@ class SharedCore:
             self.wake()  # The I/O thread then calls `prepare`, which stops watching.
 
     def _read_now(self) -> None:
-        """Read available data in the calling thread, because a program that only polls (`timeout=0`) may
-        leave the I/O thread no time to run.
+        """Read available data in the calling thread. The reader does this when the socket is readable, and
+        every call when its timeout has expired: a program that only polls (`timeout=0`) may leave the I/O
+        thread no time to run.
         """
         transport = self._transport
         if transport is not None and self.core.wants_read:

@@ -8,7 +8,7 @@ Logs:
 Recordings:
 - `Recorder` is an observer of a client and writes a recording, which contains the messages and their times.
 - `Recording` reads a recording.
-- `replay` passes recordings and wire logs to any objects with `apply`.
+- `replay` passes the messages of recordings and wire logs to any objects that have an `apply` method.
 - `to_parquet` writes market data as a table (extra `parquet`).
 
 The modules for recordings are imported when one of their names is first used. Reading logs needs only the

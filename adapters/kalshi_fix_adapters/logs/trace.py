@@ -2,7 +2,7 @@
 
 The bytes of a log are searched for the IDs of the order, and only the messages around matches are parsed.
 When a new ID is found, such as the OrderID in the first report, the rest of the pass searches for this ID
-too. A further pass searches for it in the bytes before the position at which it was found.
+too. Another pass searches for it in the bytes before the position at which it was found.
 """
 
 from __future__ import annotations
@@ -46,13 +46,14 @@ MAX_SEPARATE_SEARCHES: Final = 8
 """Maximum number of IDs that are searched for one by one. If there are more, all are searched for at once."""
 
 _BEGIN = b"8=FIXT.1.1"
-_ENDS: Final = frozenset(each[:1] for each in (*SEPARATORS, b"\r", b"\n"))
+_BYTES_AFTER_VALUE: Final = frozenset(each[:1] for each in (*SEPARATORS, b"\r", b"\n"))
 """Bytes that may follow a value."""
 _CLIENT, _ORDER, _EXECUTION = "ClOrdID", "OrderID", "ExecID"
 _KINDS: Final = {b"11": _CLIENT, b"41": _CLIENT, b"379": _CLIENT, b"37": _ORDER, b"17": _EXECUTION}
 _FOLLOWED_TAGS: Final = (b"11", b"41", b"37")
 """The tags of the IDs that are searched for once they are found in a message of the order."""
-_TAG_ENDS: Final = frozenset(tag[-2:] for tag in _KINDS)
+_TAG_SUFFIXES: Final = frozenset(tag[-2:] for tag in _KINDS)
+"""The last two digits of each tag."""
 _TAGS: Final = {
     kind: tuple(tag + b"=" for tag, each in _KINDS.items() if each == kind) for kind in _KINDS.values()
 }
@@ -86,7 +87,7 @@ Log = Callable[[], Iterable[bytes]]
 _Position = tuple[int, int]
 """The index of a log, and a position in this log in bytes."""
 _Identifier = tuple[str, bytes]
-_Number = tuple[int, bytes, bytes, bytes]
+_MessageKey = tuple[int, bytes, bytes, bytes]
 """Log, SenderCompID, TargetCompID, MsgSeqNum."""
 
 
@@ -135,7 +136,7 @@ class Trace:
 def trace(identifier: str, logs: Sequence[Log]) -> Trace:
     """Return the messages of the order that has this ClOrdID, OrderID or ExecID.
 
-    The memory used is bounded, regardless of the size of the logs. An ID that is wrapped over two lines is
+    The memory used is bounded, regardless of the size of the logs. An ID that is wrapped across two lines is
     not found.
     """
     return _Tracer(identifier.encode("latin-1", "replace")).run(logs)
@@ -227,7 +228,7 @@ class _ValuesOfTag:
             begin = at + len(self._tag)
             for size in self._sizes:
                 end = begin + size
-                if data[begin:end] in self._values and data[end : end + 1] in _ENDS:
+                if data[begin:end] in self._values and data[end : end + 1] in _BYTES_AFTER_VALUE:
                     yield at
                     break
 
@@ -258,7 +259,7 @@ class _Search:
         for value in {value for _, value in self.ids}:
             for at in _occurrences(data, b"=" + value):
                 end = at + 1 + len(value)
-                if data[at - 2 : at] in _TAG_ENDS and data[end : end + 1] in _ENDS:
+                if data[at - 2 : at] in _TAG_SUFFIXES and data[end : end + 1] in _BYTES_AFTER_VALUE:
                     yield at
 
 
@@ -378,11 +379,11 @@ class _Tracer:
 
     def _add_rejects(self) -> None:
         """Add Rejects that refer to a message of the order by its MsgSeqNum."""
-        by_number: dict[_Number, list[Step]] = {}
+        by_key: dict[_MessageKey, list[Step]] = {}
         for step in self._steps.values():
-            by_number.setdefault(_number(step, b"49", b"56", b"34"), []).append(step)
+            by_key.setdefault(_message_key(step, b"49", b"56", b"34"), []).append(step)
         for reject in self._rejects:
-            candidates = by_number.get(_number(reject, b"56", b"49", b"45"), ())
+            candidates = by_key.get(_message_key(reject, b"56", b"49", b"45"), ())
             if any(self._refers_to(reject, step) for step in candidates):
                 self._add(reject)
 
@@ -398,11 +399,11 @@ class _Tracer:
         resets = self._resets.get((step.log, _session(step)), [])
         return bisect_right(resets, step.offset) == bisect_right(resets, reject.offset)
 
-    def _result(self, logs: int) -> Trace:
-        in_logs: list[list[Step]] = [[] for _ in range(logs)]
+    def _result(self, log_count: int) -> Trace:
+        steps_by_log: list[list[Step]] = [[] for _ in range(log_count)]
         for _, step in sorted(self._steps.items(), key=lambda item: item[0]):
-            in_logs[step.log].append(step)
-        steps = tuple(heapq.merge(*in_logs, key=_time_or_min))
+            steps_by_log[step.log].append(step)
+        steps = tuple(heapq.merge(*steps_by_log, key=_time_or_min))
         ids: dict[_Identifier, None] = {}
         for step in steps:
             # OrigClOrdID (41) is sorted first, because it was used before ClOrdID.
@@ -429,9 +430,14 @@ def _step(log: int, offset: int, logged: LoggedMessage) -> Step:
     return Step(log, offset, logged, time, direction, connection, header)
 
 
-def _number(step: Step, sender: bytes, target: bytes, number: bytes) -> _Number:
+def _message_key(step: Step, sender_tag: bytes, target_tag: bytes, number_tag: bytes) -> _MessageKey:
     header = step.header
-    return step.log, header.get(sender, b""), header.get(target, b""), header.get(number, b"").lstrip(b"0")
+    return (
+        step.log,
+        header.get(sender_tag, b""),
+        header.get(target_tag, b""),
+        header.get(number_tag, b"").lstrip(b"0"),
+    )
 
 
 def _session(step: Step) -> frozenset[bytes]:

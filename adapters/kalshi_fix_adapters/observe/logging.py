@@ -1,4 +1,4 @@
-"""The log messages of a client, with their loggers and levels, for the standard `logging`.
+"""The log messages of a client, with their loggers and levels, for the standard `logging` module.
 
 The library configures no handlers. `docs/observability.md` lists the messages. Each record has the attribute
 `fix`, a mapping of plain values for structured logs (`observe.json_log`).
@@ -54,7 +54,7 @@ class EventLog:
         self._name = name
 
     def event(self, event: ClientEvent) -> None:
-        """Log an event, except ordinary messages."""
+        """Log an event, unless it is an ordinary message."""
         # The logger `kalshi_fix_adapters.wire` logs all messages.
         if type(event) is events.MessageReceived and not event.message.problems:
             return
@@ -78,7 +78,7 @@ class EventLog:
         """Log the timing of a logon; ignore other timings."""
         if isinstance(timing, LogonTiming):
             parts = f"TCP {timing.tcp:.3f}, TLS {timing.tls:.3f}, logon {timing.logon:.3f}"
-            text = f"logged on within {timing.total:.3f} s ({parts})"
+            text = f"logged on in {timing.total:.3f} s ({parts})"
             self._write(SESSION, DEBUG, text, attrs.asdict(timing))
 
     def wire(self, line: str) -> None:

@@ -25,7 +25,7 @@ from kalshi_fix_sansio.dialect.conditions import Choice, Terms, holds, terms
 from kalshi_fix_sansio.dialect.layout import AnswerRule, BlockLayout
 from kalshi_fix_sansio.events import OpenRequest, RejectReceived
 from kalshi_fix_sansio.session.core import Core
-from kalshi_fix_sansio.session.open_requests import NO_ID, OpenRequests, RequestIndex, SharedName
+from kalshi_fix_sansio.session.open_requests import NO_ID, OpenRequests, RequestIndex, RequestsSharingName
 
 
 @attrs.frozen
@@ -107,7 +107,7 @@ class RequestMatcher:
                     created_id is not None and (name, getattr(message, created_id)) in recorded_answers
                 )
                 msg_types = rule.non_creating_requests if was_answered else rule.requests
-                if isinstance(candidate, SharedName):
+                if isinstance(candidate, RequestsSharingName):
                     request = candidate.oldest(msg_types)
                 else:
                     request = candidate if candidate.msg_type in msg_types else None

@@ -49,7 +49,7 @@ adds one or two.
 
 class RecentAnswers:
     """The names and OrderIDs in the latest answers; here a name is only a value, such as a ClOrdID. Only
-    hashes are kept, so the peer cannot fill the memory with long ids.
+    hashes are kept, so the peer cannot exhaust memory with long ids.
 
     There are two sets. When the recent one is full, it replaces the previous one. This limits the size
     without recording the order in which names were added.
@@ -78,7 +78,7 @@ class RecentAnswers:
             recent.add(hash((name, created_id)))
 
 
-class SharedName:
+class RequestsSharingName:
     """Requests that share a name: by MsgType, oldest first."""
 
     __slots__ = ("_by_type",)
@@ -108,7 +108,7 @@ class SharedName:
         return min(candidates, key=attrgetter("key"), default=None)
 
 
-RequestIndex = Mapping[Any, "OpenRequest | SharedName"]
+RequestIndex = Mapping[Any, "OpenRequest | RequestsSharingName"]
 """Requests by the value of one attribute."""
 
 
@@ -119,7 +119,7 @@ class OpenRequests:
         self.by_key: dict[int, OpenRequest] = {}
         """All requests by key, oldest first."""
         self._by_number: dict[int, OpenRequest] = {}
-        self._by_name: defaultdict[str, dict[str, OpenRequest | SharedName]] = defaultdict(dict)
+        self._by_name: defaultdict[str, dict[str, OpenRequest | RequestsSharingName]] = defaultdict(dict)
         self._names: dict[int, Names] = {}
         """The names of each request, by its key."""
         self.size: int = 0
@@ -130,7 +130,7 @@ class OpenRequests:
         """Names in answers, and pairs of a name and the id of the created object (an OrderID)."""
 
     def index(self, attribute: str) -> RequestIndex:
-        """Return the requests by the value of this attribute, as a view that later changes update."""
+        """Return the requests by the value of this attribute, as a live view."""
         return self._by_number if attribute == MSG_SEQ_NUM else self._by_name[attribute]
 
     def add(self, request: OpenRequest, names: Names) -> None:
@@ -148,10 +148,10 @@ class OpenRequests:
             indexed = index.get(value)
             if indexed is None:
                 index[value] = request
-            elif isinstance(indexed, SharedName):
+            elif isinstance(indexed, RequestsSharingName):
                 indexed.add(request)
             else:
-                index[value] = SharedName(indexed, request)
+                index[value] = RequestsSharingName(indexed, request)
 
     def is_repeated(self, msg_type: str, names: Names) -> bool:
         """Return whether this type of request creates an object, and the name was used before. Reports with
@@ -174,7 +174,11 @@ class OpenRequests:
         for attribute, value in names:
             index = self._by_name[attribute]
             indexed = index.pop(value)
-            if indexed is not request and isinstance(indexed, SharedName) and indexed.remove(request):
+            if (
+                indexed is not request
+                and isinstance(indexed, RequestsSharingName)
+                and indexed.remove(request)
+            ):
                 index[value] = indexed
 
     def find_by_number(self, seq_num: int) -> OpenRequest | None:

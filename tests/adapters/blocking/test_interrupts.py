@@ -39,7 +39,7 @@ from tests.adapters.net.peers import Acceptor
 FILES = {module.__file__ for module in (shared_core, transport, sleeper, client, user)}
 OPENING_FILES = {module.__file__ for module in (client_core, sequence, store, lock)}
 MAX_POINTS = 2_000
-"""Limit on the points in one call; every call has fewer."""
+"""Upper bound on the number of points at which one call can be interrupted; every call has fewer."""
 
 
 class Alarm(Exception):
@@ -47,7 +47,7 @@ class Alarm(Exception):
 
 
 class Refused(SessionClosedError):
-    """Raised by a handler. The client's own calls raise its base class, SessionClosedError."""
+    """Raised by a signal handler. The client's own calls raise its base class, SessionClosedError."""
 
     def __init__(self) -> None:
         super().__init__("raised by a signal handler")
@@ -132,7 +132,7 @@ def test_an_interrupt_at_every_point_of_a_call(sandbox: Sandbox, name: str, seco
     client = order_entry(**options(sandbox, budget=rates))
     client.open()
     for at in range(MAX_POINTS):
-        other = threading.Thread(target=_request_test if second_user else bool, args=(client,))
+        other = threading.Thread(target=_send_test_request if second_user else bool, args=(client,))
         other.start()
         interrupter = Interrupter(at, FILES)
         try:
@@ -267,7 +267,7 @@ def is_coverage_active() -> bool:
 
 @pytest.mark.skipif(is_coverage_active(), reason="the signals would interrupt coverage.py too")
 def test_hundreds_of_signals_leave_the_client_usable(sandbox: Sandbox) -> None:
-    draw = random.Random(7)
+    rng = random.Random(7)
     old = signal.signal(signal.SIGALRM, signal.default_int_handler)
     usable = dropped = 0
     client = order_entry(**options(sandbox))
@@ -279,7 +279,7 @@ def test_hundreds_of_signals_leave_the_client_usable(sandbox: Sandbox) -> None:
     try:
         for _ in range(300):
             try:
-                signal.setitimer(signal.ITIMER_REAL, draw.uniform(0.000_05, 0.005))
+                signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.000_05, 0.005))
                 while True:
                     trade(client)
             except KeyboardInterrupt:
@@ -300,6 +300,6 @@ def test_hundreds_of_signals_leave_the_client_usable(sandbox: Sandbox) -> None:
     assert dropped
 
 
-def _request_test(client: Client) -> None:
+def _send_test_request(client: Client) -> None:
     with contextlib.suppress(NotConnectedError):
         client.test_request(TIMEOUT)

@@ -25,7 +25,7 @@ OWN = Authority()
 TRUST, DISTRUST = (
     ssl.create_default_context(cadata=authority.certificate_pem.decode()) for authority in (OWN, Authority())
 )
-"""Contexts that trust the server's authority, and only another one."""
+"""A context that trusts the server's authority, and one that trusts only another authority."""
 
 
 @contextmanager
@@ -55,7 +55,7 @@ async def test_events_are_published_and_read_over_tls(tmp_path: Path) -> None:
     ],
     ids=["another CA's certificate", "the system's CA certificates", "another name"],
 )
-async def test_a_server_that_does_not_prove_its_name_gets_no_connection(
+async def test_a_server_without_a_trusted_certificate_for_its_name_is_refused(
     tmp_path: Path, name: str, options: dict[str, Any], reason: str
 ) -> None:
     with tls_server(tmp_path, name) as server:

@@ -114,7 +114,7 @@ def test_a_key_and_the_path_of_a_key_are_not_both_accepted(loaded: bool) -> None
             {"PRIVATE_KEY": ENCRYPTED, "PRIVATE_KEY_PASSPHRASE": "wrong"},
             *(KeyFileError, "check the passphrase"),
         ),
-        # As Python reads bytes in the environment that are not UTF-8.
+        # Python represents a byte in the environment that is not UTF-8 in this form.
         ({"PRIVATE_KEY": "\udcff"}, KeyFileError, "not a PEM private key"),
         (
             {"PRIVATE_KEY": ENCRYPTED, "PRIVATE_KEY_PASSPHRASE": "\udcff"},
@@ -225,7 +225,7 @@ REFUSALS: dict[str, tuple[str | bytes, Callable[[], object]]] = {
     "the signer": ("", lambda: load_private_key(PEM.encode(), PASSPHRASE)),
     "the verifier": ("", lambda: load_public_key(PEM.encode())),
 }
-"""By description: the content of a key file, and a call that is refused with it."""
+"""By description: the content of key.pem, and a call that is refused."""
 
 
 @pytest.mark.filterwarnings("ignore::kalshi_fix_adapters.config.environment.KeyFileWarning")
@@ -289,7 +289,7 @@ def test_a_type_checker_knows_the_products_and_environments(options: type) -> No
     assert len(get_args(hints["product"])) == len(get_args(hints["environment"])) == 2
 
 
-def test_a_missing_endpoint_is_an_error_and_not_the_real_host() -> None:
+def test_a_missing_endpoint_is_an_error_and_the_real_host_is_not_used() -> None:
     environ = {"KALSHI_FIX_ENDPOINTS": "KalshiMD=127.0.0.1:8233"}
     with pytest.raises(ConfigurationError, match=r"KALSHI_FIX_ENDPOINTS has no address for KalshiNR"):
         find_endpoint("prediction", "demo", NR, environ=environ)
@@ -353,7 +353,7 @@ def test_environment_variables_can_set_the_endpoint() -> None:
         (None, None, None),
     ],
 )
-def test_the_maintenance_of_kalshi_does_not_apply_to_other_endpoints(
+def test_kalshis_maintenance_window_does_not_apply_to_other_endpoints(
     monkeypatch: pytest.MonkeyPatch,
     policy: ReconnectPolicy | None,
     host: str | None,
@@ -440,7 +440,7 @@ def test_a_budget_for_the_other_product_is_refused() -> None:
 # --- configs and options
 
 
-def test_options_and_configs_have_the_same_names() -> None:
+def test_options_and_configs_have_the_same_settings() -> None:
     assert list(Options.__annotations__) == list(ClientConfig.__annotations__)
 
 
@@ -612,7 +612,7 @@ def test_a_store_may_be_a_folder_a_url_or_a_factory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("account", ["", "a\nb", PEM])
-def test_an_account_is_the_plain_name_of_a_file_in_a_folder(account: str, tmp_path: Path) -> None:
+def test_an_account_must_be_a_short_name_and_needs_a_store(account: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="account must be a short name") as caught:
         CLIENT.order_entry(config=CONFIG, store=tmp_path, account=account)
     assert "PRIVATE KEY" not in str(caught.value)

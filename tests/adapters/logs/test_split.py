@@ -65,7 +65,7 @@ def line_of(entry: LogEntry) -> tuple[int, str] | None:
 
 def test_several_processes_return_the_same_result_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(split, "PART_SIZE", 2_000)
-    # No message ends in the middle of the log, so the parts wait for each other.
+    # No message ends in the middle of the log, so each part there waits for the previous one.
     log = SENT_LINE * 100 + b"58=x\n" * 2_000 + SENT_LINE * 100
     expected = [line_of(entry) for entry in read_log(io.BytesIO(log)) if entry.message is not None]
     assert list(map_log(line_of, io.BytesIO(log), processes=2)) == expected

@@ -496,7 +496,7 @@ def test_states_connections_and_logons_are_logged(clock: Clock, caplog: pytest.L
         ("connection", "INFO", "connected to fix.example:8228"),
         ("session", "DEBUG", "disconnected -> logon sent"),
         ("session", "INFO", "logged on, heartbeats every 30 s, sequence numbers reset"),
-        ("session", "DEBUG", "logged on within 0.750 s (TCP 0.500, TLS 0.000, logon 0.250)"),
+        ("session", "DEBUG", "logged on in 0.750 s (TCP 0.500, TLS 0.000, logon 0.250)"),
         ("connection", "INFO", "disconnected"),
         ("session", "DEBUG", "logon sent -> disconnected"),
     ]

@@ -29,7 +29,7 @@ from kalshi_fix_venue.exchange.terms import (
     TimeInForce,
 )
 
-_LIFETIMES_WITHOUT_EXPIRE_TIME = (None, TimeInForce.DAY, TimeInForce.GOOD_TILL_CANCEL)
+_TIMES_IN_FORCE_WITHOUT_EXPIRE_TIME = (None, TimeInForce.DAY, TimeInForce.GOOD_TILL_CANCEL)
 
 
 def cancel(state: ExchangeState, batch: Batch, command: CancelOrder) -> None:
@@ -169,8 +169,8 @@ def _order_to_amend(state: ExchangeState, command: AmendOrder, now: datetime) ->
     if not market.rules.accepts_quantity(command.quantity) or not _has_valid_expiry(command, now):
         return RefusalCause.INVALID_ORDER
     # A resting order may stay outside the band, so an amend that keeps its price is allowed, too.
-    leaves_band = price != order.price and not market.is_within_band(order.side, price)
-    if not market.rules.accepts_price(price) or leaves_band:
+    moves_outside_band = price != order.price and not market.is_within_band(order.side, price)
+    if not market.rules.accepts_price(price) or moves_outside_band:
         return RefusalCause.INVALID_PRICE
     if would_self_cross(market.book, order, price):
         return RefusalCause.SELF_CROSS_ATTEMPT
@@ -180,7 +180,9 @@ def _order_to_amend(state: ExchangeState, command: AmendOrder, now: datetime) ->
 
 
 def _exceeds_cap(state: ExchangeState, order: Order, price: Decimal, leaves: Decimal, now: datetime) -> bool:
-    """Return whether an order with this open quantity at this price exceeds its daily cap."""
+    """Return whether amending an order to this price and open quantity would exceed the customer's daily
+    cap.
+    """
     current = state.weight(order.account, order.side, order.price, order.leaves)
     increase = state.weight(order.account, order.side, price, leaves) - current
     available = state.caps[order.account.customer].remaining(state.clearing_date(now))
@@ -207,7 +209,7 @@ def _not_found(state: ExchangeState, command: OrderRequest, cause_if_filled: Ref
 def _has_valid_expiry(command: AmendOrder, now: datetime) -> bool:
     if command.time_in_force is TimeInForce.GOOD_TILL_DATE:
         return command.expire_time is not None and command.expire_time > now
-    return command.expire_time is None and command.time_in_force in _LIFETIMES_WITHOUT_EXPIRE_TIME
+    return command.expire_time is None and command.time_in_force in _TIMES_IN_FORCE_WITHOUT_EXPIRE_TIME
 
 
 def _find(state: ExchangeState, command: OrderRequest) -> Order | None:

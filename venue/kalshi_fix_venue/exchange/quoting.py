@@ -13,7 +13,7 @@ def trade_quote(state: ExchangeState, batch: Batch, command: TradeQuote) -> None
     """Enter the maker's order and, immediately afterwards, the creator's. No order is entered in between, but
     orders already in the book trade according to price-time priority.
 
-    Each may be refused or cancelled like any order, independently of the other.
+    Each of the two may be refused or cancelled like any order, independently of the other.
     """
     # The maker's order is first, so the creator's order trades with it as the aggressor.
     place(state, batch, command.maker)

@@ -46,7 +46,9 @@ def check_result(state: ExchangeState, market: Market, command: SetMarketState) 
         if fixed_price is None:
             raise ValueError("a scalar result needs its price; specify dollars from 0 to 1")
     elif fixed_price is not None and command.price != fixed_price:
-        raise ValueError(f"the result {command.result.value} pays {fixed_price} dollars; leave the price out")
+        raise ValueError(
+            f"the result {command.result.value} fixes the price at {fixed_price}; leave the price out"
+        )
     elif not (command.price.is_finite() and ZERO <= command.price <= ONE and command.price % PRICE_STEP == 0):
         raise ValueError(
             f"a settlement price must be from 0 to 1 dollar in steps of {PRICE_STEP}, not {command.price}"

@@ -65,7 +65,9 @@ class InputLog:
         """
         self.path = path
         self.end_reason: str | None = None
-        """Why logging has ended: the disk is full, or the log has reached its maximum size."""
+        """Why logging has ended: the file cannot be written, has reached its maximum size, or is closed. None
+        while logging continues.
+        """
         self.state_interval = state_interval
         self.lines: int = 0
         """Number of lines in the file."""
@@ -80,8 +82,9 @@ class InputLog:
             ) from None
 
     def open_venue(self, config: VenueConfig, random: Random) -> LoggedVenue:
-        """Open a venue instead of the previous one, and log the calls to it from now on. If `random` is the
-        system's generator, whose state cannot be logged, it only seeds a new generator."""
+        """Open a venue that replaces the previous one, and log the calls to it from now on. If `random`
+        is the system's generator, whose state cannot be logged, it only seeds a new generator.
+        """
         self._finish()
         if isinstance(random, SystemRandom):
             random = Random(random.getrandbits(64))  # noqa: S311 - nothing secret is drawn from it

@@ -243,13 +243,13 @@ class Cash(Mapping[BalanceKey, Balance]):
                 _add_payout(balance, amount, fee, 1)
             elif (payout.amount, payout.fee) == (amount, fee):
                 continue
-            else:  # a further page of the settlement changed the amount
+            else:  # a later page of the settlement report changed the amount
                 balance = self._balances[payout.key]
                 _add_payout(balance, subtract(amount, payout.amount), subtract(fee, payout.fee), 0)
                 payout.amount, payout.fee = amount, fee
             yield balance
 
-    def _remember(self, symbol: str, name: tuple[str, str], payout: _Payout) -> None:
+    def _remember(self, symbol: str, date_and_party: tuple[str, str], payout: _Payout) -> None:
         if self._remembered >= self._max_paid:
             oldest = next(iter(self._payouts))
             payouts = self._payouts[oldest]
@@ -257,7 +257,7 @@ class Cash(Mapping[BalanceKey, Balance]):
             if not payouts:
                 del self._payouts[oldest]
             self._remembered -= 1
-        self._payouts.setdefault(symbol, {})[name] = payout
+        self._payouts.setdefault(symbol, {})[date_and_party] = payout
         self._remembered += 1
 
     def _move_payouts(self, symbol: str, shard: int) -> Iterator[Balance]:
