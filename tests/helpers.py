@@ -335,9 +335,9 @@ class Pair:
         while moved:
             moved = self._carry(self.client, self.venue) | self._carry(self.venue, self.client)
             self.client_events += self.client.events()
-            fresh = self.venue.events()
-            self.venue_events += fresh
-            if of_type(fresh, LogonRequested):
+            events = self.venue.events()
+            self.venue_events += events
+            if of_type(events, LogonRequested):
                 self.venue.accept_logon(self.clock.now, fields=self.accept_fields)
                 moved = True
 

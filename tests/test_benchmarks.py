@@ -151,7 +151,7 @@ def test_the_stream_of_a_million_messages_consists_of_distinct_messages() -> Non
 def test_consumers_of_the_bus_receive_all_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bus, "FIXED_RATE_ROUNDS", 1)
     monkeypatch.setattr(bus, "CONSUMERS", 2)
-    with NatsServer():  # skips the test where it is not installed
+    with NatsServer():  # skips the test if the server is not installed
         results = by_key(bus.over_nats(1, 500, 0.2))
     for name, _, rate in bus.FIXED_RATES:
         case = f"p: ten consumers, {name}"
@@ -299,7 +299,7 @@ def test_a_missed_target_requires_a_paragraph() -> None:
         list(pages.explanations(results, "## b/kalshi-sdk\n\n{{us | no | no}}"))
 
 
-def test_the_committed_results_have_every_target_and_case() -> None:
+def test_the_committed_results_include_every_target_and_case() -> None:
     results = report.load()
     keyed = by_key(results)
     assert [target.name for target in TARGETS if target.ratio(keyed) is None] == []

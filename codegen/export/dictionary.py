@@ -4,8 +4,9 @@ messages, or one file such as FIX44.xml where the version of FIX has no separate
 The requirements of QuickFIX's loader (DataDictionary.cpp) and validation determine the form:
 
 - Every field in a message is declared once, under one name, in the same file.
-- A message has one body per MsgType. If the directions or session types differ (QuoteRequest, Quote, ...),
-  the body contains every field that is allowed on one of them. A field is required if all of them require it.
+- A MsgType has one body. If the fields differ by direction or session type (QuoteRequest, Quote, ...), the
+  body contains every field that is allowed in any of these cases. A field is required if it is required in
+  all of them.
 - A group entry begins with the first member, and its required members are enforced only in a required group.
 - A field with `<value>` elements accepts no other value. The venue adds codes without notice, so only closed
   codesets have these elements. For an open codeset, the known values are a comment, which the loader skips.
@@ -111,7 +112,8 @@ class _Dictionary:
                 element = self._add(parent, "group", member.field, required=required)
                 self._add_members(element, entry_members(member.group), at_places)
             for legacy in member.legacy_fields:
-                # One declaration per tag: a former tag that was reused keeps its new meaning.
+                # A tag has only one declaration. A legacy tag with a different datatype has been reused for
+                # another field, whose declaration is kept.
                 if legacy.datatype == member.field.datatype:
                     self._add(parent, "field", legacy, required=False)
 

@@ -3,9 +3,9 @@
 Products are scenarios. A message or group that is the same for every product is in the base scenario; any
 other message or group occurs once for each product that has it. Conditions become rules in Score,
 Orchestra's expression language, if they apply to every product, session type and sender of the scenario.
-Orchestra cannot express differences between session types, senders or Logons. A member whose presence differs
-within a scenario is `optional` (`required` if it is always present), and its documentation lists the
-differences. The documentation contains the limits, too.
+Orchestra cannot express differences between session types, senders or settings of the Logon. A member whose
+presence differs within a scenario is `optional` (`required` if it is always present), and its documentation
+lists the differences. The documentation contains the limits, too.
 """
 
 from __future__ import annotations
@@ -172,22 +172,22 @@ class _Repository:
                 self._group_body(element, group, found, scenario)
 
     def _group_body(
-        self, element: ET.Element, group: Group, among: tuple[Place, ...], scenario: Scenario
+        self, element: ET.Element, group: Group, at_places: tuple[Place, ...], scenario: Scenario
     ) -> None:
         # The model stores the counter where the group is used.
         blocks = (message.members for message in self.dialect.messages)
         all_members = chain(self.dialect.header, self.dialect.trailer, *blocks)
         counter = next(member.field for member, _ in walk(all_members) if member.group == group)
         ET.SubElement(element, _qualified("numInGroup"), _reference(counter))
-        self._members(element, group.members, among, scenario)
+        self._members(element, group.members, at_places, scenario)
         _document(element, group.doc)
 
     def _messages(self) -> None:
         parent = self._part("messages")
         for number, message in enumerate(self.dialect.messages, 1):
             reachable = {
-                product: places_of(message, everywhere)
-                for product, everywhere in self.places_by_product.items()
+                product: places_of(message, product_places)
+                for product, product_places in self.places_by_product.items()
             }
             for scenario, found in self._versions(reachable, message.members):
                 attributes = {
@@ -206,36 +206,36 @@ class _Repository:
                 self._structure(element, message, found, scenario)
 
     def _structure(
-        self, element: ET.Element, message: Message, among: tuple[Place, ...], scenario: Scenario
+        self, element: ET.Element, message: Message, at_places: tuple[Place, ...], scenario: Scenario
     ) -> None:
         structure = ET.SubElement(element, _qualified("structure"))
         _component_reference(structure, _HEADER)
-        self._members(structure, message.members, among, scenario)
+        self._members(structure, message.members, at_places, scenario)
         _component_reference(structure, _TRAILER)
-        sessions = sorted({place.session for place in among if place.session})
+        sessions = sorted({place.session for place in at_places if place.session})
         _document(element, message.doc, f"On {', '.join(sessions)}." if sessions else "")
 
     def _members(
-        self, parent: ET.Element, members: Iterable[Member], among: tuple[Place, ...], scenario: Scenario
+        self, parent: ET.Element, members: Iterable[Member], at_places: tuple[Place, ...], scenario: Scenario
     ) -> None:
         listed = tuple(members)
         siblings = {member.field.name: member.field for member in listed}
         for member, length in self.dialect.with_lengths(listed):
-            if presences(member, among) == {"forbidden"}:
+            if presences(member, at_places) == {"forbidden"}:
                 continue
             if length is not None:
                 ET.SubElement(parent, _qualified("fieldRef"), _reference(length))
-            self._member(parent, member, siblings, among, scenario)
+            self._member(parent, member, siblings, at_places, scenario)
 
     def _member(
         self,
         parent: ET.Element,
         member: Member,
         siblings: Mapping[str, Field],
-        among: tuple[Place, ...],
+        at_places: tuple[Place, ...],
         scenario: Scenario,
     ) -> None:
-        found = presences(member, among)
+        found = presences(member, at_places)
         presence = _common_presence(found)
         if member.group is None:
             attributes = {**_reference(member.field), "presence": presence}
@@ -254,18 +254,18 @@ class _Repository:
                 _qualified("groupRef"),
                 {**attributes, "presence": presence} | _history(member.pedigree),
             )
-        for name, score in self._rules(member, among):
+        for name, score in self._rules(member, at_places):
             rule = ET.SubElement(element, _qualified("rule"), {"presence": name})
             ET.SubElement(rule, _qualified("when")).text = score
         _document(
             element,
             member.doc,
-            _differences(member, among) if len(found) > 1 else "",
-            *condition_sentences(_without_rules(member, among), siblings),
-            limits_text(member.field, _limits_at(member, among), siblings) if member.limits else "",
+            _differences(member, at_places) if len(found) > 1 else "",
+            *condition_sentences(_without_rules(member, at_places), siblings),
+            limits_text(member.field, _limits_at(member, at_places), siblings) if member.limits else "",
         )
 
-    def _rules(self, member: Member, among: tuple[Place, ...]) -> Iterator[tuple[str, str]]:
+    def _rules(self, member: Member, at_places: tuple[Place, ...]) -> Iterator[tuple[str, str]]:
         """Yield the presence and the condition of each rule that Score can express. A condition in Score can
         refer only to fields of the same message.
         """
@@ -274,12 +274,12 @@ class _Repository:
             ("forbidden", member.forbidden_when),
         ):
             for condition in conditions:
-                if _is_rule(condition, among):
+                if _is_rule(condition, at_places):
                     yield presence, self._score(condition)
         # A field that is allowed under any of several conditions is forbidden if none of them is true. If
         # Score cannot express one of the conditions, it cannot express the rule.
-        allowed = _applicable(member.only_when, among)
-        if allowed and all(_is_rule(condition, among) for condition in allowed):
+        allowed = _applicable(member.only_when, at_places)
+        if allowed and all(_is_rule(condition, at_places) for condition in allowed):
             yield "forbidden", f"!({' || '.join(f'({self._score(condition)})' for condition in allowed)})"
 
     def _score(self, condition: Condition) -> str:
@@ -309,8 +309,8 @@ class _Repository:
         """
         with_block = {product: found for product, found in reachable.items() if found}
         # Blocks without differences are written once.
-        views = {_comparison_key(members, found) for found in with_block.values()}
-        if len(with_block) == len(self.products) and len(views) == 1:
+        comparison_keys = {_comparison_key(members, found) for found in with_block.values()}
+        if len(with_block) == len(self.products) and len(comparison_keys) == 1:
             yield BASE, tuple(place for found in with_block.values() for place in found)
         else:
             for product, found in with_block.items():
@@ -327,9 +327,11 @@ class _Repository:
         in_block = _contains_group(self.dialect.header, group) or _contains_group(self.dialect.trailer, group)
         return {
             product: tuple(
-                place for place in everywhere if in_block or any(places_of(user, (place,)) for user in users)
+                place
+                for place in product_places
+                if in_block or any(places_of(user, (place,)) for user in users)
             )
-            for product, everywhere in self.places_by_product.items()
+            for product, product_places in self.places_by_product.items()
         }
 
     def _part(self, name: str) -> ET.Element:
@@ -395,47 +397,47 @@ def _common_presence(found: frozenset[str]) -> str:
     return "required" if all(presence in MANDATORY for presence in found) else "optional"
 
 
-def _comparison_key(members: tuple[Member, ...], among: tuple[Place, ...]) -> tuple[object, ...]:
+def _comparison_key(members: tuple[Member, ...], at_places: tuple[Place, ...]) -> tuple[object, ...]:
     """Return a comparison key: two sets of places have equal keys if the block is the same at both."""
     return (
-        frozenset(place.sender for place in among),
+        frozenset(place.sender for place in at_places),
         tuple(
             (
                 member.field.tag,
-                frozenset((place.sender, presence_at(member, place)) for place in among),
-                _applicable((*member.required_when, *member.forbidden_when, *member.only_when), among),
-                _limits_at(member, among),
-                None if member.group is None else _comparison_key(member.group.members, among),
+                frozenset((place.sender, presence_at(member, place)) for place in at_places),
+                _applicable((*member.required_when, *member.forbidden_when, *member.only_when), at_places),
+                _limits_at(member, at_places),
+                None if member.group is None else _comparison_key(member.group.members, at_places),
             )
             for member in members
         ),
     )
 
 
-def _applicable(conditions: tuple[Condition, ...], among: Iterable[Place]) -> tuple[Condition, ...]:
+def _applicable(conditions: tuple[Condition, ...], at_places: Iterable[Place]) -> tuple[Condition, ...]:
     """Return the conditions that apply at any of these places."""
-    return tuple(each for each in conditions if any(place.within(each.scope) for place in among))
+    return tuple(each for each in conditions if any(place.within(each.scope) for place in at_places))
 
 
-def _is_rule(condition: Condition, among: tuple[Place, ...]) -> bool:
+def _is_rule(condition: Condition, at_places: tuple[Place, ...]) -> bool:
     """Return whether a condition depends only on sibling fields, and applies at all of these places."""
     scope = condition.scope
     return bool(
         condition.terms
         and not scope.messages
         and not scope.logon
-        and all(place.within(scope) for place in among)
+        and all(place.within(scope) for place in at_places)
     )
 
 
-def _without_rules(member: Member, among: tuple[Place, ...]) -> Member:
+def _without_rules(member: Member, at_places: tuple[Place, ...]) -> Member:
     """Return a member with only the conditions that apply at some of these places and have no rule."""
 
     def rest(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
-        return tuple(each for each in _applicable(conditions, among) if not _is_rule(each, among))
+        return tuple(each for each in _applicable(conditions, at_places) if not _is_rule(each, at_places))
 
     # Keep all of these conditions or none: as in `_rules`, one rule expresses all of them together.
-    only = _applicable(member.only_when, among)
+    only = _applicable(member.only_when, at_places)
     return attrs.evolve(
         member,
         required_when=rest(member.required_when),
@@ -444,18 +446,18 @@ def _without_rules(member: Member, among: tuple[Place, ...]) -> Member:
     )
 
 
-def _limits_at(member: Member, among: Iterable[Place]) -> tuple[Limit, ...]:
-    return tuple(each for each in member.limits if any(place.within(each.when.scope) for place in among))
+def _limits_at(member: Member, at_places: Iterable[Place]) -> tuple[Limit, ...]:
+    return tuple(each for each in member.limits if any(place.within(each.when.scope) for place in at_places))
 
 
 def _contains_group(members: Iterable[Member], group: Group) -> bool:
     return any(each.group is not None and each.group.name == group.name for each, _ in walk(members))
 
 
-def _differences(member: Member, among: tuple[Place, ...]) -> str:
+def _differences(member: Member, at_places: tuple[Place, ...]) -> str:
     """Return the presence by place, for a member whose presence depends on session type or sender."""
     found: dict[str, list[str]] = {}
-    for place in among:
+    for place in at_places:
         session = f"{place.session} ({place.sender})"
         listed = found.setdefault(presence_at(member, place), [])
         if session not in listed:

@@ -34,10 +34,10 @@ def test_following_the_page_results_in_a_working_client(
     (tmp_path / "anyio_client.py").write_text("\n".join(blocks(STEPS)), "utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "anyio_client", raising=False)
-    (tried,) = blocks(TRY_IT)
-    exec(compile(tried, "try it", "exec"), {})
-    shown = capsys.readouterr().out
-    assert shown.count("answered within") == shown.count("clean=True") == 2
+    (program,) = blocks(TRY_IT)
+    exec(compile(program, "try it", "exec"), {})
+    output = capsys.readouterr().out
+    assert output.count("answered within") == output.count("clean=True") == 2
 
 
 def test_the_tests_that_the_page_names_exist() -> None:

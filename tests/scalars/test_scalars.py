@@ -344,7 +344,7 @@ def test_values_accepted_by_the_fast_path_are_valid() -> None:
 
 
 def in_milliseconds(value: Any) -> Any:
-    """Return the value that is written; formatting truncates times to milliseconds."""
+    """Truncate a time to milliseconds, as formatting does; return any other value unchanged."""
     if isinstance(value, (datetime, time)):
         return value.replace(microsecond=value.microsecond // 1000 * 1000)
     return value

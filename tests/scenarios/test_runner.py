@@ -98,16 +98,20 @@ def test_invalid_content_is_reported_with_its_position(tmp_path: Path, steps: st
         (
             "roles: both",
             "roles: both\nsession: KalshiXY",
-            "there is no session KalshiXY; choose one of KalshiNR",
+            "there is no session type KalshiXY; choose one of KalshiNR",
         ),
         ("roles: both", "roles: both\nsession: FIXT\nproduct: margin", "fix50sp2 has no products"),
         ("roles: both", "roles: both\nsettings: {speed: 3}", "SessionConfig has no setting speed"),
         (
             "roles: both",
             "roles: both\nsettings: {protocol_options: {speed: 3}}",
-            "protocol_options is quickfix, or a mapping of",
+            "protocol_options must be quickfix, or a mapping of",
         ),
-        ("roles: both", "roles: both\nsettings: {resend_policy: some}", "resend_policy is one of everything"),
+        (
+            "roles: both",
+            "roles: both\nsettings: {resend_policy: some}",
+            "resend_policy must be one of everything",
+        ),
         ("roles: both", "roles: both\nnumbers: {next: 3}", "next is not known here; use incoming, outgoing"),
         (
             "roles: both",

@@ -1,4 +1,4 @@
-"""The in-memory store, beside the comparison with a model in `tests/adapters/stores/test_model.py`."""
+"""The in-memory store; `tests/adapters/stores/test_model.py` also compares it with a model."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_new_store_begins_at_1_and_a_continued_one_at_the_given_numbers() -> N
 
 
 @pytest.mark.parametrize("numbers", [{"next_outgoing": 0}, {"next_incoming": -1}])
-def test_numbers_begin_at_1(numbers: dict[str, int]) -> None:
+def test_the_first_numbers_must_be_at_least_1(numbers: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="must be 1 or more"):
         MemoryStore(**numbers)  # type: ignore[arg-type]
 
@@ -48,7 +48,7 @@ def test_the_maximum_age_may_be_any_time_span() -> None:
     assert filled_store(5, max_age=timedelta.max).kept == 5
 
 
-def test_all_messages_can_be_dropped_on_request() -> None:
+def test_messages_before_a_time_can_be_forgotten() -> None:
     store = filled_store(3)
     store.forget_before(START + timedelta(seconds=2))
     assert store.oldest_kept == 2
@@ -58,7 +58,7 @@ def test_all_messages_can_be_dropped_on_request() -> None:
 
 
 @pytest.mark.parametrize("numbers", [(0, 1), (1, 0), (-1, 1)])
-def test_numbers_must_be_at_least_1(numbers: tuple[int, int]) -> None:
+def test_changed_numbers_must_be_at_least_1(numbers: tuple[int, int]) -> None:
     store = filled_store(2)
     with pytest.raises(ValueError, match="must be 1 or more"):
         store.renumber(*numbers)

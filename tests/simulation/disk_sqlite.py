@@ -1,7 +1,7 @@
 """The SQLite store on a disk that loses unsynced data, compared with the simulated store at every step.
 
 Every change is applied to both. After a crash or a power loss the file is opened again. Its content must
-equal a state that the simulated store had after some change, no earlier than the last durable one.
+then equal the state of the simulated store after the last durable change, or after a later change.
 """
 
 from __future__ import annotations

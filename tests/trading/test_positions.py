@@ -55,8 +55,8 @@ class Harness:
     def __init__(self) -> None:
         self.orders, self.positions, self.cash = Orders(), Positions(), Cash()
 
-    def apply(self, *event: object) -> None:
-        for item in event:
+    def apply(self, *events: object) -> None:
+        for item in events:
             for update in feed(self.orders, item):
                 self.positions.apply(update)
                 self.cash.apply(update)
@@ -147,7 +147,7 @@ def test_moving_fills_returns_their_previous_position_and_balance(harness: Harne
     assert (list(positions), list(cash)) == ([PositionKey(Account(5), SYMBOL)], [BalanceKey(Account(5), 0)])
 
 
-def trades(seed: int, count: int) -> list[Any]:
+def random_fills(seed: int, count: int) -> list[Any]:
     """Return fills of one account in one market, with positions and balances as the venue reports them."""
     random = Random(seed)
     net, found = Decimal(0), []
@@ -175,7 +175,7 @@ def trades(seed: int, count: int) -> list[Any]:
 
 
 def slow_totals(found: Iterable[Any]) -> dict[str, Decimal]:
-    """Return the same totals, computed fill by fill."""
+    """Return the expected totals of fills, as plain sums."""
     totals = dict.fromkeys(("net", "cash", "fees", "change"), Decimal(0))
     for item in found:
         signed = item.last_qty if item.side == BUY else -item.last_qty
@@ -188,11 +188,11 @@ def slow_totals(found: Iterable[Any]) -> dict[str, Decimal]:
 
 @settings(max_examples=60)
 @given(st.integers(0, 10_000), st.integers(1, 25), st.integers(0, 10_000))
-def test_positions_and_balances_follow_from_the_fills_in_any_sequence(
+def test_positions_and_balances_follow_from_the_fills_in_any_order(
     seed: int, count: int, shuffle: int
 ) -> None:
     random = Random(shuffle)
-    found = trades(seed, count)
+    found = random_fills(seed, count)
     updates = found + [item for item in found if random.random() < 0.3]
     random.shuffle(updates)
     harness = Harness()
@@ -370,10 +370,10 @@ def test_balances_are_bounded(harness: Harness) -> None:
     assert (harness.cash.refused, harness.cash.of().fills) == (1, 2)
 
 
-def full() -> Harness:
+def full_harness() -> Harness:
     harness = Harness()
     harness.apply(
-        logged_on(), *trades(3, 10), place("z"), fill(20, BUY, "1", "0.4", symbol=OTHER), SESSION_ENDED
+        logged_on(), *random_fills(3, 10), place("z"), fill(20, BUY, "1", "0.4", symbol=OTHER), SESSION_ENDED
     )
     harness.positions.apply(Settlement(OTHER, date(2026, 11, 21), MarketResult.YES, Decimal("0.3060"), (), 1))
     return harness
@@ -381,7 +381,7 @@ def full() -> Harness:
 
 @pytest.mark.parametrize("name", ["positions", "cash"])
 def test_the_whole_state_survives_a_round_trip(name: str) -> None:
-    harness = full()
+    harness = full_harness()
     machine = getattr(harness, name)
     other = reloaded(machine)
     assert dump(other) == dump(machine)
@@ -393,7 +393,7 @@ def test_the_whole_state_survives_a_round_trip(name: str) -> None:
 
 
 def test_positions_loaded_before_orders_may_miss_fills_of_uncertain_orders() -> None:
-    harness = full()
+    harness = full_harness()
     loaded = Harness()
     loaded.positions = reloaded(harness.positions)
     assert not loaded.positions.may_miss_fills(loaded.positions.of(SYMBOL))

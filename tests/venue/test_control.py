@@ -21,7 +21,7 @@ from kalshi_fix_venue.control import (
     ControlError,
     ControlServer,
     check_private,
-    running_venue,
+    find_control_file,
     send_operation,
 )
 from kalshi_fix_venue.operations.base import Answer, Operation
@@ -165,10 +165,10 @@ def test_the_given_folder_takes_precedence(temporary: Path, performer: FakePerfo
         folder.mkdir()
     environ = {FOLDER_VARIABLE: str(other)}
     with ControlServer(performer, named) as first, ControlServer(performer, other) as second:
-        assert running_venue(named, environ) == first.path
-        assert running_venue(None, environ) == second.path
+        assert find_control_file(named, environ) == first.path
+        assert find_control_file(None, environ) == second.path
     with pytest.raises(ControlError, match=r"no venue is running in .*named"):
-        running_venue(named, environ)
+        find_control_file(named, environ)
 
 
 def replace_with_link(folder: Path) -> None:
@@ -198,35 +198,35 @@ def test_a_folder_that_is_not_private_is_refused(
     folder.mkdir(0o700)
     with ControlServer(performer, folder):
         check_private(folder)
-        assert running_venue(None, {}) == running_venue(folder)
+        assert find_control_file(None, {}) == find_control_file(folder)
         change(folder)
         if uid is not None:
             monkeypatch.setattr(os, "getuid", lambda: uid)
-        for refused in (lambda: check_private(folder), lambda: running_venue(folder)):
+        for refused in (lambda: check_private(folder), lambda: find_control_file(folder)):
             with pytest.raises(ControlError, match=text):
                 refused()
         with pytest.raises(ControlError, match="no venue is running in a temporary folder"):
-            running_venue(None, {})
+            find_control_file(None, {})
 
 
 def test_the_only_venue_in_a_temporary_folder_is_found_without_its_path(
     temporary: Path, performer: FakePerformer
 ) -> None:
     with pytest.raises(ControlError, match="start one with"):
-        running_venue(None, {})
+        find_control_file(None, {})
     folders = [temporary / f"{FOLDER_PREFIX}{name}" for name in "ab"]
     for folder in folders:
         folder.mkdir()
     with ControlServer(performer, folders[0]) as first:
-        assert running_venue(None, {}) == first.path
+        assert find_control_file(None, {}) == first.path
         with (
             ControlServer(performer, folders[1]),
             pytest.raises(ControlError, match="2 venues are running; choose one with --folder"),
         ):
-            running_venue(None, {})
+            find_control_file(None, {})
         with ControlServer(performer, folders[1]) as killed:
             contents = killed.path.read_bytes()
         killed.path.write_bytes(contents)
-        assert running_venue(None, {}) == first.path
+        assert find_control_file(None, {}) == first.path
     with pytest.raises(ControlError, match="start one with"):
-        running_venue(None, {})
+        find_control_file(None, {})

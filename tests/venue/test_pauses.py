@@ -41,7 +41,7 @@ def test_a_manual_pause_does_not_end_a_scheduled_one() -> None:
         pauses.pause(PauseWindow(begins=now, ends=now + timedelta(minutes=5), state=manual))
         pauses.update(now)
         assert pauses.states[PREDICTION] is PauseState.EXCHANGE_PAUSED
-    pauses.resume(None, now)  # this ends the manual and the scheduled pauses
+    pauses.resume(None, now)  # this ends the manual pauses and the scheduled one
     pauses.update(now)
     assert pauses.states[PREDICTION] is PauseState.OPEN
 
@@ -55,7 +55,7 @@ def test_a_manual_pause_does_not_end_a_scheduled_one() -> None:
         (datetime(2026, 10, 29, 6, tzinfo=EASTERN), datetime(2026, 11, 5, 8, tzinfo=UTC)),
         (datetime(2026, 3, 6, 4, tzinfo=UTC), datetime(2026, 3, 12, 7, tzinfo=UTC)),
     ],
-    ids=["before", "during it", "after, into summer time", "into winter time", "Friday in London"],
+    ids=["before", "during", "after, into summer time", "into winter time", "Friday in UTC"],
 )
 def test_maintenance_follows_new_york_time_in_summer_and_winter(now: datetime, begins: datetime) -> None:
     window = MAINTENANCE.window(EASTERN, now.astimezone(UTC))

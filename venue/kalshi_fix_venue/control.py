@@ -102,7 +102,8 @@ class ControlServer(socketserver.ThreadingTCPServer):
         self.path.unlink(missing_ok=True)
 
     def answer(self, line: bytes, *, authorized: bool = False) -> dict[str, Any]:
-        """Perform the operation of a request, which must contain the token, unless `authorized` is set."""
+        """Perform the operation of a request, and return the reply. The request must contain the token,
+        unless `authorized` is set."""
         try:
             request = _parse_object(line)
             token: Any = request.get("token")
@@ -158,7 +159,7 @@ class _Handler(socketserver.StreamRequestHandler):
             self.wfile.write(json.dumps(reply).encode() + b"\n")
 
 
-def running_venue(folder: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:
+def find_control_file(folder: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:
     """Return the control file of the selected venue.
 
     The venue is selected by the given folder, else by the folder in the variable `FOLDER_VARIABLE`. Without

@@ -33,7 +33,7 @@ from kalshi_fix_sansio.dialect.base import Message
 ROLE: Final = "server"
 """Role of the process that answers commands, which is part of the key under which its fence is kept."""
 _CHECK_SECONDS: Final = 0.2
-"""Seconds between two checks of whether the client has ended."""
+"""Interval in seconds at which to check whether the client has ended."""
 _INBOX: Final = re.compile(r"_INBOX(_[^.]*)?\.")
 """The reply subjects that are accepted: inboxes of NATS clients. An inbox may contain the name of a user."""
 _NOT_WRITTEN_ERRORS: Final = (
@@ -101,7 +101,7 @@ class RemoteSession:
         """The fence of the last process that answered; None if the fence must be looked up."""
 
     async def send(self, message: Message, *, within: float = 1.0) -> Answer:
-        """Send a message through the session process, and return its answer.
+        """Send a message through the session process, and return the answer of that process.
 
         Nothing is repeated automatically. After Unknown, it is safe to send the same message with the same
         ClOrdID again. The session process, or its successor with the same store, sends it at most once.

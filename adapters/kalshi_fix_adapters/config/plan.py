@@ -57,7 +57,7 @@ class ConnectionPlan:
     reconnect: ReconnectPolicy | None = attrs.field(factory=ReconnectPolicy)
     """When to reconnect; None to make only one connection."""
     store: MessageStore | StoreFactory | None = None
-    """The store of numbers and messages: an opened store, a factory that opens it, or None for memory."""
+    """The store of numbers and messages: an open store, a factory that opens one, or None for memory."""
     account: str | None = None
     """Name of the store; None to name it after the key's id."""
     reset_seq_num: bool = False
@@ -144,7 +144,7 @@ class Options(TypedDict, total=False):
         shapes: File with the known shapes (sequences of tags) of the venue's messages. Decoders for these
             shapes are compiled during the first logon. Default: a file next to the session's file in the
             folder `store`, or none.
-        freeze: Collect garbage only when no bytes have been received for some milliseconds, and exempt the
+        freeze: Collect garbage only when no bytes have been received for a few milliseconds, and exempt the
             objects that exist at that time from later collections; off by default. Applies to the whole
             process, see docs/performance.md.
         queue_limit: Number of waiting events at which the client stops reading; 10,000 by default.
@@ -357,7 +357,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         logout_timeout=config.timeout,
         **cast("dict[str, Any]", config.session),
     )
-    # Passed only if it is set, because None means the default of SessionConfig.
+    # None means the default of SessionConfig, so the option is passed only if it is set.
     if config.max_message_size is not None:
         session_config = attrs.evolve(session_config, max_message_size=config.max_message_size)
     known = attrs.fields_dict(ConnectionPlan)
@@ -370,7 +370,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         and config.host is None
         and has_other_endpoints(config.product, config.environment)
     ):
-        # These are Kalshi's maintenance times. The other addresses may be those of a simulated venue, which
-        # can be reached at any time.
+        # The default maintenance times are Kalshi's. The other endpoints may be those of a simulated venue,
+        # which can be reached at any time.
         settings["reconnect"] = attrs.evolve(reconnect, maintenance=None)
     return ConnectionPlan(endpoint, security, session_config, **settings)

@@ -1,6 +1,6 @@
 """Quiet work: compiling decoders and collecting garbage at times when neither delays a message.
 
-A quiet moment begins when no bytes have been received for some milliseconds. A decoder reads the messages of
+A quiet moment begins when no bytes have been received for a few milliseconds. A decoder reads the messages of
 one shape, that is, with the same sequence of tags. Decoders for known shapes are compiled at the logon, and
 decoders for new shapes in quiet moments. A file keeps a sample message of each known shape for the next
 process.

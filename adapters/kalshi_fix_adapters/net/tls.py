@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import ssl
 
 
-def _fingerprint(value: str | None) -> str | None:
+def _to_fingerprint(value: str | None) -> str | None:
     if value is None:
         return None
     digits = value.replace(":", "").lower()
@@ -65,7 +65,7 @@ class Tls(Value):
     ca_file: Path | None = attrs.field(default=None, converter=_to_path)
     ca_data: str | None = attrs.field(default=None, repr=False)
     pinned_file: Path | None = attrs.field(default=None, converter=_to_path)
-    pinned_sha256: str | None = attrs.field(default=None, converter=_fingerprint)
+    pinned_sha256: str | None = attrs.field(default=None, converter=_to_fingerprint)
     server_name: str | None = None
 
     def context(self) -> ssl.SSLContext:
@@ -89,7 +89,7 @@ class Tls(Value):
         except (OSError, ValueError):
             source = "ca_data" if self.ca_file is None else f"the CA file {safe_repr(self.ca_file)}"
             raise ConfigurationError(
-                f"{source} contains no readable PEM certificate; give one that begins with "
+                f"{source} contains no readable PEM certificate; use one that begins with "
                 "'-----BEGIN CERTIFICATE-----'"
             ) from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2

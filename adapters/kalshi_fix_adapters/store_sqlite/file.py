@@ -24,7 +24,7 @@ _LOG_LIMIT = 4 * 1024 * 1024
 _MAX_PER_QUERY = 64
 """Maximum number of messages that one query reads for a resend."""
 
-_MESSAGES = f"""
+_FIND_MESSAGES = f"""
     SELECT {rows.MESSAGE_COLUMNS} FROM sent WHERE seq_num BETWEEN ? AND ? ORDER BY seq_num LIMIT ?
 """
 _KEPT_BYTES = "SELECT COALESCE(SUM(LENGTH(frame)), 0) FROM sent WHERE seq_num >= ?"
@@ -43,7 +43,7 @@ _DELETE_OLD_IDS = """
     WHERE number < (SELECT number FROM sent_request WHERE sent_at >= ? ORDER BY number LIMIT 1)
 """
 _ROW_SIZES = "SELECT key, LENGTH(CAST(key AS BLOB)) + LENGTH(value) FROM journal"
-_NUMBERS = f"""
+_UPDATE_NUMBERS = f"""
     UPDATE session SET ({rows.NUMBER_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?)
     WHERE ({rows.NUMBER_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?)
 """
@@ -120,7 +120,7 @@ class StoreFile:
             self._database.close()
             raise
         self._path = path
-        self._log = path.with_name(path.name + "-wal")
+        self._log_path = path.with_name(path.name + "-wal")
         self._wait_for_disk = wait_for_disk
         self._log_limit = _LOG_LIMIT
         self.may_wait: bool = True
@@ -136,7 +136,7 @@ class StoreFile:
 
     def messages(self, begin: int, end: int) -> list[StoredMessage]:
         """Return the first messages from `begin` to `end` inclusive, at most `_MAX_PER_QUERY`, in order."""
-        cursor = self._reader.execute(_MESSAGES, (begin, end, _MAX_PER_QUERY))
+        cursor = self._reader.execute(_FIND_MESSAGES, (begin, end, _MAX_PER_QUERY))
         return [rows.message_of(row) for row in cursor.fetchall()]
 
     def row(self, key: str) -> str:
@@ -200,7 +200,7 @@ class StoreFile:
             texts = [rows.journal_row(key, text) for key, text in pending.rows.items() if text is not None]
             database.executemany(_REPLACE_ROW, texts)
         row = rows.numbers_row(self._owner, numbers)
-        if database.execute(_NUMBERS, (*row, *self._row)).rowcount != 1:
+        if database.execute(_UPDATE_NUMBERS, (*row, *self._row)).rowcount != 1:
             database.execute("ROLLBACK")
             raise StoreError(
                 f"{self._path} was written by another process while this one had it open; nothing more is "
@@ -211,7 +211,7 @@ class StoreFile:
         if not self._wait_for_disk:
             # Another program that reads the file may have prevented the merge of the log. The next commit
             # then tries again.
-            self.may_wait = self._log.stat().st_size > self._log_limit
+            self.may_wait = self._log_path.stat().st_size > self._log_limit
         # The mark is written after the commit. If the process died before the commit, a newer mark would make
         # the file look damaged.
         self._mark.record(numbers, durable=wait_for_disk)

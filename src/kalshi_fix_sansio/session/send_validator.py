@@ -57,9 +57,9 @@ class SendValidator:
         self._max_unsent, self._max_open = core.config.max_unsent, core.config.max_open_requests
         self._max_open_bytes = core.config.max_open_request_bytes
         self._rules: dict[tuple[type[Message], bool], _SendRules] = core.send_rules
-        """The rules by message class and by whether unknown codes are allowed. They are compiled by `prepare`
-        or for the first message. `Core.record_logon` empties this dict when a Logon changes settings on which
-        rules depend.
+        """The rules by message class and by whether unknown codes are allowed. They are compiled by
+        `prepare`, or when the first message of the class is checked. `Core.record_logon` empties this dict
+        when a Logon changes settings on which rules depend.
         """
 
     def prepare(self) -> bool:

@@ -1,4 +1,4 @@
-"""The blocking client's own thread next to the threads of its users."""
+"""The blocking client's own thread, and the threads of its users."""
 
 from __future__ import annotations
 
@@ -90,11 +90,11 @@ def test_the_thread_does_not_wake_waiting_users_without_a_reason(
         with monkeypatch.context() as patch:
             patch.setattr(shared, "notify", woken.set)
 
-            def sleep_shortly(_: float | None) -> int:
+            def sleep_briefly(_: float | None) -> int:
                 checked.release()
                 return sleep(0.001)
 
-            patch.setattr(shared.sleeper, "sleep", sleep_shortly)
+            patch.setattr(shared.sleeper, "sleep", sleep_briefly)
             shared.wake()
             for _ in range(2):
                 assert checked.acquire(timeout=TIMEOUT)
@@ -345,7 +345,8 @@ def test_bytes_waiting_inside_the_tls_layer_are_read(
 def test_a_renegotiation_does_not_wake_the_thread_while_the_queue_is_full(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, output: bytes
 ) -> None:
-    """In TLS 1.2 reading can only continue after TLS has written, but no user reads."""
+    """During a renegotiation in TLS 1.2, a read waits until TLS has written. While the queue is full, nothing
+    is read."""
     with trading(sandbox, queue_limit=4) as (client, driver):
         shared, sleeper = client._shared, Sleeper()
         driver.send_reports(*map(str, range(20)))
@@ -363,7 +364,7 @@ def test_a_renegotiation_does_not_wake_the_thread_while_the_queue_is_full(
         sleeper.close()
 
 
-def look_occasionally(client: Client, done: threading.Event) -> None:
+def poll_with_pauses(client: Client, done: threading.Event) -> None:
     while not done.is_set():
         list(client.events(0.001))
 
@@ -381,7 +382,7 @@ def wait_for_events(client: Client, _: threading.Event) -> None:
     list(client.events(TIMEOUT))
 
 
-@pytest.mark.parametrize("behave", [look_occasionally, poll, compute, wait_for_events])
+@pytest.mark.parametrize("behave", [poll_with_pauses, poll, compute, wait_for_events])
 def test_heartbeats_are_sent_whatever_the_user_does(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, behave: Callable[[Client, threading.Event], object]
 ) -> None:

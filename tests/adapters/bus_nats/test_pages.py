@@ -1,4 +1,4 @@
-"""The programs of docs/how-to/fan-out.md and session-process.md run as shown."""
+"""The programs in docs/how-to/fan-out.md and session-process.md run as shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JetStream without storage: events wait in the publisher, and orders continue."""
+"""JetStream with full storage: events wait in the publisher, and orders are still sent."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ async def full_disk(server: NatsServer, bus: Bus) -> AsyncIterator[None]:
             pass
     yield
     filler.unlink()
-    # Server 2.9.10 no longer serves a connection if it could write only a part of a message from it.
+    # After server 2.9.10 has written only part of a message, it no longer serves the connection that sent
+    # the message, so the server must be restarted.
     server.kill()
     server.start()
 
@@ -68,7 +69,7 @@ no_auth_user: a
 
 
 @pytest.mark.parametrize("full", [full_disk, full_account])
-async def test_full_storage_delays_events_but_no_orders(
+async def test_full_storage_delays_events_but_not_orders(
     full: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "TIMEOUT", 0.3)
@@ -100,7 +101,7 @@ async def test_full_storage_delays_events_but_no_orders(
             for task in running:
                 task.cancel()
     warned = [record for record in caplog.records if "did not acknowledge" in record.message]
-    # There are fewer warnings than attempts, of which there were at least three.
+    # At least three attempts were made, but not every attempt logs a warning.
     assert 1 <= len(warned) < 3
 
 

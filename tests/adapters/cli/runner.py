@@ -1,4 +1,4 @@
-"""The command in this process, with its output in place of a terminal."""
+"""Runs the command in this process, and captures its output."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def invoke(
     stdin: bytes | str = b"",
     environ: Mapping[str, str | None] | None = None,
 ) -> Result:
-    """Run the command, with `stdin` as its standard input, and check its exit status (any if it is None)."""
+    """Run the command, with `stdin` as its standard input. Check its exit status, unless `status` is None."""
     result = CliRunner().invoke(commands, [*map(str, arguments)], input=stdin, env=environ)
     assert status in (None, result.exit_code), result.output
     return result

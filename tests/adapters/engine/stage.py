@@ -35,7 +35,7 @@ def plan(name: str = "KalshiNR", *, session: dict[str, Any] | None = None, **cha
     if isinstance(changes.get("store"), Path):
         changes["store"] = SqliteFolder(changes["store"])
     session = session or {}
-    # Each plan has a separate codec, because quiet work depends on all messages that a codec has decoded.
+    # Each plan has a separate codec, because `QuietWork` depends on all messages that a codec has decoded.
     own = {} if "dialect" in session else {"codec": Codec(DIALECT)}
     return ConnectionPlan(ENDPOINT, Tls(), config(Role.INITIATOR, name, **(own | session)), 10.0, **changes)
 
@@ -94,7 +94,7 @@ class Stage:
         self._venue: Session | None = None
         self.venue_store = MemoryStore()
         self.venue_settings: dict[str, Any] = {}
-        self.at_venue: list[Event] = []
+        self.venue_events: list[Event] = []
         self.attempts: list[tuple[float, Attempt]] = []
         """Connection attempts, each with the seconds since the start."""
         self.connect_error: KalshiFixError | None = None
@@ -109,7 +109,7 @@ class Stage:
 
     @property
     def venue(self) -> Session:
-        """Return the venue's end of the current connection."""
+        """The venue's end of the current connection."""
         assert self._venue is not None, "there is no connection"
         return self._venue
 
@@ -159,7 +159,7 @@ class Stage:
         moved = self._carry_to_venue(self.venue) | self._carry_to_client(self.venue)
         if core.finished:
             self.venue.receive_eof(self.clock.now)
-            self.at_venue += self.venue.events()
+            self.venue_events += self.venue.events()
             self._venue = None
             core.disconnected()
             return True
@@ -190,14 +190,14 @@ class Stage:
         if data:
             venue.receive_data(data, self.clock.now)
             self.core.wrote(len(data))
-        fresh = venue.events()
-        self.at_venue += fresh
-        if any(isinstance(event, LogonRequested) for event in fresh):
+        events = venue.events()
+        self.venue_events += events
+        if any(isinstance(event, LogonRequested) for event in events):
             if self.logon_refusal is None:
                 venue.accept_logon(self.clock.now)
             else:
                 venue.refuse_logon(self.logon_refusal, self.clock.now)
-        return bool(data or fresh)
+        return bool(data or events)
 
     def _carry_to_client(self, venue: Session) -> bool:
         if self.mute or not self.core.wants_read:
@@ -256,11 +256,11 @@ class Stage:
             taken.append(event)
         return taken
 
-    def kinds(self) -> list[str]:
+    def take_kinds(self) -> list[str]:
         """Take all waiting events and return their class names."""
         return [type(event).__name__ for event in self.take()]
 
-    def ids(self) -> list[str]:
+    def take_ids(self) -> list[str]:
         """Take all waiting events and return the ClOrdIDs of the messages among them."""
         return [message.cl_ord_id for message in messages_of(self.take())]
 

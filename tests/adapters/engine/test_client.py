@@ -48,10 +48,10 @@ def test_a_client_from_the_first_attempt_to_the_last_event() -> None:
     assert core.logged_on == logged_on
     assert core.send(order()) == (2, 0)
     stage.run()
-    assert only(stage.at_venue, MessageReceived).message == order()
+    assert only(stage.venue_events, MessageReceived).message == order()
     assert core.take() is None
     stage.venue_sends(report("a1"))
-    assert stage.ids() == ["a1"]
+    assert stage.take_ids() == ["a1"]
     core.logout("good night")
     stage.run()
     assert core.over
@@ -93,7 +93,7 @@ def test_the_first_connection_is_tried_once() -> None:
     stage.open()
     assert stage.core.over
     assert stage.core.error is VENUE_DOWN
-    assert stage.kinds() == ["Connecting"]
+    assert stage.take_kinds() == ["Connecting"]
     assert "gave up: venue.example:1 cannot be reached" in str(stage.core.closed_error())
     assert stage.core.closed_error().__cause__ is VENUE_DOWN
 
@@ -137,7 +137,7 @@ def test_leaving_twice_sends_one_logout(stage: Stage) -> None:
     stage.core.logout()
     stage.run()
     assert stage.core.ended_cleanly
-    assert [type(event).__name__ for event in stage.at_venue].count("LogoutReceived") == 1
+    assert [type(event).__name__ for event in stage.venue_events].count("LogoutReceived") == 1
 
 
 def test_an_abort_does_not_wait(stage: Stage) -> None:
@@ -145,7 +145,7 @@ def test_an_abort_does_not_wait(stage: Stage) -> None:
     stage.core.abort("out of here")
     stage.run()
     assert stage.core.over
-    assert only(stage.at_venue, SessionEnded).text == "out of here"
+    assert only(stage.venue_events, SessionEnded).text == "out of here"
     stage.core.abort("again")
 
 
@@ -162,7 +162,7 @@ def test_without_a_policy_there_is_one_connection() -> None:
     stage = open_stage(plan(reconnect=None))
     stage.cut()
     assert stage.core.over
-    assert stage.kinds() == ["SessionEnded"]
+    assert stage.take_kinds() == ["SessionEnded"]
     assert "open the client again" in str(stage.core.closed_error())
 
 
@@ -170,7 +170,7 @@ def test_a_failure_in_the_adapter_is_raised_after_all_events(stage: Stage) -> No
     stage.venue_sends(report("a"))
     stage.core.record_failure(OSError(9, "bad"))
     assert stage.core.over
-    assert stage.ids() == ["a"]
+    assert stage.take_ids() == ["a"]
     with pytest.raises(SessionClosedError, match=r"failed internally \(OSError\)") as caught:
         stage.core.take()
     assert isinstance(caught.value.__cause__, OSError)
@@ -276,7 +276,7 @@ def test_reading_stops_when_the_queue_is_full_and_the_user_is_notified_first() -
     assert stage.woken == woken + 1
     assert stage.core.take() == ReadingResumed()
     stage.run()
-    assert stage.ids() == ["2", "3", "late"]
+    assert stage.take_ids() == ["2", "3", "late"]
 
 
 def test_the_limit_of_the_queue_replaces_the_limit_of_the_session() -> None:
@@ -285,7 +285,7 @@ def test_the_limit_of_the_queue_replaces_the_limit_of_the_session() -> None:
     for number in range(5):
         stage.venue_sends(report(str(number)))
     assert stage.core.wants_read
-    assert stage.ids() == ["0", "1", "2", "3", "4"]
+    assert stage.take_ids() == ["0", "1", "2", "3", "4"]
 
 
 def test_no_connection_attempt_is_made_while_the_queue_is_full() -> None:
@@ -356,7 +356,7 @@ def test_leaving_without_an_exception_confirms_the_last_event(clean: bool, reach
     stage.take()
     assert next_unconfirmed(stage) == reached
     stage.open()
-    assert stage.ids() == (["b"] if clean else ["a", "b"])
+    assert stage.take_ids() == (["b"] if clean else ["a", "b"])
 
 
 @pytest.mark.parametrize(("has_ended", "reached"), [(False, 2), (True, 4)])

@@ -73,7 +73,7 @@ def test_attempts_never_overlap(stage: Stage) -> None:
     assert stage.core.next_attempt() is None
 
 
-def test_a_session_that_lasts_resets_the_waits() -> None:
+def test_a_stable_session_resets_the_waits() -> None:
     stage = open_stage(plan(reconnect=ReconnectPolicy(stable_after=30.0)))
     waits = []
     for seconds in (1, 1, 1, 40, 1):
@@ -168,7 +168,7 @@ def test_a_standby_tries_often_while_another_client_has_the_key() -> None:
     [
         ("logon_refusal", "Internal error", "the venue refused the logon"),
         ("logon_refusal", "Gateway restarting", "the venue refused the logon"),
-        ("logon_refusal", "no reason that anybody knows", "the venue refused the logon"),
+        ("logon_refusal", "an undocumented reason", "the venue refused the logon"),
         ("logon_refusal", "SendingTime accuracy", "the venue refused the logon"),
         ("connect_error", CertificateRejectedError("another certificate"), "another certificate"),
     ],
@@ -200,7 +200,7 @@ def test_a_temporarily_wrong_clock_does_not_end_the_client(stage: Stage) -> None
     stage.core._clocks = lambda: attrs.evolve(correct(), utc=correct().utc - timedelta(seconds=60))
     stage.cut(wait=5)
     assert not stage.core.over
-    assert stage.kinds().count("ConnectFailed") == 3
+    assert stage.take_kinds().count("ConnectFailed") == 3
     stage.core._clocks = correct
     stage.advance(60)
     assert stage.core.is_logged_on
@@ -231,7 +231,7 @@ def test_an_answer_that_is_not_a_logon_ends_the_attempts() -> None:
     assert isinstance(only(stage.take(), GaveUp).error, LogonFailedError)
 
 
-@pytest.mark.parametrize("text", ["no reason that anybody knows", ""])
+@pytest.mark.parametrize("text", ["an undocumented reason", ""])
 def test_unclear_refusals_during_maintenance_are_retried(stage: Stage, text: str) -> None:
     stage.clock.utc = MAINTENANCE_TIME
     stage.logon_refusal = text
@@ -404,7 +404,7 @@ def test_disputed_numbers_in_memory_are_discarded() -> None:
     assert resets(stage) == [True]
 
 
-def test_a_store_that_cannot_be_opened_closes_the_wire_log(tmp_path: Path) -> None:
+def test_the_wire_log_is_closed_if_the_store_cannot_be_opened(tmp_path: Path) -> None:
     (tmp_path / "numbers").write_text("not a folder")
     stage = rt_stage(store=tmp_path / "numbers", wire_log=tmp_path / "wire.log")
     with pytest.raises(StoreError):

@@ -47,7 +47,7 @@ def test_a_fill_refused_once_is_delivered_after_the_reconnect(tag: int, value: s
     assert only(events, MessageRejected).will_be_resent
     stage.transform = bytes
     stage.advance(only(events, Disconnected).retry_in)
-    assert stage.ids() == ["a1", "a2"]
+    assert stage.take_ids() == ["a1", "a2"]
 
 
 @pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
@@ -64,7 +64,7 @@ def test_fills_received_while_the_client_was_suspended_are_delivered(
     stage.clock.utc += timedelta(seconds=utc)
     stage.core.tick()
     stage.core.receive(waiting)
-    assert stage.ids() == ["a1", "a2"]
+    assert stage.take_ids() == ["a1", "a2"]
     assert stage.core.is_logged_on
     assert len(stage.attempts) == 1
 

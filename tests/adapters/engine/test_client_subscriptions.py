@@ -59,11 +59,11 @@ def reconnect(stage: Stage) -> list[Message]:
     has received."""
     stage.take()
     stage.cut()
-    stage.at_venue.clear()
+    stage.venue_events.clear()
     stage.advance(100)
     assert stage.core.is_logged_on
     events = of_type(stage.take(), Resubscribed)
-    received: list[Message] = messages_of(stage.at_venue)
+    received: list[Message] = messages_of(stage.venue_events)
     assert received == [event.request for event in events]
     assert [event.seq_num for event in events] == [message.header.msg_seq_num for message in received]
     return received
@@ -81,7 +81,7 @@ def test_subscriptions_are_repeated_directly_after_the_logon() -> None:
     stage = md_stage()
     stage.core.send(books("A"))
     stage.cut(wait=1)
-    kinds = stage.kinds()
+    kinds = stage.take_kinds()
     assert kinds[-2:] == ["LoggedOn", "Resubscribed"]
     assert stage.core.send(books("B")) == (3, 0)
 
@@ -114,13 +114,13 @@ def test_repeated_subscriptions_are_paced() -> None:
         stage.core.send(status(symbol))
     stage.run()
     stage.cut()
-    stage.at_venue.clear()
+    stage.venue_events.clear()
     counts = []
     requested: list[str] = []
     for _ in range(30):
         stage.advance(1)
-        new = [message.symbol for message in messages_of(stage.at_venue)]
-        stage.at_venue.clear()
+        new = [message.symbol for message in messages_of(stage.venue_events)]
+        stage.venue_events.clear()
         counts.append(len(new))
         requested += new
     assert requested == symbols
@@ -211,14 +211,14 @@ def test_subscriptions_rejected_by_the_rate_limit_are_repeated_later() -> None:
     for symbol in "ABC":
         stage.core.send(status(symbol))
     reconnect(stage)
-    stage.at_venue.clear()
+    stage.venue_events.clear()
     stage.venue_sends(business_reject(3, TOO_MANY), business_reject(4, TOO_MANY))
     stage.core.send(status("C", OFF))
     stage.run()
-    stage.at_venue.clear()
+    stage.venue_events.clear()
     assert stage.core.timeout() == RENEWAL_INTERVAL
     stage.advance(RENEWAL_INTERVAL)
-    assert messages_of(stage.at_venue) == [status("B")]
+    assert messages_of(stage.venue_events) == [status("B")]
     assert reconnect(stage) == [status("A"), status("B")]
 
 
@@ -336,9 +336,9 @@ def test_a_subscription_lost_during_the_logon_is_repeated_on_the_next_connection
     stage.core.receive(stage.venue.data_to_send())
     stage.core.disconnected()
     stage._venue = None
-    assert "Resubscribed" not in stage.kinds()
+    assert "Resubscribed" not in stage.take_kinds()
     stage.advance(10)
-    assert "Resubscribed" in stage.kinds()
+    assert "Resubscribed" in stage.take_kinds()
 
 
 def test_a_message_of_unknown_type_does_not_affect_subscriptions() -> None:

@@ -122,7 +122,7 @@ def test_an_order_is_timed_from_send_to_report() -> None:
     stage.clock.advance(0.5)
     stage.venue_sends(report("a"))
     stage.clock.advance(1)
-    assert stage.ids() == ["a"]
+    assert stage.take_ids() == ["a"]
     assert timings == [OrderTiming(0.75, "a", "NewOrderSingle", report("a"))]
 
 
@@ -266,7 +266,7 @@ def test_a_failed_write_ends_writing_but_not_reading(stage: Stage) -> None:
     assert core.wants_read
     venue.send(report("a"), stage.clock.now)
     core.receive(venue.data_to_send())
-    assert stage.ids() == ["a"]
+    assert stage.take_ids() == ["a"]
 
 
 # --- deadlines
@@ -347,7 +347,7 @@ def test_senders_wait_while_many_bytes_wait_for_the_store() -> None:
     core.store_changed()
     assert core.is_committed(ticket)
     stage.run()
-    assert [message.header.msg_seq_num for message in messages_of(stage.at_venue)] == sent
+    assert [message.header.msg_seq_num for message in messages_of(stage.venue_events)] == sent
 
 
 @pytest.mark.parametrize("how", ["fails", "is lost", "ends"])

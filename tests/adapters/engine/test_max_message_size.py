@@ -96,7 +96,7 @@ def serve_large_books(stage: Stage, seconds: int) -> None:
     """Act as a venue that answers each subscription with a book that is too large."""
     served = 0
     for _ in range(seconds):
-        requested = sum(isinstance(event, MessageReceived) for event in stage.at_venue)
+        requested = sum(isinstance(event, MessageReceived) for event in stage.venue_events)
         if requested > served and stage.is_connected:
             served = requested
             stage.venue.send(snapshot(100), stage.clock.now)

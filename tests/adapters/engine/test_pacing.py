@@ -382,11 +382,11 @@ def test_repeated_subscriptions_are_charged_and_wait_for_the_budget() -> None:
         assert stage.core.send(MarketDataRequest.subscribe(*symbols[begin : begin + maximum]))
         stage.advance(5)  # the budget is full again
     stage.take()
-    stage.at_venue.clear()
+    stage.venue_events.clear()
     stage.cut()
 
     def received_count() -> int:
-        return sum(isinstance(event, MessageReceived) for event in stage.at_venue)
+        return sum(isinstance(event, MessageReceived) for event in stage.venue_events)
 
     assert stage.core.is_logged_on
     assert received_count() == 2

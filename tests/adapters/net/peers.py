@@ -86,7 +86,7 @@ def full_backlog() -> Iterator[int]:
 
 
 class Acceptor:
-    """A hand-written KalshiNR venue: accepts the Logon, and leaves all other decisions to a test."""
+    """A minimal KalshiNR venue: it accepts the Logon, and leaves all other decisions to a test."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection

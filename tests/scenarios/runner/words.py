@@ -27,7 +27,7 @@ _SAMPLES: Mapping[tuple[str, bool], str] = MappingProxyType(
         ("fix50sp2", False): "35=F|11=any|41=first|54=1|60=20260821-14:00:00|38=1|55=X|",
     }
 )
-"""An application message for each dialect and sender, which an initiator may also resend."""
+"""A sample application message for each dialect and sender. The default policy of an initiator resends it."""
 ORDER = "NewOrderSingle"
 _ORDERS: Mapping[str, str] = MappingProxyType(
     {
@@ -47,7 +47,7 @@ def dialect_of(session_type: str) -> Dialect:
         if session_type in dialect.session_types:
             return dialect
     known = ", ".join([*KALSHI.session_types, *PLAIN.session_types])
-    raise ScenarioError(f"there is no session {session_type}; choose one of {known}")
+    raise ScenarioError(f"there is no session type {session_type}; choose one of {known}")
 
 
 def tag_of(dialect: Dialect, name: str) -> int:
@@ -84,7 +84,7 @@ def value_of(written: Any) -> Value:
         return None
     if isinstance(written, dict):
         if set(written) != {"contains"}:
-            raise ScenarioError("a value is text, a number, null or {contains: text}")
+            raise ScenarioError("a value must be text, a number, null or {contains: text}")
         return Substring(str(written["contains"]))
     if isinstance(written, bool | float) or not isinstance(written, str | int):
         raise ScenarioError(f"the value {written!r} could mean several things; quote it")
@@ -104,7 +104,7 @@ def setting(name: str, written: Any) -> Any:
     if name != "resend_policy":
         return written
     if written not in _POLICIES:
-        raise ScenarioError(f"resend_policy is one of {', '.join(_POLICIES)}")
+        raise ScenarioError(f"resend_policy must be one of {', '.join(_POLICIES)}")
     return _POLICIES[written]
 
 
@@ -113,7 +113,9 @@ def _protocol_options(written: Any) -> ProtocolOptions:
         return QUICKFIX
     choices = {field.name for field in attrs.fields(ProtocolOptions)}
     if not isinstance(written, dict) or not choices.issuperset(written):
-        raise ScenarioError(f"protocol_options is quickfix, or a mapping of {', '.join(sorted(choices))}")
+        raise ScenarioError(
+            f"protocol_options must be quickfix, or a mapping of {', '.join(sorted(choices))}"
+        )
     values: dict[str, Any] = dict(written)
     if "undefined_tag_reason" in values:
         values["undefined_tag_reason"] = Reason[values["undefined_tag_reason"]]

@@ -35,7 +35,7 @@ def _skip_number(commit: Any, outbound: Outbound, seq_num: int, frame: bytes, no
         outbound._ledger.store.record_sent(seq_num + 1, None)
 
 
-def _delay_heartbeat(receiver: Receiver, now: Any) -> None:
+def _keep_heartbeat(receiver: Receiver, now: Any) -> None:
     outbound = receiver._core.outbound
     outbound.post(outbound.admin(HEARTBEAT), now, keep=True)
 
@@ -71,7 +71,7 @@ MUTANTS = {
         wrap(Resender, "_resend_message", _change_orig_sending_time), "changed"
     ),
     "a resend of session messages": caught_by(
-        replace(Receiver, "send_heartbeat", _delay_heartbeat), "admin resent"
+        replace(Receiver, "send_heartbeat", _keep_heartbeat), "admin resent"
     ),
     "a resend that declines reports": caught_by(
         wrap(World, "config", _decline_reports), "lost to a gap fill"

@@ -183,9 +183,8 @@ def test_fees_agree_with_the_slow_model_in_a_busy_market(seed: int) -> None:
     [(1, False), (3, False), (30, False), (100, False), (100, True), (170, True)],
 )
 def test_many_small_fills_cost_the_same_as_one_large_one(quantity: int, rebate_waits: bool) -> None:
-    """Quantities are in hundredths. The costs differ at most by the possible overpayment of an order and by
-    the trade fees, which are rounded up for each fill. A waiting rebate is paid if a sufficiently large fee
-    follows."""
+    """Quantities are in hundredths. The costs differ by at most the possible overpayment of an order plus the
+    rounding of the trade fee of each fill. A waiting rebate is paid if a sufficiently large fee follows."""
     assumptions = Assumptions(rebate_waits_for_a_fee=rebate_waits)
 
     def cost(fills: int) -> Decimal:

@@ -65,19 +65,19 @@ class Participant:
 
     machine: Any
 
-    def __init__(self, story: Story, name: str) -> None:
-        self.story, self.name = story, name
+    def __init__(self, history: RfqHistory, name: str) -> None:
+        self.history, self.name = history, name
         self.client: Client | None = None
         self.steps: list[Step] = []
         self.store = MemoryStore()
-        self.losses = 0
+        self.lost_connections = 0
         self.answers_lost = False
         """Whether the answers to its messages are lost."""
         self.requests_arrive = True
         """Whether its messages reach the venue while `answers_lost` is set."""
         self.crashed = False
-        """Whether its process has crashed and has not logged on again. Until then, its store has not yet
-        listed the requests that the journal lacks."""
+        """Whether its process has crashed and has not logged on again. Only at that logon does its store list
+        the requests that the journal lacks."""
 
     def log_on(self) -> None:
         self.client = self.connect()
@@ -92,8 +92,8 @@ class Participant:
         raise AssertionError
 
     def send(self, message: Message) -> None:
-        self.steps.append((message, self.story.now))
-        client, harness = self.client, self.story.harness
+        self.steps.append((message, self.history.now))
+        client, harness = self.client, self.history.harness
         assert client is not None
         if not self.answers_lost:
             client.send(message)
@@ -103,17 +103,17 @@ class Participant:
             harness.venue.receive_data(client.conn, client.session.data_to_send(), harness.now)
 
     def apply(self, event: object) -> None:
-        self.steps.append((event, self.story.now))
+        self.steps.append((event, self.history.now))
         with localcontext(HOSTILE_CONTEXTS["every trap"]):
-            updates = self.machine.apply(event, self.story.now)
+            updates = self.machine.apply(event, self.history.now)
         for update in updates:
             assert not update.discrepancies, update.discrepancies
             message = getattr(update, "send", None)
             if message is None:
                 continue
-            may_disconnect = self.story.with_disconnects and isinstance(message, QuoteConfirm)
-            if may_disconnect and self.story.random.random() < 0.3:
-                self.answers_lost, self.requests_arrive = True, self.story.random.random() < 0.5
+            may_disconnect = self.history.with_disconnects and isinstance(message, QuoteConfirm)
+            if may_disconnect and self.history.random.random() < 0.3:
+                self.answers_lost, self.requests_arrive = True, self.history.random.random() < 0.5
                 self.send(message)
                 self.answers_lost = False
                 self.disconnect()
@@ -134,10 +134,11 @@ class Participant:
             return False
         events = list(self.client.events)
         self.client.events.clear()
-        losses = self.losses
+        lost_connections = self.lost_connections
         for event in events:
             self.apply(event)
-            if self.losses > losses:  # the remaining messages were in transit, and are lost
+            if self.lost_connections > lost_connections:
+                # The remaining messages were in transit, and are lost.
                 break
         return True
 
@@ -145,10 +146,10 @@ class Participant:
         """Break the connection; messages in transit to this side are lost."""
         client, self.client = self.client, None
         assert client is not None
-        self.losses += 1
+        self.lost_connections += 1
         client.events.clear()
         client.drop()
-        client.session.receive_eof(self.story.harness.now)
+        client.session.receive_eof(self.history.harness.now)
         for event in client.session.events():
             self.apply(event)
 
@@ -158,9 +159,10 @@ class Participant:
             return
         journal = json.dumps(self.machine.dump())
         self.answers_lost = True
-        # On a session with resend the store lists the requests that have never arrived.
-        self.requests_arrive = isinstance(self, Maker) and self.story.random.random() < 0.8
-        for _ in range(self.story.random.randint(1, 4)):
+        # On a session with resend, the answers to requests that arrive are resent, so the store lists only
+        # requests that have never arrived.
+        self.requests_arrive = isinstance(self, Maker) and self.history.random.random() < 0.8
+        for _ in range(self.history.random.randint(1, 4)):
             self.act()
         self.answers_lost = False
         if self.client is not None:
@@ -175,8 +177,8 @@ class Participant:
 
 
 class Maker(Participant):
-    def __init__(self, story: Story, name: str) -> None:
-        super().__init__(story, name)
+    def __init__(self, history: RfqHistory, name: str) -> None:
+        super().__init__(history, name)
         self.count = 0
         self.machine = self.new_machine()
 
@@ -186,9 +188,9 @@ class Maker(Participant):
     def knows(self, request_id: str) -> bool:
         return self.machine.quote_of(request_id) is not None
 
-    def look_up(self) -> None:
+    def apply_drop_copy(self) -> None:
         """Apply every report available from drop copy."""
-        harness = self.story.harness
+        harness = self.history.harness
         client, drop_copy = harness.connect(f"{self.name}-dc", "KalshiDC"), DropCopy("KalshiDC")
         begin = {shard: ExecKey(shard, 1, 1) for shard in (0, 1)}
         drop_copy.request(begin, 1, harness.now)
@@ -209,10 +211,10 @@ class Maker(Participant):
         return f"{self.name}-{self.count}"
 
     def connect(self) -> Client:
-        return self.story.harness.maker(self.name, store=self.store)
+        return self.history.harness.maker(self.name, store=self.store)
 
     def offer(self, rfq: MakerRfq) -> QuoteTerms | None:
-        random = self.story.random
+        random = self.history.random
         if random.random() < 0.1:
             return None
         bid = random.choice((None, "0.30", "0.40", "0.44"))
@@ -220,10 +222,10 @@ class Maker(Participant):
         return QuoteTerms(bid, offer, rest_remainder=random.random() < 0.2)
 
     def last_look(self, quote: MakerQuote) -> bool:
-        return self.story.random.random() < 0.6
+        return self.history.random.random() < 0.6
 
     def act(self) -> None:
-        random, machine = self.story.random, self.machine
+        random, machine = self.history.random, self.machine
         if self.client is None:
             self.log_on()
             return
@@ -238,16 +240,16 @@ class Maker(Participant):
                 case "cancel" if quotes:
                     self.send(machine.cancel(random.choice(quotes)))
                 case "confirm" if quotes:
-                    self.send(machine.confirm(random.choice(quotes), self.story.now))
-                case "disconnect" if self.story.with_disconnects:
+                    self.send(machine.confirm(random.choice(quotes), self.history.now))
+                case "disconnect" if self.history.with_disconnects:
                     self.disconnect()
         except RfqRequestError:
             return
 
 
 class Creator(Participant):
-    def __init__(self, story: Story, name: str) -> None:
-        super().__init__(story, name)
+    def __init__(self, history: RfqHistory, name: str) -> None:
+        super().__init__(history, name)
         self.count = 0
         self.machine = self.new_machine()
 
@@ -268,10 +270,10 @@ class Creator(Participant):
         return f"{letter}{self.count}"
 
     def connect(self) -> Client:
-        return self.story.harness.creator(self.name, store=self.store)
+        return self.history.harness.creator(self.name, store=self.store)
 
     def act(self) -> None:
-        random, machine = self.story.random, self.machine
+        random, machine = self.history.random, self.machine
         if self.client is None:
             self.log_on()
             return
@@ -303,7 +305,7 @@ class Creator(Participant):
             return
 
     def request(self) -> QuoteRequest:
-        random = self.story.random
+        random = self.history.random
         fields: dict[str, Any] = {
             "symbol": random.choice((MARKET, OTHER, VOLATILE)),
             "rest_remainder": random.random() < 0.2,
@@ -316,7 +318,7 @@ class Creator(Participant):
         return request(self.new_id("r"), random.choice(("7.5", "60")), **fields)
 
 
-class Story:
+class RfqHistory:
     """Ann sends RFQs; Bob and Cat quote."""
 
     def __init__(
@@ -341,19 +343,20 @@ class Story:
         )
         self.ann = Creator(self, "ann")
         self.makers = [Maker(self, "bob"), Maker(self, "cat")]
-        self.sides: list[Participant] = [self.ann, *self.makers]
+        self.participants: list[Participant] = [self.ann, *self.makers]
         if with_disconnects:
             for maker in self.makers:
                 self.place_orders(f"{maker.name}-dc")
-        for side in self.sides:
-            side.log_on()
+        for participant in self.participants:
+            participant.log_on()
 
     @property
     def now(self) -> datetime:
         return self.harness.utc
 
     def place_orders(self, name: str) -> None:
-        """Place orders for a maker in every market: after their reports, drop copy ranges are conclusive."""
+        """Place orders for a maker in every market, because a drop copy range is conclusive only for markets
+        with an earlier report."""
         client = self.harness.connect(name, "KalshiNR")
         for symbol in (MARKET, OTHER, VOLATILE):
             client.send(order(f"{name}-{symbol}", Side.BUY, 1, "0.01", symbol=symbol))
@@ -363,30 +366,34 @@ class Story:
         if self.random.random() < 0.25:
             self.wait(self.random.choice((0.5, 1, 3, 15, 29.999, 30)))
         else:
-            who = self.random.choice(self.sides)
+            participant = self.random.choice(self.participants)
             if self.with_crashes and self.random.random() < 0.05:
-                who.crash()
+                participant.crash()
             else:
-                who.act()
+                participant.act()
         self.settle()
 
     def settle(self) -> None:
         """Let every participant apply its messages until no message is left."""
-        while sum(side.apply_received() for side in self.sides):
+        while sum(participant.apply_received() for participant in self.participants):
             pass
 
     def wait(self, seconds: float) -> None:
         end = self.harness.monotonic + seconds
         while self.harness.monotonic < end:
-            due = [item for item in (side.machine.next_deadline() for side in self.sides) if item is not None]
+            due = [
+                item
+                for item in (participant.machine.next_deadline() for participant in self.participants)
+                if item is not None
+            ]
             left = end - self.harness.monotonic
             until = min([left, *(max(0.0, (item - self.now).total_seconds()) for item in due)])
             self.harness.wait(until)
             self.settle()
-            for side in self.sides:
-                side.machine.handle_timer(self.now)
+            for participant in self.participants:
+                participant.machine.handle_timer(self.now)
             if until == 0:
-                # The actions that were due have been performed; others are due later.
+                # All actions that were due have been performed; advance the time to reach the next deadline.
                 self.harness.wait(min(left, 0.001))
 
     # --- the venue's state ------------------------------------------------------------------------------
@@ -405,12 +412,12 @@ class Story:
 
 
 @cache
-def play_story(seed: int) -> Story:
-    """Return a completed story, for tests of its messages."""
-    story = Story(seed)
+def play_history(seed: int) -> RfqHistory:
+    """Return a completed history, for tests of its messages."""
+    history = RfqHistory(seed)
     for _ in range(STEPS):
-        story.step()
-    return story
+        history.step()
+    return history
 
 
 def messages(steps: Iterable[Step]) -> list[Message]:
@@ -424,7 +431,7 @@ def distinct_count(found: Iterable[Any]) -> int:
 
 
 def model_of_maker(steps: list[Step]) -> dict[str, str]:
-    """Return the state of each quote sent, whatever the order in which its messages were received.
+    """Return the state of each quote sent. It does not depend on the order in which messages were received.
 
     Assumes that no message is too late and no connection was lost.
     """
@@ -534,19 +541,19 @@ def state_of_machine(machine: RfqMaker | RfqCreator) -> dict[str, Any]:
     return {quote.quote_id: quote.state.name for rfq in machine for quote in rfq.quotes.values()}
 
 
-def exposure_at_the_venue(story: Story, who: Participant) -> dict[str, Decimal]:
-    """Return the contracts by market, and the dollars, of a participant's accepted or confirmed quotes on the
-    venue.
+def exposure_at_the_venue(history: RfqHistory, participant: Participant) -> dict[str, Decimal]:
+    """Return the exposure from the quotes that the venue lists as accepted or confirmed for a participant:
+    the contracts in each market, and the dollars.
     """
     found: dict[str, Decimal] = defaultdict(Decimal)
-    for rfq in story.rfqs().values():
+    for rfq in history.rfqs().values():
         acceptance = rfq.acceptance
         if acceptance is None or rfq.state.name not in ("ACCEPTED", "CONFIRMED"):
             continue
         quote = acceptance.quote
         size = quote.size(acceptance.side) or acceptance.quantity
-        is_maker = isinstance(who, Maker)
-        if is_maker and quote.account.owner != who.name:
+        is_maker = isinstance(participant, Maker)
+        if is_maker and quote.account.owner != participant.name:
             continue
         quantity = size if (quote.rest_remainder if is_maker else rfq.rest_remainder) else acceptance.quantity
         buys = (acceptance.side.name == "BUY") is not is_maker

@@ -29,13 +29,13 @@ from tests.venue.rfq.rfq_harness import VOLATILE
 from tests.venue.rfq.rfq_histories import (
     STEPS,
     Maker,
+    RfqHistory,
     Step,
-    Story,
     exposure_at_the_venue,
     messages,
     model_of_creator,
     model_of_maker,
-    play_story,
+    play_history,
     state_of_machine,
 )
 
@@ -55,9 +55,9 @@ VENUE_STATES = {
 }
 
 
-def new_machine(side: object) -> RfqMaker | RfqCreator:
+def new_machine(participant: object) -> RfqMaker | RfqCreator:
     """Return a new state machine whose callbacks do nothing, because the tests only apply events to it."""
-    if isinstance(side, Maker):
+    if isinstance(participant, Maker):
         return RfqMaker(lambda _: None, lambda _: False, lambda: "", volatile_symbols={VOLATILE})
     return RfqCreator(volatile_symbols={VOLATILE})
 
@@ -68,12 +68,12 @@ def play(machine: RfqMaker | RfqCreator, steps: list[Step]) -> None:
             assert not update.discrepancies, update.discrepancies
 
 
-def check(story: Story) -> None:
+def check(history: RfqHistory) -> None:
     """Check that every state kept by a participant equals the venue's."""
-    for maker in story.makers:
+    for maker in history.makers:
         if maker.crashed:
             continue
-        at_the_venue = story.quotes(maker)
+        at_the_venue = history.quotes(maker)
         for rfq in maker.machine:
             live = [quote for quote in rfq.quotes.values() if quote.state is QuoteState.OPEN]
             assert len(live) <= 1
@@ -85,8 +85,8 @@ def check(story: Story) -> None:
                     known = at_the_venue.get(quote.quote_id)
                     venue_state = "CANCELED" if known is None else known.state.name
                     assert VENUE_STATES[quote.state] == venue_state, (quote, venue_state)
-    venue = story.rfqs()
-    for rfq in () if story.ann.crashed else story.ann.machine:
+    venue = history.rfqs()
+    for rfq in () if history.ann.crashed else history.ann.machine:
         if rfq.state is RfqState.REFUSED:
             continue
         venue_rfq = venue[rfq.quote_req_id]
@@ -97,32 +97,32 @@ def check(story: Story) -> None:
             assert set(rfq.quotes) >= {item.quote_id for item in venue_rfq.open_quotes.values()}
         else:
             assert rfq.state in (RfqState.ACCEPTED, RfqState.UNKNOWN)
-    for side in story.sides:
-        if side.crashed:
+    for participant in history.participants:
+        if participant.crashed:
             continue
         with localcontext(HOSTILE_CONTEXTS["every trap"]):
-            own_exposure: Exposure = side.machine.exposure()
-        venue_exposure = exposure_at_the_venue(story, side)
+            own_exposure: Exposure = participant.machine.exposure()
+        venue_exposure = exposure_at_the_venue(history, participant)
         dollars = venue_exposure.pop("dollars", 0)
         assert own_exposure.cost >= dollars
         # A creator is not notified if its request is reopened because no maker has confirmed.
-        if not side.machine.uncertain() and not (story.reopening and side is story.ann):
+        if not participant.machine.uncertain() and not (history.reopening and participant is history.ann):
             assert own_exposure.cost == dollars
             assert own_exposure.bought + own_exposure.sold == sum(venue_exposure.values())
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_state_of_both_sides_equals_the_venues_book(seed: int) -> None:
-    story = Story(seed)
+    history = RfqHistory(seed)
     for _ in range(STEPS):
-        story.step()
-        check(story)
-    assert not any(side.machine.uncertain() for side in story.sides)
-    story.wait(600)
-    check(story)
-    assert all(rfq.has_ended for rfq in story.ann.machine)
-    assert {side.machine.exposure() for side in story.sides} == {Exposure()}
-    assert [side.machine.next_deadline() for side in story.sides] == [None] * 3
+        history.step()
+        check(history)
+    assert not any(participant.machine.uncertain() for participant in history.participants)
+    history.wait(600)
+    check(history)
+    assert all(rfq.has_ended for rfq in history.ann.machine)
+    assert {participant.machine.exposure() for participant in history.participants} == {Exposure()}
+    assert [participant.machine.next_deadline() for participant in history.participants] == [None] * 3
 
 
 @pytest.mark.parametrize("reopening", [False, True])
@@ -131,40 +131,40 @@ def test_exactly_the_requests_left_open_by_a_disconnect_are_uncertain(seed: int,
     """Makers disconnect. With `reopening`, the venue reopens a request that no maker confirmed, without a
     message.
     """
-    story = Story(seed, with_disconnects=True, reopening=reopening)
+    history = RfqHistory(seed, with_disconnects=True, reopening=reopening)
     uncertain_items = 0
     for _ in range(STEPS):
-        story.step()
-        check(story)
-        uncertain_items += sum(len(side.machine.uncertain()) for side in story.sides)
+        history.step()
+        check(history)
+        uncertain_items += sum(len(participant.machine.uncertain()) for participant in history.participants)
     assert uncertain_items > 0
 
 
 def test_drop_copy_requested_after_the_time_limits_ends_the_exposure_of_lost_confirmations() -> None:
     ended = 0
     for seed in (0, 1, 7):
-        story = Story(seed, with_disconnects=True)
+        history = RfqHistory(seed, with_disconnects=True)
         for _ in range(STEPS):
-            story.step()
-        story.wait(600)
-        for maker in story.makers:
+            history.step()
+        history.wait(600)
+        for maker in history.makers:
             if maker.client is None:
                 maker.log_on()
             before = maker.machine.exposure()
-            maker.look_up()
+            maker.apply_drop_copy()
             ended += maker.machine.exposure() != before
             # In markets without an earlier report no range is conclusive.
-            assert maker.machine.drop_copy_start(story.now) == {}
-        check(story)
+            assert maker.machine.drop_copy_start(history.now) == {}
+        check(history)
     assert ended > 1
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_process_continued_from_its_journal_adopts_requests_listed_by_its_store(seed: int) -> None:
-    story = Story(seed, with_crashes=True)
+    history = RfqHistory(seed, with_crashes=True)
     for _ in range(STEPS):
-        story.step()
-        check(story)
+        history.step()
+        check(history)
 
 
 def _drop_unknown(apply: Any, machine: Any, event: object, now: datetime) -> Any:
@@ -198,11 +198,11 @@ def test_the_histories_cover_every_kind_of_event() -> None:
     seen = Counter(
         value
         for seed in SEEDS
-        for side in play_story(seed).sides
-        for value in _states(state_of_machine(side.machine))
+        for participant in play_history(seed).participants
+        for value in _states(state_of_machine(participant.machine))
     )
     assert {"EXECUTED", "EXPIRED", "CANCELED", "REJECTED", "OPEN"} <= seen.keys(), seen
-    combos = [rfq for seed in SEEDS for rfq in play_story(seed).ann.machine if rfq.collection]
+    combos = [rfq for seed in SEEDS for rfq in play_history(seed).ann.machine if rfq.collection]
     assert any(rfq.state is RfqState.EXECUTED for rfq in combos)
 
 
@@ -213,12 +213,12 @@ def _states(rows: dict[str, object]) -> list[object]:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_order_of_arrival_leads_to_the_same_state(seed: int) -> None:
     """Messages are lost, duplicated, and received before and after the requests that they answer."""
-    random, story = Random(seed), play_story(seed)
-    for side in story.sides:
-        begin = side.steps[0][1]
-        model = model_of_maker if isinstance(side, Maker) else model_of_creator
+    random, history = Random(seed), play_history(seed)
+    for participant in history.participants:
+        begin = participant.steps[0][1]
+        model = model_of_maker if isinstance(participant, Maker) else model_of_creator
         for share in (1.0, 0.9, 0.5):
-            steps = [(event, begin) for event, _ in side.steps]  # No message is too late.
+            steps = [(event, begin) for event, _ in participant.steps]  # No message is too late.
             own = [step for step in steps if not isinstance(step[0], MessageReceived)]
             received = [step for step in steps if isinstance(step[0], MessageReceived)]
             received = [step for step in received if random.random() < share]
@@ -232,7 +232,7 @@ def test_every_order_of_arrival_leads_to_the_same_state(seed: int) -> None:
             expected = model([*requests, *acks, *later, *received])
             for _ in range(3):
                 random.shuffle(received)
-                machine = new_machine(side)
+                machine = new_machine(participant)
                 for event, now in [*requests, *acks, *later, *received]:
                     machine.apply(event, now)
                 assert state_of_machine(machine) == expected
@@ -245,13 +245,13 @@ def _has_ids(step: Step) -> bool:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_disconnect_at_any_message_never_leads_to_a_false_state(seed: int) -> None:
-    story = play_story(seed)
-    for side in story.sides:
-        loss = SESSION_END if isinstance(side, Maker) else MessagesLost(1, 9)
-        for cut in range(1, len(side.steps) + 1):
-            before, after = side.steps[:cut], side.steps[cut:]
+    history = play_history(seed)
+    for participant in history.participants:
+        loss = SESSION_END if isinstance(participant, Maker) else MessagesLost(1, 9)
+        for cut in range(1, len(participant.steps) + 1):
+            before, after = participant.steps[:cut], participant.steps[cut:]
             now = before[-1][1]
-            machine = new_machine(side)
+            machine = new_machine(participant)
             play(machine, before)
             machine.apply(loss, now)
             exposure, uncertain_items = machine.exposure(), _uncertain_keys(machine)
@@ -267,7 +267,7 @@ def test_a_disconnect_at_any_message_never_leads_to_a_false_state(seed: int) -> 
                 assert _uncertain_keys(machine) >= uncertain_items
                 if isinstance(machine, RfqCreator):
                     assert machine.exposure() == exposure
-                restored = new_machine(side)
+                restored = new_machine(participant)
                 restored.load(json.loads(json.dumps(machine.dump())))
                 assert (state_of_machine(restored), _uncertain_keys(restored)) == (
                     state_of_machine(machine),

@@ -14,7 +14,7 @@ from kalshi_fix_adapters.cli.kit.terminal import Screen, plain, printable
 from kalshi_fix_adapters.cli.kit.values import ParsedParam
 from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_venue.cli.status import print_status
-from kalshi_fix_venue.control import FOLDER_VARIABLE, running_venue, send_operation
+from kalshi_fix_venue.control import FOLDER_VARIABLE, find_control_file, send_operation
 from kalshi_fix_venue.operations import OPERATIONS, operation
 from kalshi_fix_venue.operations.base import Operation
 from kalshi_fix_venue.operations.operator import Status
@@ -57,7 +57,7 @@ def do(context: click.Context, folder: Path | None, as_object: bool) -> None:
 
 def _perform(requested: Operation, folder: Path | None, *, as_object: bool) -> None:
     with converting_errors():
-        answer = send_operation(running_venue(folder), requested)
+        answer = send_operation(find_control_file(folder), requested)
     screen = Screen()
     if as_object:
         screen.print_text([json.dumps(answer)])

@@ -18,7 +18,7 @@ from kalshi_fix_adapters.cli.kit.tools import (
 )
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_venue.cli.input_log import replay_input_log
-from kalshi_fix_venue.control import ControlError, running_venue, send_operation
+from kalshi_fix_venue.control import ControlError, find_control_file, send_operation
 from kalshi_fix_venue.operations import OPERATIONS, operation
 
 
@@ -40,7 +40,7 @@ def tools(workspace: Workspace) -> Iterable[Tool]:
         except ConfigurationError as error:
             raise ToolFailure(ErrorType.INVALID_ARGUMENT, str(error)) from None
         try:
-            return bounded(json.dumps(send_operation(running_venue(), request)))
+            return bounded(json.dumps(send_operation(find_control_file(), request)))
         except ControlError as error:
             raise ToolFailure(ErrorType.FAILED, str(error)) from None
 

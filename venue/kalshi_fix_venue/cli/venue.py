@@ -33,7 +33,7 @@ from kalshi_fix_venue.control import (
     FOLDER_VARIABLE,
     ControlServer,
     check_private,
-    running_venue,
+    find_control_file,
 )
 from kalshi_fix_venue.exchange import MarketRules
 from kalshi_fix_venue.input_log import InputLog
@@ -350,7 +350,7 @@ def env(folder: Path | None) -> None:
     """
     with converting_errors():
         # The folder named by the environment is ignored: it may belong to an earlier venue.
-        path = running_venue(folder, {}).parent / ENVIRONMENT_FILE
+        path = find_control_file(folder, {}).parent / ENVIRONMENT_FILE
     screen = Screen()
     screen.print_text([str(path.absolute())])
     screen.flush()

@@ -88,7 +88,7 @@ class FakeAnswers:
 
 
 def without_answer(deliveries: list[Delivery], message: Message, login: Login) -> list[Delivery]:
-    """Return the deliveries without those that report the outcome of a request to its own login."""
+    """Return the deliveries except those that report the outcome of a request to the login that sent it."""
     cl_ord_id = getattr(message, "cl_ord_id", None)
     return [
         (to_login, answer)

@@ -1,5 +1,5 @@
-"""Texts and codes that report why the exchange rejected or cancelled an order (Kalshi's page on order entry,
-Text values), and the Texts of Logouts."""
+"""Texts and codes that report why the exchange rejected or cancelled an order (see Kalshi's page on order
+entry), and the Texts of Logouts."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ CANCEL_TEXTS: dict[CancelCause, str | None] = {
     CancelCause.ORDER_GROUP: ExecutionReportText.ORDER_GROUP_CANCEL,
     CancelCause.SELF_TRADE_MAKER: ExecutionReportText.MAKER_CANCEL_FOR_SELF_TRADE_PREVENTION,
 }
-"""Text (58) of the report of a cancelled order. Kalshi documents the texts for its causes; the texts for
-pauses and for a cost limit are assumed, and follow the names of the causes."""
+"""Text (58) of the report of a cancelled order. Kalshi documents most of these texts. The texts for pauses
+and for a cost limit are assumptions, which follow the names of the causes."""
 
 ALREADY_EXISTS = "already exists"
 """Text of the Logout for a second connection with the same key."""

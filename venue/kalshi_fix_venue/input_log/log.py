@@ -33,7 +33,7 @@ from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.signing import Verifier
 from kalshi_fix_venue.config import VenueConfig
 from kalshi_fix_venue.input_log.digest import digest_of, state_digest
-from kalshi_fix_venue.input_log.secrets import Redaction
+from kalshi_fix_venue.input_log.secrets import RedactionBuffer
 from kalshi_fix_venue.input_log.values import dump_arguments, dump_config
 from kalshi_fix_venue.venue import VenueModel
 
@@ -167,7 +167,7 @@ class LoggedVenue(VenueModel):
         self._calls = 0
         self._is_executing = False
         """Whether a call is being executed: nested calls are not logged."""
-        self._redactions: dict[int, Redaction] = {}
+        self._redaction_buffers: dict[int, RedactionBuffer] = {}
         keys = tuple(
             attrs.evolve(key, public_key=_LoggedVerifier(key.public_key, input_log))
             for key in config.api_keys
@@ -207,27 +207,27 @@ class LoggedVenue(VenueModel):
 
     def finish(self) -> None:
         """Write the remaining bytes, and the last state."""
-        for redaction in self._redactions.values():
-            self._release(redaction, everything=True)
+        for redaction_buffer in self._redaction_buffers.values():
+            self._release(redaction_buffer, everything=True)
         self._input_log.write_line(state=state_digest(self))
 
-    def _release(self, redaction: Redaction, *, everything: bool = False) -> None:
-        for line, data in redaction.release(everything=everything):
+    def _release(self, redaction_buffer: RedactionBuffer, *, everything: bool = False) -> None:
+        for line, data in redaction_buffer.release(everything=everything):
             self._input_log.write_line(data=data.decode("latin-1"), of=line)
 
     def receive_data(self, conn: int, data: bytes, now: Instant) -> None:
         """Pass bytes to the venue; bytes that may be secret are logged once their message is complete."""
-        redaction = self._redactions.setdefault(conn, Redaction())
+        redaction_buffer = self._redaction_buffers.setdefault(conn, RedactionBuffer())
         arguments = {"conn": conn, "now": now}
-        if redaction.add(self._input_log.lines + 1, data):
+        if redaction_buffer.add(self._input_log.lines + 1, data):
             arguments["data"] = data
         with self._log_call("receive_data", arguments):
-            self._release(redaction)
+            self._release(redaction_buffer)
             super().receive_data(conn, data, now)
 
     def receive_eof(self, conn: int, now: Instant) -> None:
         """Call the method of `VenueModel`, and log the call."""
-        self._release(self._redactions.pop(conn, Redaction()), everything=True)
+        self._release(self._redaction_buffers.pop(conn, RedactionBuffer()), everything=True)
         with self._log_call("receive_eof", {"conn": conn, "now": now}):
             super().receive_eof(conn, now)
 

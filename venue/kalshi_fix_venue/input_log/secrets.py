@@ -49,7 +49,7 @@ def redacted(data: bytes) -> bytes:
 
 
 @attrs.define
-class Redaction:
+class RedactionBuffer:
     """Bytes from one client, held back until they can be written."""
 
     _held: list[tuple[int, bytes]] = attrs.field(factory=list)

@@ -79,7 +79,7 @@ class Keys(KeyProperties):
 
     count: int = KEYS_PER_OWNER
     rsa: bool = False
-    """Whether the keys are RSA with 2048 bits rather than Ed25519."""
+    """Whether they are RSA keys with 2048 bits rather than Ed25519 keys."""
 
 
 @attrs.frozen(kw_only=True)
@@ -101,8 +101,8 @@ class Scenario:
     """Seed of all random numbers; None for a different one each time."""
 
     def with_owners(self, owners: Iterable[str], *, balance: Decimal = BALANCE) -> Scenario:
-        """Return the scenario with further owners. On each product, each of them has keys, and an account
-        with this balance in dollars.
+        """Return the scenario with these owners added. On each product, an owner without an account gets one
+        with this balance in dollars, and an owner without keys gets keys.
 
         Existing accounts and keys are unchanged."""
         accounts, keys = list(self.accounts), list(self.keys)
@@ -117,8 +117,8 @@ class Scenario:
         return attrs.evolve(self, accounts=tuple(accounts), keys=tuple(keys))
 
     def with_keys(self, *, count: int | None = None, rsa: bool | None = None) -> Scenario:
-        """Return the scenario with a different number of keys for every owner, or with keys of a different
-        type."""
+        """Return the scenario with `count` keys in each entry of `keys`, of the type that `rsa` selects. None
+        leaves the number or the type unchanged."""
         requested = {"count": count, "rsa": rsa}
         changes: dict[str, Any] = {name: value for name, value in requested.items() if value is not None}
         return attrs.evolve(self, keys=tuple(attrs.evolve(each, **changes) for each in self.keys))
@@ -129,7 +129,8 @@ class Scenario:
         return tuple(dict.fromkeys(account.owner for account in self.accounts))
 
     def make_keys(self) -> dict[tuple[str, str], tuple[ClientKey, ...]]:
-        """Create all API keys: by owner and product, each with both halves of its key pair."""
+        """Create all API keys, and return them by owner and product. Each contains both halves of its key
+        pair."""
         client_keys: dict[tuple[str, str], tuple[ClientKey, ...]] = {}
         for each in self.keys:
             new = tuple(ClientKey.generate(ed25519_key=not each.rsa) for _ in range(each.count))

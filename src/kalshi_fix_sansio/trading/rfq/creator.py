@@ -63,7 +63,7 @@ from kalshi_fix_sansio.trading.rfq.values import (
 MAX_ACCEPTANCES: Final = 16
 """Maximum number of acceptances kept per request, including the current acceptance."""
 MAX_EARLY_QUOTES: Final = 1_000
-"""Maximum number of quotes kept whose RfqId does not belong to a known request yet."""
+"""Maximum number of kept quotes whose RfqId does not belong to a known request yet."""
 _ANSWERS: Final = frozenset(
     each.MSG_TYPE for each in (QuoteRequestAck, QuoteRequestReject, AcceptQuoteStatus, RFQCancelStatus)
 )
@@ -303,8 +303,8 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
                 self._reindex(acceptance.rfq)
 
     def resolve(self, rfq: CreatorRfq, state: RfqState, *, rfq_id: str | None = None) -> None:
-        """Set the state that the user has found elsewhere, for example from REST: OPEN, ACCEPTED, EXECUTED,
-        FAILED, CANCELED or EXPIRED. This ends the uncertainty about the request.
+        """Set the state that the user has found elsewhere, for example through REST: OPEN, ACCEPTED,
+        EXECUTED, FAILED, CANCELED or EXPIRED. This ends the uncertainty about the request.
 
         Args:
             rfq: the request for quotes.
@@ -317,8 +317,8 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
                 none, or the RfqId is missing.
         """
         acceptance = rfq.acceptance
-        need_acceptance = (RfqState.ACCEPTED, RfqState.EXECUTED, RfqState.FAILED)
-        if state not in _FACTS_BY_RESOLUTION or (acceptance is None and state in need_acceptance):
+        states_with_acceptance = (RfqState.ACCEPTED, RfqState.EXECUTED, RfqState.FAILED)
+        if state not in _FACTS_BY_RESOLUTION or (acceptance is None and state in states_with_acceptance):
             raise RfqRequestError(
                 f"request {rfq.quote_req_id} cannot be resolved to this state: {state.value}"
             )
@@ -342,7 +342,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
     # --- events ---------------------------------------------------------------------------------------
 
     def _handle_message(self, message: object, now: datetime, *, is_unwrapped: bool) -> None:
-        # A message passed without an event is about to be sent, or was received. Its type shows which.
+        # A message passed without its event is about to be sent, or was received. Its type shows which.
         match message:
             case QuoteRequest() if not is_unwrapped:
                 self._updates[message.quote_req_id] = CreatorUpdate(self.request(message))
