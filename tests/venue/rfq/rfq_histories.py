@@ -76,8 +76,8 @@ class Participant:
         self.requests_arrive = True
         """Whether its messages reach the venue while `answers_lost` is set."""
         self.crashed = False
-        """Whether its process has crashed and has not logged on again. Only at that logon does its store list
-        the requests that the journal lacks."""
+        """Whether its process has crashed and has not logged on again. At the next logon, its store lists the
+        requests that the journal lacks."""
 
     def log_on(self) -> None:
         self.client = self.connect()
