@@ -10,7 +10,7 @@ import asyncio
 from contextlib import suppress
 from sys import argv
 
-from making import MarketMaker
+from market_maker import MarketMaker
 
 from kalshi_fix_adapters.asyncio import market_data, order_entry
 from kalshi_fix_sansio import LogonFields

@@ -9,7 +9,7 @@ connection per key. The key for orders is read from the environment.
 from sys import argv
 
 import trio
-from making import MarketMaker
+from market_maker import MarketMaker
 
 from kalshi_fix_adapters.trio import market_data, order_entry
 from kalshi_fix_sansio import LogonFields

@@ -24,7 +24,7 @@ from codegen.read.nodes import read_yaml
 from fuzz import wire
 from fuzz.targets import session as sessions
 from fuzz.targets.diff import _VOCABULARY
-from fuzz.wire import Wire
+from fuzz.wire import WireDialect
 from kalshi_fix_adapters.logs.reader import LogReader
 from kalshi_fix_adapters.observe.redact import Transcript
 from kalshi_fix_sansio.clock import Instant
@@ -145,7 +145,7 @@ def decoding_cases() -> Iterator[Case]:
                     yield from _group_cases(chosen_wire, layout, group)
 
 
-def _group_cases(chosen_wire: Wire, layout: MessageLayout, group: GroupMember) -> Iterator[Case]:
+def _group_cases(chosen_wire: WireDialect, layout: MessageLayout, group: GroupMember) -> Iterator[Case]:
     codec, header = Codec(chosen_wire.dialect), samples.minimal(chosen_wire.dialect.header)
     known = codec.encode(_with_entries(layout, group), header)
     for _ in range(SIGHTINGS_TO_COMPILE + 1):

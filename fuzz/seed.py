@@ -15,7 +15,7 @@ from typing import Final
 
 from fuzz import scenarios, wire
 from fuzz.targets import CORPUS, diff, secrets, session, spec, store
-from fuzz.wire import WIRES, Wire
+from fuzz.wire import WIRES, WireDialect
 
 Seeds = Iterator[tuple[str, bytes]]
 _STEPS_PER_SEED = 5
@@ -37,7 +37,7 @@ def pseudo_random_bytes(name: str, size: int) -> bytes:
     return b"".join(blocks)[:size]
 
 
-def _messages(*wires: Wire) -> Iterator[tuple[str, tuple[int, int], bytes]]:
+def _messages(*wires: WireDialect) -> Iterator[tuple[str, tuple[int, int], bytes]]:
     """Yield the name of each valid message, the choice of its dialect, and the choices that construct it."""
     for index, chosen_wire in enumerate(wires):
         for large, templates in ((0, chosen_wire.templates), (wire.LARGE_ODDS - 1, chosen_wire.large[:1])):

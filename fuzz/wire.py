@@ -63,7 +63,7 @@ VALUES: Final = (
 ODD_TAGS: Final = (b"", b"0", b"-1", b"007", b"x", b"99999999999", b"29999", b"8", b"9", b"10", b"35")
 REPEAT_COUNTS: Final = (2, 3, 5, 9)
 LARGE_ODDS: Final = 128
-"""Large messages are chosen once in this many choices."""
+"""One message in this many is chosen from the large ones."""
 LARGE_SIZE: Final = 700
 """Size in bytes above which messages are chosen rarely, because they would take nearly all the time."""
 CHANGE_COUNTS: Final = (0, 1, 1, 1, 2, 2, 3, 5)
@@ -73,7 +73,7 @@ HUGE_COUNT: Final = 40
 
 
 @attrs.frozen
-class Wire:
+class WireDialect:
     """One dialect, with template messages."""
 
     dialect: Dialect
@@ -81,7 +81,7 @@ class Wire:
     templates: tuple[Fields, ...] = attrs.field(repr=False)
     """Valid messages, without BeginString, BodyLength and CheckSum."""
     large: tuple[Fields, ...] = attrs.field(repr=False)
-    """Valid messages of more than `LARGE_SIZE` bytes."""
+    """Valid messages of more than `LARGE_SIZE` bytes; `templates` if there are none."""
     tags: tuple[bytes, ...] = attrs.field(repr=False)
 
 
@@ -102,7 +102,7 @@ def log_messages() -> list[bytes]:
     return [line.split(b" ", 2)[2].replace(b"|", SOH) for line in lines]
 
 
-def _wire(dialect: Dialect, examples: list[bytes]) -> Wire:
+def _wire_dialect(dialect: Dialect, examples: list[bytes]) -> WireDialect:
     codec = Codec(dialect)
     header: Any = samples.minimal(dialect.header)
     frames = [*examples]
@@ -116,15 +116,15 @@ def _wire(dialect: Dialect, examples: list[bytes]) -> Wire:
     for frame in frames:
         (small if len(frame) <= LARGE_SIZE else large).append(fields_of(frame))
     tags = tuple(b"%d" % tag for tag in sorted(dialect.fields))
-    return Wire(dialect, codec, tuple(small), tuple(large or small), (*tags, *ODD_TAGS))
+    return WireDialect(dialect, codec, tuple(small), tuple(large or small), (*tags, *ODD_TAGS))
 
 
-KALSHI: Final = _wire(DIALECT, log_messages())
-PLAIN: Final = _wire(fix50sp2.DIALECT, [])
+KALSHI: Final = _wire_dialect(DIALECT, log_messages())
+PLAIN: Final = _wire_dialect(fix50sp2.DIALECT, [])
 WIRES: Final = (KALSHI, PLAIN)
 
 
-def value(choices: Choices, wire: Wire) -> bytes:
+def value(choices: Choices, wire: WireDialect) -> bytes:
     """Choose a value: an edge case, one from another message, arbitrary bytes, or a repeated edge case."""
     match choices.below(4):
         case 0:
@@ -142,7 +142,7 @@ def repeats(choices: Choices) -> int:
     return HUGE_COUNT if choices.one_in(64) else choices.pick(REPEAT_COUNTS)
 
 
-def change_fields(choices: Choices, fields: Fields, wire: Wire) -> None:
+def change_fields(choices: Choices, fields: Fields, wire: WireDialect) -> None:
     """Make one random change to the list of fields, which may become empty."""
     position = choices.below(len(fields) + 1) % max(len(fields), 1)
     if not fields:
@@ -172,7 +172,7 @@ def change_fields(choices: Choices, fields: Fields, wire: Wire) -> None:
             fields[position:position] = choices.pick(wire.templates)[1:]
 
 
-def message(choices: Choices, wire: Wire) -> bytes:
+def message(choices: Choices, wire: WireDialect) -> bytes:
     """Choose a message: valid, or with random changes to its fields. BodyLength and CheckSum are always
     correct."""
     fields = list(choices.pick(wire.large if choices.one_in(LARGE_ODDS) else wire.templates))

@@ -1,4 +1,4 @@
-"""The interface of the other engine that the scenarios use."""
+"""The interface through which the scenarios use the other engine."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Callable, Mapping
 
 Fields = Mapping[int, str]
 Responder = Callable[[str, Fields], tuple[str, Fields] | None]
-"""Maps MsgType and fields of an application message to MsgType and body of the answer, if any."""
+"""Maps the MsgType and fields of an application message to the MsgType and body of the answer, if any."""
 
 Sign = Callable[[str, int, str, str], bytes]
-"""Called with SendingTime, MsgSeqNum, SenderCompID and TargetCompID of a Logon; returns its RawData."""
+"""Called with the SendingTime, MsgSeqNum, SenderCompID and TargetCompID of a Logon; returns its RawData."""
 
 PATIENCE = 30.0
 """Timeout of a step in seconds; no step waits for a fixed time."""
 
 
 class Inbox:
-    """A queue from the other engine's threads to the test."""
+    """Passes messages, logons and logouts from the other engine's threads to the test."""
 
     def __init__(self) -> None:
         self.logged_on = threading.Event()
@@ -41,7 +41,7 @@ class Inbox:
         return fields
 
     def is_empty(self) -> bool:
-        """Return whether all received messages were taken."""
+        """Return whether all received messages have been taken."""
         return self._messages.empty()
 
     def wait_until_logged_on(self) -> None:

@@ -18,7 +18,7 @@ from interop.quickfix_peer import QuickfixPeer
 from kalshi_fix_sansio import Role, SessionConfig
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived
 from kalshi_fix_sansio.session import MemoryStore
-from tests.codegen.test_another_venue import follow_page
+from tests.codegen.test_another_venue import run_page
 
 STANDARD = Path(sys.prefix) / "share" / "quickfix" / "FIX44.xml"
 
@@ -27,7 +27,7 @@ STANDARD = Path(sys.prefix) / "share" / "quickfix" / "FIX44.xml"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which all commands of the page were run."""
     folder = tmp_path_factory.mktemp("acme")
-    follow_page(folder, STANDARD)
+    run_page(folder, STANDARD)
     return folder
 
 

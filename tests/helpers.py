@@ -1,4 +1,4 @@
-"""A connected pair of sessions in memory, with a clock that moves only when a test advances it."""
+"""Sessions in memory, in pairs or with a hand-written peer. Only the test advances their clock."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from kalshi_fix_sansio.session.states import State
 
 KEY_ID = "3a6b0c1e-52d5-4d06-9d3e-0a4f3d1c9b77"
 MAX_CALL_GAP = 14.0
-"""Longest pause between two calls, in seconds, after which a session with the default tolerance does not
+"""Longest pause between two calls, in seconds, that does not make a session with the default tolerance
 consider its caller blocked.
 """
 START = datetime(2026, 8, 21, 14, 3, 7, 123000, tzinfo=UTC)
@@ -49,7 +49,7 @@ MAINTENANCE_TIME = (
 ).astimezone(UTC)
 """A time half an hour into the weekly maintenance, in summer."""
 MIN_HEART_BT_INT = MIN_HEARTBEAT_INTERVAL["prediction"]
-"""The minimum of HeartBtInt (108) for prediction."""
+"""The minimum HeartBtInt (108) for the product prediction."""
 E = TypeVar("E")
 
 
@@ -89,12 +89,12 @@ TAGS = {field.name: field.tag for field in DIALECT.fields.values()}
 
 
 def tag_of(name: str) -> int:
-    """Return the tag of a field of Kalshi's dialect, by name, because a new spec may renumber it."""
+    """Return the tag of a field of Kalshi's dialect by name, so that tests still pass after a renumbering."""
     return TAGS[name]
 
 
-def bounds(name: str) -> FieldLayout:
-    """Return a field of Kalshi's dialect, for its `minimum`, `maximum` and `max_length`."""
+def field_layout(name: str) -> FieldLayout:
+    """Return the layout of a field of Kalshi's dialect."""
     return DIALECT.fields[TAGS[name]]
 
 
@@ -394,11 +394,11 @@ class LoggedStore(MemoryStore):
 
     def after_crash(self, *, all_survive: bool = False) -> LoggedStore:
         """Return the store that the next process opens; `all_survive` includes the uncommitted records."""
-        found = LoggedStore(**self._numbers)
+        reopened = LoggedStore(**self._numbers)
         for record in self.log if all_survive else self.log[: self.committed]:
-            record(found)
-        found.begin_commit()
-        return found
+            record(reopened)
+        reopened.begin_commit()
+        return reopened
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
         super().record_sent(seq_num, message)

@@ -15,7 +15,7 @@ from kalshi_fix_sansio.dialect.layout import Sender
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived, MessageRejected
 from kalshi_fix_sansio.validation import validate
-from tests.helpers import START, Wired, bounds, connected, established, of_type, order, refusal_of
+from tests.helpers import START, Wired, connected, established, field_layout, of_type, order, refusal_of
 from tests.samples import amend_request
 
 FUTURE_TIME = START + timedelta(hours=1)
@@ -184,7 +184,7 @@ def test_a_client_names_one_customer_and_the_venue_names_up_to_two_parties() -> 
     customer, trader = Party(party_id="c", party_role=24), Party(party_id="t", party_role=12)
     wired = logged_on()
     assert refusal_of(wired, order(party_ids=[customer])) == ""
-    maximum = int(bounds("NoPartyIDs").limits[0].maximum or 0)
+    maximum = int(field_layout("NoPartyIDs").limits[0].maximum or 0)
     text = refusal_of(wired, order(party_ids=[customer] * (maximum + 1)))
     assert f"NoPartyIDs (453) has {maximum + 1} entries: expected 0 to {maximum}" in text
     text = refusal_of(wired, order(party_ids=[trader]))

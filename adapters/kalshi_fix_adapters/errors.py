@@ -212,8 +212,8 @@ class NumbersResetError(ReconcileError):
     def __init__(self, event: events.LoggedOn) -> None:
         self.event = event
         super().__init__(
-            "the venue's numbers restarted at 1, and its earlier messages that were not received are lost; "
-            "look up what they may have reported via drop copy or REST, then iterate again"
+            "the venue's sequence numbers restarted at 1, and any earlier messages that were not received are "
+            "lost; look up what they may have reported via drop copy or REST, then iterate again"
         )
 
 
@@ -264,8 +264,8 @@ class MessageTooLargeError(ReconcileError):
         """MsgType (35) of the message; None if it could not be read."""
         name = "a message" if event.msg_type is None else f"a message (MsgType {event.msg_type})"
         super().__init__(
-            f"{name} of {event.size} bytes was skipped, because max_message_size is {event.limit}; raise "
-            "that option of the client, or iterate again"
+            f"{name} of {event.size} bytes was skipped, because max_message_size is {event.limit}; increase "
+            "this option of the client, or iterate again"
         )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from fuzz import wire
-from fuzz.wire import Wire
+from fuzz.wire import WireDialect
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.codec.compiled import cache
 from kalshi_fix_sansio.dialect.base import Message
@@ -37,7 +37,7 @@ def _early_compilation() -> Iterator[None]:
 
 
 @_early_compilation()
-def _warm_codec(chosen_wire: Wire) -> Codec:
+def _warm_codec(chosen_wire: WireDialect) -> Codec:
     codec = Codec(chosen_wire.dialect)
     for _ in range(_SIGHTINGS_TO_COMPILE):
         for fields in (*chosen_wire.large, *chosen_wire.templates):
@@ -80,7 +80,7 @@ def check(data: bytes) -> None:
 
 @_early_compilation()
 def check_invariant(
-    chosen_wire: Wire,
+    chosen_wire: WireDialect,
     frames: Sequence[bytes],
     *,
     warm: bool = True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from fuzz import wire
-from fuzz.wire import Wire
+from fuzz.wire import WireDialect
 from kalshi_fix_sansio.codec.encoder import CODEC_TAGS
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.dialect.layout import BlockLayout, FieldLayout, FieldMember, Kind
@@ -34,7 +34,7 @@ def check(data: bytes) -> None:
     check_invariant(chosen_wire, message, header)
 
 
-def check_invariant(chosen_wire: Wire, message: Message, header: Any) -> bytes | None:
+def check_invariant(chosen_wire: WireDialect, message: Message, header: Any) -> bytes | None:
     """Check the invariant for one message; return its bytes, or None if it is rejected."""
     try:
         data = chosen_wire.codec.encode(message, header)
@@ -78,7 +78,7 @@ def _same(decoded: Any, original: Any) -> bool:
 
 
 def _block(
-    choices: Choices, chosen_wire: Wire, layout: BlockLayout, depth: int, opener: int | None = None
+    choices: Choices, chosen_wire: WireDialect, layout: BlockLayout, depth: int, opener: int | None = None
 ) -> Any:
     """Choose a block. If `opener` is given, the block is a group entry and contains the field with this
     tag.
@@ -100,7 +100,7 @@ def _block(
     return layout.cls(**values)
 
 
-def _unknown(choices: Choices, chosen_wire: Wire) -> tuple[int, bytes]:
+def _unknown(choices: Choices, chosen_wire: WireDialect) -> tuple[int, bytes]:
     tag = choices.pick(chosen_wire.tags)
     number = int(tag) if tag.isdigit() else choices.below(100_000)
     return number, wire.value(choices, chosen_wire) if choices.one_in(2) else b"%d" % choices.below(16)

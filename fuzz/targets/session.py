@@ -11,7 +11,7 @@ from typing import Any, Final
 import attrs
 
 from fuzz import wire
-from fuzz.wire import KALSHI, PLAIN, SOH, Wire
+from fuzz.wire import KALSHI, PLAIN, SOH, WireDialect
 from kalshi_fix_sansio import DIALECT, LogonFields
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import QUICKFIX, ProtocolOptions, Role, SessionConfig
@@ -79,7 +79,7 @@ class Setting:
     offer_next_expected: bool = False
 
     @property
-    def wire(self) -> Wire:
+    def wire(self) -> WireDialect:
         return PLAIN if self.name == "FIXT" else KALSHI
 
 

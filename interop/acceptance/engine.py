@@ -49,8 +49,8 @@ class InitiatorEngine:
     """examples/fixt_initiator.py: the player listens; the program connects and reconnects."""
 
     def __init__(self, heart_bt_int: str, *options: str) -> None:
-        # The socket is bound but not listening, so `connect` can listen on its port. Ports that the system
-        # assigns to other programs are higher: with SO_REUSEADDR, they could get this one too.
+        # The socket is bound but not listening, so `connect` can listen on its port. The port is below
+        # the ephemeral port range, because with SO_REUSEADDR the system could assign it to another program.
         self._reserved = socket.socket()
         self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         for self._port in sample(range(20_000, 32_000), 100):

@@ -2,7 +2,8 @@
 earlier messages.
 
 The expressions of the fast path are compiled at run time, and the steps of the regular expression engine
-cannot be counted from Python. Their structure is checked instead, for the shapes of every message.
+cannot be counted from Python. Instead, the structure of the expressions is checked, for shapes of every
+message.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def compile_early(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "SIGHTINGS_TO_COMPILE", 2)
 
 
-def learn_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def compile_all_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compile the shapes of all sample messages, with a loop for each group where possible."""
     for module in (cache, decoders):
         monkeypatch.setattr(module, "MAX_SINGLE_ENTRIES", 0)
@@ -59,7 +60,7 @@ def learn_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_expression_backtracks(compiled: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    learn_all(monkeypatch)
+    compile_all_shapes(monkeypatch)
     assert len(compiled) > 100
     assert [
         backtracking_repetitions(pattern) for pattern in compiled if backtracking_repetitions(pattern)
@@ -81,12 +82,12 @@ def test_entries_are_searched_for_only_at_the_start_of_a_field(
     splits: list[str] = []
     compile_shape = decoders.DecoderWriter.compile
 
-    def recording(writer: decoders.DecoderWriter) -> decoders.Shape:
+    def record_and_compile(writer: decoders.DecoderWriter) -> decoders.Shape:
         splits.extend(writer._entry_patterns.values())
         return compile_shape(writer)
 
-    monkeypatch.setattr(decoders.DecoderWriter, "compile", recording)
-    learn_all(monkeypatch)
+    monkeypatch.setattr(decoders.DecoderWriter, "compile", record_and_compile)
+    compile_all_shapes(monkeypatch)
     assert splits
     for pattern in splits:
         assert pattern in compiled

@@ -1,4 +1,4 @@
-"""The commands and the program of `docs/how-to/another-venue.md`, run on a small dictionary of FIX 4.4.
+"""The commands and the program of `docs/how-to/another-venue.md`, run on a small FIX 4.4 dictionary.
 
 `interop/test_another_venue.py` runs them on FIX44.xml as QuickFIX distributes it.
 """
@@ -29,7 +29,7 @@ BLOCKS = dict(re.findall(r'^```\w+ title="(.*?)"\n(.*?)^```$', PAGE, re.DOTALL |
 DICTIONARY = ROOT / "tests" / "codegen" / "fix44.xml"
 
 
-def follow(folder: Path, title: str) -> str:
+def run_block(folder: Path, title: str) -> str:
     """Run a block of commands from the page, with `folder` instead of ../acme; return its output."""
     commands = BLOCKS[title].replace("../acme", str(folder)).replace(".venv/bin/python", sys.executable)
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -38,13 +38,13 @@ def follow(folder: Path, title: str) -> str:
     return done.stdout
 
 
-def follow_page(folder: Path, dictionary: Path) -> None:
+def run_page(folder: Path, dictionary: Path) -> None:
     """Run the page's commands on a dictionary, and compare their output with the page."""
     shutil.copy(dictionary, folder / "FIX44.xml")
-    follow(folder, "generate")
+    run_block(folder, "generate")
     (folder / "two_sessions.py").write_text(BLOCKS["two_sessions.py"], "utf-8")
-    assert follow(folder, "run") == BLOCKS["output"]
-    assert "nothing left to do" in follow(folder, "follow")
+    assert run_block(folder, "run") == BLOCKS["output"]
+    assert "nothing left to do" in run_block(folder, "follow")
 
 
 def members(dictionary: Path) -> dict[str, list[tuple[str, str]]]:
@@ -52,38 +52,38 @@ def members(dictionary: Path) -> dict[str, list[tuple[str, str]]]:
     root = ET.parse(dictionary).getroot()
     components = {item.attrib["name"]: item for item in root.iter("component") if len(item)}
 
-    def below(parent: ET.Element, required: bool = True) -> list[tuple[str, str]]:
+    def members_below(parent: ET.Element, required: bool = True) -> list[tuple[str, str]]:
         found = []
         for item in parent:
             name, flag = item.attrib["name"], item.attrib["required"] == "Y" and required
             if item.tag == "component":
-                found += below(components[name], flag)
+                found += members_below(components[name], flag)
             else:
-                found += [(name, "Y" if flag else "N"), *below(item)]
+                found += [(name, "Y" if flag else "N"), *members_below(item)]
         return found
 
     blocks = {item.attrib["name"]: item for item in root.iter("message")}
     blocks |= {kind: item for kind in ("header", "trailer") for item in root.iter(kind)}
-    return {name: below(block) for name, block in blocks.items()}
+    return {name: members_below(block) for name, block in blocks.items()}
 
 
 def test_the_page_leads_from_a_dictionary_to_an_order(tmp_path: Path) -> None:
-    follow_page(tmp_path, DICTIONARY)
+    run_page(tmp_path, DICTIONARY)
     assert members(tmp_path / "quickfix" / "FIX44.xml") == members(DICTIONARY)
     written = ET.parse(tmp_path / "quickfix" / "FIX44.xml").getroot()
     assert written.attrib == {"type": "FIX", "major": "4", "minor": "4", "servicepack": "0"}
     assert "FIX.4.4" in (tmp_path / "orchestra.xml").read_text("utf-8")
 
 
-def test_every_block_of_the_page_is_run() -> None:
-    # The set-up and the download need a network.
+def test_every_block_of_the_page_is_run_or_needs_a_network() -> None:
+    # "set up" and "download" are not run here, because they need a network.
     assert list(BLOCKS) == ["set up", "download", "generate", "two_sessions.py", "run", "output", "follow"]
     assert PAGE.count("\n```") == 2 * len(BLOCKS)
 
 
 def test_the_generated_package_imports_only_attrs_and_the_library(tmp_path: Path) -> None:
     shutil.copy(DICTIONARY, tmp_path / "FIX44.xml")
-    follow(tmp_path, "generate")
+    run_block(tmp_path, "generate")
     text = "\n".join(path.read_text("utf-8") for path in (tmp_path / "acme_fix").rglob("*.py"))
     packages = {
         line.split()[1].split(".")[0] for line in re.findall(r"^(?:from|import) .*", text, re.MULTILINE)
@@ -95,7 +95,7 @@ def test_a_spec_can_be_adapted_with_the_steps_on_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copy(DICTIONARY, tmp_path / "FIX44.xml")
-    follow(tmp_path, "generate")
+    run_block(tmp_path, "generate")
     spec = tmp_path / "spec"
     edit(spec / "sessions.yaml", "  FIX:", "  ORDERS:")
     edit(spec / "sessions.yaml", "resend: true", "resend: false")
@@ -136,7 +136,7 @@ def test_a_spec_can_be_adapted_with_the_steps_on_the_page(
 
 def test_an_import_lists_the_omitted_parts_as_differences(tmp_path: Path) -> None:
     shutil.copy(DICTIONARY, tmp_path / "FIX44.xml")
-    follow(tmp_path, "generate")
+    run_block(tmp_path, "generate")
     text = (tmp_path / "spec" / "differences.yaml").read_text("utf-8")
     assert re.findall(r"  - (\w+=\w)", text) == ["ExecInst=1", "ExecInst=6"]
     assert load_dialect(tmp_path / "spec").begin_string == "FIX.4.4"

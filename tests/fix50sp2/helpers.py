@@ -1,4 +1,4 @@
-"""Sessions of the second dialect in memory, and its messages."""
+"""In-memory sessions and messages of the second dialect."""
 
 from __future__ import annotations
 

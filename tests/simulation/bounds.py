@@ -89,7 +89,7 @@ def check(process: Process, connection: Connection) -> None:
     ):
         silence = process.now.monotonic - connection.last_output_at
         # A Heartbeat may wait for a commit, but only as long as a commit may take.
-        commit = core.timers.commit_limit if session.unreleased else process.world.schedule.commits
+        commit = core.timers.commit_limit if session.unreleased else process.world.schedule.max_commit_seconds
         if silence > connection.heart_bt_int + commit + HEARTBEAT_MARGIN:
             raise Violation(
                 "late heartbeat",

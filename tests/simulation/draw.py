@@ -84,17 +84,17 @@ def draw(seed: int) -> Schedule:
     """Return the schedule of a seed."""
     random = Random(seed * 7919 + 13)
     beat = random.choice([3, 5, 10, 30])
-    calm = random.choice([30.0, 60.0, 120.0, 200.0])
+    calm_from = random.choice([30.0, 60.0, 120.0, 200.0])
     kinds = list(_DRAW_BY_KIND)
     weights = [WEIGHTS.get(kind, 1.0) for kind in kinds]
     chosen = random.choices(kinds, weights, k=random.randrange(1, 7))
-    when = _storm(random, calm) if random.random() < 0.5 else lambda: random.uniform(0.0, calm)
+    when = _storm(random, calm_from) if random.random() < 0.5 else lambda: random.uniform(0.0, calm_from)
     faults = [_fault(random, random.choice(chosen), beat, when()) for _ in range(random.randrange(1, 15))]
     schedule = Schedule(
         seed=seed,
         session=random.choice(SESSIONS),
         heart_bt_int=beat,
-        calm=calm,
+        calm_from=calm_from,
         orders=random.choice([0, 10, 30]),
         reports=random.choice([0, 10, 30, 60]),
         explicit=random.random() < 0.6,
@@ -108,7 +108,7 @@ def draw(seed: int) -> Schedule:
         sqlite=random.random() < SQLITE_SHARE,
         eager=random.random() < 0.5,
         synced=random.random() >= UNSYNCED_SHARE,
-        commits=random.choice([0.0, 0.0, 0.005, 0.05, 0.5]),
+        max_commit_seconds=random.choice([0.0, 0.0, 0.005, 0.05, 0.5]),
         faults=tuple(faults),
     )
     if not schedule.sqlite and random.random() < STANDBY_SHARE:
@@ -117,10 +117,10 @@ def draw(seed: int) -> Schedule:
     return attrs.evolve(schedule, faults=tuple(sorted(faults, key=lambda fault: fault.at)))
 
 
-def _storm(random: Random, calm: float) -> Callable[[], float]:
+def _storm(random: Random, calm_from: float) -> Callable[[], float]:
     """Return a function that draws times close to one another, so faults overlap."""
-    center, width = random.uniform(0.0, calm), random.choice([0.3, 3.0, 15.0])
-    return lambda: min(max(random.gauss(center, width), 0.0), calm)
+    center, width = random.uniform(0.0, calm_from), random.choice([0.3, 3.0, 15.0])
+    return lambda: min(max(random.gauss(center, width), 0.0), calm_from)
 
 
 def _fault_of_primary(random: Random, beat: int, at: float) -> Fault:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DISK_FAILURES = ("commit", "written", "advance", "read", "hang")
 """commit: commits fail; written: commits fail, although they reach the disk; advance: advancing the numbers
-fails; read: reading fails; hang: commits never end if they take time (`Schedule.commits`).
+fails; read: reading fails; hang: commits never end if they take time (`Schedule.max_commit_seconds`).
 """
 DOWNTIME = 1.0
 

@@ -123,7 +123,7 @@ class Process(ABC):
         self.slow_until = 0.0
         self.pace = world.schedule.pace
         """Seconds between two events that the user takes; 0 for no delay."""
-        self.pace_until = world.schedule.calm
+        self.pace_until = world.schedule.calm_from
 
     # Running
 

@@ -8,7 +8,7 @@ from tests.simulation.schedule import Fault, Kind, Schedule, Side
 REGRESSIONS = {
     "a reset with a garbled answer continues with two sets of numbers": Schedule(
         seed=8037919,
-        calm=30.0,
+        calm_from=30.0,
         orders=2,
         reports=0,
         faults=(
@@ -20,14 +20,14 @@ REGRESSIONS = {
     "a request larger than the limit on open requests counts as several": Schedule(
         seed=8013988,
         heart_bt_int=30,
-        calm=31.9,
+        calm_from=31.9,
         orders=0,
         reports=0,
         faults=(Fault(10.0, Kind.FULL, Side.CLIENT, 27.0), Fault(31.0, Kind.HUGE, Side.CLIENT, 0.0, 4856)),
     ),
     "a cancel is reported before its order when an exchange pause is cut short": Schedule(
         seed=6001421,
-        calm=12.0,
+        calm_from=12.0,
         orders=0,
         reports=0,
         faults=(
@@ -37,7 +37,7 @@ REGRESSIONS = {
     ),
     "an acceptor forgets that its reset was never answered": Schedule(
         seed=30,
-        calm=23.8,
+        calm_from=23.8,
         orders=0,
         reports=0,
         faults=(Fault(13.0, Kind.VANISH, Side.CLIENT), Fault(23.0, Kind.RESET, Side.VENUE)),
@@ -45,7 +45,7 @@ REGRESSIONS = {
     "an acceptor forgets an unanswered reset when its store fails": Schedule(
         seed=966,
         heart_bt_int=5,
-        calm=17.2,
+        calm_from=17.2,
         orders=0,
         reports=0,
         faults=(Fault(6.0, Kind.DISK, Side.VENUE, 13.0, 1), Fault(7.0, Kind.RESET, Side.VENUE)),
@@ -53,7 +53,7 @@ REGRESSIONS = {
     "a Reject that is never resent leaves its order open": Schedule(
         seed=69,
         heart_bt_int=30,
-        calm=200.0,
+        calm_from=200.0,
         orders=8,
         reports=0,
         faults=(
@@ -64,7 +64,7 @@ REGRESSIONS = {
     "a report refused because of its SendingTime leaves its order open": Schedule(
         seed=4,
         heart_bt_int=30,
-        calm=77.6,
+        calm_from=77.6,
         orders=8,
         reports=0,
         faults=(Fault(76.6, Kind.CLOCK, Side.VENUE, 13.0, -40),),
@@ -72,7 +72,7 @@ REGRESSIONS = {
     "a resent request waits for lost answers": Schedule(
         seed=3621,
         heart_bt_int=3,
-        calm=60.0,
+        calm_from=60.0,
         orders=5,
         reports=7,
         keep=5,
@@ -84,7 +84,7 @@ REGRESSIONS = {
     "a resent cancel waits for lost answers": Schedule(
         seed=948,
         heart_bt_int=30,
-        calm=30.0,
+        calm_from=30.0,
         orders=30,
         reports=0,
         keep=30,
@@ -96,7 +96,7 @@ REGRESSIONS = {
     "messages dropped during a resend are gap-filled": Schedule(
         seed=12558,
         heart_bt_int=5,
-        calm=60.0,
+        calm_from=60.0,
         orders=30,
         reports=10,
         resend_orders=True,
@@ -108,7 +108,7 @@ REGRESSIONS = {
         seed=22673,
         session="KalshiNR",
         heart_bt_int=30,
-        calm=60.0,
+        calm_from=60.0,
         orders=22,
         reports=0,
         faults=(Fault(9.0, Kind.FREEZE, Side.VENUE, 74.0),),
@@ -116,7 +116,7 @@ REGRESSIONS = {
     "a restart of the numbers is lost in a crash": Schedule(
         seed=1782,
         heart_bt_int=30,
-        calm=5.3,
+        calm_from=5.3,
         orders=0,
         reports=0,
         pace=1.0,
@@ -129,7 +129,7 @@ REGRESSIONS = {
     "available messages are given up because the peer's memory shrinks": Schedule(
         seed=1090,
         heart_bt_int=30,
-        calm=28.9,
+        calm_from=28.9,
         orders=0,
         reports=0,
         resend_orders=True,
@@ -144,7 +144,7 @@ REGRESSIONS = {
         seed=578,
         session="KalshiNR",
         heart_bt_int=5,
-        calm=83.3,
+        calm_from=83.3,
         orders=0,
         reports=0,
         faults=(Fault(73.0, Kind.FULL, Side.VENUE, 9.0, 1),),
@@ -152,7 +152,7 @@ REGRESSIONS = {
     "a long resend counts as a peer that has stopped reading": Schedule(
         seed=4962,
         heart_bt_int=3,
-        calm=59.9,
+        calm_from=59.9,
         orders=0,
         reports=0,
         page=262144,
@@ -165,7 +165,7 @@ REGRESSIONS = {
     "a reset and a crash lose an answer": Schedule(
         seed=7373,
         heart_bt_int=3,
-        calm=45.7,
+        calm_from=45.7,
         orders=6,
         reports=40,
         pace=1.0,
@@ -179,7 +179,7 @@ REGRESSIONS = {
     "a message that waited behind garbage is too old": Schedule(
         seed=20884,
         heart_bt_int=30,
-        calm=60.0,
+        calm_from=60.0,
         orders=7,
         reports=0,
         faults=(
@@ -189,7 +189,7 @@ REGRESSIONS = {
     ),
     "a resend refused because of its SendingTime counts as impossible": Schedule(
         seed=16306,
-        calm=15.0,
+        calm_from=15.0,
         orders=0,
         reports=4,
         faults=(
@@ -200,14 +200,14 @@ REGRESSIONS = {
     "a fill of one order answers another order with the same id": Schedule(
         seed=10,
         session="KalshiNR",
-        calm=60.0,
+        calm_from=60.0,
         orders=0,
         reports=0,
         faults=(Fault(10.0, Kind.FLOOD, Side.CLIENT, 0.0, 3), Fault(12.0, Kind.VANISH, Side.CLIENT)),
     ),
     "a file accepts a commit after its store failed": Schedule(
         seed=41019808,
-        calm=12.0,
+        calm_from=12.0,
         orders=0,
         reports=0,
         sqlite=True,

@@ -1,6 +1,6 @@
 """The definition of a run: settings drawn from a seed, and an explicit list of faults.
 
-A `Schedule` is a value whose repr is Python: a failing one is printed, shrunk, and pasted into a test.
+A `Schedule` is a value whose repr is Python code: a failing one is shrunk, printed, and pasted into a test.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Kind(Enum):
     STALE = "stale"
     """Messages that `side` resends keep their first SendingTime for `seconds`, instead of a new one."""
     NAME = "name"
-    """`side` uses another of its accepted names for `seconds`; if `number` is 1, in every other
+    """`side` uses another accepted SenderCompID for `seconds`; if `number` is 1, in every other
     message only."""
     FULL = "full"
     """The connection buffers only `number` unread bytes from `side`, for `seconds`."""
@@ -71,7 +71,7 @@ class Kind(Enum):
     STEP = "step"
     """The wall clock of `side` steps by `number` milliseconds; both clocks stay within the tolerance."""
     CLOCK = "clock"
-    """The wall clock of `side` is `number` seconds off for `seconds`: more than the tolerance."""
+    """The wall clock of `side` is off by `number` seconds, which exceeds the tolerance, for `seconds`."""
     MAINTENANCE = "maintenance"
     """The venue drops every connection (`number` 0: with a Logout) and accepts none for `seconds`."""
     REFUSE = "refuse"
@@ -99,7 +99,7 @@ class Kind(Enum):
     """For `seconds` the venue answers orders with EXCHANGE_UNAVAILABLE, although some of them are in the
     book."""
     PAUSE = "pause"
-    """The venue answers no order for `seconds`."""
+    """The venue answers no orders for `seconds`."""
     ISOLATE = "isolate"
     """For `seconds` the client's host cannot reach the store that it shares with the standby: its commits
     wait and complete afterwards."""
@@ -137,7 +137,7 @@ class Schedule:
     seed: int
     session: str = "KalshiRT"
     heart_bt_int: int = 10
-    calm: float = 120.0
+    calm_from: float = 120.0
     """Time in seconds at which all faults have ended; no fault begins and no order is sent later."""
     orders: int = 20
     """The number of messages that the client sends, not counting bursts."""
@@ -164,7 +164,7 @@ class Schedule:
     eager: bool = False
     """Whether a store writes at once even the changes that do not have to be committed before bytes are sent,
     as the SQLite store does."""
-    commits: float = 0.0
+    max_commit_seconds: float = 0.0
     """The maximum duration of a commit in seconds; 0 if commits are durable immediately. Not used
     with `sqlite`."""
     standby: bool = False
@@ -175,7 +175,7 @@ class Schedule:
     faults: tuple[Fault, ...] = ()
 
     def __repr__(self) -> str:
-        """Return the settings that differ from the defaults, as Python that creates the schedule."""
+        """Return the settings that differ from the defaults, as Python code that creates the schedule."""
         lines = [
             f"    {field.name}={value!r},"
             for field in attrs.fields(Schedule)

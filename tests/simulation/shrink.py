@@ -11,7 +11,7 @@ import attrs
 from tests.simulation.run import Result, run
 from tests.simulation.schedule import Fault, Schedule
 
-_NOT_RESET = frozenset({"seed", "session", "heart_bt_int", "calm", "orders", "reports", "faults"})
+_NOT_RESET = frozenset({"seed", "session", "heart_bt_int", "calm_from", "orders", "reports", "faults"})
 """Settings that are not reset to their defaults: other passes shrink them, or they must not change."""
 BUDGET = 600
 """Maximum number of runs to shrink one failure."""
@@ -80,9 +80,9 @@ def _with_less_work(schedule: Schedule) -> Iterator[Schedule]:
 
 def _with_earlier_end(schedule: Schedule) -> Iterator[Schedule]:
     last = max((fault.at for fault in schedule.faults), default=0.0)
-    for calm in (last + 1, last + 10, schedule.calm / 2):
-        if calm < schedule.calm - 1:
-            yield attrs.evolve(schedule, calm=round(calm, 1))
+    for calm_from in (last + 1, last + 10, schedule.calm_from / 2):
+        if calm_from < schedule.calm_from - 1:
+            yield attrs.evolve(schedule, calm_from=round(calm_from, 1))
 
 
 def _with_default_settings(schedule: Schedule) -> Iterator[Schedule]:

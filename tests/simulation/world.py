@@ -117,7 +117,7 @@ class World:
         page, resend.PAGE_SIZE = resend.PAGE_SIZE, self.schedule.page
         per_turn, resend.MESSAGES_PER_TURN = resend.MESSAGES_PER_TURN, bounds.MESSAGES_PER_TURN
         try:
-            self.at(self.schedule.calm, self._end_faults)
+            self.at(self.schedule.calm_from, self._end_faults)
             heap = self._heap
             for _ in range(MAX_STEPS):
                 self.now, _, action = heapq.heappop(heap)
@@ -150,14 +150,15 @@ class World:
         schedule = self.schedule
         times = Random(schedule.seed + 1)
         for number in range(schedule.orders):
-            when = times.uniform(0.5, schedule.calm)
+            when = times.uniform(0.5, schedule.calm_from)
             if schedule.session != "KalshiPT":
                 message = client_message(schedule.session, f"c{number}", number)
                 self.at(when, lambda message=message: self.client_sends(message))  # type: ignore[misc]
         times = Random(schedule.seed + 2)
         for _ in range(schedule.reports):
             self.at(
-                times.uniform(0.5, schedule.calm), lambda: self.exchange.publish(self.exchange.unsolicited)
+                times.uniform(0.5, schedule.calm_from),
+                lambda: self.exchange.publish(self.exchange.unsolicited),
             )
 
     def client_sends(self, message: Message) -> None:
@@ -244,7 +245,7 @@ class World:
             if is_shared
             else Disk(synced=schedule.synced, keep=schedule.keep, eager=schedule.eager)
         )
-        disk.max_commit_seconds = max(schedule.commits, ROUND_TRIP if is_shared else 0.0)
+        disk.max_commit_seconds = max(schedule.max_commit_seconds, ROUND_TRIP if is_shared else 0.0)
         if disk.max_commit_seconds:
             disk.call_later = lambda seconds, act: self.at(self.now + seconds, act)
         return disk
@@ -424,7 +425,7 @@ class World:
 
     def _watch(self) -> None:
         if self._unresolved_items():
-            if self.now > self.schedule.calm + self.patience:
+            if self.now > self.schedule.calm_from + self.patience:
                 raise Violation("unsettled", "; ".join(self._unresolved_items()))
             self.at(self.now + 1.0, self._watch)
         else:

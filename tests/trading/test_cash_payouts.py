@@ -73,7 +73,7 @@ def test_remembered_payouts_are_bounded() -> None:
     assert len(cash._shards) == 2
 
 
-def test_a_payout_without_room_on_the_shard_of_its_fills_stays_in_its_balance() -> None:
+def test_a_payout_stays_in_its_balance_if_the_shard_of_its_fills_has_no_room() -> None:
     cash = Cash(parties={"me": OWN_ACCOUNT})
     cash.apply(settled({"me": "3.95", "you": "1", "they": "1"}))
     reloaded = Cash(max_balances=2)

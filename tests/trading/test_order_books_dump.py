@@ -15,7 +15,7 @@ from tests.trading.order_flow import logged_on, reloaded
 
 
 def steps(random: Random) -> list[Any]:
-    """Return market data with requests, unsubscribes, gaps and refusals."""
+    """Return random steps: market data, requests, unsubscribes, gaps and rejects."""
     found: list[Any] = []
     for _ in range(60):
         symbol = random.choice([A, B, C])
@@ -50,7 +50,7 @@ def test_loaded_books_continue_like_the_originals(seed: int) -> None:
         assert loaded.dump() == books.dump()
 
 
-def test_a_dump_contains_every_state_and_replaces_the_previous_one() -> None:
+def test_a_dump_contains_every_state_and_loading_it_replaces_existing_books() -> None:
     books = OrderBooks()
     books.apply(MarketDataRequest.subscribe(A))
     books.apply(snapshot("bid 5 at 0.40", symbol=A))
@@ -82,7 +82,7 @@ def test_a_refusal_of_a_loaded_request_is_attributed_to_its_books() -> None:
 
 
 @pytest.mark.parametrize("load", [False, True])
-def test_a_new_session_has_no_subscription_of_the_previous_one(load: bool) -> None:
+def test_a_new_session_keeps_no_subscriptions_from_the_previous_one(load: bool) -> None:
     books = OrderBooks()
     books.apply(MarketDataRequest.subscribe(A, B, C))
     books.apply(MarketDataRequest.unsubscribe("KXD"))

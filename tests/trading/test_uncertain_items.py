@@ -1,4 +1,4 @@
-"""One list of the uncertain items of all machines."""
+"""One list of the uncertain items of all state machines."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_items_of_all_machines_are_listed_oldest_first() -> None:
             "KXHIGHNY-26NOV21-T55: the position is 4 according to its fills, but 9 according to the venue; "
             "resolve via REST"
         ),
-        "balance of 0 on shard 0: the balance change of 1 fill is unknown; resolve via REST",
+        "balance of account 0 on shard 0: the balance change of 1 fill is unknown; resolve via REST",
         "1 new order group: the venue may have created it; resolve via REST",
     ]
     assert len(uncertain_items) == 6

@@ -30,7 +30,7 @@ from kalshi_fix_sansio.dialect.layout import (
     Scope,
     Sender,
 )
-from kalshi_fix_sansio.dialect.limits import limit_check, limit_words
+from kalshi_fix_sansio.dialect.limits import limit_check, limit_text
 from kalshi_fix_sansio.dialect.problems import Problem, Reason
 from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.scalars import MAX_INT_DIGITS
@@ -368,7 +368,7 @@ def test_the_error_names_the_allowed_values_and_their_conditions() -> None:
     assert str(problem) == (
         "OrdType (40) is '2': expected 1 (MARKET) or 7 on swap when Text (58) is q or absent"
     )
-    assert limit_words(limit) == "1 or 7 on swap when Text is q or absent"
+    assert limit_text(limit) == "1 or 7 on swap when Text is q or absent"
     assert check_of(*members, product="spot")(message) == ()
     message.text = "x"
     assert check_of(*members, product="swap")(message) == ()

@@ -22,7 +22,7 @@ from kalshi_fix_sansio.dialect.layout import (
     Scope,
     Sender,
 )
-from kalshi_fix_sansio.dialect.limits import limit_words
+from kalshi_fix_sansio.dialect.limits import limit_text
 from kalshi_fix_sansio.validation import block_checker, logon_facts
 from tests import tiny_dialect
 from tests.tiny_dialect import DIALECT, FIELDS, LOGON, Logon, Order, Party
@@ -187,7 +187,7 @@ def test_conditions_on_a_logon_have_several_forms(
     logon_scope = Scope(logon=(("NewFlag", values),))
     assert logon_scope.covers(MessageContext("swap", "OE", Sender.CLIENT, "D", facts)) is covered
     assert logon_scope.covers(MessageContext("swap", "OE", Sender.CLIENT)) is None
-    words = limit_words(Limit(Condition(scope=logon_scope), max_length=3, pattern="x"))
+    words = limit_text(Limit(Condition(scope=logon_scope), max_length=3, pattern="x"))
     assert words.startswith("at most 3 characters, matching `x` when NewFlag is ")
 
 

@@ -14,7 +14,7 @@ from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import CloseReason
 from kalshi_fix_venue.config import AccountConfig, trading_zone
 from kalshi_fix_venue.identities import ClientKey
-from tests.helpers import bounds
+from tests.helpers import field_layout
 from tests.venue.exchange_harness import d
 from tests.venue.venue_harness import KEYS, START, VenueHarness, api_key, encode, order, raw_logon
 
@@ -167,7 +167,7 @@ def test_flags_that_are_not_tied_to_a_session_type_are_accepted_on_every_type(
 
 
 def test_the_retention_period_has_a_limit() -> None:
-    maximum = bounds("MessageRetentionPeriod").maximum or 0
+    maximum = field_layout("MessageRetentionPeriod").maximum or 0
     for hours, refused in ((maximum, False), (maximum + 1, True)):
         logon = raw_logon("ann", "KalshiRT", message_retention_period=hours)
         assert (answer(logon, "KalshiRT") is not None) == refused

@@ -1,4 +1,4 @@
-"""Budgets of the tiers, measured with requests on the wire."""
+"""The rate limits of each tier, measured with requests on the wire."""
 
 from __future__ import annotations
 
@@ -18,17 +18,16 @@ from kalshi_fix_venue.rate_limits import TIERS, RateLimits
 from tests.venue.venue_harness import Client, VenueHarness, accounts, decode_all
 
 
-def write() -> Message:
+def write_request() -> Message:
     return OrderGroupRequest.delete("00000000-0000-4000-8000-000000000000")
 
 
-def read() -> Message:
+def read_request() -> Message:
     return MarketDataRequest.unsubscribe("NO-SUCH")
 
 
 def accepted_count(client: Client, message: Callable[[], Message], count: int) -> int:
-    """Send `count` requests in one write; return the number within the limits. The others must be refused
-    with 380=8."""
+    """Send `count` requests at once; return how many were accepted. The others must be refused with 380=8."""
     harness = client.harness
     for _ in range(count):
         client.session.send(message(), harness.now)
@@ -53,12 +52,17 @@ def test_a_tier_allows_its_burst_of_requests_and_then_its_rate_per_second(
         max_unsent=64 * 1024 * 1024,
     )
     for client, message, budget, seconds in (
-        (harness.connect("ann"), write, writing, limits.WRITE_BURST[tier]),
-        (harness.connect("ann-md", "KalshiMD"), read, reading, limits.READ_BURST[tier]),
-        (harness.connect("perp-md", "KalshiMD", product="margin"), read, reading, limits.MARGIN_READ_BURST),
+        (harness.connect("ann"), write_request, writing, limits.WRITE_BURST[tier]),
+        (harness.connect("ann-md", "KalshiMD"), read_request, reading, limits.READ_BURST[tier]),
+        (
+            harness.connect("perp-md", "KalshiMD", product="margin"),
+            read_request,
+            reading,
+            limits.MARGIN_READ_BURST,
+        ),
     ):
         burst, left = divmod(budget * seconds, limits.DEFAULT_COST)
         assert accepted_count(client, message, burst + 3) == burst
         harness.wait(1)
-        a_second_later = min(left + budget, budget * seconds) // limits.DEFAULT_COST
-        assert accepted_count(client, message, a_second_later + 3) == a_second_later
+        refilled = min(left + budget, budget * seconds) // limits.DEFAULT_COST
+        assert accepted_count(client, message, refilled + 3) == refilled

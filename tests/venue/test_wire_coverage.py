@@ -1,4 +1,4 @@
-"""Every part of the dialect, except for those listed, is on the simulated venue's wire in these tests."""
+"""In these tests, the simulated venue sends or receives every part of the dialect except `NOT_PRODUCED`."""
 
 from __future__ import annotations
 

@@ -150,8 +150,9 @@ class ReconnectPolicy(Value):
         retry_first: Whether opening the client retries a failed first connection instead of raising.
         stable_after: If a session has lasted this long, the next wait is limited by `initial` again.
         key_in_use: Time between attempts while the venue reports that the API key has another connection. For
-            example, a standby uses 0.2, to log on soon after the other client has gone. These attempts do not
-            count. If None, the client waits until the venue must have noticed the loss of an old connection.
+            example, a standby uses 0.2, to log on soon after the other client disconnects. These attempts do
+            not count. If None, the client waits until the venue must have noticed the loss of an old
+            connection.
         maintenance: A window in which attempts are made at intervals of about `cap` and do not count.
             Default: the venue's weekly maintenance, or None if the environment variables set addresses to use
             instead of Kalshi's.
@@ -180,8 +181,8 @@ class ReconnectPolicy(Value):
         """
         if failure.resolution is Resolution.ACTION:
             return GiveUp(failure.why)
-        # Checked before the limits, because failures during maintenance do not count and never end the
-        # client.
+        # Checked before the limits, because failures during maintenance do not count and never make
+        # the client give up.
         if self.maintenance is not None and self.maintenance.contains(now):
             # Between half of `cap` and `cap`, because maintenance may take hours, but clients must not all
             # reconnect at the same time.

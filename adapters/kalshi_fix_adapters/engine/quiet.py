@@ -53,7 +53,7 @@ class QuietWork:
         self.freeze: bool = plan.freeze
         """Whether quiet moments are also used for garbage collection (option `freeze`)."""
         self._is_frozen = False
-        """Whether `gc.freeze` was called since the logon of this connection."""
+        """Whether `gc.freeze` has been called since the logon of this connection."""
         self.codec: Codec = plan.config.codec.with_deferred_compilation()
         """The codec of the client's sessions. While it has `deferred` shapes, they must be compiled in a
         quiet moment.

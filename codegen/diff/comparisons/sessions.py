@@ -14,7 +14,7 @@ _COMMON_WORDS = frozenset({"entry", "fix", "gateway", "server", "session", "sess
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
-    """Yield all differences in session types and hosts, which only pages contain."""
+    """Yield all differences in session types and hosts. Only pages contain these."""
     if not evidence.is_pages:
         return
     tables = evidence.facts_by(SessionFact, lambda each: each.environment)
@@ -61,7 +61,7 @@ def _sessions(evidence: Evidence, environment: str, rows: Sequence[SessionFact])
 
 
 def _no_endpoints(evidence: Evidence, environments_with_table: set[str]) -> Iterator[Finding]:
-    """Yield environments without a table of endpoints, if the page of the session types was given."""
+    """Yield a finding for each environment without an endpoint table, if the session types page was given."""
     spec = evidence.spec
     sources = {each.source for each in spec.dialect.session_types}
     # A table without an environment covers all environments.
@@ -139,7 +139,7 @@ def _host(
 
 
 def _host_mentions(evidence: Evidence) -> Iterator[Finding]:
-    """Yield hosts in running text and examples that neither the spec nor a list of hosts contains."""
+    """Yield a finding for each host in text or examples that is in neither the spec nor a list of hosts."""
     hosts = evidence.facts(HostFact)
     known = {each.host for each in evidence.spec.dialect.endpoints}
     known |= {each.host for each in hosts if each.role or each.session}

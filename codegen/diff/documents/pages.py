@@ -152,7 +152,7 @@ class _PageReader:
         title = attributes.get("title", "")
         form = self.vocabulary.entry
         if block.name == form.component:
-            self._update(line, attributes.get(form.date, ""), attributes.get(form.description, ""))
+            self._changelog_entry(line, attributes.get(form.date, ""), attributes.get(form.description, ""))
         elif title:
             self._heading(line, _BOLD, title)
             heading = self._stack[-1][1]
@@ -161,7 +161,7 @@ class _PageReader:
             # Level 0: headings inside the component do not end it.
             self._stack[-1] = (0, heading)
 
-    def _update(self, line: int, label: str, description: str) -> None:
+    def _changelog_entry(self, line: int, label: str, description: str) -> None:
         """Parse an entry of a changelog, such as `<Update label="1.0.32" description="2026-09-01">`."""
         found = [headings.read(text, self.vocabulary) for text in (label, description)]
         version, date = (_first_value(name, found) or "" for name in ("version", "date"))
@@ -202,7 +202,7 @@ class _PageReader:
         self.facts += tables.read(table, self._context())
 
     def _context(self) -> tables.Context:
-        """Return the information of the headings above, nearest first, for a table at this position."""
+        """Return the information from the headings above, nearest first, for a table at this position."""
         enclosing = [heading for _, heading in reversed(self._stack)]
         # Headings above the one that names the message are about other messages, so they are left out.
         owners = (
@@ -225,7 +225,7 @@ class _PageReader:
         )
 
     def _environment(self) -> str:
-        """Return the environment that a heading or tab names; the tab's title if it is not a known one."""
+        """Return the environment that a heading names; otherwise the title of the enclosing tab, if any."""
         enclosing = [heading for _, heading in reversed(self._stack)]
         return _first_value("environment", enclosing) or _first_value("tab", enclosing) or ""
 

@@ -39,7 +39,7 @@ class TokenForm(Enum):
     COUNTED = "a data field read with the length given before it"
     MISCOUNTED = "a data field that does not end at the length given before it"
     INVALID = "not a field: no `=`, or a tag that is not a positive number without leading zeros"
-    TRUNCATED = "a field without its SOH at the very end"
+    TRUNCATED = "the last field, without an SOH after it"
 
 
 class Token(NamedTuple):

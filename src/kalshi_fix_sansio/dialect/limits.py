@@ -29,7 +29,9 @@ MULTIPLE_CODE_TYPES: Final = frozenset(("MULTIPLECHARVALUE", "MULTIPLESTRINGVALU
 """Datatypes whose values are several codes separated by spaces."""
 NO_SIBLINGS: Final[Mapping[str, Member]] = MappingProxyType({})
 _Check = tuple[Callable[[Any, str], bool], str]
-"""A function that returns whether a value and its wire text are invalid, and the expected value in words."""
+"""A pair: a function that returns whether a value or its wire text is invalid, and a description of the
+expected value.
+"""
 
 
 def limit_check(
@@ -96,11 +98,11 @@ def _single_limit_check(field: FieldLayout, limit: Limit, siblings: Mapping[str,
         predicates.append(lambda value, _: _REMAINDER(Decimal(value), Decimal(step)) != 0)
     if values:
         predicates.append(lambda _, wire: not values.issuperset(wire.split(" ") if is_multiple else (wire,)))
-    expected = limit_words(limit, field, siblings)
+    expected = limit_text(limit, field, siblings)
     return (lambda value, wire: any(is_invalid(value, wire) for is_invalid in predicates)), expected
 
 
-def limit_words(
+def limit_text(
     limit: Limit, field: FieldLayout | None = None, siblings: Mapping[str, Member] = NO_SIBLINGS
 ) -> str:
     """Return a description of a limit and of its condition."""

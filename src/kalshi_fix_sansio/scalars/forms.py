@@ -1,4 +1,4 @@
-"""The lexical form (the form as text) of each kind, and checks of Python types."""
+"""The lexical form (the text on the wire) of each `Kind` of value, and checks of Python types."""
 
 from __future__ import annotations
 
@@ -83,9 +83,9 @@ EXPECTED_FORMS: Final[Mapping[Kind, str]] = MappingProxyType(
             "decimal point"
         ),
         Kind.BOOLEAN: "Y or N",
-        Kind.UTCTIMESTAMP: "a UTC timestamp: YYYYMMDD-HH:MM:SS with 0, 3, 6 or 9 decimals",
+        Kind.UTCTIMESTAMP: "a UTC timestamp: YYYYMMDD-HH:MM:SS with 0, 3, 6 or 9 decimal places",
         Kind.UTCDATEONLY: "a date: YYYYMMDD",
-        Kind.UTCTIMEONLY: "a time: HH:MM:SS with 0, 3, 6 or 9 decimals",
+        Kind.UTCTIMEONLY: "a time: HH:MM:SS with 0, 3, 6 or 9 decimal places",
         Kind.DATA: "data of at least one byte",
     }
 )

@@ -107,7 +107,7 @@ class Handshake:
             # On a new connection, no message with an old number can arrive, unlike after a reset within a
             # connection.
             core.ledger.expected = 1
-        core.outbound.commit(seq_num, frame, now)
+        core.outbound.record_and_queue(seq_num, frame, now)
         core.timers.logon_at = now.monotonic + config.logon_timeout
         core.move(Input.CONNECT)
 
@@ -219,7 +219,7 @@ class Handshake:
         core.ledger.use_store(peer_store)
         if reset:
             core.outbound.restart(unanswered=False)
-        core.outbound.commit(seq_num, frame, now)
+        core.outbound.record_and_queue(seq_num, frame, now)
         core.move(Input.ACCEPT)
         self._own.adopt(settings)
         # Called before `Recovery.begin`, which advances past the Logon or emits GapDetected. LoggedOn is

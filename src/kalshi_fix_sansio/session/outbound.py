@@ -157,7 +157,7 @@ class Outbound:
         # Encode before the number is recorded: if encoding raises, no number is used.
         codec = self._codec
         frame = codec.encode(message, header) if received is None else codec.with_header(received, header)
-        self.commit(
+        self.record_and_queue(
             seq_num,
             frame,
             now,
@@ -167,7 +167,7 @@ class Outbound:
         )
         return seq_num
 
-    def commit(
+    def record_and_queue(
         self,
         seq_num: int,
         frame: bytes,
@@ -201,7 +201,7 @@ class Outbound:
     def write(self, frame: bytes, now: Instant) -> None:
         """Queue a message that uses no new number: a resent message or a gap fill.
 
-        The store needs no record, because it has recorded the number when it was first used.
+        The store needs no record, because it recorded the number at its first use.
         """
         self.buffer += frame
         if len(frame) > self.largest_message:

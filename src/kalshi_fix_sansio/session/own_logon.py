@@ -217,7 +217,7 @@ class Resets:
         """Send a Logon that resets the numbers, as message number 1."""
         self._core.outbound.restart(unanswered=unanswered)
         self._resender.forget()
-        self._core.outbound.commit(1, frame, now)
+        self._core.outbound.record_and_queue(1, frame, now)
 
     def _complete(self, logon: Any, now: Instant, *, requested: bool) -> None:
         self._recovery.forget()

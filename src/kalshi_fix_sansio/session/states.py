@@ -69,7 +69,7 @@ class Input(Enum):
     LOGOUT = "log out"
     ABORT = "abort"
     PEER_LOGON = "Logon"
-    PEER_MESSAGE = "a message other than Logon and Logout"
+    PEER_MESSAGE = "a message other than Logon or Logout"
     PEER_LOGOUT = "Logout"
     PEER_GAP = "a gap that can be filled"
     PEER_CAUGHT_UP = "the gap is filled"

@@ -95,12 +95,12 @@ def test_an_unsynchronized_clock_is_a_warning_and_not_a_failure(
 
 def test_doctor_accepts_only_the_pinned_certificate(environ: dict[str, str], sandbox: Sandbox) -> None:
     port = str(sandbox.server.port("prediction", "KalshiNR"))
-    elsewhere = ("--host", "127.0.0.1", "--port", port)
-    refused = doctor(environ, *elsewhere, "--pin", "00" * 32, status=1)
+    address_options = ("--host", "127.0.0.1", "--port", port)
+    refused = doctor(environ, *address_options, "--pin", "00" * 32, status=1)
     fingerprint = re.search(r"SHA-256 is ([0-9a-f]{64})", refused.stderr)
     assert fingerprint is not None
     assert "is not the pinned one" in failure_of("certificate", refused)
-    doctor(environ, *elsewhere, "--pin", fingerprint[1])
+    doctor(environ, *address_options, "--pin", fingerprint[1])
 
 
 @pytest.mark.parametrize(
@@ -150,8 +150,8 @@ def test_doctor_reports_a_refusal_by_the_venue(environ: dict[str, str], sandbox:
 def test_doctor_reports_a_peer_that_is_not_a_venue(environ: dict[str, str]) -> None:
     for handler, text in ((keep_silent, "did not answer the Logon"), (hang_up, "closed the connection")):
         with listening(handler) as port:
-            elsewhere = ("--host", "127.0.0.1", "--port", str(port), "--plaintext", "--timeout", "0.3")
-            assert text in failure_of("logon", doctor(environ, *elsewhere, status=1))
+            address_options = ("--host", "127.0.0.1", "--port", str(port), "--plaintext", "--timeout", "0.3")
+            assert text in failure_of("logon", doctor(environ, *address_options, status=1))
 
 
 # --- venue
@@ -206,7 +206,7 @@ def test_venue_serves_the_printed_ports_until_it_is_stopped(
     assert list(folder.iterdir()) == []
 
 
-def test_the_environment_of_a_venue_in_a_chosen_folder_is_found(
+def test_venue_env_finds_the_folder_that_the_venue_chose(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -248,8 +248,7 @@ commands()
 
 
 def free_ports() -> int:
-    """Return the first of as many consecutive free ports as a venue uses, below the range from which the
-    system picks ports."""
+    """Return the first of enough consecutive free ports for a venue, below the ephemeral port range."""
     for first in range(20_000, 30_000, 100):
         with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
             for number in range(len(all_ports())):

@@ -102,14 +102,14 @@ async def test_a_peer_that_does_not_answer_the_logon_is_reported(
 async def test_the_first_connection_is_retried_on_request(new_client: NewClient, relay: Relay) -> None:
     policy = ReconnectPolicy(initial=0.01, cap=0.01, retry_first=True, maintenance=None)
 
-    class Listen(Observer):
-        """Starts the venue again after the first failure to connect."""
+    class RelayStarter(Observer):
+        """Makes the relay listen again after a failure to connect."""
 
         def on_event(self, event: object, now: Instant) -> None:
             if isinstance(event, ConnectFailed):
                 relay.listen()
 
     relay.stop_listening()
-    async with new_client(port=relay.port, reconnect=policy, observer=Listen()) as client:
+    async with new_client(port=relay.port, reconnect=policy, observer=RelayStarter()) as client:
         kinds = [type(await client.receive(TIMEOUT)) for _ in range(4)]
         assert kinds == [Connecting, ConnectFailed, Connecting, LoggedOn]

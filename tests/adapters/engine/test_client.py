@@ -87,7 +87,7 @@ def test_before_a_client_begins_nothing_is_sent_or_received() -> None:
 # --- the first connection
 
 
-def test_the_first_connection_is_tried_once() -> None:
+def test_the_first_connection_is_attempted_once() -> None:
     stage = Stage()
     stage.connect_error = VENUE_DOWN
     stage.open()
@@ -199,7 +199,7 @@ def test_the_bytes_of_waiting_events_are_bounded(large: Message) -> None:
     for _ in range(2):
         stage.core.take()
         reads.append(stage.core.wants_read)
-    assert reads == [False, False, True]  # reading resumes at half of the bound
+    assert reads == [False, False, True]  # reading resumes at half the limit
     stage.run()
     rest = stage.take()
     assert ReadingResumed() in rest
@@ -215,7 +215,7 @@ def test_the_bytes_of_waiting_events_are_bounded(large: Message) -> None:
         (HeartbeatReceived("abc"), 3),
     ],
 )
-def test_rare_events_count_towards_the_bytes_too(event: Event, size: int) -> None:
+def test_rare_events_count_towards_the_byte_limit_too(event: Event, size: int) -> None:
     queue = EventQueue(10, 1000)
     queue.put(event)
     assert queue.held_bytes == size
@@ -256,7 +256,7 @@ def test_unclaimed_round_trips_are_bounded(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def full_stage(limit: int = 4) -> Stage:
-    """Return a client whose queue of reports is full."""
+    """Return a stage with a client whose queue is full of reports."""
     stage = open_stage(plan(queue_limit=limit, session={"heart_bt_int": 30}))
     stage.venue_sends(*(report(str(number)) for number in range(limit)))
     return stage
@@ -324,7 +324,7 @@ def rt_stage(**changes: Any) -> Stage:
 
 
 def next_unconfirmed(stage: Stage) -> int:
-    """Return the first MsgSeqNum that the store has not confirmed."""
+    """Return the first MsgSeqNum that, according to the store, is not confirmed."""
     store = stage.core.sequence._store
     assert store is not None
     return store.next_incoming
@@ -480,7 +480,7 @@ def test_a_client_that_is_being_closed_compiles_no_more_checks(monkeypatch: pyte
     assert calls == [False]
 
 
-# --- passing time
+# --- steps of the wall clock
 
 
 def test_a_step_of_the_wall_clock_does_not_move_connection_attempts(stage: Stage) -> None:

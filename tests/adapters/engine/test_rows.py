@@ -14,7 +14,7 @@ from tests.adapters.engine.stage import FailingStore, only, open_stage, plan, re
 
 
 class Store(FailingStore):
-    """A store that accepts rows, and begins a commit of each confirmation, as durable stores do."""
+    """A store that accepts rows, and begins a commit for each confirmation, as durable stores do."""
 
     max_rows = max_row_bytes = 1000
 
@@ -33,7 +33,7 @@ class Store(FailingStore):
         self.begin_commit()
 
 
-def test_a_commit_that_fails_is_raised_and_ends_the_session() -> None:
+def test_a_failed_commit_raises_an_error_and_ends_the_session() -> None:
     store = Store()
     stage = open_stage(plan("KalshiRT", store=store))
     stage.venue_sends(report("a1"), report("a2"))

@@ -41,7 +41,7 @@ def numbers(store: SqliteStore) -> tuple[int, int]:
 
 
 def restart_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Simulate a restart of the system since the store was written, as after a power loss."""
+    """Simulate that the system has restarted since the store was written, as after a power loss."""
     monkeypatch.setattr(mark, "_boot_id", lambda: "another")
 
 
@@ -82,7 +82,7 @@ def test_a_power_loss_reverts_only_unsynced_changes(tmp_path: Path, monkeypatch:
     path = store_of_killed_process(tmp_path)
     restart_system(monkeypatch)
     log = log_of(path).read_bytes()
-    # Confirming the last number from the venue did not wait for the disk; every sent number did.
+    # The commit of the last number from the venue did not wait for the disk; those of sent numbers did.
     log_of(path).write_bytes(log[: -(FRAME_HEADER + PAGE)])
     with open_store(path) as store:
         assert numbers(store) == (14, 8)

@@ -108,11 +108,11 @@ def test_a_resend_continues_while_messages_are_recorded_and_committed(tmp_path: 
     with open_store(tmp_path) as store:
         send_and_commit(store, 100)
         send(store, 2)
-        again = store.sent_between(1, 103)
-        numbers = [next(again).seq_num for _ in range(50)]
+        resent = store.sent_between(1, 103)
+        numbers = [next(resent).seq_num for _ in range(50)]
         store.commit()
         send(store, 3)
-        numbers += [message.seq_num for message in again]
+        numbers += [message.seq_num for message in resent]
         assert numbers == list(range(1, 104))
 
 
@@ -235,7 +235,7 @@ def test_the_file_stays_small_over_many_messages(tmp_path: Path) -> None:
         return sum(path.stat().st_size for path in tmp_path.iterdir())
 
     with open_store(tmp_path, sync="normal", max_messages=1000) as store:
-        sizes, databases = [], []
+        sizes, database_sizes = [], []
         for _ in range(20):
             for _ in range(100):
                 send(store, 100, size=60)
@@ -243,11 +243,11 @@ def test_the_file_stays_small_over_many_messages(tmp_path: Path) -> None:
                 store.settle_requests([store.next_outgoing - 1000])
                 store.commit()
             sizes.append(size())
-            databases.append(store.path.stat().st_size)
+            database_sizes.append(store.path.stat().st_size)
         assert store.next_outgoing == 200_001
         assert len(kept_numbers(store)) == 1000
     assert max(sizes) < 6_000_000
-    assert max(databases) <= 400_000
+    assert max(database_sizes) <= 400_000
     assert size() < 600_000
 
 
@@ -432,7 +432,7 @@ def test_a_child_that_outlives_its_parent_releases_the_file(tmp_path: Path) -> N
             assert kept_numbers(store) == [1]
 
 
-# --- user rows
+# --- user rows, renumbering
 
 
 def test_rows_are_written_with_the_next_commit(tmp_path: Path) -> None:

@@ -142,7 +142,9 @@ def test_a_named_account_keeps_its_contents_and_its_name_when_the_key_changes(st
 
 
 def test_the_generations_of_two_keys_and_of_a_replaced_store_differ(stores: Stores, tmp_path: Path) -> None:
-    """The numbers of each begin at 1, and consumers of the bus take repeated numbers for duplicates."""
+    """The numbers of each generation begin at 1, and consumers of the bus take repeated numbers within a
+    generation for duplicates.
+    """
     generations = []
     for owner in (NAMED_OWNER, ROTATED_OWNER, NAMED_OWNER):
         with stores.open(owner) as store:

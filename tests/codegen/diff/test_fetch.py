@@ -83,16 +83,16 @@ class Site:
 @pytest.fixture
 def site() -> Iterator[Site]:
     """Serve the pages of the pier and pages of another API."""
-    with Site(PAGES) as made:
-        yield made
+    with Site(PAGES) as pier_site:
+        yield pier_site
 
 
-def fetched(site: Site, out: Path) -> Result:
+def run_fetch(site: Site, out: Path) -> Result:
     return run("--spec", SPEC, "fetch", "--index", f"{site.url}/llms.txt", "--out", out)
 
 
 def test_the_pages_about_the_dialect_are_fetched_and_agree_with_the_spec(site: Site, tmp_path: Path) -> None:
-    result = fetched(site, tmp_path / "out")
+    result = run_fetch(site, tmp_path / "out")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines() == [
         str(tmp_path / "out" / page.relative_to(PAGES)) for page in sorted(PAGES.rglob("*.md"))
@@ -125,8 +125,8 @@ def test_the_dictionary_is_fetched_from_its_own_address(site: Site, tmp_path: Pa
 def test_the_default_addresses_are_those_of_the_manifest(site: Site, tmp_path: Path) -> None:
     copy_of_pier = SpecCopy(tmp_path / "copy", SPEC)
     site.put("/fix/pier.xml", DICTIONARY, Content_Type="application/xml")
-    none = run("--spec", copy_of_pier.spec, "fetch", "--out", tmp_path / "out")
-    assert (none.exit_code, "no `documents.index`" in none.stderr) == (2, True)
+    refused = run("--spec", copy_of_pier.spec, "fetch", "--out", tmp_path / "out")
+    assert (refused.exit_code, "no `documents.index`" in refused.stderr) == (2, True)
     documents = f"documents: {{index: {site.url}/llms.txt, dictionary: {site.url}/fix/pier.xml}}\n"
     copy_of_pier.append("manifest.yaml", documents)
     assert run("--spec", copy_of_pier.spec, "fetch", "--out", tmp_path / "out").exit_code == 0
@@ -165,7 +165,7 @@ def test_a_page_without_address_and_date_gets_both_from_the_download(site: Site)
 def test_a_redirect_is_followed_only_on_the_same_host(site: Site, tmp_path: Path) -> None:
     site.answers["/pier/tides.md"] = Answer(b"", 308, {"Location": "/moved/tides.md"})
     site.put("/moved/tides.md", "# Tides moved\n")
-    assert fetched(site, tmp_path / "out").exit_code == 0
+    assert run_fetch(site, tmp_path / "out").exit_code == 0
     assert "# Tides moved" in (tmp_path / "out/pier/tides.md").read_text(encoding="utf-8")
     for target in (
         "http://127.0.0.1:1/tides.md",
@@ -173,11 +173,11 @@ def test_a_redirect_is_followed_only_on_the_same_host(site: Site, tmp_path: Path
         "file:///etc/hostname",
     ):
         site.answers["/pier/tides.md"] = Answer(b"", 302, {"Location": target})
-        result = fetched(site, tmp_path / "other")
+        result = run_fetch(site, tmp_path / "other")
         assert (result.exit_code, result.stdout) == (2, "")
         assert "/pier/tides.md" in result.stderr
     site.answers["/pier/tides.md"] = Answer(b"", 302, {"Location": "/pier/tides.md"})
-    assert fetched(site, tmp_path / "other").exit_code == 2
+    assert run_fetch(site, tmp_path / "other").exit_code == 2
     assert site.requested.count("/pier/tides.md") < 20
 
 
@@ -203,7 +203,7 @@ def test_no_file_is_written_if_a_download_fails(
     site: Site, tmp_path: Path, path: str, answer: Answer, expected: str
 ) -> None:
     site.answers[f"/{path}"] = answer
-    result = fetched(site, tmp_path / "out")
+    result = run_fetch(site, tmp_path / "out")
     assert (result.exit_code, result.stdout) == (2, "")
     assert f"{path}{expected}" in result.stderr
     assert not (tmp_path / "out").exists()
@@ -211,7 +211,7 @@ def test_no_file_is_written_if_a_download_fails(
 
 def test_a_page_of_the_maximum_size_is_accepted(site: Site, tmp_path: Path) -> None:
     site.answers["/pier/tides.md"] = Answer(b"x" * markdown.MAX_PAGE_SIZE)
-    assert fetched(site, tmp_path / "out").exit_code == 0
+    assert run_fetch(site, tmp_path / "out").exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_an_index_is_fetched_over_https_or_from_this_machine(index: str) -> None
         fetch.fetch(index, original())
 
 
-def test_a_missing_server_is_an_error(site: Site) -> None:
+def test_an_unreachable_server_is_an_error(site: Site) -> None:
     port = site.server.server_port
     site.server.shutdown()
     site.server.server_close()
@@ -272,9 +272,9 @@ def test_a_missing_server_is_an_error(site: Site) -> None:
 
 def test_a_folder_with_other_files_is_not_changed(site: Site, tmp_path: Path) -> None:
     (tmp_path / "mine.md").write_text("Mine.", encoding="utf-8")
-    result = fetched(site, tmp_path)
+    result = run_fetch(site, tmp_path)
     assert result.exit_code == 2
     assert result.stderr == f"{tmp_path} is not empty\n"
     assert [path.name for path in tmp_path.iterdir()] == ["mine.md"]
-    result = fetched(site, tmp_path / "mine.md" / "below")
+    result = run_fetch(site, tmp_path / "mine.md" / "below")
     assert result.exit_code == 2

@@ -44,7 +44,7 @@ def check_equal(kind: str, kept: object, ledger: object, *details: object) -> No
 
 def open_orders(trader: Trader) -> dict[str, OrderSnapshot]:
     """Return the open orders of a trader, by OrderID."""
-    exchange = trader.market.exchange
+    exchange = trader.venue.exchange
     return {order.order_id: order for order in exchange.open_orders() if order.account.owner == trader.name}
 
 
@@ -86,7 +86,7 @@ def _compare_answers(machines: Machines) -> None:
 
 
 def _compare_positions(trader: Trader) -> None:
-    exchange, machines = trader.market.exchange, trader.machines
+    exchange, machines = trader.venue.exchange, trader.machines
     ledger = {
         (Account(number), symbol): holding.position.net
         for number in SUBACCOUNTS
@@ -95,7 +95,7 @@ def _compare_positions(trader: Trader) -> None:
         if holding.position.net
     }
     check_equal("positions", machines.held(), ledger)
-    for symbol, price in trader.market.settled.items():
+    for symbol, price in trader.venue.settled.items():
         for number in SUBACCOUNTS:
             with localcontext(machines.context):
                 position = machines.positions.of(symbol, Account(number))
@@ -105,7 +105,7 @@ def _compare_positions(trader: Trader) -> None:
 
 
 def _compare_money(trader: Trader) -> None:
-    exchange, machines = trader.market.exchange, trader.machines
+    exchange, machines = trader.venue.exchange, trader.machines
     for number in SUBACCOUNTS:
         account = Account(number)
         on_shards = {
@@ -139,7 +139,7 @@ def compare_groups(trader: Trader) -> None:
     }
     check_equal("order groups", kept, ledger)
     # The exchange removes old fills from the window only when it executes its next command.
-    counted = trader.market.exchange._state.groups
+    counted = trader.venue.exchange._state.groups
     counted.advance(now)
     for group in venue_groups:
         known = groups[group.id]
@@ -156,7 +156,7 @@ def compare_groups(trader: Trader) -> None:
 
 def order_groups(trader: Trader) -> Iterator[Any]:
     """Iterate over the order groups of a trader."""
-    return (group for group in trader.market.exchange.order_groups() if group.account.owner == trader.name)
+    return (group for group in trader.venue.exchange.order_groups() if group.account.owner == trader.name)
 
 
 def compare_uncertain(trader: Trader) -> None:

@@ -43,7 +43,7 @@ KEYS.update(
 
 
 @attrs.define(eq=False)
-class Market:
+class SoakVenue:
     """The venue, and the markets that are open."""
 
     random: Random
@@ -68,7 +68,7 @@ class Market:
             )
             for owner in OWNERS
         )
-        margin = config()
+        defaults = config()
         names = (*OWNERS, *(f"{owner}-{session}" for owner in OWNERS for session in _SESSIONS))
         rules = tuple(
             prediction_market(symbol, shard=shard, tick=Decimal("0.0001"))
@@ -76,8 +76,8 @@ class Market:
         )
         self.harness = VenueHarness(
             self.random.randrange(2**32),
-            accounts=(*accounts, *(account for account in margin.accounts if account.product == "margin")),
-            markets={"prediction": rules, "margin": margin.markets["margin"]},
+            accounts=(*accounts, *(account for account in defaults.accounts if account.product == "margin")),
+            markets={"prediction": rules, "margin": defaults.markets["margin"]},
             api_keys=tuple(api_key(name) for name in (*names, "perp")),
         )
         self.list_next()

@@ -13,7 +13,7 @@ import attrs
 from kalshi_fix_sansio import Side
 from kalshi_fix_sansio.trading import OrderState, Remedy
 from tests.trading.soak.ledger import WRONG_CONTEXT, Difference, order_groups
-from tests.trading.soak.market import OWNERS, Market
+from tests.trading.soak.market import OWNERS, SoakVenue
 from tests.trading.soak.trader import Counts, Trader
 
 SETTLEMENT_INTERVAL = 60
@@ -37,16 +37,16 @@ class Run:
 
     def __init__(self, seed: int, tally: Tally, faults: float) -> None:
         self.tally, self.faults, self.random = tally, faults, Random(seed)
-        self.market = Market(self.random)
-        self.harness = self.market.harness
-        self.traders = [Trader(self.market, owner, self.random, tally) for owner in OWNERS]
+        self.venue = SoakVenue(self.random)
+        self.harness = self.venue.harness
+        self.traders = [Trader(self.venue, owner, self.random, tally) for owner in OWNERS]
         self.turns = 0
 
     def play(self, events: int, report: Callable[[Tally], None]) -> None:
         """Play until the two traders have applied this many events, counted over all runs."""
         for trader in self.traders:
             trader.log_on()
-            for symbol in self.market.open:  # One report per shard defines the beginning of drop copy.
+            for symbol in self.venue.open:  # One report per shard defines the beginning of drop copy.
                 trader.send(trader.order(symbol))
                 self.wait(0.2)
         while self.tally.events < events:
@@ -99,23 +99,23 @@ class Run:
         """Settle a market. Sometimes a trader then has a fill that it does not know of, because the report is
         lost or arrives after the settlement.
         """
-        market = self.market
+        venue = self.venue
         if self.random.random() < 0.5 and self.has_no_uncertainty(trader):
             other = next(item for item in self.traders if item is not trader)
-            market.list_next()
-            trader.send(trader.order(market.next_to_end, Side.BUY, Decimal("0.50")))
+            venue.list_next()
+            trader.send(trader.order(venue.next_to_end, Side.BUY, Decimal("0.50")))
             if self.random.random() < 0.5:
                 trader.reach_venue()
                 trader.break_connection()
             else:
                 self.wait(0.2)
-            other.send(other.order(market.next_to_end, Side.SELL, Decimal("0.01")))
+            other.send(other.order(venue.next_to_end, Side.SELL, Decimal("0.01")))
             self.deliver()
-            market.settle()
+            venue.settle()
             trader.counts.settled_first += 1
         else:
-            market.settle()
-            market.list_next()
+            venue.settle()
+            venue.list_next()
 
     def wait(self, seconds: float) -> None:
         """Deliver all sent messages, let time pass, and apply the received messages."""

@@ -52,7 +52,7 @@ from tests.trading.soak.ledger import (
     open_orders,
     order_groups,
 )
-from tests.trading.soak.market import INITIAL_BALANCE, PARTIES, PRECISIONS, SUBACCOUNTS, Market
+from tests.trading.soak.market import INITIAL_BALANCE, PARTIES, PRECISIONS, SUBACCOUNTS, SoakVenue
 from tests.venue.testing.machines import Machines
 from tests.venue.venue_harness import CODEC, Client
 
@@ -102,8 +102,8 @@ class Counts:
 class Trader:
     """One owner, with its machines and its sessions."""
 
-    def __init__(self, market: Market, name: str, random: Random, counts: Counts) -> None:
-        self.market, self.harness, self.name = market, market.harness, name
+    def __init__(self, venue: SoakVenue, name: str, random: Random, counts: Counts) -> None:
+        self.venue, self.harness, self.name = venue, venue.harness, name
         self.random, self.counts = random, counts
         self.machines = self.new_machines()
         self.client: Client | None = None
@@ -216,8 +216,8 @@ class Trader:
     ) -> NewOrderSingle:
         random = self.random
         side = side or random.choice((Side.BUY, Side.SELL))
-        symbol = symbol or random.choice(list(self.market.open))
-        shard, number = self.market.open[symbol], random.choice(SUBACCOUNTS)
+        symbol = symbol or random.choice(list(self.venue.open))
+        shard, number = self.venue.open[symbol], random.choice(SUBACCOUNTS)
         quantity = Decimal(random.randint(1, 1500)) / 100
         if random.random() < 0.02:
             quantity = INITIAL_BALANCE * 3  # more than the account can pay
@@ -247,7 +247,7 @@ class Trader:
         if self.machines.groups.in_flight is not None:
             return
         if len(groups) < MAX_GROUPS:
-            number, shard = random.choice(SUBACCOUNTS), random.choice(list(self.market.open.values()))
+            number, shard = random.choice(SUBACCOUNTS), random.choice(list(self.venue.open.values()))
             request = OrderGroupRequest.create(
                 random.randint(1, 20), alloc_account=number, ex_destination=shard
             )

@@ -1,5 +1,5 @@
-"""A day of seeded flow with faults: at the end, the state of three clients and of their state machines equals
-that of the exchange."""
+"""A day of random trading with faults: at the end of the day, the state of three clients and of their state
+machines equals that of the exchange."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def test_orders_cash_and_positions_of_each_client_equal_those_of_the_exchange(se
     assert {name for name, _ in FAULTS} == set(outcome.faults)
     assert sum(outcome.faults.values()) > 2 * len(FAULTS)
     for player in outcome.players:
-        ends = {SETTLED: SETTLED_AT} if player.product == "prediction" else {}
-        assert player.ledger.settled in ({}, ends)  # accounts without a position have no entry
+        expected = {SETTLED: SETTLED_AT} if player.product == "prediction" else {}
+        assert player.ledger.settled in ({}, expected)  # accounts without a position have no entry
     assert any(player.ledger.settled for player in outcome.players)
     assert sum(len(player.ledger.fills) for player in outcome.players) > 300
     # This is not checked per player: which client a fault affects, and when, depends on real time.
@@ -44,6 +44,6 @@ def test_a_fault_in_a_state_machine_is_detected(name: str) -> None:
 
 
 def _play_days(count: int) -> None:
-    """Simulate several days: the order of threads varies, so a day may pass without a triggered group."""
+    """Simulate several days: thread scheduling varies, so a day may pass without a triggered group."""
     for seed in range(1, count + 1):
         play(rounds=60, seed=seed, rate=0.03)

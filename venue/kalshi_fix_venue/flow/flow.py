@@ -75,7 +75,7 @@ class Flow:
         self._next: float | None = None
 
     def begin(self, now: Instant) -> None:
-        """Start the traders. Does nothing if the flow has already begun."""
+        """Start the traders. Do nothing if the flow has already begun."""
         if self._next is None and self._config.rate and self._markets:
             self._next = now.monotonic + self._draw_delay()
 
@@ -127,9 +127,9 @@ class Flow:
     def _turn(self, exchange: Exchange, ticker: str, now: Instant) -> Turn:
         fair = self._fair.get(ticker)
         if fair is None:
-            middle = self._config.initial_prices.get(ticker)
+            initial_price = self._config.initial_prices.get(ticker)
             rules = exchange.markets[ticker].rules
-            fair = self._fair[ticker] = FairPrice(exchange, rules, middle, now.monotonic)
+            fair = self._fair[ticker] = FairPrice(exchange, rules, initial_price, now.monotonic)
         fair.move(self._random, self._config.volatility, now.monotonic)
         return Turn(exchange, self._random, self._new_id, self._config.largest, fair, now.utc)
 

@@ -1,9 +1,9 @@
 """Whether the clock of this machine is synchronized, according to the Linux kernel (adjtimex).
 
 chrony, ntpd, systemd-timesyncd and PTP daemons all report to the kernel, and any user may read the clock
-state that the kernel keeps. So it is not necessary to detect or query a particular service. After a boot, and
-if the last correction was more than about nine hours ago, the kernel reports that the clock is not
-synchronized.
+state that the kernel keeps. So it is not necessary to detect or query a particular service. The kernel
+reports that the clock is not synchronized from boot until the first correction, and if the last correction
+was more than about nine hours ago.
 """
 
 from __future__ import annotations

@@ -291,7 +291,7 @@ class Cash(Mapping[BalanceKey, Balance]):
                 items.append(
                     UncertainItem(
                         what=f"the balance {changes} unknown",
-                        about=f"balance of {owner} on shard {key.shard}",
+                        about=f"balance of account {owner} on shard {key.shard}",
                     )
                 )
         if self.refused:
