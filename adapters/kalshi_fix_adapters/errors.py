@@ -212,8 +212,8 @@ class NumbersResetError(ReconcileError):
     def __init__(self, event: events.LoggedOn) -> None:
         self.event = event
         super().__init__(
-            "the venue's sequence numbers restarted at 1, and any earlier messages that were not received are "
-            "lost; look up what they may have reported via drop copy or REST, then iterate again"
+            "the venue's sequence numbers restarted at 1, and any earlier messages that were not received "
+            "are lost; look up what they may have reported via drop copy or REST, then iterate again"
         )
 
 

@@ -78,9 +78,9 @@ MUTANTS = {
     ),
     "a gap fill with a wrong NewSeqNo": caught_by(wrap(Resender, "_fill", _fill_backwards), "gap fill"),
     "a number that is used twice": caught_by(
-        replace_every(50, Outbound, "commit", _reuse_number), "number reused", "altered"
+        replace_every(50, Outbound, "record_and_queue", _reuse_number), "number reused", "altered"
     ),
-    "a number that is skipped": caught_by(wrap(Outbound, "commit", _skip_number), "number skipped"),
+    "a number that is skipped": caught_by(wrap(Outbound, "record_and_queue", _skip_number), "number skipped"),
     "a heartbeat that is late": caught_by(
         wrap(Timers, "next_deadline", _report_deadline_late), "late heartbeat"
     ),
