@@ -19,7 +19,7 @@ from benchmarks.engines import missing
 from benchmarks.measure import ROOT, Result, result, run_in_turn, run_python
 from kalshi_fix_venue.identities import ClientKey
 
-MEDIAN, RATE = "f: order to report", "f: order with 100 in flight"
+MEDIAN, TIME_PER_ORDER = "f: order to report", "f: order with 100 in flight"
 TLS = ", TLS"
 ADAPTERS = ("blocking", "asyncio", "trio")
 UVLOOP = "asyncio on uvloop"
@@ -53,11 +53,11 @@ def round_trips(rounds: int = 9) -> list[Result]:
     results = []
     for (name, tls), figures in measurements.items():
         label = title(name)
-        medians, p99, rates = zip(*figures, strict=True)
+        medians, p99, times_per_order = zip(*figures, strict=True)
         results += [
             result(f"{MEDIAN}{tls}", label, medians, by_round=True),
             result(f"{MEDIAN}{tls}, p99", label, p99),
-            result(f"{RATE}{tls}", label, rates),
+            result(f"{TIME_PER_ORDER}{tls}", label, times_per_order),
         ]
     return results
 
@@ -108,7 +108,7 @@ def running(module: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
 
 @contextmanager
 def serving(module: str, *arguments: object) -> Iterator[IO[str]]:
-    """Run a module that prints when it is ready; yield its further output."""
+    """Run a module that prints `listening` when it is ready; yield the rest of its output."""
     with running(module, *arguments) as process:
         assert process.stdout is not None
         if process.stdout.readline() != "listening\n":

@@ -43,7 +43,7 @@ COUNTS = {
     LINES: (1, 4, 16, 64),
 }
 LOG_ROUNDS = 2
-"""Fewer rounds than in other cases, because the largest log takes some seconds."""
+"""Fewer rounds than in other cases, because the largest log takes several seconds."""
 _MESSAGE_COUNT = 400
 """Number of different messages used in turn."""
 _UNGROUPED_FIELDS = 25
@@ -107,7 +107,7 @@ def _entries(count: int) -> Contender:
 
 
 def _books(count: int) -> Contender:
-    """Apply an update to one of this many books."""
+    """Return a contender that applies an update to one of this many books."""
     books = OrderBooks()
     for number in range(count):
         level = MDFullEntry(md_entry_type="0", md_entry_px="0.45", md_entry_size=1)
@@ -124,7 +124,7 @@ def _update(symbol: str, size: int) -> Message:
 
 
 def _live_orders(count: int) -> Contender:
-    """Query the live orders of one of this many symbols."""
+    """Return a contender that queries the live orders of one of this many symbols."""
     orders = Orders()
     for number in range(count):
         for side in "12":
@@ -139,7 +139,7 @@ def _live_orders(count: int) -> Contender:
 
 
 def _in_flight(count: int) -> Contender:
-    """Send an order while this many orders are unanswered."""
+    """Return a contender that sends an order while this many orders are unanswered."""
     session, order = logged_on_session(), samples.order()
     for number in range(count):
         order.cl_ord_id = f"open-{number}"
@@ -153,7 +153,7 @@ def _send(session: Session, order: Message) -> None:
 
 
 def _sessions(count: int) -> Contender:
-    """Receive a report on one of this many sessions, each of which receives the same reports in turn."""
+    """Return a contender that receives each report on this many sessions, one after the other."""
     wire = numbered_reports(size=max(1, 1000 // count) * 300)
     sessions: list[Session] = []
 
@@ -170,7 +170,7 @@ def _sessions(count: int) -> Contender:
 
 
 def _logs() -> Iterator[Contender]:
-    """Read or decode logs of several sizes; the time is per message."""
+    """Yield contenders that read or decode logs of several sizes; the time is per message."""
     count = len(numbered_reports(logs.SIZE))
     for case, run in ((READ_LOG, logs.read), (LINES, partial(logs.decode_log, form=Form.BRIEF))):
         for size in COUNTS[case]:

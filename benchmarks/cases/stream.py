@@ -31,7 +31,7 @@ def split_into_chunks(data: bytes) -> list[bytes]:
 
 
 def logged_on_session(name: str = samples.VENUE, store: MessageStore | None = None) -> Session:
-    """Return a session that is logged on and waits for the message with number 2."""
+    """Return a session that is logged on and expects MsgSeqNum 2 next."""
     session = Session(
         samples.session_config(name, codec=CODEC, reset_seq_num=True, max_open_requests=10_000_000), store
     )
@@ -124,7 +124,7 @@ def stream_contenders(size: int = SIZE) -> list[Contender]:
 
 
 def _session_contender(chunks: Sequence[bytes], count: int) -> Contender:
-    """Read the stream in a new session each time; logons are not measured."""
+    """Return a contender that reads the stream in a new session each time; logons are not measured."""
     sessions: list[Session] = []
 
     def run() -> int:

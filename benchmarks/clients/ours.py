@@ -48,8 +48,8 @@ async def _drive_async(module: Any, *options: Any) -> Measurements:
         next_message = client.messages(timeout=TIMEOUT).__anext__
 
         async def take() -> str | None:
-            name: str | None = (await next_message()).cl_ord_id
-            return name
+            cl_ord_id: str | None = (await next_message()).cl_ord_id
+            return cl_ord_id
 
         return await drive(lambda values: client.send(NewOrderSingle(**values)), take)
 

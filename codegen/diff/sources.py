@@ -30,8 +30,7 @@ class SkippedFile(Exception):  # noqa: N818 - part of the report
     file: str
     why: str
     folder: str = ""
-    """Its folder, if the folder's name looks like that of a product's folder, but no product of the spec has
-    such a folder."""
+    """Its folder, if that is named like a product's folder but belongs to no product of the spec."""
 
     def __str__(self) -> str:
         return f"{self.file}: {self.why}"
@@ -62,12 +61,12 @@ class GivenSources:
     """The venue's folders of pages, such as fix-margin, that were given completely."""
     skipped: tuple[SkippedFile, ...] = ()
     unknown: tuple[tuple[str, str], ...] = ()
-    """Pairs of a folder and a file. The name of each folder looks like that of a product's folder, but no
-    product of the spec has such a folder."""
+    """Pairs of a folder and a file. Each folder is named like a product's folder but belongs to no product of
+    the spec."""
 
     def covered_sources(self, spec: SpecIndex) -> frozenset[str]:
-        """Return the manifest's sources that were given: pages, pages missing from a complete folder,
-        guides, the dictionary, the changelog.
+        """Return the manifest's sources that the given files cover: pages (including those missing from a
+        folder that was given completely), guides, the dictionary and the changelog.
         """
         given = {(reading.kind, reading.page) for reading in self.readings}
         kinds = {kind for kind, _ in given} & {DICTIONARY, CHANGELOG}
@@ -133,7 +132,7 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
         raise SourceError(str(error)) from None
     if suffix == ".xml":
         facts = quickfix.read(data, file)
-        # Unrelated XML, such as a site map, is not a dictionary with errors.
+        # Unrelated XML, such as a site map, is skipped, not reported as a dictionary with errors.
         if (
             facts
             and isinstance(facts[0], UnreadableFact)
@@ -153,7 +152,7 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
     # The changelog's address has no folder, so the file name alone may identify it.
     candidates = names if addresses or page_name else [*names, path.stem]
     known_name = next((each for each in candidates if spec.kinds.get(each) in (CHANGELOG, GUIDE)), None)
-    # Recognized by its content as well: an address changes more often than the form of the entries.
+    # A changelog is also recognized by its content, because its address changes more often than its form.
     if changelog.is_changelog(text, spec.vocabulary.entry) or (
         known_name and spec.kinds[known_name] == CHANGELOG
     ):
@@ -192,7 +191,7 @@ def _page(path: Path, text: str, names: list[str], spec: SpecIndex, product: str
 
 
 def _addresses(text: str) -> list[str]:
-    """Return the page names from the addresses in its front matter."""
+    """Return the page names from the addresses in the front matter of a page."""
     settings = markdown.front_matter(text)[0]
     keys = [key for key in ("url", "canonical", "slug") if key in settings]
     paths = [urlsplit(settings[key]).path.strip("/") for key in keys]
@@ -200,7 +199,7 @@ def _addresses(text: str) -> list[str]:
 
 
 def _possible_names(path: Path) -> list[str]:
-    """Return possible page names from its path, longest first: a/fix/orders, fix/orders."""
+    """Return the possible page names of a file, from its path, longest first: a/fix/orders, fix/orders."""
     parts = path.resolve().with_suffix("").parts[1:]
     # The venue's page names have up to four parts, folders included.
     return ["/".join(parts[-length:]) for length in range(min(len(parts), 4), 1, -1)] or [path.stem]

@@ -25,7 +25,8 @@ def first_day(dialect: Dialect) -> date:
 
 
 def certain_from(dialect: Dialect) -> date | None:
-    """Return the day from which the dialect is as the spec describes it; None without known changes."""
+    """Return the day from which the dialect is as the spec describes it, or None if no earlier form
+    is known."""
     entries = _all_changes(dialect, LayoutWriter(Imports(), ""))
     return max((change.certain_from for change, _, effect in entries if effect), default=None)
 
@@ -37,7 +38,7 @@ def date_expression(day: date, imports: Imports) -> str:
 
 
 _ChangeEntry = tuple[Change, str, tuple[tuple[str, str], ...]]
-"""A change, its text, and the arguments that describe the earlier form; empty if that is unknown."""
+"""A change, its text, and the arguments that describe the earlier form (none if the form is unknown)."""
 
 
 def _all_changes(dialect: Dialect, layouts: LayoutWriter) -> Iterator[_ChangeEntry]:

@@ -22,7 +22,7 @@ def constructors(context: Context, message: model.Message) -> Iterator[model.Con
 
 
 class _Reader:
-    """Resolver of one constructor."""
+    """Reads one constructor."""
 
     def __init__(
         self, context: Context, message: model.Message, name: str, node: Map, location: Location
@@ -42,13 +42,14 @@ class _Reader:
         if is_word and self._name not in taken:
             return True
         advice = "use lower case, and a name that no field has"
-        self._context.mistakes.add(self._location, f"{self._label} is not a valid method name", advice)
+        self._context.mistakes.add(self._location, f"{self._label} does not have a valid method name", advice)
         return False
 
     def read(self) -> model.Constructor:
         """Return the constructor."""
         entry = self._entry()
-        # `requires` and `without` may name fields of the entry, which become arguments too.
+        # `requires` and `without` may also name fields of the entry, because these fields become arguments
+        # too.
         known = {**self._members, **{member.name: member for member in entry}}
         attributes = {
             key: tuple(

@@ -13,13 +13,13 @@ from kalshi_fix_sansio.trading import QuoteTerms, RfqMaker
 
 
 def make_maker(yes: str, no: str, limit: int) -> RfqMaker:
-    """Quote one pair of prices, and confirm quotes of at most `limit` contracts."""
+    """Return a maker that quotes one pair of prices, and confirms quotes of at most `limit` contracts."""
     terms = QuoteTerms(bid=yes, offer=no)
     return RfqMaker(lambda _: terms, lambda quote: quote.quantity <= limit, lambda: str(uuid4()))
 
 
 async def run(client: Client, maker: RfqMaker) -> None:
-    """Send the maker's messages, until the client ends."""
+    """Send the maker's messages until the client ends."""
     async with client:
         while True:
             due, now = maker.next_deadline(), datetime.now(UTC)

@@ -106,7 +106,8 @@ def from_dict(data: Mapping[str, Any]) -> Message:
     Strings are parsed as wire text.
 
     Raises:
-        DecodeError: `data` is not a message, contains a field twice or a hidden value, or a value is invalid.
+        DecodeError: `data` is not a message, or contains a duplicate field, a hidden value or an invalid
+            value.
     """
     return mapping.from_dict(DIALECT, data)
 

@@ -39,7 +39,7 @@ def _walk(node: Any, found: list[str]) -> None:
             found.append(str(operator))
 
 
-def first_literals(pattern: str) -> str:
+def literal_prefix(pattern: str) -> str:
     """Return the literal prefix of an expression; a search can only match where this prefix occurs."""
     text = ""
     for operator, argument in parser.parse(pattern):

@@ -19,7 +19,7 @@ from kalshi_fix_sansio._generated import DIALECT as KALSHI
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.codec.compiled import cache, decoders
 from kalshi_fix_sansio.framing import Frame, encode_frame
-from tests.codec.expressions import backtracking_repetitions, first_literals
+from tests.codec.expressions import backtracking_repetitions, literal_prefix
 from tests.codec.wire import HEAD, VALID_BODIES, dump, fields_of, joined
 from tests.samples import full, minimal
 from tests.tiny_dialect import DIALECT
@@ -91,7 +91,7 @@ def test_entries_are_searched_for_only_at_the_start_of_a_field(
     assert splits
     for pattern in splits:
         assert pattern in compiled
-        assert re.fullmatch("\x01[1-9][0-9]*=", first_literals(pattern))
+        assert re.fullmatch("\x01[1-9][0-9]*=", literal_prefix(pattern))
 
 
 REPORT = (

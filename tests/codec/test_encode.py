@@ -270,7 +270,7 @@ def test_a_message_of_another_dialect_is_refused() -> None:
 
 @settings(max_examples=400)
 @given(st.sampled_from([LOGON, ORDER, BOOK]).flatmap(lambda layout: messages(layout, DIALECT)))
-def test_encoding_and_decoding_round_trips(message: Message) -> None:
+def test_messages_survive_encoding_and_decoding(message: Message) -> None:
     again = CODEC.decode(CODEC.encode(message, header(message.msg_type)))
     assert again == message
     assert again.problems == ()
@@ -295,7 +295,7 @@ def test_a_new_header_leaves_the_body_unchanged() -> None:
         "11=a|38=1|44=0.50|95=10|96=abc|93=2|89=ss|",
     ],
 )
-def test_a_body_that_would_be_parsed_differently_after_another_header_is_refused(fields: str) -> None:
+def test_a_body_that_would_be_parsed_differently_with_a_new_header_is_refused(fields: str) -> None:
     data = frame("D", fields)
     assert CODEC.decode(data).price == Decimal("0.50")  # type: ignore[attr-defined]
     with pytest.raises(EncodeError, match="would change which bytes belong to a data field"):

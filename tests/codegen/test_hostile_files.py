@@ -27,7 +27,7 @@ def accept(tmp_path: Path, text: str) -> None:
     read_yaml(path)
 
 
-def rejected(tmp_path: Path, text: str) -> str:
+def error_of(tmp_path: Path, text: str) -> str:
     """Return the error for a YAML file."""
     with pytest.raises(SpecError) as caught:
         accept(tmp_path, text)
@@ -38,62 +38,62 @@ def rejected(tmp_path: Path, text: str) -> str:
 
 
 @pytest.mark.parametrize("levels", [5, 9, 30])
-def test_aliases_that_double_are_refused(tmp_path: Path, levels: int) -> None:
+def test_aliases_that_expand_exponentially_are_refused(tmp_path: Path, levels: int) -> None:
     text = "a0: &a0 x\n" + "".join(
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, levels + 1)
     )
-    assert ": aliases expand to more than 10000 values; write the values out" in rejected(tmp_path, text)
+    assert ": aliases expand to more than 10000 values; write the values out" in error_of(tmp_path, text)
 
 
 def test_aliases_count_as_their_expanded_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nodes, "BOUNDS", attrs.evolve(nodes.BOUNDS, aliased=5))
     # An alias is one value of the file, and expands to four.
     accept(tmp_path, "a: &a [1, 2, 3]\nb: *a\n")
-    assert ":1: aliases expand to more than 5 values" in rejected(tmp_path, "a: &a [1, 2, 3]\nb: [*a, *a]\n")
+    assert ":1: aliases expand to more than 5 values" in error_of(tmp_path, "a: &a [1, 2, 3]\nb: [*a, *a]\n")
 
 
 def test_the_number_of_values_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nodes, "BOUNDS", attrs.evolve(nodes.BOUNDS, values=9))
     accept(tmp_path, "a: [1, 2, 3, 4]\nb:\n")
-    assert rejected(tmp_path, "a: [1, 2, 3, 4]\nb: [\n5]\n").startswith(":3: is not valid YAML: it has more")
+    assert error_of(tmp_path, "a: [1, 2, 3, 4]\nb: [\n5]\n").startswith(":3: is not valid YAML: it has more")
 
 
 @pytest.mark.parametrize("opening", ["[", "- ", "{a: ", "? "])
 def test_the_error_for_deep_nesting_names_the_first_line_that_is_too_deep(
     tmp_path: Path, opening: str
 ) -> None:
-    assert ":2: is not valid YAML: it is nested more than 64 levels deep" in rejected(
+    assert ":2: is not valid YAML: it is nested more than 64 levels deep" in error_of(
         tmp_path, "# deep\n" + opening * 3000
     )
 
 
 def test_nesting_up_to_the_limit_is_accepted(tmp_path: Path) -> None:
     accept(tmp_path, "[" * nodes.BOUNDS.depth + "]" * nodes.BOUNDS.depth)
-    assert "nested more" in rejected(
+    assert "nested more" in error_of(
         tmp_path, "[" * (nodes.BOUNDS.depth + 1) + "]" * (nodes.BOUNDS.depth + 1)
     )
 
 
 def test_expanded_aliases_must_not_exceed_the_maximum_depth(tmp_path: Path) -> None:
     links = "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 70))
-    assert "aliases expand to more than 64 levels" in rejected(tmp_path, f"a0: &a0 x\n{links}")
+    assert "aliases expand to more than 64 levels" in error_of(tmp_path, f"a0: &a0 x\n{links}")
 
 
 @pytest.mark.parametrize("number", ["9" * 5000, "-" + "9" * 19, "1" * 19])
 def test_numbers_have_a_bounded_length(tmp_path: Path, number: str) -> None:
-    assert rejected(tmp_path, f"a: 1\nb: {number}\n").startswith(":2: a number has more than 18 digits;")
+    assert error_of(tmp_path, f"a: 1\nb: {number}\n").startswith(":2: a number has more than 18 digits;")
     accept(tmp_path, f"a: {'9' * 18}\nb: -{'9' * 18}\nc: '{number}'\n")
 
 
 def test_files_have_a_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nodes, "MAX_FILE_SIZE", 100)
     accept(tmp_path, "a: " + "x" * 97)
-    assert rejected(tmp_path, "a: " + "x" * 98).startswith(":1: has more than 100 bytes;")
+    assert error_of(tmp_path, "a: " + "x" * 98).startswith(":1: has more than 100 bytes;")
 
 
 def test_mistakes_are_bounded_in_number_and_length(tmp_path: Path) -> None:
     text = "".join(f"? [{n}]\n: x\n" for n in range(2000))
-    found = rejected(tmp_path, text).split("\n")
+    found = error_of(tmp_path, text).split("\n")
     assert len(found) == MAX_MISTAKES + 1
     assert "there are more mistakes" in found[-1]
     mistakes = Mistakes()
@@ -141,10 +141,10 @@ def chained(levels: int, *, both: bool) -> str:
 
 
 def with_components(tmp_path: Path, text: str) -> Path:
-    old = edited("components", "components:\n", text)
+    components = edited("components", "components:\n", text)
     return write(
         tmp_path,
-        components=old,
+        components=components,
         messages_orders=edited("messages_orders", "Rank:    optional", "A0: include"),
     )
 
@@ -223,7 +223,7 @@ def unreadable_parts(text: str) -> list[str]:
     return [fact.what for fact in facts if isinstance(fact, UnreadableFact)]
 
 
-def imported(tmp_path: Path, text: str) -> str:
+def import_error(tmp_path: Path, text: str) -> str:
     path = tmp_path / "d.xml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(SpecError) as caught:
@@ -241,7 +241,7 @@ DEFAULTS = "<!DOCTYPE fix [<!ATTLIST field x CDATA '{}'>]>\n<fix/>".format("x" *
 
 @pytest.mark.parametrize("text", [LAUGHS, DEFAULTS])
 def test_a_dictionary_must_not_contain_dtd_declarations(tmp_path: Path, text: str) -> None:
-    assert imported(tmp_path, text).startswith(":1: contains DTD declarations;")
+    assert import_error(tmp_path, text).startswith(":1: contains DTD declarations;")
     assert unreadable_parts(text) == ["not a QuickFIX dictionary: it contains DTD declarations"]
 
 
@@ -254,14 +254,14 @@ def test_the_nesting_of_elements_is_bounded(tmp_path: Path, levels: int) -> None
     groups = "<group name='NoLegs' required='Y'>" * levels + "</group>" * levels
     text = dictionary("", message=groups)
     is_over = levels + 3 > bounded_xml.MAX_XML_DEPTH
-    assert ("nested more than 64 levels deep" in imported(tmp_path, text)) is is_over
+    assert ("nested more than 64 levels deep" in import_error(tmp_path, text)) is is_over
     assert any("nested more than 64 levels deep" in what for what in unreadable_parts(text)) is is_over
 
 
 @pytest.mark.parametrize("number", ["9" * 5000, "1" * 10])
 def test_tags_have_a_bounded_length(tmp_path: Path, number: str) -> None:
     text = dictionary("", message="", extra=f"<field number='{number}' name='Other' type='INT'/>")
-    assert "is not a number of at most 9 digits" in imported(tmp_path, text)
+    assert "is not a number of at most 9 digits" in import_error(tmp_path, text)
     assert unreadable_parts(text) == ["a field without a number or a name"]
 
 
@@ -272,13 +272,13 @@ def test_doubling_components_of_a_dictionary_are_bounded(
     monkeypatch.setattr(importer, "MAX_MEMBERS", 1000)
     text = dictionary(nested(25, both=True))
     assert unreadable_parts(text) == ["the blocks have more than 1000 members"]
-    assert "exceeds 1000 members with its components expanded" in imported(tmp_path, text)
+    assert "exceeds 1000 members with its components expanded" in import_error(tmp_path, text)
 
 
 def test_the_nesting_of_components_of_a_dictionary_is_bounded(tmp_path: Path) -> None:
     text = dictionary(nested(3000, both=False))
     assert "component A32 is nested too deeply" in unreadable_parts(text)
-    assert "exceeds 32 levels with its components expanded" in imported(tmp_path, text)
+    assert "exceeds 32 levels with its components expanded" in import_error(tmp_path, text)
 
 
 def test_a_component_that_contains_itself_through_a_group_is_rejected(tmp_path: Path) -> None:
@@ -286,13 +286,13 @@ def test_a_component_that_contains_itself_through_a_group_is_rejected(tmp_path: 
         "<component name='A0'><field name='Account' required='Y'/><group name='NoLegs' required='Y'>"
         "<component name='A0' required='Y'/></group></component>"
     )
-    assert "group NoLegs is nested more than 32 levels deep" in imported(tmp_path, dictionary(loop))
+    assert "group NoLegs is nested more than 32 levels deep" in import_error(tmp_path, dictionary(loop))
     assert "component A0 is not defined, or contains itself" in unreadable_parts(dictionary(loop))
 
 
 def test_dictionaries_have_a_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quickfix_xml, "MAX_XML_SIZE", 100)
-    assert imported(tmp_path, dictionary("")).startswith(":1: has more than 100 bytes;")
+    assert import_error(tmp_path, dictionary("")).startswith(":1: has more than 100 bytes;")
 
 
 @pytest.mark.parametrize("name", ["d.xml", "page.md"])
@@ -373,7 +373,7 @@ def test_the_limit_on_cells_includes_cells_that_rows_omit() -> None:
     ]
 
 
-def test_a_tag_at_any_indentation_ends_text() -> None:
+def test_a_tag_at_any_indentation_ends_a_paragraph() -> None:
     assert markdown.blocks("<Tab title='t'>\n      text\n      </Tab>\n* <B>b</B> c\n") == [
         markdown.Component(1, "Tab", {"title": "t"}, empty=False),
         markdown.Paragraph(2, "text"),

@@ -12,12 +12,14 @@ import attrs
 
 
 class KillPoint(StrEnum):
-    """The events that are counted until SIGKILL is raised; `Run.kill_after` is the count at which it is
-    raised.
+    """The points at which SIGKILL is raised. If the point is defined by a count, `Run.kill_after` is the
+    count at which the signal is raised.
     """
 
     CALL = "at any call"
-    """Counts calls and returns of functions in the client's code, in either thread, since its start."""
+    """Counts calls and returns of functions in the client's code, in either thread, since the client
+    started.
+    """
     WRITE = "while it writes"
     """Counts bytes forwarded to the venue; later bytes may be lost."""
     READ = "while it reads"

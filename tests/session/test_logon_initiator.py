@@ -11,7 +11,7 @@ from kalshi_fix_sansio.session import MemoryStore, State
 from tests.helpers import connected, kinds, order, wire
 
 
-def test_the_first_message_is_a_signed_logon_with_the_flags_of_the_settings() -> None:
+def test_the_first_message_is_a_signed_logon_with_the_configured_fields() -> None:
     seen: list[LogonToSign] = []
 
     def sign(logon: LogonToSign) -> bytes:

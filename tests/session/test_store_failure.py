@@ -88,8 +88,8 @@ Operation = Callable[[Wired], object]
 def operations(role: Role) -> list[Operation]:
     """Return every operation of a session that uses its store, in order."""
 
-    def receive(*write: Callable[[Wired], bytes]) -> Operation:
-        return lambda w: w.session.receive_data(b"".join(item(w) for item in write), w.clock.now)
+    def receive(*builders: Callable[[Wired], bytes]) -> Operation:
+        return lambda w: w.session.receive_data(b"".join(build(w) for build in builders), w.clock.now)
 
     def cancel_reject(number: int | None = None) -> Callable[[Wired], bytes]:
         return lambda w: w.peer.message("9", CANCEL_REJECT, number)

@@ -11,9 +11,9 @@ _SILENT_LOSSES = frozenset({Kind.VANISH, Kind.POWER})
 _DISCONNECTS = frozenset({Kind.CUT, Kind.CRASH, Kind.MAINTENANCE, Kind.DISK, Kind.ISOLATE})
 
 _NOTICED_DELAYS = frozenset({Kind.FREEZE})
-"""Delays that a session always notices. A sleep shorter than the tolerance shows only on the wall clock,
-where it is too short to be noticed; if the clocks of both sides differ, messages that waited may then be too
-old."""
+"""Delays that a session always notices. SUSPEND is not one of them: only the wall clock shows it, and the
+session does not notice one that is shorter than its tolerance. If the clocks of the two sides also differ,
+messages that arrived in the meantime may be too old."""
 TOO_OLD_TEXT = "SendingTime is more than"
 
 _FAULTS_BY_TEXT: dict[str, frozenset[Kind]] = {
@@ -69,7 +69,7 @@ def is_explained(event: SessionEnded, schedule: Schedule, side: Side, *, logged_
     if schedule.pace:
         kinds.add(Kind.SLOW)
     if schedule.standby and kinds & {Kind.FREEZE, Kind.SUSPEND}:
-        kinds.add(Kind.ISOLATE)  # the lease may end in the meantime
+        kinds.add(Kind.ISOLATE)  # the lease may expire in the meantime
     for text, causes in _FAULTS_BY_TEXT.items():
         if text in event.text:
             return bool(kinds & causes)

@@ -60,12 +60,12 @@ class Injector:
             world.processes[side].end_faults()
         world.end_takeover_faults()
         world.exchange.end_faults()
-        self._plan_deliveries()
+        self._schedule_deliveries()
 
-    def _plan_deliveries(self) -> None:
+    def _schedule_deliveries(self) -> None:
         for link in self._world.links:
             for pipe in link.pipes.values():
-                pipe.plan()
+                pipe.schedule_delivery()
                 if pipe.writer is not None:
                     self._world.at(self._world.now, pipe.writer.writable)
 
@@ -101,7 +101,9 @@ class Injector:
         return self._set(fault, self._world.conditions[fault.side], "split", max(fault.number, 1), 0)
 
     def _merge(self, fault: Fault, _: int) -> bool:
-        return self._set(fault, self._world.conditions[fault.side], "grid", max(fault.number, 1) / 1000, 0.0)
+        return self._set(
+            fault, self._world.conditions[fault.side], "merge_interval", max(fault.number, 1) / 1000, 0.0
+        )
 
     def _stall(self, fault: Fault, _: int) -> bool:
         conditions = self._world.conditions[fault.side]
@@ -135,25 +137,25 @@ class Injector:
         world.conditions[fault.side].changes.append(again)
         return True
 
-    def _set_habit(self, fault: Fault, habit: WireChange) -> bool:
-        habits = self._world.conditions[fault.side].habits
-        habits[fault.kind.value] = habit
-        return self._end_later(fault, lambda: habits.pop(fault.kind.value, None))
+    def _set_deviation(self, fault: Fault, deviation: WireChange) -> bool:
+        deviations = self._world.conditions[fault.side].deviations
+        deviations[fault.kind.value] = deviation
+        return self._end_later(fault, lambda: deviations.pop(fault.kind.value, None))
 
     def _stale(self, fault: Fault, _: int) -> bool:
-        return self._set_habit(fault, wire_changes.keep_first_times)
+        return self._set_deviation(fault, wire_changes.keep_first_times)
 
     def _name(self, fault: Fault, _: int) -> bool:
         name = self._world.other_names[fault.side]
-        return self._set_habit(fault, wire_changes.rename_sender(name, every_other=fault.number == 1))
+        return self._set_deviation(fault, wire_changes.rename_sender(name, every_other=fault.number == 1))
 
     def _full(self, fault: Fault, _: int) -> bool:
         conditions = self._world.conditions[fault.side]
-        conditions.room = fault.number
+        conditions.buffer_size = fault.number
 
         def end() -> None:
-            conditions.room = BUFFER_SIZE
-            self._plan_deliveries()
+            conditions.buffer_size = BUFFER_SIZE
+            self._schedule_deliveries()
 
         return self._end_later(fault, end)
 

@@ -48,15 +48,15 @@ class Conditions:
         """Additional delay in seconds."""
         self.split = 0
         """The maximum size of a chunk in bytes; 0 while each write arrives as a whole."""
-        self.grid = 0.0
+        self.merge_interval = 0.0
         """Interval in seconds at which bytes arrive together; 0 if chunks are not merged."""
         self.stalled_until = 0.0
-        self.room = BUFFER_SIZE
+        self.buffer_size = BUFFER_SIZE
         self.cut_after: int | None = None
         """Number of bytes after which the connection dies; None for never."""
         self.changes: deque[Callable[[bytes], bytes]] = deque()
         """Changes to the next writes, one per write."""
-        self.habits: dict[str, Callable[[bytes], bytes]] = {}
+        self.deviations: dict[str, Callable[[bytes], bytes]] = {}
         """Current deviations in how this side writes its messages."""
 
     def split_up(self, data: bytes) -> list[bytes]:
@@ -72,18 +72,18 @@ class Conditions:
 
     def arrival(self, now: float) -> float:
         when = now + self.extra + self.latency * (0.5 + self.random.random())
-        if self.grid:
-            when = (when // self.grid + 1) * self.grid
+        if self.merge_interval:
+            when = (when // self.merge_interval + 1) * self.merge_interval
         return when
 
     def end_faults(self) -> None:
         """End every fault."""
-        self.extra = self.grid = self.stalled_until = 0.0
+        self.extra = self.merge_interval = self.stalled_until = 0.0
         self.split = 0
-        self.room = BUFFER_SIZE
+        self.buffer_size = BUFFER_SIZE
         self.cut_after = None
         self.changes.clear()
-        self.habits.clear()
+        self.deviations.clear()
 
 
 class Pipe:
@@ -106,7 +106,7 @@ class Pipe:
     @property
     def room(self) -> int:
         """The number of bytes that may be written."""
-        return max(self.conditions.room - self.used, 0)
+        return max(self.conditions.buffer_size - self.used, 0)
 
     def write(self, data: bytes) -> None:
         conditions = self.conditions
@@ -120,12 +120,12 @@ class Pipe:
             self._chunks.append((when, chunk))
         self._last = when
         self.used += len(data)
-        self.plan()
+        self.schedule_delivery()
 
     def finish(self) -> None:
         """Deliver the written bytes, and then the end of file."""
         self._closing = True
-        self.plan()
+        self.schedule_delivery()
 
     def discard(self) -> None:
         """Drop everything from now on."""
@@ -133,8 +133,8 @@ class Pipe:
         self._chunks.clear()
         self.used = 0
 
-    def plan(self) -> None:
-        """Plan the next delivery, if there is anything to deliver."""
+    def schedule_delivery(self) -> None:
+        """Schedule the next delivery, if there is anything to deliver."""
         if self.broken or not (self._chunks or self._closing):
             return
         when = self._chunks[0][0] if self._chunks else self._world.now + EOF_DELAY
@@ -151,7 +151,7 @@ class Pipe:
         if self.broken or reader is None or not reader.reading:
             return
         if self.conditions.stalled_until > world.now:
-            self.plan()
+            self.schedule_delivery()
             return
         if not self._chunks:
             if self._closing:
@@ -160,13 +160,13 @@ class Pipe:
             return
         if self._chunks[0][0] <= world.now:
             self._hand_over(reader)
-        self.plan()
+        self.schedule_delivery()
 
     def _hand_over(self, reader: End) -> None:
         """Pass one chunk to the reader, or all bytes that have arrived if chunks are merged."""
         conditions, now = self.conditions, self._world.now
         _, data = self._chunks.popleft()
-        if conditions.grid:
+        if conditions.merge_interval:
             while self._chunks and self._chunks[0][0] <= now:
                 data += self._chunks.popleft()[1]
         full = self.room == 0

@@ -197,7 +197,7 @@ class Process(ABC):
             if self._timers_first:
                 connection.session.handle_timer(self.now)
             self.service(connection)
-            connection.link.pipes[self.side.other].plan()
+            connection.link.pipes[self.side.other].schedule_delivery()
 
     # Driving a session
 
@@ -305,7 +305,7 @@ class Process(ABC):
         elif connection.paused and not is_behind and len(self.queue) <= QUEUE_LIMIT // 2:
             connection.paused = False
             connection.session.resume_reading(self.now)
-            connection.link.pipes[self.side.other].plan()
+            connection.link.pipes[self.side.other].schedule_delivery()
 
     def flush(self, connection: Connection) -> None:
         """Write as many of the session's bytes as the link accepts."""
@@ -318,8 +318,8 @@ class Process(ABC):
                 if not connection.output:
                     break
                 self.world.record_write(self, connection, connection.output)
-                for habit in pipe.conditions.habits.values():
-                    connection.output = habit(connection.output)
+                for deviation in pipe.conditions.deviations.values():
+                    connection.output = deviation(connection.output)
                 connection.last_output_at = self.now.monotonic
                 self.reach(Point.COMMITTED)
             room = pipe.room

@@ -23,8 +23,8 @@ class Totals:
     faults: Counter[str] = attrs.field(factory=Counter)
     endings: Counter[str] = attrs.field(factory=Counter)
     event_counts: Counter[str] = attrs.field(factory=Counter)
-    sqlite: int = 0
-    standby: int = 0
+    with_sqlite: int = 0
+    with_standby: int = 0
     takeovers: int = 0
     failures: list[Result] = attrs.field(factory=list)
 
@@ -34,8 +34,8 @@ class Totals:
         self.restarts += result.restarts
         self.duplicates += result.duplicates
         self.virtual_seconds += result.virtual_seconds
-        self.sqlite += result.schedule.sqlite
-        self.standby += result.schedule.standby
+        self.with_sqlite += result.schedule.sqlite
+        self.with_standby += result.schedule.standby
         self.takeovers += result.takeovers
         self.faults.update(result.faults)
         self.endings.update(result.endings)
@@ -56,7 +56,7 @@ class Totals:
         lines = [
             f"{self.runs} seeds in {seconds:.0f} s, {self.runs / max(seconds, 1e-9):.1f} a second",
             f"{self.virtual_seconds / 3600:.0f} hours of virtual time",
-            f"{self.sqlite} seeds with the SQLite store, {self.standby} with a standby",
+            f"{self.with_sqlite} seeds with the SQLite store, {self.with_standby} with a standby",
             f"{self.messages} messages, of which {self.duplicates} were taken twice and marked as duplicates",
             f"{self.restarts} restarts of a process, {self.takeovers} takeovers from a live process",
             f"{sum(self.faults.values())} faults: {_listed(self.faults)}",

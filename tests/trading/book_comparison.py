@@ -64,7 +64,7 @@ class BookComparison:
     def _compare_update(self, update: BookUpdate, expected: ExpectedUpdate) -> None:
         assert update.levels == expected.levels
         assert [(trade.price, trade.size) for trade in update.trades] == expected.trades
-        assert [found.kind.name for found in update.discrepancies] == expected.kinds
+        assert [found.kind.name for found in update.discrepancies] == expected.discrepancies
 
     def _compare_books(self) -> None:
         assert list(self.books) == list(self.slow.books)

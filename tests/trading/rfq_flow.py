@@ -1,4 +1,4 @@
-"""Compact constructors for the venue's RFQ messages."""
+"""Compact constructors for RFQ messages and for the events that carry them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def logged_on(*, dollars: bool = True, reset: bool = False) -> LoggedOn:
 
 def unknown(*requests: tuple[str, str]) -> OutcomesUnknown:
     """Return the event for requests without a known outcome, given by MsgType and id."""
-    found = tuple(OpenRequest(name, kind, 7, NOON, b"", 1) for kind, name in requests)
+    found = tuple(OpenRequest(request_id, msg_type, 7, NOON, b"", 1) for msg_type, request_id in requests)
     return OutcomesUnknown(found, Uncertainty.CONNECTION_ENDED)
 
 
@@ -78,9 +78,9 @@ def unknown(*requests: tuple[str, str]) -> OutcomesUnknown:
 def incoming_rfq(
     rfq_id: str = "R1", symbol: str | None = MARKET, quantity: Any = 100, **more: Any
 ) -> MessageReceived:
-    around = {name: more.pop(name) for name in tuple(more) if name.startswith("multivariate")}
+    message_fields = {name: more.pop(name) for name in tuple(more) if name.startswith("multivariate")}
     entry = QuoteRequestSymbol(symbol=symbol, order_qty=quantity, transact_time=NOON, **more)
-    return MessageReceived(QuoteRequest(quote_req_id=rfq_id, related_sym=[entry], **around))
+    return MessageReceived(QuoteRequest(quote_req_id=rfq_id, related_sym=[entry], **message_fields))
 
 
 def incoming_combo_rfq(rfq_id: str = "R1") -> MessageReceived:
@@ -147,8 +147,8 @@ def accept_status(
     return AcceptQuoteStatus(quote_id=quote_id, accept_quote_status=code, cl_ord_id=cl_ord_id, **more)
 
 
-def rfq_cancel_status(name: str = "r1", code: Any = 2, **more: Any) -> RFQCancelStatus:
-    return RFQCancelStatus(quote_req_id=name, rfq_cancel_status=code, **more)
+def rfq_cancel_status(quote_req_id: str = "r1", code: Any = 2, **more: Any) -> RFQCancelStatus:
+    return RFQCancelStatus(quote_req_id=quote_req_id, rfq_cancel_status=code, **more)
 
 
 def report(

@@ -48,7 +48,7 @@ class ExpectedUpdate:
 
     levels: list[tuple[str, Decimal, Decimal, Decimal]] = attrs.field(factory=list)
     trades: list[tuple[Decimal, Decimal]] = attrs.field(factory=list)
-    kinds: list[str] = attrs.field(factory=list)
+    discrepancies: list[str] = attrs.field(factory=list)
     touched_best: bool = False
 
 
@@ -90,11 +90,11 @@ class SlowBooks:
             book = self.books.setdefault(entry.symbol, SlowBook())
             update = all_updates.setdefault(entry.symbol, ExpectedUpdate())
             if entry.kind == "2":
-                self._trade(book, update, entry)
+                self._apply_trade(book, update, entry)
             elif book.state == "WAITING":
                 self._record_discrepancy(book, update, "NO_SNAPSHOT")
             elif book.state == "LIVE":
-                self._level(book, update, entry)
+                self._apply_level(book, update, entry)
         for symbol, update in all_updates.items():
             book = self.books[symbol]
             if update.touched_best and book.is_crossed:
@@ -102,10 +102,10 @@ class SlowBooks:
         return {
             symbol: update
             for symbol, update in all_updates.items()
-            if update.levels or update.trades or update.kinds
+            if update.levels or update.trades or update.discrepancies
         }
 
-    def _trade(self, book: SlowBook, update: ExpectedUpdate, entry: Entry) -> None:
+    def _apply_trade(self, book: SlowBook, update: ExpectedUpdate, entry: Entry) -> None:
         if entry.price <= 0:
             self._record_discrepancy(book, update, "BAD_PRICE")
         elif entry.size <= 0:
@@ -113,7 +113,7 @@ class SlowBooks:
         else:
             update.trades.append((entry.price, entry.size))
 
-    def _level(self, book: SlowBook, update: ExpectedUpdate, entry: Entry) -> None:
+    def _apply_level(self, book: SlowBook, update: ExpectedUpdate, entry: Entry) -> None:
         if entry.kind not in ("0", "1"):
             self._record_discrepancy(book, update, "UNKNOWN_ENTRY_TYPE")
             return
@@ -162,7 +162,7 @@ class SlowBooks:
 
     def _record_discrepancy(self, book: SlowBook, update: ExpectedUpdate, kind: str) -> bool:
         """Record an entry that does not fit the book; return whether the book remains usable."""
-        update.kinds.append(kind)
+        update.discrepancies.append(kind)
         if kind in self.tolerated:
             return True
         update.touched_best = update.touched_best or bool(book.rows)

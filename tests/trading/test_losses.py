@@ -1,4 +1,4 @@
-"""Losses of reports, which an order applies only when it is read."""
+"""Losses of reports. An order applies a loss only when the order is read."""
 
 from __future__ import annotations
 
@@ -100,14 +100,14 @@ def test_the_state_does_not_depend_on_when_orders_are_read(
     assert views(always) == views(sometimes) == views(never)
     assert knowledge(always) == knowledge(sometimes) == knowledge(never)
     found = [
-        [(item.kind, item.about, item.since, item.begin) for item in element.uncertain()]
-        for element in (always, sometimes, never)
+        [(item.kind, item.about, item.since, item.begin) for item in orders.uncertain()]
+        for orders in (always, sometimes, never)
     ]
     assert found[0] == found[1] == found[2]
 
 
 def uncertainties(orders: Orders) -> list[Any]:
-    """Return the uncertain items of a machine loaded from a dump, without reading the orders first."""
+    """Return the starts of drop copy and the mass cancels, without reading the orders first."""
     cancels = [
         (cancel.cl_ord_id, cancel.state, cancel.waiting, cancel.missed, cancel.newest)
         for cancel in orders.mass_cancels
@@ -134,9 +134,9 @@ def compare_cohorts(seed: int, length: int, shuffle: int) -> None:
         if random.random() < 0.2:
             rows.update(json.loads(json.dumps(dict(grouped.dump()))))
     rows.update(json.loads(json.dumps(dict(grouped.dump()))))
-    first = Orders()
-    load(first, rows)
-    for one, other in ((grouped, separate), (first, reloaded(separate))):
+    loaded = Orders()
+    load(loaded, rows)
+    for one, other in ((grouped, separate), (loaded, reloaded(separate))):
         assert views(one) == views(other)
         assert knowledge(one) == knowledge(other)
     members = {number: cohort for cohort in grouped._index.cohorts for number in cohort.slots}
@@ -166,7 +166,7 @@ COHORT_MUTANTS = {
 
 
 @pytest.mark.parametrize("name", COHORT_MUTANTS)
-def test_visiting_orders_one_by_one_reveals_faults_of_cohorts(name: str) -> None:
+def test_visiting_orders_one_by_one_reveals_cohort_mutants(name: str) -> None:
     with COHORT_MUTANTS[name](), pytest.raises((AssertionError, KeyError)):
         compare_seeds(compare_cohorts, 60)
 
@@ -217,7 +217,7 @@ def test_the_previous_state_in_an_update_reflects_an_earlier_loss() -> None:
 
 
 @pytest.fixture
-def applications(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def visited(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list to which the number of an order is added each time the order applies losses."""
     found: list[int] = []
     record_losses = Order.record_losses
@@ -238,7 +238,7 @@ def open_orders(count: int) -> Orders:
     return orders
 
 
-def test_drop_copy_that_covers_all_orders_visits_none(applications: list[int]) -> None:
+def test_drop_copy_that_covers_all_orders_visits_none(visited: list[int]) -> None:
     orders = open_orders(50)
     apply(orders, place("s"), LOST)
     assert orders.by_order_id("o7").state is OrderState.UNVERIFIED  # type: ignore[union-attr]
@@ -246,19 +246,19 @@ def test_drop_copy_that_covers_all_orders_visits_none(applications: list[int]) -
     sent, update = orders.apply(DropCopyRange(0, ExecKey(0, 1, 50), orders.epoch))
     assert sent.order is orders.by_cl_ord_id("s")
     assert [item.number for item in update.verified] == list(range(1, 51))
-    assert set(applications) <= {8, 51}
+    assert set(visited) <= {8, 51}
     assert {order.state for order in orders if order.number != 51} == {OrderState.OPEN}
 
 
 @pytest.mark.parametrize("event", [SESSION_ENDED, LOST, MessageRejected(None, ())])
-def test_a_loss_visits_no_order(event: object, applications: list[int]) -> None:
+def test_a_loss_visits_no_order(event: object, visited: list[int]) -> None:
     orders = open_orders(50)
     apply(orders, event, event)
-    assert applications == []
+    assert visited == []
     assert orders.by_order_id("o7").state is OrderState.UNVERIFIED  # type: ignore[union-attr]
-    assert applications == [8]
+    assert visited == [8]
     assert len(list(orders.uncertain())) == 50
-    assert sorted(applications) == list(range(1, 51))
+    assert sorted(visited) == list(range(1, 51))
 
 
 def test_certain_orders_are_not_visited_to_find_the_uncertain_ones() -> None:
@@ -285,14 +285,14 @@ def test_losses_are_released_with_the_orders_that_have_not_applied_them() -> Non
 
 
 @pytest.mark.parametrize("reads", [[], ["dumped"], ["dumped", "lost"], ["lost"]])
-def test_a_dump_before_orders_are_read_contains_the_losses(reads: list[str], applications: list[int]) -> None:
+def test_a_dump_before_orders_are_read_contains_the_losses(reads: list[str], visited: list[int]) -> None:
     orders, other, rows = open_orders(3), Orders(), dict[str, Any]()
     for name in ("before", "dumped", "lost"):
         rows.update(json.loads(json.dumps(dict(orders.dump()))))
         apply(orders, SESSION_ENDED if name == "dumped" else LOST)
         if name in reads:
             assert orders.by_order_id("o1").state is OrderState.UNVERIFIED  # type: ignore[union-attr]
-    assert len(applications) == len(reads)
+    assert len(visited) == len(reads)
     rows.update(json.loads(json.dumps(dict(orders.dump()))))
     load(other, rows)
     assert knowledge(other) == knowledge(orders)

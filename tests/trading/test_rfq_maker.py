@@ -1,4 +1,4 @@
-"""A maker's quotes at extreme times, in every sequence of reports, and at their bounds.
+"""A maker's quotes at extreme times, after reports in every order, and at the limits on their number.
 
 histories/rfq_maker.yaml tests all other cases.
 """
@@ -27,7 +27,7 @@ from tests.trading.rfq_flow import LONG_ID, MARKET, confirm_status, status
 
 
 @pytest.mark.parametrize("time", [BEGINNING, END])
-def test_extreme_times_are_decoded(time: datetime) -> None:
+def test_extreme_times_do_not_raise(time: datetime) -> None:
     player = MakerPlayer()
     player.play("rfq R1")
     for message in (status("q1", QuoteStatus.ACCEPTED, side=Side.BUY), confirm_status("q1")):
@@ -89,7 +89,7 @@ def test_no_quote_is_confirmed_after_the_deadline(kind: str, request_: str) -> N
     )
 
 
-def test_times_and_markets_are_configurable() -> None:
+def test_time_limits_and_volatile_markets_are_configurable() -> None:
     volatile: set[str] = set()
     player = MakerPlayer(
         standard=RfqWindows(confirmation=20, execution=10),
@@ -126,7 +126,7 @@ def test_the_markets_and_shards_of_reports_are_bounded() -> None:
 
 
 @pytest.mark.parametrize("exec_id", ["?", None])
-def test_a_report_without_a_valid_exec_id_shows_no_shard(exec_id: str | None) -> None:
+def test_a_report_without_a_valid_exec_id_records_no_shard(exec_id: str | None) -> None:
     keys = ReportKeys()
     keys.record_report(order_flow.raw_report(exec_id=exec_id), ())
     assert (keys._shards, keys._newest) == ({}, {})

@@ -1,5 +1,5 @@
-"""A soak of the rate budgets against the simulated venue's own token buckets: accounts send as much as their
-budgets allow, on all shards and via REST, in virtual time and with random message delays.
+"""A soak test of the rate budgets against the simulated venue's own token buckets: accounts send as much as
+their budgets allow, on all shards and via REST, in virtual time and with random message delays.
 
 `python -m tests.venue.rate_soak --seconds 600 --seed 7` runs longer than the test.
 """
@@ -176,7 +176,7 @@ class Soak:
         place: Callable[[], Message]
         withdraw: Callable[[], Message]
         if account.owner == "perp":
-            place = lambda: order(self._name(), Side.BUY, 1, "0.0001", symbol=PERP, time_in_force=IOC)  # noqa: E731
+            place = lambda: order(self._new_id(), Side.BUY, 1, "0.0001", symbol=PERP, time_in_force=IOC)  # noqa: E731
             withdraw = lambda: self._cancel(None)  # noqa: E731
             yield "perp", [place, withdraw, withdraw, self._group, self._mass_cancel]
             yield "perp-md", [lambda: MarketDataRequest.snapshot(PERP)]
@@ -186,36 +186,36 @@ class Soak:
             yield "ann-2", [self._quote, self._quote_cancel, self._quote_confirm]
             yield "ann-md", [lambda: MarketDataRequest.snapshot(MARKET)]
 
-    def _name(self) -> str:
+    def _new_id(self) -> str:
         return f"{next(self._numbers)}"
 
     def _order(self) -> Message:
         shard = self.random.choice(SHARDS)
         symbol = f"{MARKET}-{shard}" if shard and shard > 0 else MARKET
         return order(
-            self._name(), Side.BUY, 1, "0.01", symbol=symbol, ex_destination=shard, time_in_force=IOC
+            self._new_id(), Side.BUY, 1, "0.01", symbol=symbol, ex_destination=shard, time_in_force=IOC
         )
 
     def _amend(self) -> Message:
-        return amend(self._name(), "none", 1, ex_destination=self.random.choice(SHARDS))
+        return amend(self._new_id(), "none", 1, ex_destination=self.random.choice(SHARDS))
 
     def _cancel(self, shard: int | None) -> Message:
-        return cancel(self._name(), "none", ex_destination=shard)
+        return cancel(self._new_id(), "none", ex_destination=shard)
 
     def _group(self) -> Message:
         return self.random.choice((OrderGroupRequest.reset, OrderGroupRequest.trigger))(GROUP)
 
     def _mass_cancel(self) -> Message:
-        return mass_cancel(self._name())
+        return mass_cancel(self._new_id())
 
     def _quote(self) -> Message:
-        return Quote(quote_id=self._name(), quote_req_id="none", symbol=MARKET, bid_px="0.01")
+        return Quote(quote_id=self._new_id(), quote_req_id="none", symbol=MARKET, bid_px="0.01")
 
     def _quote_cancel(self) -> Message:
-        return QuoteCancel(quote_id=self._name())
+        return QuoteCancel(quote_id=self._new_id())
 
     def _quote_confirm(self) -> Message:
-        return QuoteConfirm(quote_id=self._name())
+        return QuoteConfirm(quote_id=self._new_id())
 
     def _log_on(self, account: Account, key: str, outcome: Outcome) -> None:
         now = self.harness.now

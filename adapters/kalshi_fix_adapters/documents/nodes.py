@@ -97,8 +97,8 @@ def plain(node: Node) -> Any:
 
 
 def parse(data: bytes, file: str, bounds: Bounds, mistakes: Mistakes, *, if_empty: str) -> Node:
-    """Parse the content of a file; raise the error of `mistakes` if there are any. `if_empty` is the advice
-    for an empty file.
+    """Parse the content of a file. If there are any mistakes, raise the error that lists them. `if_empty` is
+    the advice for an empty file.
     """
     try:
         text = data.decode("utf-8-sig")

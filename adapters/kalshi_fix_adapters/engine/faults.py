@@ -61,8 +61,8 @@ class Faults:
         if ended.reason is events.CloseReason.SEQUENCE_GAP and gap is not None:
             return Fault(
                 ("gap", gap.begin),
-                f"the venue does not resend its message {gap.begin}: look up what it may have reported via "
-                "drop copy or REST, and report the gap to the venue",
+                f"the venue does not resend its message {gap.begin}: use drop copy or REST to look up what "
+                "it may have reported, and report the gap to the venue",
             )
         if ended.reason is events.CloseReason.SEQUENCE_TOO_LOW:
             return Fault((ended.reason, ended.text), RESET_ADVICE)

@@ -204,7 +204,7 @@ class AsyncAdapter(ABC):
         await self.wait(lambda: errors or None, None)
 
     def _call_in_thread(self, function: Callable[[], object]) -> list[BaseException | None]:
-        """Call a function in a thread, and wake the users afterwards. The returned list then contains the
+        """Call a function in a thread, and notify `users` afterwards. The returned list then contains the
         function's exception, or None.
         """
         self.capture_loop()
@@ -231,7 +231,7 @@ class AsyncAdapter(ABC):
                 if attempt is None:
                     await self.changes.wait(core.timeout())
                     continue
-                # Connecting is a new event in the queue.
+                # `next_attempt` has put a `Connecting` event in the queue.
                 self.users.notify()
                 try:
                     await self.connect(attempt)
@@ -303,14 +303,14 @@ class AsyncAdapter(ABC):
         ready: Callable[[], T],
         timeout: float | None,  # noqa: ASYNC109 - the callers' parameter
     ) -> T | None:
-        """Call `ready` now and whenever users are woken, until it returns a result. Return the result, or
-        None after `timeout` seconds.
+        """Call `ready` now and after each notification of `users`, until it returns a result. Return the
+        result, or None after `timeout` seconds.
         """
         now = time.monotonic()
         if now >= self.before_call_due:
             await self.before_call()
         # Between a successful `ready` and the return there must be no `await` that can be cancelled, because
-        # a taken event would be lost.
+        # an event that `ready` has taken from the queue would be lost.
         result = ready()
         if result is not None:
             if self.has_after_call:

@@ -132,7 +132,7 @@ class Dialer:
             return
         if not ipaddress.ip_address(address.partition("%")[0]).is_loopback:
             raise errors.PlaintextRefusedError(
-                f"plain TCP to {address} would be readable in transit; use TLS, a TLS proxy on this "
+                f"plain TCP to {address} would be readable in transit; use TLS or a TLS proxy on this "
                 "machine, or set Plaintext(allow_remote=True)"
             )
 
@@ -211,8 +211,8 @@ class Dialer:
                 "check this machine's clock"
             )
         return (
-            f"the certificate of {self.peer} could not be verified ({error.verify_message}); give the CA "
-            "that signed it (ca_file), or pin the certificate"
+            f"the certificate of {self.peer} could not be verified ({error.verify_message}); set ca_file "
+            "to the CA that signed it, or pin the certificate"
         )
 
     def _explain_tls(self, error: ssl.SSLError) -> str:
@@ -358,7 +358,7 @@ async def _reach_one_of(addresses: Sequence[AddressInfo], dialer: Dialer, steps:
 
 
 class Waiting(Protocol):
-    """The waits of a connecting thread. An implementation can make them cancellable."""
+    """The blocking operations of a thread that connects. An implementation can make them cancellable."""
 
     def resolve(self, host: str, port: int, seconds: float) -> Sequence[AddressInfo]:
         """Return the addresses of a host; an empty sequence if it takes longer than `seconds`.
@@ -418,7 +418,7 @@ def open_socket(
     except StopIteration as done:
         connected: socket.socket = done.value
         return connected
-    raise AssertionError("these steps block instead of awaiting, so the coroutine has completed")
+    raise AssertionError("the coroutine has not completed, although these steps block instead of awaiting")
 
 
 class _ThreadSteps:

@@ -1,4 +1,4 @@
-"""A simulated venue for each test file, and the variables with which the command finds it."""
+"""A simulated venue for each test file, and the environment variables with which the command finds it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def workdir(environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture(autouse=True)
-def _no_settling(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_follow_up_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """Skip the command's wait for further reports: the simulated venue sends all reports of an answer at
     once."""
     monkeypatch.setattr("kalshi_fix_adapters.cli.sessions.outcome.FOLLOW_UP_SECONDS", 0.0)

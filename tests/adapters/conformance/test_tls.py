@@ -58,8 +58,8 @@ async def test_network_errors_are_reported(new_client: NewClient) -> None:
             {"host": UNREACHABLE_HOST, "tls": Plaintext()},
             PlaintextRefusedError,
             (
-                f"plain TCP to {UNREACHABLE_HOST} would be readable in transit; use TLS, a TLS proxy on this "
-                "machine, or set Plaintext(allow_remote=True)"
+                f"plain TCP to {UNREACHABLE_HOST} would be readable in transit; use TLS or a TLS proxy on "
+                "this machine, or set Plaintext(allow_remote=True)"
             ),
         ),
         (

@@ -26,16 +26,16 @@ def run(loop: Loop, use: Callable[[Notifier, Callable[[], Awaitable[None]]], Awa
             for _ in range(10):
                 assert await notifier.wait(-1) is False
 
-        async def used() -> None:
+        async def run_use() -> None:
             await let_others_run()
             await use(notifier, let_others_run)
 
         if loop.name != "trio":
-            await used()
+            await run_use()
             return
         async with trio.open_nursery() as nursery:
             nursery.start_soon(notifier.run_timers)
-            await used()
+            await run_use()
             nursery.cancel_scope.cancel()
 
     loop.run(main)

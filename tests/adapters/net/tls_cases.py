@@ -95,7 +95,7 @@ _GATEWAY = "check that the host and port are those of a TLS gateway"
 _CLOSED = r"{peer} closed the connection during the TLS handshake \(%s\); " + _GATEWAY
 _OUTDATED = r"the certificate of {peer} is not valid at this time \(%s\); check this machine's clock"
 _UNKNOWN = (
-    r"the certificate of {peer} could not be verified \(%s\); give the CA that signed it \(ca_file\), or pin "
+    r"the certificate of {peer} could not be verified \(%s\); set ca_file to the CA that signed it, or pin "
     "the certificate"
 )
 _WRONG_PIN = (

@@ -1,4 +1,4 @@
-"""An interrupt at any point of a `with` statement leaves the lock free."""
+"""An interrupt at any point of a `with` statement leaves the lock as it was before the statement."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def interrupt_at(lock: Any, at: int) -> bool:
 
 
 @pytest.mark.parametrize(("kind", "held"), [(Lock, False), (ReentrantLock, False), (ReentrantLock, True)])
-def test_an_interrupt_at_any_point_releases_only_the_inner_lock(kind: Callable[[], Any], held: bool) -> None:
+def test_an_interrupt_at_any_point_leaves_the_lock_as_it_was(kind: Callable[[], Any], held: bool) -> None:
     at, interrupted = 0, True
     while interrupted:
         lock = kind()

@@ -1,4 +1,4 @@
-"""Known values of Text as constants, with their texts."""
+"""Known values of Text as constants, with their meanings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from kalshi_fix_sansio import TEXTS
 from tests.codegen.harbour_spec import HARBOUR, SpecCopy, generate_and_import
-from tests.fix50sp2.dialect import TEXTS as NONE
+from tests.fix50sp2.dialect import TEXTS as FIX50SP2_TEXTS
 
 HARBOUR_TEXTS = """source: rules
 texts:
@@ -38,7 +38,7 @@ def test_a_text_is_a_constant_with_its_meaning(
 
 
 def test_a_dialect_without_texts_has_an_empty_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert NONE == {}
+    assert FIX50SP2_TEXTS == {}
     assert generate_and_import(HARBOUR, tmp_path / "made", monkeypatch).TEXTS == {}
 
 

@@ -65,12 +65,12 @@ class Quick:
 
 
 @pytest.mark.parametrize(
-    "copied", [copy.copy, copy.deepcopy, attrs.evolve, lambda it: pickle.loads(pickle.dumps(it))]
+    "make_copy", [copy.copy, copy.deepcopy, attrs.evolve, lambda it: pickle.loads(pickle.dumps(it))]
 )
-def test_a_quick_constructor_creates_what_attrs_creates(copied: Callable[[Any], Any]) -> None:
+def test_a_quick_constructor_creates_what_attrs_creates(make_copy: Callable[[Any], Any]) -> None:
     assert str(inspect.signature(Quick)).replace(": int", "") == "(a, b='text', c=0, d=0)"
     for value in (Quick(1), Quick(1, c=5, b=None), Quick(a=1, d=2)):
-        assert attrs.astuple(copied(value)) == attrs.astuple(value)
+        assert attrs.astuple(make_copy(value)) == attrs.astuple(value)
     assert attrs.astuple(Quick(1, c=5, b=None)) == (1, None, 5, 0)
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         Quick(1).a = 2  # type: ignore[misc]

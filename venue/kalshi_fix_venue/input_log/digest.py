@@ -19,7 +19,7 @@ def digest_of(data: bytes) -> str:
 
 def state_digest(venue: VenueModel) -> str:
     """Return the digest of pauses, scheduled cancels, markets, books, accounts, open orders, order groups,
-    daily caps, sessions, faults, and steps of the schedule that failed."""
+    daily caps, sessions, faults, and failed steps of the schedule."""
     state = [_product(venue, product) for product in PRODUCTS]
     listed = [[sorted(each.items()) for each in rows] for rows in (venue.sessions(), venue.faults())]
     return digest_of(repr([state, listed, venue.failed_operations]).encode())

@@ -151,7 +151,7 @@ def _is_interactive() -> bool:
 
 
 def cost(product: str, side: str, quantity: Decimal, price: Decimal) -> str:
-    """Return a sentence about the cost of an order."""
+    """Return a phrase that states the cost of an order."""
     if product == "margin":
         return f"worth {quantity * price:f} dollars; requires margin, plus fees"
     if side == "buy":
@@ -236,7 +236,7 @@ def _reason(msg_type: str, text: str | None, reason: str) -> str:
 
 
 def print_labelled(label: str, text: str) -> None:
-    """Print a part of the outcome of a sent request after its label, in lines of 60 columns.
+    """Print a label and one part of the outcome of a sent request, wrapped to 60 columns.
 
     If it cannot be written, the exit status is that of an unknown outcome: status 1 would mean that nothing
     is open.

@@ -68,7 +68,9 @@ class Makers:
         return [(login, messages.confirm_answer(message)), *self._lifecycle.confirm(acceptance, now)], ()
 
     def end_session(self, login: Login) -> None:
-        """Cancel the open quotes of a session that has ended; accepted and confirmed ones stay."""
+        """Cancel the open quotes of a session that has ended, if `quotes_end_with_session` is set; accepted
+        and confirmed ones stay.
+        """
         if self._context.exchange.assumptions.quotes_end_with_session:
             for quote in self._context.book.open_quotes_of(login):
                 self._context.book.end_quote(quote, QuoteState.CANCELED)

@@ -39,19 +39,19 @@ class RfqSettings:
     """Seconds after which an RFQ without an acceptance expires; None for never. Kalshi documents no
     figure."""
     max_open: int = setting(100, minimum=1)
-    """Maximum number of open RFQs of one account. A further one is refused with QuoteRequestRejectReason
+    """Maximum number of open RFQs of one account. Another one is refused with QuoteRequestRejectReason
     (658) 3."""
     max_replacing: int = setting(RFQS_WITH_REPLACE_EXISTING, minimum=1)
-    """Maximum number of open RFQs of one account if the newest has ReplaceExisting (21016), which closes the
-    oldest ones."""
+    """Maximum number of open RFQs of one account if the newest has ReplaceExisting (21016). Above the limit,
+    the oldest ones are closed."""
     max_quotes: int = setting(1000, minimum=1)
-    """Maximum number of open quotes on one RFQ; a further one is refused. Ended quotes are kept, too, until
+    """Maximum number of open quotes on one RFQ; another one is refused. Ended quotes are kept, too, until
     the RFQ has twice this number of quotes in all."""
     retained: int = setting(10_000, minimum=1)
     """Number of ended RFQs that are kept, with their quotes, to answer late requests. If there are more, the
     oldest is dropped, and its ids become unknown."""
     max_combos: int = setting(10_000, minimum=1)
-    """Maximum number of combo markets created while the venue runs. An RFQ that needs a further one is
+    """Maximum number of combo markets created while the venue runs. An RFQ that needs another one is
     refused with QuoteRequestRejectReason (658) 3."""
 
     def __attrs_post_init__(self) -> None:
