@@ -60,7 +60,8 @@ def from_dict(dialect: Dialect, data: Mapping[str, Any]) -> Message:
     Strings are parsed as wire text; other values are passed to the constructor.
 
     Raises:
-        DecodeError: `data` is not a message, contains a field twice or a hidden value, or a value is invalid.
+        DecodeError: `data` is not a message, or contains a duplicate field, a hidden value or an invalid
+            value.
     """
     if not isinstance(data, Mapping):
         raise DecodeError(f"expected a mapping, not {type(data).__name__}")
