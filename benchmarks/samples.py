@@ -98,7 +98,7 @@ def order_fields(values: dict[str, Any]) -> Fields:
     return [(tag, text(values[name])) for name, tag in _ORDER_TAGS.items()]
 
 
-def order_heads() -> Iterator[Fields]:
+def order_header_fields() -> Iterator[Fields]:
     """Yield the header fields of an endless series of orders, for engines without types.
 
     Successive headers differ in number and time.
@@ -167,7 +167,7 @@ def order_headers() -> Iterator[Header]:
 
 
 def report(number: int = 0) -> ExecutionReport:
-    """Return a fill with a fee and a change in collateral; `number` makes its values differ."""
+    """Return a fill with a fee and a change in collateral; its values depend on `number`."""
     quantity, price = contracts("report", number, 3) + 1, cents(number)
     filled = (quantity * (1 + number % 9) / 10).quantize(CENT)
     fee = (Decimal("0.07") * price * (1 - price) * filled).quantize(FINEST)
@@ -262,6 +262,6 @@ def incremental(count: int, number: int = 0) -> MarketDataIncrementalRefresh:
 
 
 def encode_received(message: Message, number: int) -> bytes:
-    """Return a message from the venue as it is received; `number` determines its MsgSeqNum and time."""
+    """Encode a message as it is received from the venue; `number` determines its MsgSeqNum and time."""
     head = header(message.msg_type, 2 + number, NOON + timedelta(milliseconds=number))
     return encode(message, head)

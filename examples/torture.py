@@ -1,4 +1,4 @@
-"""Kill a trading process and cut its connections again and again, then check that no order is lost.
+"""Repeatedly kill a trading process and cut its connections, then check that no order is lost.
 
 python torture.py [KILLS] [CUTS] [SEED]
 
@@ -62,7 +62,7 @@ def trade(folder: Path) -> None:
                 time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL,
             )
             print(order.cl_ord_id, file=intents)
-            with suppress(NotConnectedError):  # it was not sent
+            with suppress(NotConnectedError):  # the order was not sent
                 client.send(order)
             time.sleep(0.005)
 

@@ -26,7 +26,7 @@ MAX_SECONDS: Final = 24 * 3600
 MEMORY_MB: Final = 1024
 MAX_RUNNING: Final = 2
 """Number of targets that are searched at the same time."""
-HEAD: Final = (
+HEADER: Final = (
     "| target | engine | executions | time | edges | last new edge | inputs kept | found |\n"
     "|--------|--------|-----------:|-----:|------:|--------------:|------------:|------:|"
 )
@@ -63,7 +63,7 @@ class Run:
 
     @property
     def row(self) -> str:
-        """The run as a row of the table with the header `HEAD`."""
+        """The run as a row of the table with the header `HEADER`."""
         now = time.monotonic()
         edges = f"{self.edges} | {(now - self.last_edge_at) / 60:.1f} min ago" if self.edges else "- | -"
         duration = f"{(now - self.started_at) / 60:.1f} min"
@@ -129,7 +129,8 @@ def search(
     Args:
         targets: The targets.
         engine: One of `ENGINES`.
-        seconds: Total duration.
+        seconds: Total duration. With `until_quiet`, the time limit of each target instead; at least
+            `MAX_SECONDS`.
         until_quiet: If given, stop each target after this many seconds without a new edge.
         at_least: Minimum number of executions before `until_quiet` stops a target.
         report: A file for a table of the runs.
@@ -137,7 +138,7 @@ def search(
     Returns:
         The number of runs that violated an invariant or failed.
     """
-    waiting, running, failed_count, rows = list(targets), list[Run](), 0, [HEAD]
+    waiting, running, failed_count, rows = list(targets), list[Run](), 0, [HEADER]
     seconds_per_target = seconds * min(MAX_RUNNING, len(targets)) / len(targets)
     if until_quiet is not None:
         seconds_per_target = max(seconds, MAX_SECONDS)

@@ -23,7 +23,7 @@ from tests.adapters.cli.venue_environ import write_environ
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SYMBOL = MARKETS["prediction"][0].rules.ticker
-PATIENCE = 60.0
+TIMEOUT = 60.0
 
 
 @attrs.define(eq=False)
@@ -38,7 +38,7 @@ class Script:
         seen: list[str] = []
         while True:
             try:
-                line = self.lines.get(timeout=PATIENCE)
+                line = self.lines.get(timeout=TIMEOUT)
             except queue.Empty:
                 pytest.fail(f"no line contains {words}; received: {seen}")
             seen.append(line)
@@ -54,7 +54,7 @@ class Script:
         for _ in range(2):
             self.process.send_signal(signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):
-                return self.process.wait(PATIENCE / 2)
+                return self.process.wait(TIMEOUT / 2)
         pytest.fail("the process ignores SIGINT")
 
 
@@ -94,7 +94,7 @@ class ExampleEnvironment:
         return run_script(self.environ, EXAMPLES / name, *arguments)
 
     def levels(self, side: Side) -> tuple[tuple[Decimal, Decimal], ...]:
-        """Return the resting quantity in the market, by price."""
+        """Return the prices and resting quantities on one side of the market."""
         return self.sandbox.server.inspect(lambda venue: venue.exchange("prediction").levels(SYMBOL, side))
 
     def improve_bid(self, price: str) -> None:
@@ -109,7 +109,7 @@ class ExampleEnvironment:
                 order_qty=1,
             )
             client.send(bid)
-            next(client.messages(timeout=PATIENCE))
+            next(client.messages(timeout=TIMEOUT))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from kalshi_fix_adapters.logs import Kind, Recorder, Recording, replay
 from kalshi_fix_sansio import NewOrderSingle, OrdType, Side
 from kalshi_fix_sansio.trading import OrderBooks
 from kalshi_fix_venue.operations import operation
-from tests.example_programs import EXAMPLES, PATIENCE, SYMBOL, ExampleEnvironment, example_environment
+from tests.example_programs import EXAMPLES, SYMBOL, TIMEOUT, ExampleEnvironment, example_environment
 from tests.programs import run_program
 
 LOOPS = ("blocking", "asyncio", "trio")
@@ -43,7 +43,7 @@ def test_the_first_order_example_runs(examples: ExampleEnvironment, name: str) -
     with examples.run(name, SYMBOL) as script:
         script.expect("ExecType.PENDING_NEW")
         script.expect("ExecType.NEW", f"symbol='{SYMBOL}'", "price=0.01")
-        assert script.process.wait(PATIENCE) == 0
+        assert script.process.wait(TIMEOUT) == 0
 
 
 @pytest.mark.parametrize("loop", LOOPS)
@@ -81,13 +81,13 @@ def test_the_core_runs_in_a_custom_loop(examples: ExampleEnvironment) -> None:
         script.expect("ExecType.PENDING_NEW")
         script.expect("ExecType.NEW")
         script.expect("logged out")
-        assert script.process.wait(PATIENCE) == 0
+        assert script.process.wait(TIMEOUT) == 0
 
 
 def fetch(url: str) -> tuple[int, str]:
     """Return the status and the body of a page."""
     try:
-        with urlopen(url, timeout=PATIENCE) as page:
+        with urlopen(url, timeout=TIMEOUT) as page:
             return page.status, page.read().decode()
     except HTTPError as error:
         with error:
@@ -125,7 +125,7 @@ def test_a_service_answers_health_checks_and_logs_out_on_sigterm(
         status, metrics = fetch(f"{url}/metrics")
         assert (status, 'fix_up{session="orders"} 1.0' in metrics) == (200, True)
         script.process.terminate()  # SIGTERM
-        assert script.process.wait(PATIENCE) == 0
+        assert script.process.wait(TIMEOUT) == 0
     frames = [line for line in (tmp_path / "wire.log").read_text("ascii").splitlines() if "|35=5|" in line]
     assert [line.split()[3] for line in frames] == ["sent", "received"]
 
@@ -168,10 +168,10 @@ def test_a_reconciler_requests_unreported_orders(examples: ExampleEnvironment, t
             cl_ord_id="a-1", symbol=SYMBOL, side=Side.BUY, ord_type=OrdType.LIMIT, price="0.01", order_qty=1
         )
         client.send(order)
-        for message in client.messages(timeout=PATIENCE):
+        for message in client.messages(timeout=TIMEOUT):
             if getattr(message, "exec_type", None) == "0":
                 break
     with examples.run("reconciler.py", path) as script:
         script.expect("orders: 1, uncertain items before drop copy: ")
         script.expect("orders: 1, uncertain items left: 0")
-        assert script.process.wait(PATIENCE) == 0
+        assert script.process.wait(TIMEOUT) == 0

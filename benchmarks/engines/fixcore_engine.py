@@ -19,13 +19,13 @@ def read_report(data: bytes) -> tuple[Any, ...]:
 
 
 def order_writer() -> Callable[[samples.Fields], bytes]:
-    """Return a function that makes an order field by field and writes it."""
-    heads = samples.order_heads()
+    """Return a function that builds an order field by field and encodes it."""
+    headers = samples.order_header_fields()
 
     def write(fields: samples.Fields) -> bytes:
         message = Message()
         put = message.header.set
-        for tag, value in next(heads):
+        for tag, value in next(headers):
             put(tag, value)
         for tag, value in fields:
             message.set_field(tag, value)

@@ -41,10 +41,10 @@ def order(values: dict[str, Any]) -> Any:
 
 def order_writer() -> Callable[[Any], bytes]:
     """Return a function that encodes an order as kalshi-sdk's session does."""
-    heads = samples.order_heads()
+    headers = samples.order_header_fields()
 
     def write(message: Any) -> bytes:
-        _, *head = next(heads)  # the codec writes BeginString
+        _, *head = next(headers)  # the codec writes BeginString
         data: bytes = codec.encode(head + message.to_body_fields())
         return data
 

@@ -44,12 +44,12 @@ def read_with_dictionary(data: bytes) -> tuple[Any, ...]:
 
 def order_writer() -> Callable[[samples.Fields], bytes]:
     """Return a function that builds an order field by field, as QuickFIX requires, and encodes it."""
-    heads = samples.order_heads()
+    headers = samples.order_header_fields()
 
     def write(fields: samples.Fields) -> bytes:
         message = quickfix.Message()
         header = message.getHeader()
-        for tag, value in next(heads):
+        for tag, value in next(headers):
             header.setField(tag, value)
         for tag, value in fields:
             message.setField(tag, value)
@@ -70,11 +70,11 @@ def unnumbered_order(fields: samples.Fields) -> Any:
 
 def unnumbered_order_writer() -> Callable[[Any], bytes]:
     """Return a function that sets the MsgSeqNum and SendingTime of an `unnumbered_order`, and encodes it."""
-    heads = samples.order_heads()
+    headers = samples.order_header_fields()
 
     def write(message: Any) -> bytes:
         header = message.getHeader()
-        _, _, number, _, time, _ = next(heads)
+        _, _, number, _, time, _ = next(headers)
         header.setField(*number)
         header.setField(*time)
         return _to_bytes(message)

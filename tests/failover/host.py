@@ -19,7 +19,7 @@ from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
 from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_sansio import NewOrderSingle, OrdType, Side
-from tests.example_programs import PATIENCE
+from tests.example_programs import TIMEOUT
 from tests.kill.entries import entry_of
 from tests.kill.journal import Journal
 from tests.kill.knowledge import Knowledge
@@ -65,7 +65,7 @@ class Trader:
             order_qty=1,
         )
         try:
-            seq = client.send(order, timeout=PATIENCE)
+            seq = client.send(order, timeout=TIMEOUT)
         except NotConnectedError:
             self._record("never sent", id=cl_ord_id)
         else:

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from kalshi_fix_adapters.engine.standby import STORE_LOST_STATUS
-from tests.example_programs import PATIENCE, Script
+from tests.example_programs import TIMEOUT, Script
 from tests.failover.site import Site, run_site
 from tests.kill.journal import read
 from tests.postgres import Replica, Server
@@ -47,7 +47,7 @@ def end(primary: Script) -> None:
     """Terminate the primary. On a busy machine it may have lost its lease, because its commits wait for the
     disk."""
     primary.process.terminate()
-    assert primary.process.wait(PATIENCE) in (0, STORE_LOST_STATUS)
+    assert primary.process.wait(TIMEOUT) in (0, STORE_LOST_STATUS)
 
 
 def wait_for_takeover(site: Site, before: object) -> None:
@@ -70,7 +70,7 @@ def suspend_until_takeover_then_resume(site: Site, primary: Script) -> int:
 
 def cut_off_from_the_database(site: Site, primary: Script) -> int:
     site.to_database["a"].hold("client", "server")
-    assert primary.process.wait(PATIENCE) == STORE_LOST_STATUS
+    assert primary.process.wait(TIMEOUT) == STORE_LOST_STATUS
     return STORE_LOST_STATUS
 
 
@@ -79,7 +79,7 @@ def cut_off_from_the_venue_and_the_database(site: Site, primary: Script) -> int:
     before = site.fence()
     for relay in (site.to_venue["a"], site.to_database["a"]):
         relay.hold("client", "server")
-    assert primary.process.wait(PATIENCE) == STORE_LOST_STATUS
+    assert primary.process.wait(TIMEOUT) == STORE_LOST_STATUS
     wait_for_takeover(site, before)
     for relay in (site.to_venue["a"], site.to_database["a"]):
         relay.release()
@@ -88,7 +88,7 @@ def cut_off_from_the_venue_and_the_database(site: Site, primary: Script) -> int:
 
 def crash_the_database(site: Site, primary: Script) -> int:
     site.server.crash()
-    assert primary.process.wait(PATIENCE) == STORE_LOST_STATUS
+    assert primary.process.wait(TIMEOUT) == STORE_LOST_STATUS
     site.server.start()
     return STORE_LOST_STATUS
 
@@ -106,7 +106,7 @@ def crash_the_database(site: Site, primary: Script) -> int:
 def test_a_standby_takes_over_after_any_fault(tmp_path: Path, server: Server, fault: Fault) -> None:
     with run_site(tmp_path, server) as site, trading(site) as (primary, standby):
         status = fault(site, primary)
-        assert primary.process.wait(PATIENCE) == status
+        assert primary.process.wait(TIMEOUT) == status
         finish(site, standby)
 
 
@@ -119,7 +119,7 @@ def test_a_suspended_primary_that_resumes_after_the_takeover_sends_nothing(
         standby.expect("primary")
         site.wait_for_orders(standby)
         primary.process.send_signal(signal.SIGCONT)
-        assert primary.process.wait(PATIENCE) == STORE_LOST_STATUS
+        assert primary.process.wait(TIMEOUT) == STORE_LOST_STATUS
         site.wait_for_orders(standby)
         end(standby)
         site.check()
@@ -179,7 +179,7 @@ def test_a_hanging_replica_ends_the_primary_and_then_delays_the_standby(
     site, replica = replicated
     with trading(site) as (primary, standby):
         replica.signal(signal.SIGSTOP)
-        assert primary.process.wait(PATIENCE) == STORE_LOST_STATUS
+        assert primary.process.wait(TIMEOUT) == STORE_LOST_STATUS
         replica.signal(signal.SIGCONT)
         finish(site, standby)
 
@@ -196,7 +196,7 @@ def test_a_full_disk_ends_the_primary(tmp_path: Path) -> None:
         with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
             while file.write(bytes(4096)):
                 pass
-        assert primary.process.wait(PATIENCE) == STORE_LOST_STATUS
+        assert primary.process.wait(TIMEOUT) == STORE_LOST_STATUS
         filler.unlink()
         if not server.is_running:
             server.start()
@@ -207,6 +207,6 @@ def finish_on_another_host(site: Site, standby: Script) -> None:
     """End the standby, which may have lost its store after a takeover; run a third host, and compare."""
     standby.process.terminate()
     # The standby may receive the signal while it is ending, when its handler is no longer installed.
-    assert standby.process.wait(PATIENCE) in {0, STORE_LOST_STATUS, -signal.SIGTERM}
+    assert standby.process.wait(TIMEOUT) in {0, STORE_LOST_STATUS, -signal.SIGTERM}
     with site.run_host("c") as third:
         finish(site, third)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.example_programs import PATIENCE, ExampleEnvironment, Script
+from tests.example_programs import TIMEOUT, ExampleEnvironment, Script
 
 PROGRAM = "standby.py"
 
@@ -42,7 +42,7 @@ def test_the_standby_takes_over_and_the_former_primary_becomes_the_standby(
 ) -> None:
     with pair(hosts) as (primary, standby):
         primary.process.send_signal(stop_signal)
-        exit_status = primary.process.wait(PATIENCE)
+        exit_status = primary.process.wait(TIMEOUT)
         assert exit_status in {status, -stop_signal}
         standby.expect(f"primary; next MsgSeqNum {first_number}")
         with hosts.run(PROGRAM) as restarted:

@@ -1,4 +1,4 @@
-"""Compares client and venue: their journals, their wires, and the exchange."""
+"""Compares the client's journal and store with the bytes on the wire and with the venue's records."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Totals:
 
 
 class Wire:
-    """One direction, over all connections: every message and the sequence numbers."""
+    """The messages in one direction, over all connections, and their sequence numbers."""
 
     def __init__(self, streams: Iterable[bytearray]) -> None:
         self.originals: dict[int, bytes] = {}
@@ -72,7 +72,7 @@ class Wire:
         self._session_numbers: set[int] = set()
         """Sequence numbers of session messages."""
         self.last = 0
-        self._filled: list[tuple[int, int]] = []
+        self._filled_ranges: list[tuple[int, int]] = []
         for stream in streams:
             framer = Framer(DIALECT.begin_string)
             framer.feed(bytes(stream))
@@ -81,11 +81,11 @@ class Wire:
 
     def _record(self, message: Any, frame: bytes) -> None:
         number, dup = message.header.msg_seq_num, message.header.poss_dup_flag is True
-        assert not isinstance(message, Logon) or message.reset_seq_num_flag is not True, "a reset"
+        assert not isinstance(message, Logon) or message.reset_seq_num_flag is not True, "numbers were reset"
         if isinstance(message, SequenceReset):
             assert message.gap_fill_flag is True, "numbers were skipped"
             if dup:
-                self._filled.append((number, message.new_seq_no))
+                self._filled_ranges.append((number, message.new_seq_no))
                 return
         if not dup:
             assert number > self.last, f"number {number} was used twice"
@@ -98,9 +98,9 @@ class Wire:
         content = content_of(frame)
         assert self.originals.setdefault(number, content) == content, f"two messages have the number {number}"
 
-    def filled(self) -> set[int]:
+    def filled_numbers(self) -> set[int]:
         """Return the numbers that gap fills covered."""
-        return {number for begin, end in self._filled for number in range(begin, end)}
+        return {number for begin, end in self._filled_ranges for number in range(begin, end)}
 
 
 def content_of(frame: bytes) -> bytes:
@@ -123,7 +123,7 @@ def reconcile(folder: Path, venue: TradingVenue, summary: StoreSummary) -> Total
     assert known.position == venue.position()
     left = {name: quantity for name, (_, quantity) in known.open.items()}
     assert venue.leaves_qty_of(list(known.intended)) == left
-    assert not from_venue.filled() & from_venue.originals.keys(), "the venue did not send a report"
+    assert not from_venue.filled_numbers() & from_venue.originals.keys(), "the venue did not resend a report"
     assert not summary.open_requests
     fills = {key.removeprefix(FILL) for key in rows_of(summary) if key.startswith(FILL)}
     assert fills == record.fills.keys()
@@ -163,19 +163,20 @@ def _check_deliveries(entries: Sequence[Entry], from_venue: Wire) -> int:
     """
     contents: dict[int, Entry] = {}
     duplicates = last = incoming = confirmed = durable = 0
-    held = is_behind = False
+    in_gap = rows_may_be_ahead = False
     delivered: list[int] = []
     for entry in entries:
         match entry["kind"]:
             case "opened":
                 incoming = entry["incoming"] or 0
                 assert entry["incoming"] is None or incoming > durable, (entry, durable)
-                # A row exists if and only if its event is confirmed. Events that were confirmed while a gap
-                # was being filled are redelivered although their rows exist.
+                # `row` is the MsgSeqNum of the last event with a row. A row exists if and only if its event
+                # is confirmed. Events that were confirmed while a gap was being filled are redelivered,
+                # although their rows exist.
                 row = entry.get("row", 0)
                 assert all(number >= incoming for number in delivered if number > row), (entry, delivered)
-                assert row < incoming or is_behind or not row, (entry, delivered)
-                last, held, is_behind = 0, False, row >= incoming
+                assert row < incoming or rows_may_be_ahead or not row, (entry, delivered)
+                last, in_gap, rows_may_be_ahead = 0, False, row >= incoming
                 confirmed = durable = max(incoming - 1, 0)
             case "sent":
                 durable = confirmed
@@ -183,11 +184,11 @@ def _check_deliveries(entries: Sequence[Entry], from_venue: Wire) -> int:
             case "intention" | "never sent":
                 continue
             case kind:
-                # Taking an event confirms those before it. While a gap is being filled the confirmation does
-                # not count yet: the next process must find unanswered messages again.
-                held = (held or kind == "GapDetected") and kind != "GapClosed"
-                is_behind = is_behind or held
-                if not held:
+                # Taking an event confirms those before it. While a gap is being filled, confirmations do not
+                # advance the number in the store, so that after a crash the gap is detected again.
+                in_gap = (in_gap or kind == "GapDetected") and kind != "GapClosed"
+                rows_may_be_ahead = rows_may_be_ahead or in_gap
+                if not in_gap:
                     confirmed = max(confirmed, last)
         if entry["kind"] not in DELIVERY_KINDS:
             continue
@@ -223,7 +224,7 @@ def _check_numbers(entries: Sequence[Entry], known: Knowledge, from_client: Wire
 
 def check_requests(known: Knowledge, venue: TradingVenue, from_client: Wire) -> None:
     """Check that every intended request has an outcome or was reported as unknown, and that the venue
-    received each request with an outcome exactly once, and no others."""
+    received exactly the answered requests, each once."""
     received = venue.record.received
     assert not known.unresolved
     assert known.answered == received.keys()

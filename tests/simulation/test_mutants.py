@@ -1,4 +1,4 @@
-"""Every invariant can fail: for each, some seed detects a session or store with one fault."""
+"""Every invariant can fail: for each, a run with one of the seeds detects a faulty session or store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mass cancels of a session's orders: answered, unanswered, and the outcomes of the orders."""
+"""Mass cancels of a session's orders: answers, missing answers, and the outcomes of the orders."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ ACCEPTED = MassCancelResponse.ALL_ORDERS_CANCELLED
 def answer(
     name: str = "m", response: MassCancelResponse | str = ACCEPTED, *, number: int = 2, **fields: Any
 ) -> MessageReceived:
-    made = OrderMassCancelReport(cl_ord_id=name, order_id="op", mass_cancel_response=response, **fields)
-    return MessageReceived(over_the_wire(made, number))
+    message = OrderMassCancelReport(cl_ord_id=name, order_id="op", mass_cancel_response=response, **fields)
+    return MessageReceived(over_the_wire(message, number))
 
 
 def mass_cancel_states(updates: list[OrderUpdate]) -> list[MassCancelState]:
@@ -84,7 +84,7 @@ def send(orders: Orders, name: str = "m") -> OrderMassCancelRequest:
 
 
 @pytest.mark.parametrize("lines", [*histories("mass_cancels")])
-def test_a_history_leads_to_these_states(orders: Orders, lines: str) -> None:
+def test_a_history_leads_to_the_expected_states(orders: Orders, lines: str) -> None:
     number, epoch_before_loss = 2, orders.epoch
     placed = {str(count): order for count, order in enumerate(orders, 1)}
     for step in steps(lines):
@@ -191,7 +191,7 @@ def test_an_unanswered_mass_cancel_is_uncertain_until_its_orders_have_ended(orde
     assert orders.mass_cancels == []
 
 
-def test_an_order_without_any_report_is_left_to_the_user() -> None:
+def test_the_user_must_resolve_a_mass_cancel_of_an_order_without_reports() -> None:
     orders = Orders()
     feed(orders, logged_on(), place("c1"))
     send(orders)

@@ -1,4 +1,4 @@
-"""The memory that a venue can make order books use is bounded."""
+"""A venue cannot cause order books to use unbounded memory."""
 
 from __future__ import annotations
 

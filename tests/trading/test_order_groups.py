@@ -106,7 +106,7 @@ def unknown(request: OrderGroupRequest) -> OutcomesUnknown:
 
 
 def apply_one(groups: OrderGroups, event: object) -> GroupUpdate:
-    """Return the single update caused by an event or request."""
+    """Apply an event or request that causes a single update, and return the update."""
     [update] = groups.apply(event)
     return update
 
@@ -363,8 +363,8 @@ def in_seconds(time: str) -> float:
     return round(float(time) * WINDOW.total_seconds() / 15, 3)
 
 
-def evidence(words: list[str], seconds: float) -> ExecutionReport:
-    """Return the report described by a step."""
+def report_in_step(words: list[str], seconds: float) -> ExecutionReport:
+    """Return the report that a step describes."""
     match words:
         case ["fill", name, exec_id, contracts]:
             return fill(name, exec_id, contracts, seconds)
@@ -387,7 +387,7 @@ def evidence(words: list[str], seconds: float) -> ExecutionReport:
     return report(name, "3;1", transact_time=at(seconds))
 
 
-def requested(action: str, limit: list[str]) -> OrderGroupRequest:
+def group_request(action: str, limit: list[str]) -> OrderGroupRequest:
     more = {"order_group_contracts_limit": int(limit[0])} if limit else {}
     request: OrderGroupRequest = getattr(OrderGroupRequest, action)(G, **more)
     return request
@@ -399,20 +399,20 @@ def perform(groups: OrderGroups, words: list[str], seconds: float) -> list[Group
         case ["order", name, *group]:
             return groups.apply(order(name, *({"H": H, "-": None}[item] for item in group)))
         case ["drop-copy", *words]:
-            return groups.apply(DropCopyReport(evidence(words, seconds)))
+            return groups.apply(DropCopyReport(report_in_step(words, seconds)))
         case ["outcome-unknown", action, *limit]:
-            groups.apply(requested(action, limit))
-            return groups.apply(unknown(requested(action, limit)))
+            groups.apply(group_request(action, limit))
+            return groups.apply(unknown(group_request(action, limit)))
         case ["send", action]:
-            return groups.apply(requested(action, []))
+            return groups.apply(group_request(action, []))
         case ["reject-received"]:
             return groups.apply(RejectReceived(reject(), 2, groups.in_flight))
         case ["answer"]:
             return groups.apply(response(G, seconds=seconds))
         case ["update", limit, "without-limit"]:
-            apply_with_answer(groups, requested("update", [limit]), seconds=seconds)
+            apply_with_answer(groups, group_request("update", [limit]), seconds=seconds)
         case ["update" | "reset" | "trigger" | "delete" as action, *limit]:
-            request = requested(action, limit)
+            request = group_request(action, limit)
             assert groups.apply(request) == []
             found = groups.apply(response(G, request.order_group_contracts_limit, seconds=seconds))
             assert [(item.request, item.discrepancies) for item in found] == [(request, [])]
@@ -428,12 +428,12 @@ def perform(groups: OrderGroups, words: list[str], seconds: float) -> list[Group
             event.logon.header = header(event.logon, at=at(seconds))
             return groups.apply(event)
         case _:
-            return groups.apply(evidence(words, seconds))
+            return groups.apply(report_in_step(words, seconds))
     return []
 
 
 def check(groups: OrderGroups, words: list[str], seconds: float, updates: list[GroupUpdate]) -> bool:
-    """Check the expectation of a step; return False if it is not an expectation."""
+    """Check a step that is an expectation; return False for any other step."""
     match words:
         case ["room", room]:
             assert groups.room(G, at(seconds)) == (None if room == "-" else d(room))
@@ -494,7 +494,7 @@ def test_remembered_orders_are_bounded_and_groups_of_dropped_orders_may_have_tri
         groups.apply(order(name))
     assert groups[G].state is GroupState.UNKNOWN
     groups.forget(G)
-    groups.apply(order("d"))  # No reports are missing for an open order whose group was deleted.
+    groups.apply(order("d"))  # The dropped order belongs to a forgotten group.
 
 
 def test_only_the_last_ended_orders_are_remembered() -> None:

@@ -65,18 +65,20 @@ def test_every_certain_state_is_correct(name: str, seed: int, steps: int) -> Non
 
 
 def reports(times: list[tuple[int, int, int]]) -> list[Any]:
-    """Return reports about orders of the group: a time in half seconds, a kind, and contracts."""
-    made = []
+    """Return reports about orders of the group. Each tuple contains a time in half seconds, a kind, and a
+    number of contracts.
+    """
+    result = []
     for number, (time, kind, quantity) in enumerate(times):
         when: dict[str, Any] = {"at": at(time / 2), "transact_time": at(time / 2)}
         key, name = f"{number + 1};1", "ab"[number % 2]
         if kind == 0:
-            made.append(report("new", key, f"o-{name}", name, **when))
+            result.append(report("new", key, f"o-{name}", name, **when))
         elif kind == 1:
-            made.append(report("canceled", key, f"o-{name}", name, text="ORDER_GROUP_CANCEL", **when))
+            result.append(report("canceled", key, f"o-{name}", name, text="ORDER_GROUP_CANCEL", **when))
         else:
-            made.append(report("trade", key, f"o-{name}", name, last=(str(quantity), "0.40"), **when))
-    return made
+            result.append(report("trade", key, f"o-{name}", name, last=(str(quantity), "0.40"), **when))
+    return result
 
 
 @settings(max_examples=200)
@@ -88,8 +90,8 @@ def reports(times: list[tuple[int, int, int]]) -> list[Any]:
 def test_every_arrival_order_leads_to_the_same_state(
     times: list[tuple[int, int, int]], limit: int, data: st.DataObject
 ) -> None:
-    made = reports(times)
-    arrivals = [made, data.draw(st.permutations(made + made[:3]))]
+    in_order = reports(times)
+    arrivals = [in_order, data.draw(st.permutations(in_order + in_order[:3]))]
     one, other = (state_after(arrival, limit) for arrival in arrivals)
     assert one == other
 

@@ -60,7 +60,9 @@ def ds(*texts: str | int) -> tuple[Decimal, ...]:
 
 
 class ExchangeHarness:
-    """An exchange and the owners who trade on it; `owner` may be `name` or `name/subaccount`."""
+    """An exchange and the owners who trade on it. The `owner` passed to a method is `name` or
+    `name/subaccount`.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""A venue that does not keep up: received bytes wait, and their age is measured on arrival."""
+"""A venue that cannot keep up: received bytes wait, and their age is measured on arrival."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from kalshi_fix_venue.operations import operation
 from kalshi_fix_venue.venue import VenueModel
 from tests.venue.venue_harness import Client, VenueHarness, config, decode_all, msg_types, order, raw_logon
 
-BACKLOG = 100.0
-"""Seconds that messages wait: more than the SendingTime tolerance and the timeout of a silent client."""
+WAIT = 100.0
+"""Seconds for which messages wait: more than the SendingTime tolerance and the timeout of a silent client."""
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def ann(harness: VenueHarness) -> Client:
     return client
 
 
-def fill(harness: VenueHarness, size: int = 2 * CHUNK_SIZE) -> int:
-    """Let bytes from another connection wait; return that connection."""
+def add_backlog(harness: VenueHarness, size: int = 2 * CHUNK_SIZE) -> int:
+    """Add bytes from another connection to the inbox; return that connection."""
     conn = harness.venue.connection_made("prediction", "KalshiNR", harness.now)
     harness.venue.inbox.receive_data(conn, bytes(size), harness.now)
     return conn
@@ -59,9 +59,9 @@ def sent_to(client: Client) -> list[Any]:
 
 
 def test_the_age_of_a_message_is_measured_on_arrival(harness: VenueHarness, ann: Client) -> None:
-    fill(harness)
+    add_backlog(harness)
     leave_order_waiting(harness, ann)
-    harness.wait(BACKLOG)
+    harness.wait(WAIT)
     assert set(msg_types(sent_to(ann))) == {"0"}, (
         "heartbeats continue, and the client does not count as silent"
     )
@@ -72,18 +72,18 @@ def test_the_age_of_a_message_is_measured_on_arrival(harness: VenueHarness, ann:
 
 
 def test_a_message_that_was_late_when_it_arrived_is_refused(harness: VenueHarness, ann: Client) -> None:
-    fill(harness)
+    add_backlog(harness)
     leave_order_waiting(harness, ann, late=SENDING_TIME_TOLERANCE + 1)
-    harness.wait(BACKLOG)
+    harness.wait(WAIT)
     sent_to(ann)
     process(harness)
     assert msg_types(sent_to(ann)) == ["3", "5"]
 
 
 def test_silence_is_measured_from_processed_messages(harness: VenueHarness, ann: Client) -> None:
-    fill(harness)
+    add_backlog(harness)
     leave_order_waiting(harness, ann)
-    harness.wait(BACKLOG)
+    harness.wait(WAIT)
     process(harness)
     sent_to(ann)
     harness.wait(37)
@@ -91,7 +91,7 @@ def test_silence_is_measured_from_processed_messages(harness: VenueHarness, ann:
 
 
 def test_connections_are_served_round_robin(harness: VenueHarness, ann: Client) -> None:
-    fill(harness, 50 * CHUNK_SIZE)
+    add_backlog(harness, 50 * CHUNK_SIZE)
     leave_order_waiting(harness, ann)
     harness.venue.inbox.process(harness.now)
     assert sent_to(ann) == []
@@ -100,7 +100,7 @@ def test_connections_are_served_round_robin(harness: VenueHarness, ann: Client) 
 
 
 def test_messages_sent_before_a_disconnect_are_processed(harness: VenueHarness, ann: Client) -> None:
-    fill(harness)
+    add_backlog(harness)
     leave_order_waiting(harness, ann)
     harness.venue.inbox.receive_eof(ann.conn, harness.now)
     assert harness.venue.sessions()
@@ -112,7 +112,7 @@ def test_messages_sent_before_a_disconnect_are_processed(harness: VenueHarness, 
 def test_a_lost_connection_is_noticed_when_its_messages_are_dropped(
     harness: VenueHarness, ann: Client
 ) -> None:
-    fill(harness)
+    add_backlog(harness)
     leave_order_waiting(harness, ann)
     harness.venue.inbox.receive_eof(ann.conn, harness.now)
     harness.venue.inbox.drop(harness.now)
@@ -127,10 +127,10 @@ def test_the_backlog_is_in_the_status_and_in_the_log(
         return harness.venue.perform(operation("status"), harness.now)["backlog"]
 
     assert backlog() == {"connections": 0, "bytes": 0, "seconds": 0.0}
-    fill(harness, 3 * CHUNK_SIZE)
+    add_backlog(harness, 3 * CHUNK_SIZE)
     harness.venue.inbox.process(harness.now)
     assert caplog.records == [], "bytes that wait briefly are not a backlog"
-    fill(harness, CHUNK_SIZE)
+    add_backlog(harness, CHUNK_SIZE)
     harness.wait(2 * BACKLOG_THRESHOLD)
     assert backlog() == {"connections": 2, "bytes": 2 * CHUNK_SIZE, "seconds": 2 * BACKLOG_THRESHOLD}
     with caplog.at_level(logging.WARNING):

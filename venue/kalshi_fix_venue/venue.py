@@ -506,7 +506,7 @@ class VenueModel:
         return [connection.login.key_id for connection in connections if connection.login is not None]
 
     def backlog(self, now: Instant) -> Backlog:
-        """Return the amount of unprocessed input, which grows if the venue does not keep up."""
+        """Return the amount of unprocessed input, which grows if the venue cannot keep up."""
         return self.inbox.backlog(now)
 
     @property

@@ -77,7 +77,7 @@ async def serve(link: Link, client: Client, check: Check | None, clock_differenc
             try:
                 await subscription.unsubscribe()
             except NATS_ERRORS:
-                LOGGER.debug("the subscription had ended", exc_info=True)
+                LOGGER.debug("the subscription had already ended", exc_info=True)
 
 
 def _deadline(message: Msg) -> float:

@@ -248,7 +248,7 @@ class Bus:
         return operators.tail(self._link, subject, since, follow=follow)
 
     async def consumers(self) -> list[operators.ConsumerLag]:
-        """Return how far behind each consumer is, the slowest consumer first."""
+        """Return how far behind each consumer is, the largest lag first."""
         return await operators.consumers(self._link)
 
     async def publishers(self, *, may_send: bool = False) -> list[operators.PublisherState]:

@@ -204,7 +204,7 @@ class Events:
         return self._process_next()
 
     async def close(self) -> None:
-        """End this consumer. The server forgets it after a minute (`INACTIVE_SECONDS`)."""
+        """End this consumer. The server deletes it after a minute (`INACTIVE_SECONDS`)."""
         await self._unsubscribe()
 
     def _continue_after(self, mark: Mark) -> None:
@@ -279,7 +279,7 @@ class Events:
             try:
                 await pull.unsubscribe()
             except NATS_ERRORS:
-                LOGGER.debug("a subscription had ended", exc_info=True)
+                LOGGER.debug("the subscription had already ended", exc_info=True)
 
     def _process_next(self) -> bool:
         """Process the next messages until one has events, unless events are waiting; return whether events

@@ -247,7 +247,7 @@ def _bus_message(message: Msg) -> BusMessage:
 
 
 async def consumers(link: Link) -> list[ConsumerLag]:
-    """Return the consumers of the stream, the slowest consumer first."""
+    """Return how far behind each consumer of the stream is, the largest lag first."""
     lags: list[ConsumerLag] = []
     while True:
         page = await link.jetstream.consumers_info(NAME, len(lags))

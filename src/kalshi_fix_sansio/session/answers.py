@@ -120,7 +120,7 @@ class RequestMatcher:
                     # the answer to another order with this ClOrdID.
                     created_id = id_attribute
                 if id_attribute is not None:
-                    # If the rule has no `created_id`, such as for a refusal, record only the name. The
+                    # If the rule has no `created_id` (for a refusal, for example), record only the name. The
                     # OrderID of the refusal may belong to a conflicting order, whose own answer is still
                     # pending.
                     recorded_answers.add(name, getattr(message, created_id) if created_id else None)

@@ -45,7 +45,7 @@ _BOUND_LINE = re.compile(r"bound to 127\.0\.0\.1:(\d+)")
 
 @pytest.fixture(scope="module")
 def binary() -> str:
-    """Return the path of the stunnel to run."""
+    """Return the path of the stunnel executable."""
     paths = map(shutil.which, ("stunnel4", "stunnel", str(CACHE / "stunnel" / "stunnel")))
     found = [
         path for path in paths if path and not subprocess.call([path, "-version"], stderr=subprocess.DEVNULL)
@@ -75,7 +75,7 @@ class Tunnel:
         self._lines.put(None)
 
     def wait_for(self, pattern: re.Pattern[str]) -> re.Match[str]:
-        """Wait until stunnel writes a line that contains this pattern to its log."""
+        """Wait for a line in stunnel's log that matches the pattern; return the match."""
         text = ""
         while (line := self._lines.get(timeout=TIMEOUT)) is not None:
             text += line
@@ -130,9 +130,9 @@ async def assert_refused(plaintext_client: NewClient, running: Tunnel) -> None:
 async def test_a_venue_that_stunnel_does_not_trust_is_reported_as_a_failed_connection(
     plaintext_client: NewClient, binary: str, tmp_path: Path, sandbox: Sandbox
 ) -> None:
-    server, stranger = sandbox.server, Authority().certificate_pem.decode()
+    server, other_ca_pem = sandbox.server, Authority().certificate_pem.decode()
     port = server.port("prediction", "KalshiNR")
-    with tunnel(binary, tmp_path, server.host, port, stranger) as running:
+    with tunnel(binary, tmp_path, server.host, port, other_ca_pem) as running:
         await assert_refused(plaintext_client, running)
         running.wait_for(re.compile("certificate verify failed"))
 
@@ -144,7 +144,7 @@ async def test_stunnel_without_a_server_is_reported_as_a_failed_connection(
         await assert_refused(plaintext_client, running)
 
 
-async def test_the_end_of_stunnel_is_reported_as_a_disconnect(
+async def test_the_exit_of_stunnel_is_reported_as_a_disconnect(
     plaintext_client: NewClient, to_venue: Tunnel
 ) -> None:
     async with plaintext_client(port=to_venue.port) as client:

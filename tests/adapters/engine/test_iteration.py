@@ -170,7 +170,7 @@ def iterate(stage: Stage) -> list[Any]:
     return found
 
 
-def test_messages_that_the_venue_has_forgotten_are_named() -> None:
+def test_messages_that_the_venue_no_longer_keeps_are_reported_as_lost() -> None:
     stage = open_stage(plan("KalshiRT"))
     stage.mute = True
     stage.venue_sends(*[report(f"f{number}") for number in range(5)])
@@ -215,7 +215,7 @@ def test_requests_stay_open_until_their_events_are_taken(stage: Stage, clean: bo
     assert [request.request_id for request in store.open_requests()] == ["a1"]
 
 
-def test_a_refused_message_is_named() -> None:
+def test_the_error_for_a_refused_message_contains_the_message() -> None:
     stage = open_stage(plan(session={"strict": True}))
     stage.venue._core.outbound.post(order("not for a client"), stage.clock.now, keep=False)
     stage.run()
@@ -224,7 +224,7 @@ def test_a_refused_message_is_named() -> None:
     assert only([error.message], NewOrderSingle).cl_ord_id == "not for a client"
 
 
-def test_resting_orders_are_named_and_untracked_ones_are_mentioned() -> None:
+def test_the_error_for_unverified_orders_lists_them_and_mentions_untracked_ones() -> None:
     error = OrdersUnverifiedError(UNVERIFIED)
     assert "1 order was open when the connection ended: a1, and others that were not tracked; look" in str(
         error

@@ -1,5 +1,5 @@
-"""The store against a real server: it returns the committed records, and a fenced holder never writes
-again."""
+"""The Postgres store with a real server: it returns the committed records, and a fenced holder never
+writes again."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.postgres import Server, execute_at
 
 Execute = Callable[[str], list[Any]]
 TIMEOUT = 600.0
-"""A lease longer than any test."""
+"""A timeout or lease longer than any test."""
 END_LEASE = "UPDATE kalshi_fix.session SET leased_until = '-infinity'"
 
 
@@ -77,21 +77,21 @@ def test_a_reopened_store_has_the_committed_records(direct_or_pooled_dsn: str) -
 
 
 @pytest.mark.parametrize(
-    ("options", "left"),
+    ("options", "kept"),
     [({"max_messages": 3}, 3), ({"max_bytes": 100}, 4), ({"max_age": timedelta(seconds=4)}, 4)],
 )
 def test_old_messages_and_ids_are_deleted(
-    dsn: str, execute: Execute, options: dict[str, Any], left: int
+    dsn: str, execute: Execute, options: dict[str, Any], kept: int
 ) -> None:
     with open_store(dsn, **options) as store:
         for key in range(600):
             store.record_request(attrs.evolve(open_request(key, key + 1), request_id=f"id-{key}"))
             send(store, 1, size=25)
         store.commit()
-        assert kept_numbers(store) == list(range(601 - left, 601))
+        assert kept_numbers(store) == list(range(601 - kept, 601))
     with open_store(dsn, **options) as store:
-        assert kept_numbers(store) == list(range(601 - left, 601))
-    assert execute("SELECT min(seq_num) FROM kalshi_fix.sent") == [(601 - left,)]
+        assert kept_numbers(store) == list(range(601 - kept, 601))
+    assert execute("SELECT min(seq_num) FROM kalshi_fix.sent") == [(601 - kept,)]
 
 
 def test_a_store_in_use_is_refused_until_it_is_closed(dsn: str) -> None:
@@ -145,7 +145,7 @@ def test_a_lease_is_renewed_while_the_store_is_idle(dsn: str, execute: Execute) 
         assert (store.next_outgoing, store.next_incoming) == (1, 1)
 
 
-def test_a_lease_that_cannot_be_renewed_is_lost_once() -> None:
+def test_the_loss_of_a_lease_is_reported_once() -> None:
     lost = threading.Semaphore(0)
     lease = Lease(0.2, lambda: None, lost.release)
     lease.start(now())
@@ -196,7 +196,7 @@ def test_a_server_that_may_lose_commits_is_refused_at_any_time(
         ("UndefinedTable", False),
     ],
 )
-def test_a_standby_waits_after_transient_errors(name: str, is_unavailable: bool) -> None:
+def test_only_transient_errors_become_store_unavailable_errors(name: str, is_unavailable: bool) -> None:
     import psycopg
 
     error = getattr(psycopg.errors, name, None) or getattr(psycopg, name)
@@ -237,12 +237,14 @@ def test_commits_wait_for_the_disk_whatever_the_settings_of_the_database(
     assert execute_at(direct_or_pooled_dsn, "SHOW synchronous_commit") == [("off",)]
 
 
-@pytest.mark.parametrize(("how", "text"), [("EXCEPTION", "refused"), ("WARNING", "01000 refused")])
-def test_a_commit_that_fails_or_warns_ends_the_store(dsn: str, execute: Execute, how: str, text: str) -> None:
+@pytest.mark.parametrize(("level", "text"), [("EXCEPTION", "refused"), ("WARNING", "01000 refused")])
+def test_a_commit_that_fails_or_warns_ends_the_store(
+    dsn: str, execute: Execute, level: str, text: str
+) -> None:
     store = open_store(dsn)
     execute(f"""
         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            RAISE {how} 'refused'; RETURN NULL;
+            RAISE {level} 'refused'; RETURN NULL;
         END $$;
         CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON kalshi_fix.sent DEFERRABLE INITIALLY DEFERRED
         FOR EACH ROW EXECUTE FUNCTION refuse();
@@ -252,7 +254,7 @@ def test_a_commit_that_fails_or_warns_ends_the_store(dsn: str, execute: Execute,
         store.commit()
     store.close()  # ends the lease, because the connection still works
     with open_store(dsn) as store:  # the database determines the outcome
-        assert store.next_outgoing == (1 if how == "EXCEPTION" else 2)
+        assert store.next_outgoing == (1 if level == "EXCEPTION" else 2)
 
 
 def test_cancelling_the_wait_for_a_replica_ends_the_store(dsn: str, server: Server, execute: Execute) -> None:

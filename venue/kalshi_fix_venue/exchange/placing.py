@@ -217,7 +217,7 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
     if command.reduce_only:
         # The quantity that the order cannot trade is cancelled at once, so the check below ignores it.
         quantity = min(quantity, _reducible_quantity(state, command))
-    # `add_within_limits` adds the order to the account. If it is accepted, add the ignored quantity, too.
+    # `add_within_limits` adds the order to the account. If the order is accepted, add the ignored quantity.
     limit_cause = add_within_limits(state, account, market, command.side, (command.price, quantity))
     if limit_cause is None:
         account.add_open_quantity(market.ticker, command.side, command.price, command.quantity - quantity)
@@ -270,7 +270,7 @@ def _cancel_cause_before_trading(
     state: ExchangeState, order: Order, reducible: Decimal | None
 ) -> CancelCause | None:
     """Return why the order is cancelled before it trades, or None if it is not."""
-    # Causes in the order itself come before causes that depend on the book.
+    # Causes in the order itself have priority over causes that depend on the book.
     market = state.markets[order.market]
     book = market.book
     if not market.is_within_bounds(order.price):
@@ -286,8 +286,8 @@ def _cancel_cause_before_trading(
     if fills.quantity < order.leaves:
         if not fills.would_self_cross or not fill_or_kill or order.max_execution_cost is not None:
             return CancelCause.FOK_INSUFFICIENT_VOLUME
-        # An order of the same trader would stop this fill-or-kill order. On prediction the order keeps the
-        # fills up to that point (Kalshi's changelog, 25 September 2025).
+        # An order of the same trader would stop this fill-or-kill order. On prediction, the fill-or-kill
+        # order keeps the fills up to that point (Kalshi's changelog, 25 September 2025).
         if state.product == PREDICTION:
             return None
         if order.self_trade_prevention is SelfTradePrevention.MAKER:

@@ -26,7 +26,7 @@ class FlowConfig:
     seed: int = 0
     """The same seed, settings and times produce the same orders."""
     rate: float = setting(5.0, minimum=0, maximum=10_000)
-    """Average number of orders, amends and cancels per second, over all markets, without bursts."""
+    """Average number of orders, amends and cancels per second in all markets together, excluding bursts."""
     makers: int = setting(3, minimum=0, maximum=1000)
     """Number of traders on each product that quote both sides of a moving fair price."""
     takers: int = setting(3, minimum=0, maximum=1000)

@@ -24,7 +24,7 @@ OrderMessage = NewOrderSingle | ChangeMessage
 def account_of(
     message: OrderMessage, login: Login, shard: int, exchange: Exchange
 ) -> AccountId | RejectCause:
-    """Return the account that a message names by its party or by AllocAccount (79), on a shard. If the login
+    """Return the account on a shard that a message names by its party or by AllocAccount (79). If the login
     may not trade for it, return the cause of the refusal."""
     return account_of_parties(message.party_ids, message.alloc_account, login, shard, exchange)
 

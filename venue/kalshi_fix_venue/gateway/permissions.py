@@ -40,7 +40,7 @@ def permission_refusal(message: Message, login: Login, exchange: Exchange) -> st
         and not exchange.is_clearing_member(login.owner)
     ):
         return "SenderSubID is for clearing members"
-    # In RFQs, keys that are restricted to a subaccount are only for makers.
+    # In RFQs, a key that is restricted to one subaccount can only act as a maker.
     is_acceptance = isinstance(message, NewOrderSingle) and (message.quote_id or message.rfq_id) is not None
     if login.restricted_to is not None and (is_acceptance or isinstance(message, _CREATOR_MESSAGES)):
         return "The API key is restricted to one subaccount"

@@ -26,8 +26,8 @@ def operation(name: str, values: Mapping[str, object] | None = None) -> Operatio
     """Create an operation from its name and the values of its parameters, which may be text.
 
     Raises:
-        ConfigurationError: the name is unknown, or a parameter is unknown, missing or wrong; the text lists
-            the valid ones.
+        ConfigurationError: the name is unknown, or a parameter is unknown, missing or wrong; for an unknown
+            name, the error lists the valid ones.
     """
     cls = OPERATIONS.get(display_name(name))
     if cls is None:

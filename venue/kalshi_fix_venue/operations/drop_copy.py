@@ -19,8 +19,8 @@ MAX_REFUSALS = 1000
 
 @attrs.frozen(kw_only=True)
 class EnableDropCopy(Operation):
-    """Allow an account to request past reports, or disallow it. Reports sent while the account was not
-    allowed to request them are never returned."""
+    """Give an account the permission to request past reports, or withdraw it. Reports sent while the account
+    did not have the permission are never returned."""
 
     NAME: ClassVar[str] = "enable-drop-copy"
     owner: str = parameter(TEXT, "owner of the account", positional=True)

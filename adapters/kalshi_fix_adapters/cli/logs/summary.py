@@ -51,6 +51,7 @@ class MessageFacts:
     new_seq_no: int | None
     """NewSeqNo of a SequenceReset."""
     client_id: str | None
+    """ClOrdID."""
 
 
 @attrs.define
@@ -134,7 +135,7 @@ class Summary:
             self._next[key] = next_number
 
     def _shorten_gap(self, key: tuple[str, str], first: int, last: int) -> None:
-        """Remove numbers that were resent or skipped, which arrive in order, from the beginning of a gap."""
+        """Remove resent or skipped numbers, which arrive in order, from the beginning of a gap."""
         for gap in reversed(self._gaps):
             if gap.comp_ids == key and first <= gap.first <= last:
                 gap.first = last + 1

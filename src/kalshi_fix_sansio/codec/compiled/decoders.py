@@ -41,7 +41,7 @@ import attrs
 from kalshi_fix_sansio.classes.runtime_code import make_function
 from kalshi_fix_sansio.codec.blocks import BlockItem, FieldItem, GroupItem
 from kalshi_fix_sansio.codec.compiled.converters import CONVERTERS, any_violation, convert_optional
-from kalshi_fix_sansio.codec.compiled.runs import RunField, lexical, run_of
+from kalshi_fix_sansio.codec.compiled.runs import RunField, run_of, value_pattern
 from kalshi_fix_sansio.codec.explainer import BEGIN_STRING_TAG, MSG_TYPE_TAG, Explainer
 from kalshi_fix_sansio.codec.tables import FieldSlot, Slot
 from kalshi_fix_sansio.dialect.base import Message
@@ -323,7 +323,7 @@ class DecoderWriter:
                 self._limits.append(f"{self._name('limit', slot.limit)}({target.name}.{attribute}, {name})")
 
     def _capture(self, tag: int, slot: Slot | None) -> str:
-        self._parts.append(_FRAMING.get(tag) or f"{tag}=({lexical(slot)})\x01")
+        self._parts.append(_FRAMING.get(tag) or f"{tag}=({value_pattern(slot)})\x01")
         name = f"v{len(self._values)}"
         self._values.append(name)
         return name

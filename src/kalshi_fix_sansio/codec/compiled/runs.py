@@ -32,12 +32,12 @@ class RunField:
         therefore begin only where a field begins. Without the SOH, an entry could begin at every `448=`
         inside a long text, and each time the text would be read to its end.
         """
-        form = lexical(self.slot)
+        form = value_pattern(self.slot)
         field = f"\x01{self.tag}={f'({form})' if captured else f'(?:{form})'}"
         return f"(?:{field})?" if self.optional else field
 
 
-def lexical(slot: Slot | None) -> str:
+def value_pattern(slot: Slot | None) -> str:
     """Return the regular expression for the values of a field; `slot` is None for an unknown field."""
     return LEXICAL_PLAIN[Kind.STRING if slot is None else slot.field.kind]
 

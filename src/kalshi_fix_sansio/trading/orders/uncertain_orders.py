@@ -32,7 +32,7 @@ class UncertainOrder(UncertainItem):
     Attributes:
         kind: The kind of uncertainty.
         order: The order; None for a mass cancel.
-        request: The change or cancel whose outcome is unknown; None for other kinds.
+        request: The amend or cancel whose outcome is unknown; None for other kinds.
         mass_cancel: The mass cancel; None for an order.
         begin: Key at which drop copy must begin to resolve the uncertainty; None if it is unknown, in
             which case REST must be used. A mass cancel needs drop copy for each shard of its orders:
@@ -52,7 +52,7 @@ class DropCopyReport:
 
     Attributes:
         report: The report.
-        dollars: Whether the session that received the report has prices in dollars (UseDollars) rather than
+        dollars: Whether the session that received the report uses prices in dollars (UseDollars) rather than
             cents.
     """
 

@@ -76,7 +76,7 @@ class Uncertainty:
                     since=each.since,
                     remedies=(Remedy.DROP_COPY, Remedy.REST),
                     mass_cancel=each,
-                    begin=min(self._awaited(each).values(), default=None),
+                    begin=min(self._drop_copy_keys(each).values(), default=None),
                 )
         for unattributed in requests:
             kind, about = _ITEM_BY_MSG_TYPE[unattributed.msg_type]
@@ -94,16 +94,17 @@ class Uncertainty:
         for item in self.items(self._index.outside_cohorts(self._uniform_cohorts())):
             keys.append(item.begin)
             if item.mass_cancel is not None:
-                keys.extend(self._awaited(item.mass_cancel).values())
+                keys.extend(self._drop_copy_keys(item.mass_cancel).values())
         return first_keys(keys, forgotten)
 
     def _uniform_cohorts(self) -> list[Cohort]:
         """Return the cohorts whose orders are all certain, or all need drop copy from the same report on."""
         return [each for each in self._index.cohorts if not each.is_lost or each.begin is not None]
 
-    def _awaited(self, mass_cancel: MassCancel) -> dict[int, ExecKey]:
-        """Return, by shard, the newest report known when the mass cancel was sent. Only shards with an order
-        that the mass cancel should cancel, and that has not ended, are included.
+    def _drop_copy_keys(self, mass_cancel: MassCancel) -> dict[int, ExecKey]:
+        """Return, by shard, the key at which drop copy must begin to resolve a mass cancel: the newest report
+        known when it was sent. Only shards with an order that it should cancel and that has not ended are
+        included.
         """
         known = [each for each in self._index.cohorts if each.shard is not None]
         shards = {each.shard for each in known if not mass_cancel.waiting.isdisjoint(each.slots)}
