@@ -145,7 +145,7 @@ class Server(_Folder):
 
 
 class Replica(Server):
-    """A synchronous replica of a server, whose commits wait for it once it has been created."""
+    """A synchronous replica of a server. Once it has been created, the server's commits wait for it."""
 
     def __init__(self, primary: Server) -> None:
         self._primary = primary

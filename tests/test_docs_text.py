@@ -34,7 +34,7 @@ def linked_terms(content: str, terms: dict[str, Term] = TERMS) -> list[tuple[str
     return [(word, anchor) for anchor, word in links]
 
 
-def test_every_entry_of_the_glossary_is_a_term_or_an_everyday_word() -> None:
+def test_every_entry_of_the_glossary_is_a_linked_or_an_unlinked_term() -> None:
     headings = re.findall("^### (.*)", GLOSSARY, re.MULTILINE)
     names = {name for line in headings for name in re.sub(r" \(.*?\)", "", line).split(", ")}
     assert set(TERMS) == names - UNLINKED_TERMS

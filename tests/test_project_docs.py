@@ -1,6 +1,4 @@
-"""The Python code and the commands in the documentation run as shown, here or in the tests that `SHELL`
-names.
-"""
+"""The Python code and the commands in the documentation run as shown, here or in the tests in `SHELL`."""
 
 from __future__ import annotations
 

@@ -25,9 +25,7 @@ class Interrupter:
         self._files = files
         self._error = error
         self.where: str | None = None
-        """The function, the line and the event at which the exception was raised; None if it was not
-        raised.
-        """
+        """The function, line and event at which the exception was raised; None if it was not raised."""
 
     def __enter__(self) -> None:
         sys.setprofile(self._point)

@@ -1,5 +1,4 @@
-"""The three clients have the same interface: names, the order and defaults of parameters, and return
-types."""
+"""The three clients have the same interface: names, parameters (with order and defaults) and return types."""
 
 from __future__ import annotations
 

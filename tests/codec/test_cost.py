@@ -2,8 +2,7 @@
 earlier messages.
 
 The expressions of the fast path are compiled at run time, and the steps of the regular expression engine
-cannot be counted from Python. Instead, the structure of the expressions is checked, for shapes of every
-message.
+cannot be counted from Python. Instead, their structure is checked, for shapes of every message.
 """
 
 from __future__ import annotations

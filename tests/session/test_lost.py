@@ -40,8 +40,8 @@ def test_only_a_message_older_than_all_received_ones_narrows_the_search() -> Non
 
 def pair_with_missed_messages(total: int, oldest: int, *, admin: int = 0) -> Pair:
     """Return a client and a venue that are not connected. The client has missed `total` messages, of which
-    the venue keeps those from number `oldest` on. If `admin` is not 0, every `admin`th message is a session
-    message."""
+    the venue keeps those from number `oldest` on. If `admin` is not 0, every `admin`th is a session message.
+    """
     venue_store = MemoryStore()
     both = pair(venue_store=venue_store)
     for number in range(1, total + 1):

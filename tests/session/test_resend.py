@@ -156,8 +156,7 @@ def test_a_reset_drops_the_resend_in_progress(role: Role) -> None:
 
 
 def acceptor_with_small_pages(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Wired:
-    """Return an acceptor that has sent three messages, keeps only three, and pauses a resend after each
-    message."""
+    """Return an acceptor that has sent three messages, keeps only three, and resends them one at a time."""
     monkeypatch.setattr("kalshi_fix_sansio.session.resend.PAGE_SIZE", 1)
     return session_with_messages(Role.ACCEPTOR, store=MemoryStore(max_messages=3), **changes)
 

@@ -414,9 +414,7 @@ def test_the_cache_of_valid_decimals_is_bounded(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_absent_fields_are_those_the_encoder_omits() -> None:
-    """A field is absent if it is None, and a group if it has no entries, whatever the type of its
-    sequence.
-    """
+    """A field is absent if it is None, and a group if its sequence of entries, of any type, is empty."""
     text_field = FieldMember(tiny_dialect.FIELDS[58], Presence.FORBIDDEN)
     check, message = check_of(text_field, group(presence=Presence.FORBIDDEN)), order()
     for text, parties, tags in (

@@ -38,8 +38,7 @@ def scope(*values: str, **settings: Any) -> Scope:
 def problems_of(
     member: FieldMember | GroupMember, message: Any, logon: LogonFacts | None = (), **changes: Any
 ) -> str:
-    """Return the problems that the rules of this member find in a message whose layout also contains Side and
-    Text."""
+    """Return the problems that this member's rules find in a message whose layout also has Side and Text."""
     neighbours = tuple(FieldMember(FIELDS[tag]) for tag in (54, 58) if tag != member.tag)
     layout = BlockLayout("Any", Order, (member, *neighbours), encode=repr)
     context = attrs.evolve(MessageContext("swap", "OE", Sender.CLIENT, "D", logon), **changes)

@@ -64,7 +64,7 @@ class Core:
 
 
 class SlowSocket:
-    """A socket whose `send` accepts as many bytes as a function returns, or would block if that is None."""
+    """A socket whose `send` accepts as many bytes as a function returns; None means that it would block."""
 
     def __init__(self, raw: socket.socket, next_capacity: Callable[[], int | None]) -> None:
         self._raw = raw

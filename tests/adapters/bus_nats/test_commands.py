@@ -45,8 +45,7 @@ async def serving(bus: Bus, venue: Venue, folder: Path, check: Any = None) -> As
         task = asyncio.create_task(bus.serve(client, check=check))
         while await read_fence(bus, client) == before and not task.done():
             pass
-        # NATS handles the messages of a connection in order, so after this round trip the subscription
-        # exists.
+        # NATS handles the messages of a connection in order: after this round trip the subscription exists.
         await bus._link.client.flush()
         yield client
         task.cancel()
@@ -206,7 +205,7 @@ async def test_an_order_that_arrives_after_its_deadline_is_refused(
         found = await session.send(valid_order("d2"), within=0.05)
         assert isinstance(found, Unknown)
         server.thaw()
-        # The broker delivers d2 before d3, so before the Sent that answers d3.
+        # The broker delivers d2 before d3, so it has delivered d2 once d3 is answered with Sent.
         answer: Any = found
         while not isinstance(answer, Sent):
             answer = await session.send(valid_order("d3"), within=2)

@@ -9,8 +9,7 @@ from kalshi_fix_venue.testing import Sandbox
 
 
 def write_environ(sandbox: Sandbox, owner: str, folder: Path) -> dict[str, str]:
-    """Write an owner's key and certificate files into a folder; return the environment variables that refer
-    to them."""
+    """Write an owner's key and certificate files into a folder; return the variables that refer to them."""
     found: dict[str, str] = {}
     for product, files in sandbox.write_files(folder, owner).items():
         prefix = PRODUCTS[product]

@@ -66,9 +66,7 @@ def _brief_closing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_logged_errors(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Fail the test if an event loop logged a warning or an error, because a loop cannot raise it in the
-    test.
-    """
+    """Fail the test if an event loop logged a warning or an error, which a loop cannot raise in the test."""
     yield
     found = [record for record in caplog.get_records("call") if record.name in {"asyncio", "trio"}]
     assert [record.getMessage() for record in found if record.levelno >= logging.WARNING] == []

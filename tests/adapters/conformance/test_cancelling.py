@@ -104,8 +104,7 @@ class Canceller:
 def cancel_at_every_point(
     loop: Loop, relay: Relay, scenario: Callable[[], Coroutine[Any, Any, None]], *, times: int = 1
 ) -> int:
-    """Run a scenario once for each point at which it waits, and cancel it there; return the number of
-    points."""
+    """Cancel a scenario at each point at which it waits, one point per run; return the number of points."""
     for at in range(MAX_POINTS):
         canceller = Canceller(loop, at, times)
         loop.run(partial(canceller.run, scenario))
@@ -166,8 +165,7 @@ def test_a_cancelled_wait_loses_no_event(loop: Loop, new_client: NewClient, rela
                             if len(reports) >= 2 * len(numbers):
                                 return
 
-                # The answers are held: a fast venue might answer before `take` runs, and `take` would not
-                # wait.
+                # Without this, a fast venue might answer before `take` runs, and `take` would not wait.
                 relay.hold("server")
                 await canceller.run(send)
                 again = Canceller(loop, at, at_suspension=relay.release)

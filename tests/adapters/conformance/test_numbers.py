@@ -146,9 +146,7 @@ async def test_the_state_after_a_reconnect_is_established(
 async def test_the_next_logon_uses_the_set_numbers(
     new_client: NewClient, stored_client: NewClient, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """After the store was lost, a client continues with the venue's numbers, set in a new file or in
-    memory.
-    """
+    """A client whose store was lost continues with the venue's numbers, set in a new file or in memory."""
     async with stored_client(store=tmp_path / "lost", reset_seq_num=True) as client:
         await place_order(client)
         await place_order(client)

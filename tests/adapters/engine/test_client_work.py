@@ -187,9 +187,7 @@ def hold_back(stage: Stage) -> None:
 
 
 def flush_in_varying_sizes(core: ClientCore) -> bytes:
-    """Flush the output to a transport that accepts a different number of bytes each time; return all
-    bytes.
-    """
+    """Flush the output to a transport that accepts a varying number of bytes; return all bytes."""
     accepted = bytearray()
     sizes = itertools.cycle([1, 1000, 0, 70_000])
 

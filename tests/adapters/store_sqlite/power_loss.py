@@ -65,8 +65,7 @@ def log_of(path: Path) -> Path:
 
 def mix_sectors(old: bytes, new: bytes, random: Random, begin: int = 0) -> bytes:
     """Return the result of writing `new` over `old` if some of the sectors from `begin` on do not reach the
-    disk. Those contain the old bytes, or zeros where there were none. The write may also end early, at any
-    byte."""
+    disk. Those contain the old bytes, or zeros where there were none. The write may also end at any byte."""
     mixed = bytearray(new)
     for first in range(begin, len(new), SECTOR):
         if random.random() < 0.5:

@@ -67,8 +67,7 @@ def summary_of_state(state: State) -> State:
 @contextmanager
 def writing(path: Path, sync: str) -> Iterator[Callable[[int], tuple[int, IO[str]]]]:
     """Yield a function that takes the number of steps already done, and starts a process that does the
-    following ones. The function returns the process id and the stream on which the process reports each
-    step.
+    following ones. The function returns the process id and the stream of the steps that the process reports.
     """
     command = [sys.executable, "-m", "tests.adapters.store_sqlite.steps", str(path), sync]
     with subprocess.Popen(

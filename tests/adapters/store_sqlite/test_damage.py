@@ -37,9 +37,7 @@ from tests.adapters.store_sqlite.stores import (
 
 
 def open_error(path: Path) -> str:
-    """Return the text of the error raised when this file is opened for use; reading it must raise the
-    same error.
-    """
+    """Return the text of the error that opening this file raises; reading it must raise the same error."""
     with pytest.raises(StoreError) as opening:
         open_store(path)
     if path.exists():

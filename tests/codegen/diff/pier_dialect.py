@@ -1,6 +1,4 @@
-"""The invented dialect `pier` with its pages and dictionary: copies for tests to edit, and the findings of a
-comparison.
-"""
+"""The invented dialect `pier` with its pages and dictionary: copies for tests to edit and to compare."""
 
 from __future__ import annotations
 

@@ -19,8 +19,7 @@ Change = Callable[[Scratch], None]
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Scratch:
-    """Return a dialect in which every passage is reviewed, and the tide report has a field before its
-    group."""
+    """Return a dialect with every passage reviewed, whose TideReport has a field before its group."""
     dialect = Scratch(tmp_path_factory.mktemp("base"))
     members = "      Until: optional\n      Tides: required"
     dialect.edit(dialect.spec / "messages/tides.yaml", "      Tides: required", members)
