@@ -110,7 +110,7 @@ assert len(found) == 8 and len(set(found)) == 1
     assert families(loaded_modules(program)) == {"rfq"}
 
 
-def test_importing_the_blocking_client_imports_no_optional_modules() -> None:
+def test_the_blocking_client_imports_only_the_modules_that_it_needs() -> None:
     modules = loaded_modules("import kalshi_fix_adapters.blocking")
     assert not families(modules)
     assert not modules & {

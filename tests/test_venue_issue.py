@@ -67,7 +67,7 @@ class Runner:
         self.open_by_hand()
         for item in ("codegen", "tools", "spec/fixt11"):
             shutil.copytree(ROOT / item, self.root / item, ignore=shutil.ignore_patterns("__pycache__"))
-        # Instead of Kalshi's spec, the clone has that of a fictitious pier, whose documents `site` serves.
+        # Instead of Kalshi's spec, the clone has that of the dialect `pier`, whose documents `site` serves.
         shutil.copytree(SPEC, self.root / "spec" / "kalshi")
         manifest = self.root / "spec" / "kalshi" / "manifest.yaml"
         text = manifest.read_text("utf-8").replace("../../../../spec/fixt11", "../fixt11")

@@ -17,7 +17,7 @@ from tests.kill.runs import Activity, KillPoint, Run, Stage
 
 
 class KillCounter:
-    """Counts the events of `Run.kill_point`, and raises SIGKILL at the event with number `Run.kill_count`.
+    """Counts the events of `Run.kill_point`, and raises SIGKILL at the event with number `Run.kill_after`.
 
     `cells` is memory shared with the test: the client's Stage and its Activity.
     """

@@ -177,8 +177,7 @@ class Relay:
             stream.waiting += data
 
     def _finish_writing(self, stream: _Stream) -> None:
-        """Write all waiting bytes. This does not block forever, because the peer reads them or has closed the
-        connection."""
+        """Write all waiting bytes. This does not block forever, because the peer reads them or is closed."""
         stream.sink.setblocking(True)
         stream.write()
         stream.sink.setblocking(False)

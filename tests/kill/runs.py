@@ -17,9 +17,7 @@ class KillPoint(StrEnum):
     """
 
     CALL = "at any call"
-    """Counts calls and returns of functions in the client's code, in either thread, since the client
-    started.
-    """
+    """Counts calls and returns of functions in the client's code, in either thread, since it started."""
     WRITE = "while it writes"
     """Counts bytes forwarded to the venue; later bytes may be lost."""
     READ = "while it reads"

@@ -70,9 +70,7 @@ class Injector:
                     self._world.at(self._world.now, pipe.writer.writable)
 
     def _end_later(self, fault: Fault, end: Callable[[], object]) -> bool:
-        """End an effect after the fault's duration, unless another fault of this kind and side lasts
-        longer.
-        """
+        """End an effect after the fault's duration, unless a fault of the same kind and side lasts longer."""
         world, key = self._world, (fault.side, fault.kind)
         self._until[key] = max(self._until.get(key, 0.0), world.now + fault.seconds)
 

@@ -48,8 +48,7 @@ class Kind(Enum):
     STALE = "stale"
     """Messages that `side` resends keep their first SendingTime for `seconds`, instead of a new one."""
     NAME = "name"
-    """`side` uses another accepted SenderCompID for `seconds`; if `number` is 1, in every other
-    message only."""
+    """`side` uses another accepted SenderCompID for `seconds`; if `number` is 1, in every other message."""
     FULL = "full"
     """The connection buffers only `number` unread bytes from `side`, for `seconds`."""
     CRASH = "crash"

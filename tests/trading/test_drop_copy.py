@@ -35,10 +35,10 @@ def play(lines: str) -> DropCopy:
 def test_a_drop_copy_report_contains_the_price_unit_of_its_session(
     settings: dict[str, Any], flags: dict[str, Any] | None, dollars: bool
 ) -> None:
-    copies = DropCopy(**settings)
+    drop_copy = DropCopy(**settings)
     if flags is not None:
-        copies.apply(logged_on(**flags), instant(0))
-    [copied] = copies.apply(MessageReceived(report("new", "1;3")), instant(0))
+        drop_copy.apply(logged_on(**flags), instant(0))
+    [copied] = drop_copy.apply(MessageReceived(report("new", "1;3")), instant(0))
     assert isinstance(copied, DropCopyReport)
     assert copied.dollars is dollars
 
@@ -50,16 +50,16 @@ def test_the_text_of_a_refusal_is_truncated() -> None:
 
 
 def test_an_uncertain_order_is_resolved_on_its_own_session() -> None:
-    orders, copies = Orders(), play("session KalshiNR\ndisconnect\nlogon")
+    orders, drop_copy = Orders(), play("session KalshiNR\ndisconnect\nlogon")
     feed(orders, logged_on(), place(), report("new", "1;1"), SESSION_ENDED, logged_on())
     [item] = orders.uncertain()
-    copies.request(orders.drop_copy_start(), orders.epoch, instant(0))
-    [request] = copies.handle_timer(instant(0))
-    copies.apply(request, instant(0))
+    drop_copy.request(orders.drop_copy_start(), orders.epoch, instant(0))
+    [request] = drop_copy.handle_timer(instant(0))
+    drop_copy.apply(request, instant(0))
     trade = report("trade", "1;5", cum="4", last=("4", "0.40"))
     complete = DropCopyPlayer().event("complete", "2")
     for message in (report("new", "1;1"), trade, complete):
-        feed(orders, *copies.apply(MessageReceived(message), instant(0)))
+        feed(orders, *drop_copy.apply(MessageReceived(message), instant(0)))
     assert not orders.uncertain()
     assert item.order is not None
     assert item.order.filled_qty == 4
@@ -69,15 +69,15 @@ def test_requested_shards_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drop_copy_module, "MAX_SHARDS", 2)
     player = DropCopyPlayer()
     player.play("request 1;1 1;1;1 1;1;2 1;1;3")
-    copies = player.machine
-    assert len(copies.pending) == copies.left_out == 2
-    assert str(copies.uncertain()[-1]) == (
+    drop_copy = player.machine
+    assert len(drop_copy.pending) == drop_copy.left_out == 2
+    assert str(drop_copy.uncertain()[-1]) == (
         "2 ranges of reports: not requested, because there are too many shards; resolve via REST"
     )
     for shard in range(10, 15):  # these are the user's own requests, which count too
         player.play(f"user-request 1;1;{shard}\ncomplete 0\nuser-request 1;1;{shard}\nreject BEGIN_TOO_SMALL")
-    assert len(copies._covered) == len(copies._failed) == len(copies.forgotten) == 2
-    assert copies.left_out == 5
+    assert len(drop_copy._covered) == len(drop_copy._failed) == len(drop_copy.forgotten) == 2
+    assert drop_copy.left_out == 5
 
 
 def test_remembered_ranges_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +89,7 @@ def test_remembered_ranges_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_dump_is_loaded_by_the_next_process() -> None:
-    copies = play(
+    drop_copy = play(
         """
         request 1;1 end=1;2
         sends 1;1 1;2
@@ -104,13 +104,13 @@ def test_a_dump_is_loaded_by_the_next_process() -> None:
         sends 1;6;1
         """
     )
-    other = reloaded(copies)
+    other = reloaded(drop_copy)
     assert other.requested is None
-    assert other.covered(0) == copies.covered(0)
-    assert other.forgotten == copies.forgotten
+    assert other.covered(0) == drop_copy.covered(0)
+    assert other.forgotten == drop_copy.forgotten
     assert sorted(str(item.begin) for item in other.pending) == ["1;1;4", "1;5", "1;5;2", "1;6;1"]
     assert sorted(item.faults for item in other.pending) == [0, 0, 0, 1]
-    expected = dump(copies)["pending"]
+    expected = dump(drop_copy)["pending"]
     for row in expected:
         if row["state"] == "REQUESTED":
             row["state"] = "WAITING"

@@ -85,7 +85,7 @@ def test_lost_reports_are_recovered_via_drop_copy_or_stay_uncertain(
     random = Random(chance)
     steps: list[Any] = list(History.generate(seed, length).steps)
     cut = random.randint(2, len(steps))
-    orders, copies = Orders(), DropCopy(session_type)
+    orders, drop_copy = Orders(), DropCopy(session_type)
     feed(orders, logged_on(), *steps[:cut], SESSION_ENDED, logged_on())
     # The requests sent before the loss had the effects recorded in the history; the other requests had none.
     sent = {step.cl_ord_id for step in steps[:cut] if not is_answer(step)}
@@ -94,40 +94,41 @@ def test_lost_reports_are_recovered_via_drop_copy_or_stay_uncertain(
         step for step in steps if isinstance(step, ExecutionReport) and step.order_id[1:] not in future
     ]
     venue, seconds = UnreliableVenue(venue_reports, random), 0.0
-    copies.apply(logged_on(), Instant(0, NOON))
-    copies.request(orders.drop_copy_start(), orders.epoch, Instant(0, NOON))
+    drop_copy.apply(logged_on(), Instant(0, NOON))
+    drop_copy.request(orders.drop_copy_start(), orders.epoch, Instant(0, NOON))
     before = orders.uncertain()
     for turn in range(100):
         venue.reliable = turn > 20
         now = Instant(seconds, NOON + timedelta(seconds=seconds))
-        requests = copies.handle_timer(now)
+        requests = drop_copy.handle_timer(now)
         if not requests:
-            deadline = copies.next_deadline()
+            deadline = drop_copy.next_deadline()
             if deadline is None:
                 break
             seconds = deadline
             continue
         if random.random() < 0.1:  # the next process continues
-            copies = reloaded(copies, session_type)
-            copies.apply(logged_on(), now)
+            drop_copy = reloaded(drop_copy, session_type)
+            drop_copy.apply(logged_on(), now)
         [request] = requests
-        copies.apply(request, now)
+        drop_copy.apply(request, now)
         live = [report("new", f"999999;{turn};{shard}", f"x{turn}{shard}", "x") for shard in (0, 1)]
         reply = venue.answer(request, live if session_type == "KalshiNR" else [])
         if random.random() < 0.1:  # the connection is lost during the reply
             reply = [*reply[: random.randrange(len(reply))], SESSION_ENDED, logged_on()]
         for element in reply:
             event = MessageReceived(element) if isinstance(element, (ExecutionReport, *ANSWERS)) else element
-            for update in copies.apply(event, now):
+            for update in drop_copy.apply(event, now):
                 # The orders are on a separate session here, so the loss of this connection does not affect
                 # them.
                 if update is not SESSION_ENDED and update != logged_on():
                     orders.apply(update)
         # No uncertainty is resolved on a shard whose reports are incomplete.
+        incomplete = {element.shard for element in drop_copy.pending}
         for item in before:
-            if item.begin is not None and item.begin.shard in {element.shard for element in copies.pending}:
+            if item.begin is not None and item.begin.shard in incomplete:
                 assert settled_by_reports(item) or is_listed(item, orders)
-    failed = {element.shard for element in copies.pending}
+    failed = {element.shard for element in drop_copy.pending}
     assert {item.begin.shard for item in orders.uncertain() if item.begin is not None} <= failed
     if not failed:
         assert not orders.uncertain()

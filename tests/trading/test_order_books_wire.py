@@ -229,30 +229,30 @@ def test_no_corrupted_message_makes_a_book_raise_or_contradict_itself(data: st.D
 
 
 def market_data_pair() -> Pair:
-    connected = pair("KalshiMD")
-    connected.connect()
-    return connected
+    sessions = pair("KalshiMD")
+    sessions.connect()
+    return sessions
 
 
-def drain(connected: Pair, books: OrderBooks) -> list[Event]:
+def drain(sessions: Pair, books: OrderBooks) -> list[Event]:
     """Transfer the sent bytes, and apply the events to the books; return the events."""
-    connected.settle()
-    events, connected.client_events[:] = list(connected.client_events), []
+    sessions.settle()
+    events, sessions.client_events[:] = list(sessions.client_events), []
     for event in events:
         books.apply(event)
     return events
 
 
 def test_a_message_corrupted_in_transit_makes_books_stale_until_the_next_session() -> None:
-    connected, books = market_data_pair(), OrderBooks()
-    connected.venue.send(snapshot("bid 5 at 0.40"), connected.clock.now)
-    drain(connected, books)
+    sessions, books = market_data_pair(), OrderBooks()
+    sessions.venue.send(snapshot("bid 5 at 0.40"), sessions.clock.now)
+    drain(sessions, books)
     assert books[A].is_live
-    connected.transform = lambda data: [data.replace(b"270=0.40", b"270=0.50")]
-    connected.venue.send(update("change bid 6 at 0.40"), connected.clock.now)
-    assert of_type(drain(connected, books), GarbledReceived)
-    connected.venue.send(update("new bid 1 at 0.30"), connected.clock.now)
-    events = drain(connected, books)
+    sessions.transform = lambda data: [data.replace(b"270=0.40", b"270=0.50")]
+    sessions.venue.send(update("change bid 6 at 0.40"), sessions.clock.now)
+    assert of_type(drain(sessions, books), GarbledReceived)
+    sessions.venue.send(update("new bid 1 at 0.30"), sessions.clock.now)
+    events = drain(sessions, books)
     assert of_type(events, GapDetected)
     assert of_type(events, SessionEnded)
     assert (books[A].stale_reason, format_levels(books[A])) == (StaleReason.GAP, "|")
@@ -277,7 +277,7 @@ def test_a_message_refused_by_a_strict_session_makes_the_affected_book_stale() -
 
 
 def test_one_session_can_follow_five_thousand_markets() -> None:
-    random, connected, books = Random(5), market_data_pair(), OrderBooks()
+    random, sessions, books = Random(5), market_data_pair(), OrderBooks()
     symbols = [f"KXMANY-26AUG21-{number:04d}" for number in range(5_000)]
     expected: dict[str, dict[Decimal, Decimal]] = {}
 
@@ -287,9 +287,9 @@ def test_one_session_can_follow_five_thousand_markets() -> None:
     for number, symbol in enumerate(symbols):
         expected[symbol] = {Decimal(cents) / 100: size() for cents in random.sample(range(1, 100), 3)}
         entries = [f"bid {quantity} at {price}" for price, quantity in expected[symbol].items()]
-        connected.venue.send(snapshot(*entries, symbol=symbol), connected.clock.now)
+        sessions.venue.send(snapshot(*entries, symbol=symbol), sessions.clock.now)
         if number % 500 == 499:
-            drain(connected, books)
+            drain(sessions, books)
     for number in range(5_000):
         symbol = random.choice(symbols)
         price = Decimal(random.randint(1, 99)) / 100
@@ -300,15 +300,15 @@ def test_one_session_can_follow_five_thousand_markets() -> None:
         else:
             book_levels[price] = size()
         entry = f"{action} bid {book_levels.get(price, 0)} at {price}"
-        connected.venue.send(update(entry, symbol=symbol), connected.clock.now)
+        sessions.venue.send(update(entry, symbol=symbol), sessions.clock.now)
         if number % 500 == 499:
-            drain(connected, books)
+            drain(sessions, books)
     assert len(books) == 5_000
     for symbol, book_levels in expected.items():
         assert books[symbol].is_live
         assert list(books[symbol].bids) == sorted(book_levels.items(), reverse=True)
-    connected.client.receive_eof(connected.clock.now)
-    drain(connected, books)
+    sessions.client.receive_eof(sessions.clock.now)
+    drain(sessions, books)
     assert books.stale() == symbols
 
 

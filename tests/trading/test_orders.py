@@ -1,5 +1,5 @@
-"""The state of an order: reports in every sequence, and unusual arguments; histories/orders.yaml tests all
-other cases."""
+"""The state of an order: reports in every arrival order, and unusual arguments. histories/orders.yaml tests
+all other cases."""
 
 from __future__ import annotations
 

@@ -87,8 +87,7 @@ def fill(number: int, account: Account = PRIMARY, *, symbol: str = SYMBOL, shard
 
 
 HISTORY: tuple[Message, ...] = (
-    # Two accounts and a clearing member's customer trade in a market on shard 0. Its settlement has three
-    # pages.
+    # Two accounts and a clearing member's customer trade in a market on shard 0, settled in three pages.
     *(fill(number) for number in (1, 2, 3)),
     *(fill(number, SECOND) for number in (4, 5)),
     fill(6, CUSTOMER),

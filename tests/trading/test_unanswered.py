@@ -70,13 +70,13 @@ class Machines:
     """State machines for all types of requests, without any loaded state."""
 
     def __init__(self) -> None:
-        self.orders, self.groups, self.copies = Orders(), OrderGroups(), DropCopy("KalshiNR")
+        self.orders, self.groups, self.drop_copy = Orders(), OrderGroups(), DropCopy("KalshiNR")
         self.maker, self.creator = RfqMaker(lambda _: None, lambda _: False, lambda: "id"), RfqCreator()
         self.all: list[Any] = [*vars(self).values()]
         self.uncertain = UncertainItems(*self.all)
 
     def apply(self, event: object) -> None:
-        for item in self.copies.apply(event, Instant(1.0, LATER_TIME)):
+        for item in self.drop_copy.apply(event, Instant(1.0, LATER_TIME)):
             self.orders.apply(item)
         self.groups.apply(event)
         self.maker.apply(event, LATER_TIME)

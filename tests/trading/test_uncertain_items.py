@@ -54,11 +54,11 @@ def test_no_item_is_uncertain_at_first() -> None:
 
 
 def test_items_of_all_machines_are_listed_oldest_first() -> None:
-    orders, copies, groups, settlements = Orders(), DropCopy(), OrderGroups(), Settlements()
+    orders, drop_copy, groups, settlements = Orders(), DropCopy(), OrderGroups(), Settlements()
     positions, cash = Positions(), Cash()
-    uncertain_items = UncertainItems(orders, positions, cash, copies, groups, settlements)
+    uncertain_items = UncertainItems(orders, positions, cash, drop_copy, groups, settlements)
     feed(orders, logged_on(), place(), report("new", "1;1"), SESSION_ENDED)
-    copies.request(orders.drop_copy_start(), orders.epoch, Instant(1, NOON + timedelta(minutes=1)))
+    drop_copy.request(orders.drop_copy_start(), orders.epoch, Instant(1, NOON + timedelta(minutes=1)))
     lose_group_request(groups, OrderGroupRequest(order_group_action="1", order_group_contracts_limit=5))
     page = MarketSettlementReport(
         market_settlement_report_id="s1",

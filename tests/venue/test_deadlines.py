@@ -26,8 +26,7 @@ def test_a_deadline_set_again_to_an_earlier_value_passes_once() -> None:
 
 def test_replaced_and_removed_deadlines_do_not_accumulate() -> None:
     deadlines = Deadlines[int, int]()
-    # The earliest deadline stays, so stale entries behind it are removed only when the heap exceeds its
-    # limit.
+    # The earliest deadline stays, so stale entries are removed only when the heap exceeds its limit.
     deadlines.set(0, 0)
     for number in range(1, 5 * MAX_STALE):
         deadlines.set(1, number)

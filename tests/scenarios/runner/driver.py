@@ -10,8 +10,7 @@ from tests.helpers import Clock
 
 Call = Callable[[Session, Instant], object]
 MAX_TIMERS = 10_000
-"""The number of times that timers may fire without received bytes before a scenario fails as an endless
-loop."""
+"""How often timers may fire without received bytes before a scenario fails as an endless loop."""
 
 
 class Driver:

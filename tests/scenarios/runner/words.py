@@ -27,7 +27,7 @@ _SAMPLES: Mapping[tuple[str, bool], str] = MappingProxyType(
         ("fix50sp2", False): "35=F|11=any|41=first|54=1|60=20260821-14:00:00|38=1|55=X|",
     }
 )
-"""A sample application message for each dialect and sender. The default policy of an initiator resends it."""
+"""A sample application message for each dialect and sender. The default policy resends an initiator's."""
 ORDER = "NewOrderSingle"
 _ORDERS: Mapping[str, str] = MappingProxyType(
     {

@@ -1,5 +1,4 @@
-"""Functions that create mutants and their patches. A patch replaces an attribute while its context is
-active."""
+"""Functions that create mutants and patches. A patch replaces an attribute while its context is active."""
 
 from __future__ import annotations
 

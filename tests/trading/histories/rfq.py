@@ -282,9 +282,7 @@ class MakerPlayer(RfqPlayer):
         return self.machine.quote_of(name)
 
     def terms(self, bid: str, offer: str = "-", *options: str) -> None:
-        """Set the terms that the user offers for further requests; `terms -` means that the user offers
-        none.
-        """
+        """Set the terms that the user offers for further requests; `-` means that the user offers none."""
         flags = {name: value == "yes" for name, value in split(options)[1].items()}
         is_quote = (bid, offer) != ("-", "-")
         self._terms = QuoteTerms(parse_value(bid), parse_value(offer), **flags) if is_quote else None

@@ -380,7 +380,7 @@ class Trader:
             return
         for request in drop_copy.handle_timer(now):
             drop_copy.apply(request, now)
-            try:  # `run` transfers the request, together with all other messages
+            try:  # `harness.run` transfers it, together with all other messages
                 session.session.send(request, now)
             except LocalProtocolError:
                 drop_copy.withdraw(request)

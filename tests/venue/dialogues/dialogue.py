@@ -109,9 +109,7 @@ def load(path: Path) -> Iterator[Dialogue]:
 
 
 def _substitute(part: Any, reference: str, values: Mapping[str, str]) -> Any:
-    """Replace the references in a string, list or mapping with their values. `reference` is the pattern of a
-    reference.
-    """
+    """Replace the references in a string, list or mapping with their values; `reference` is their pattern."""
     if isinstance(part, dict):
         filled = {key: _substitute(value, reference, values) for key, value in part.items()}
         return {_substitute(key, reference, values): value for key, value in filled.items()}

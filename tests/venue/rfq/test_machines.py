@@ -128,9 +128,7 @@ def test_the_state_of_both_sides_equals_the_venues_book(seed: int) -> None:
 @pytest.mark.parametrize("reopening", [False, True])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_exactly_the_requests_left_open_by_a_disconnect_are_uncertain(seed: int, reopening: bool) -> None:
-    """Makers disconnect. With `reopening`, the venue reopens a request that no maker confirmed, without a
-    message.
-    """
+    """Makers disconnect. With `reopening`, the venue silently reopens a request that no maker confirmed."""
     history = RfqHistory(seed, with_disconnects=True, reopening=reopening)
     uncertain_items = 0
     for _ in range(STEPS):

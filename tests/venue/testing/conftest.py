@@ -30,8 +30,6 @@ def venue(shared: Venue) -> Iterator[Venue]:
     params=[item for item in LOOPS if not item.name.startswith("anyio")], ids=lambda loop: loop.name
 )
 def loop(request: pytest.FixtureRequest) -> Loop:
-    """Return a loop with one of the library's clients, or with the example client that has its own
-    transport.
-    """
+    """Return a loop with one of the library's clients, or with the example client and its own transport."""
     found: Loop = request.param
     return found

@@ -214,8 +214,7 @@ class Machines:
         self.groups.lost_creates = 0
 
     def resolve(self, open_orders: set[str]) -> list[UncertainItem]:
-        """Resolve the items that drop copy cannot resolve, as after a look-up via REST; return those that
-        remain uncertain.
+        """Resolve the items that drop copy cannot, as after a look-up via REST; return those still uncertain.
 
         Args:
             open_orders: the ClOrdIDs of the venue's open orders.
