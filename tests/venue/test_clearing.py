@@ -49,7 +49,7 @@ def test_a_logon_with_an_operator_is_refused(harness: VenueHarness) -> None:
 @pytest.mark.parametrize(
     ("name", "session_type", "product", "text"),
     [
-        ("bob", "KalshiNR", "prediction", "UseCapReservation is only allowed for clearing members"),
+        ("bob", "KalshiNR", "prediction", "UseCapReservation is not allowed except for clearing members"),
         ("ann", "KalshiMD", "prediction", "UseCapReservation"),
         ("perp", "KalshiNR", "margin", "UseCapReservation"),
     ],

@@ -73,5 +73,5 @@ class Admission:
         if key.key_id in logged_on:
             return ALREADY_EXISTS
         if logon.use_cap_reservation is True and not exchange.is_clearing_member(key.owner):
-            return "UseCapReservation is only allowed for clearing members"
+            return "UseCapReservation is not allowed except for clearing members"
         return None
