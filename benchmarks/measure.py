@@ -22,9 +22,7 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[1]
 MIN_BATCH_SECONDS = 0.01
-"""Minimum duration of a batch: much longer than the clock's resolution, but short enough to fall between
-interruptions.
-"""
+"""Minimum duration of a batch: far above the clock's resolution, but below the time between interruptions."""
 _PROCESS_SECONDS = 600
 _LATENCY_REQUEST = "/dev/cpu_dma_latency"
 

@@ -208,9 +208,7 @@ class _Writer:
         self._record_step(14, text, number)
 
     def _send(self, action: UserCall) -> None:
-        """Record a step that sends a message of this type: the first such template that the session
-        accepts.
-        """
+        """Record a step that sends the first template of this type that the session accepts."""
         assert action.message is not None
         msg_type = str(dict(action.message.fields)[35]).encode()
         templates = self._player.setting.wire.templates

@@ -83,7 +83,7 @@ class ChecklistInbox(Inbox):
 
 
 @pytest.fixture
-def measure() -> Iterator[Callable[[], None]]:
+def start_measurement() -> Iterator[Callable[[], None]]:
     """Return a function that starts the measurement; the end of the test stops it."""
     yield tracemalloc.start
     tracemalloc.stop()
@@ -97,12 +97,16 @@ def check_growth(checklist: Checklist) -> None:
 
 
 def test_a_large_resend_to_the_peer_needs_little_memory(
-    role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer, measure: Callable[[], None]
+    role: Role,
+    tmp_path: Path,
+    dictionaries: dict[str, Path],
+    signer: Signer,
+    start_measurement: Callable[[], None],
 ) -> None:
     inbox = ChecklistInbox()
     with Pairing(role, tmp_path, dictionaries, signer, inbox=inbox, settings=PATIENT_SETTINGS) as pairing:
         store = pairing.store(NAMES)
-        measure()
+        start_measurement()
         ours, _logged_on = pairing.connect(store, sending_time_tolerance=RESEND_PATIENCE)
         inbox.checklist.wait()
         served = ours.expect(ResendServed)
@@ -118,7 +122,11 @@ def test_a_large_resend_to_the_peer_needs_little_memory(
 
 
 def test_a_large_resend_from_the_peer_needs_little_memory(
-    role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer, measure: Callable[[], None]
+    role: Role,
+    tmp_path: Path,
+    dictionaries: dict[str, Path],
+    signer: Signer,
+    start_measurement: Callable[[], None],
 ) -> None:
     checklist = Checklist()
 
@@ -131,7 +139,7 @@ def test_a_large_resend_from_the_peer_needs_little_memory(
         return True
 
     with Pairing(role, tmp_path, dictionaries, signer, queued=NAMES, settings=PATIENT_SETTINGS) as pairing:
-        measure()
+        start_measurement()
         ours, _logged_on = pairing.connect(MemoryStore(), take, sending_time_tolerance=RESEND_PATIENCE)
         assert ours.expect(GapDetected) == GapDetected(1, COUNT, recoverable=True)
         checklist.wait()

@@ -65,8 +65,7 @@ def to_coroutine(act: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, A
 
 
 def run_synchronously(coroutine: Coroutine[Any, Any, Measurements]) -> Measurements:
-    """Run a coroutine and return its result. It may await only wrapped blocking functions, so that it never
-    suspends."""
+    """Run a coroutine that only awaits wrapped blocking functions and never suspends; return its result."""
     try:
         coroutine.send(None)
     except StopIteration as end:

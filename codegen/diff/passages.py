@@ -231,9 +231,7 @@ class _Change:
 
 
 def _repeated_passages(changes: Sequence[_Change]) -> Iterator[Finding]:
-    """Yield a finding for each passage that is new on several pages, and remove it from each page's
-    changes.
-    """
+    """Yield a finding for each passage that is new on several pages, and remove it from their changes."""
     fresh = ((change, passage) for change in changes for passage in change.fresh)
     for text, occurrences in group_by(fresh, lambda each: each[1].text).items():
         if len({key_of(change.reading) for change, _ in occurrences}) < _MIN_PAGES:

@@ -46,9 +46,7 @@ class BlockView:
 
     constant: str
     cls: str
-    """Dotted name of the class, as a string literal. `arguments` contains the name of the encoder in this
-    form.
-    """
+    """Dotted name of the class, as a string literal; `arguments` names the encoder in the same way."""
     name: str
     arguments: tuple[str, ...]
     """Keyword arguments after the members."""

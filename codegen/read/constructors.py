@@ -48,8 +48,7 @@ class _Reader:
     def read(self) -> model.Constructor:
         """Return the constructor."""
         entry = self._entry()
-        # `requires` and `without` may also name fields of the entry, because these fields become arguments
-        # too.
+        # `requires` and `without` may also name fields of the entry, which become arguments too.
         known = {**self._members, **{member.name: member for member in entry}}
         attributes = {
             key: tuple(

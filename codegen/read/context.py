@@ -97,9 +97,7 @@ class Context:
         return model.Pedigree(tuple(changes))
 
     def past(self, node: Map, pedigree: model.Pedigree, key: str) -> Iterator[tuple[model.Change, Node]]:
-        """Yield the changes whose entry in the element's `changed` contains this key, each with the key's
-        value.
-        """
+        """Yield the changes whose entry in `changed` contains this key, each with the key's value."""
         changed = node.mapping("changed")
         updates = (change for change in pedigree.changes if change.kind == "updated")
         for name, change in zip(changed, updates, strict=True):

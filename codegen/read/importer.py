@@ -2,8 +2,8 @@
 
 Tags, names, types, values, messages, groups and requirements are copied. Settings that a dictionary lacks are
 added, so that code can be generated and a session can run: one session type with resend, and the constant
-fields of the Logon. Components are expanded in place, because a required member of an optional
-component is optional in the message. Content that a spec cannot express is left out and listed.
+fields of the Logon. Components are expanded in place, because a required member of an optional component is
+optional in the message. Content that a spec cannot express is left out and listed.
 """
 
 from __future__ import annotations

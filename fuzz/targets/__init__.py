@@ -16,8 +16,7 @@ CORPUS: Final = ROOT / "corpus"
 
 @attrs.frozen
 class Target:
-    """A fuzz target. It does not import the code under test, because the fuzzing engine must be imported
-    first."""
+    """A fuzz target. It does not import the code under test: the fuzzing engine must be imported first."""
 
     name: str
     instrumented: tuple[str, ...]

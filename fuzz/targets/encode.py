@@ -80,9 +80,7 @@ def _same(decoded: Any, original: Any) -> bool:
 def _block(
     choices: Choices, chosen_wire: WireDialect, layout: BlockLayout, depth: int, opener: int | None = None
 ) -> Any:
-    """Choose a block. If `opener` is given, the block is a group entry and contains the field with this
-    tag.
-    """
+    """Choose a block. With `opener`, the block is a group entry that contains the field with this tag."""
     values: dict[str, Any] = {}
     for member in layout.members:
         if member.tag in CODEC_TAGS:

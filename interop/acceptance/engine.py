@@ -50,7 +50,8 @@ class InitiatorEngine:
 
     def __init__(self, heart_bt_int: str, *options: str) -> None:
         # The socket is bound but not listening, so `connect` can listen on its port. The port is below
-        # the ephemeral port range, because with SO_REUSEADDR the system could assign it to another program.
+        # the ephemeral port range: the system could assign a port in that range to another program, too,
+        # because of SO_REUSEADDR.
         self._reserved = socket.socket()
         self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         for self._port in sample(range(20_000, 32_000), 100):

@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 import attrs
 
 MAX_STALE = 1000
-"""Stale entries are removed from the heap when its size exceeds twice the number of deadlines plus this
-number.
+"""Stale entries are removed from the heap when it has more entries than twice the number of deadlines plus
+this number.
 """
 K = TypeVar("K")
 """Keys. They must be comparable, because deadlines at the same time pass in the order of their keys."""

@@ -19,7 +19,7 @@ PARTICIPANT = "participant"
 
 def liquidity_orders(
     rules: MarketRules,
-    mid: Decimal,
+    middle: Decimal,
     random: Random,
     new_id: Callable[[], str],
     *,
@@ -27,7 +27,7 @@ def liquidity_orders(
     spacing: Decimal | None = None,
     largest: int = 100,
 ) -> tuple[PlaceOrder, ...]:
-    """Return resting orders on both sides of a mid price in dollars, the best ones first.
+    """Return resting orders on both sides of a middle price in dollars, the best ones first.
 
     Each side has up to `levels` prices, `spacing` dollars apart (default: the market's tick). Prices that the
     market does not accept are left out. Each order has 10 to `largest` contracts, or exactly `largest` if
@@ -48,6 +48,6 @@ def liquidity_orders(
             time_in_force=TimeInForce.GOOD_TILL_CANCEL,
         )
         for level in range(1, levels + 1)
-        for side, price in ((Side.BUY, mid - level * step), (Side.SELL, mid + level * step))
+        for side, price in ((Side.BUY, middle - level * step), (Side.SELL, middle + level * step))
         if rules.accepts_price(price)
     )

@@ -682,8 +682,7 @@ class VenueModel:
         self._connections.touch(connection)
         try:
             connection.session.send(message, now)
-        # These two LocalProtocolErrors indicate bugs in the gateway, and must not be mistaken for a slow
-        # reader.
+        # These two LocalProtocolErrors indicate bugs in the gateway, not a slow reader.
         except (InvalidMessageError, EncodeError):
             raise
         except LocalProtocolError:

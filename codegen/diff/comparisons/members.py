@@ -100,8 +100,8 @@ class _Row:
         # groups too.
         is_elsewhere = fact.enclosing_group is not None and fact.enclosing_group not in placed.path
         where = f"in {name_of(fact.enclosing_group or 0)}"
-        # If a source lists a counter as a plain field, its paths omit that group. The counter is reported
-        # separately.
+        # If a source lists a counter as a plain field, its paths omit that group. A separate finding reports
+        # the counter.
         if fact.path is not None:
             is_elsewhere = fact.path != tuple(tag for tag in placed.path if tag not in self.block.plain_tags)
             where = f"in {'/'.join(map(name_of, fact.path)) or 'the body'}"
@@ -345,9 +345,7 @@ def _conditions(block: Block) -> Iterator[Finding]:
 
 
 def _messages_without_tables(evidence: Evidence, keys_with_rows: set[str]) -> Iterator[Finding]:
-    """Report messages with a heading but no table of fields, although the spec has fields from these
-    pages.
-    """
+    """Report messages with a heading but no table, although the spec has fields from these pages."""
     listed = {fact.tag for fact in evidence.facts(MemberFact)}
     headings = evidence.facts_by(MessageFact, lambda each: each.msg_type)
     # On many pages, the header and the trailer have no heading.

@@ -192,9 +192,7 @@ def _parser() -> MarkdownIt:
 
 
 def _paragraph(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Parse text up to the next block. Unlike in CommonMark, a block indented by four spaces also ends the
-    text.
-    """
+    """Parse text up to the next block. Unlike in CommonMark, that block may be indented by four spaces."""
     del end, silent
     rules = state.md.block.ruler.getRules("paragraph")
     previous, state.parentType = state.parentType, "paragraph"
@@ -211,8 +209,8 @@ def _paragraph(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 
 
 def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Parse a table unless the limit on cells is reached. Cells that the parser adds to short rows count
-    too.
+    """Parse a table unless the limit on cells is reached. Cells that the parser adds to short rows are
+    counted too.
     """
     first_token = len(state.tokens)
     is_table = state.env["cells"] < MAX_CELLS and table(state, start, end, silent)
@@ -300,9 +298,7 @@ def _joined(texts: Iterable[str]) -> str:
 
 
 def _text(first: int, lines: Sequence[str]) -> Iterator[Block]:
-    """Yield a paragraph without the imports and exports above it, and UnparsableMarkup for each table row in
-    it.
-    """
+    """Yield UnparsableMarkup for each table row, and a paragraph without the imports and exports above it."""
     text_lines: list[str] = []
     for line, text in enumerate(lines, first):
         if text.startswith("|"):

@@ -180,9 +180,7 @@ def _order_to_amend(state: ExchangeState, command: AmendOrder, now: datetime) ->
 
 
 def _exceeds_cap(state: ExchangeState, order: Order, price: Decimal, leaves: Decimal, now: datetime) -> bool:
-    """Return whether amending an order to this price and open quantity would exceed the customer's daily
-    cap.
-    """
+    """Return whether amending an order to this price and open quantity would exceed the daily cap."""
     current = state.weight(order.account, order.side, order.price, order.leaves)
     increase = state.weight(order.account, order.side, price, leaves) - current
     available = state.caps[order.account.customer].remaining(state.clearing_date(now))

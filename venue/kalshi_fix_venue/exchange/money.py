@@ -62,8 +62,7 @@ class PredictionCollateral:
         return price if side is Side.BUY else ONE - price
 
     def fill(self, position: Position, side: Side, price: Decimal, quantity: Decimal) -> CashFlow:
-        """Apply a fill to a position, closing contracts of the opposite side first; return the change in the
-        balance."""
+        """Apply a fill to a position, closing the opposite side first; return the change in the balance."""
         closing = min(quantity, position.closable(side))
         collateral_return = closing * (ONE - self.opening_cost(side, price))
         position.net += _signed_quantity(side, quantity)
@@ -86,8 +85,7 @@ class MarginCollateral:
         return self.rate * price
 
     def fill(self, position: Position, side: Side, price: Decimal, quantity: Decimal) -> CashFlow:
-        """Apply a fill to a position, closing contracts of the opposite side first; return the change in the
-        balance."""
+        """Apply a fill to a position, closing the opposite side first; return the change in the balance."""
         closing = min(quantity, position.closable(side))
         collateral_return = ZERO
         if closing:

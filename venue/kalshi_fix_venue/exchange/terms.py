@@ -40,9 +40,7 @@ class TimeInForce(Enum):
 
 
 class SelfTradePrevention(Enum):
-    """The action if an order would trade with another order of the same owner (SelfTradePreventionType
-    2964).
-    """
+    """The action if an order would trade with another order of its owner (SelfTradePreventionType 2964)."""
 
     TAKER_AT_CROSS = "taker at cross"
     """The incoming order trades until it would match that order; the rest of it is cancelled."""

@@ -35,7 +35,7 @@ class KeyProperties:
     """The only subaccount that the key may act for and see; None for the whole account."""
 
     def properties(self) -> dict[str, Any]:
-        """Return these properties as keyword arguments, to construct another subclass."""
+        """Return these properties as keyword arguments for the constructor of another subclass."""
         return {name: getattr(self, name) for name in attrs.fields_dict(KeyProperties)}
 
 

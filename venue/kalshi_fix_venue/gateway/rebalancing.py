@@ -67,8 +67,7 @@ class Rebalancing:
         shortfall: dict[int, Decimal] = {}
         for shard, account in accounts.items():
             drift = free[shard] - total * allocation[shard] / _PERCENT
-            # Rounded towards zero, so that a transfer neither exceeds the available cash nor overshoots the
-            # allocation.
+            # Rounded towards zero, so that a transfer exceeds neither the available cash nor the drift.
             if drift > 0:
                 surplus[shard] = floor(drift, account.precision)
             else:

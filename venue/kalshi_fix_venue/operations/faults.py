@@ -1,5 +1,4 @@
-"""Faults by name: problems between a client and the venue, such as a cut connection or a refusal without a
-cause.
+"""Faults by name: problems between a client and the venue, such as a cut connection or a false refusal.
 
 A fault never changes the exchange itself. It only affects which requests reach the exchange, and which
 messages reach the client. An armed fault waits for matching messages or connections: its parameters determine

@@ -129,8 +129,7 @@ class Scenario:
         return tuple(dict.fromkeys(account.owner for account in self.accounts))
 
     def make_keys(self) -> dict[tuple[str, str], tuple[ClientKey, ...]]:
-        """Create all API keys, and return them by owner and product. Each contains both halves of its key
-        pair."""
+        """Create and return all API keys by owner and product, each with both halves of its key pair."""
         client_keys: dict[tuple[str, str], tuple[ClientKey, ...]] = {}
         for each in self.keys:
             new = tuple(ClientKey.generate(ed25519_key=not each.rsa) for _ in range(each.count))

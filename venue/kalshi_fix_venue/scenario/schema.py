@@ -281,9 +281,7 @@ class Liquidity(Section):
     levels: Annotated[Whole, Field(ge=0, le=100)] = RESTING_LEVELS
     """Number of prices on each side; 0 for an empty book."""
     spacing: Positive | None = None
-    """Dollars between neighbouring prices, a multiple of the tick; by default a 400th of `middle`, or one
-    tick.
-    """
+    """Dollars between neighbouring prices, a multiple of the tick; by default `middle` / 400, or one tick."""
     largest: Annotated[Whole, Field(ge=1, le=1_000_000)] = 100
     """Maximum number of contracts at one price."""
 
@@ -474,9 +472,7 @@ class PredictionAccount(Account):
     shards: Entries[FurtherShard, Balances] = {}
     """Balances on other shards, by index."""
     allocation: Entries[AnyShard, Annotated[Decimal, Number(ge=0, le=100)]] = {}
-    """Percentages of the free cash by shard, 100 in total; the cash is divided accordingly every 10
-    seconds.
-    """
+    """Percentages of the free cash by shard, 100 in total. The cash is divided every 10 seconds."""
 
 
 class Accounts(Section):

@@ -149,9 +149,8 @@ class FaultInjection:
         self._deliver([(login, message) for message in self._withheld.pop(login, ())], now)
 
     def cut(self, connection: Connection, fault: Cut, now: Instant) -> None:
-        """End a connection without a Logout. Bytes of its session that `data_to_send` has not returned
-        yet are lost. Their messages count as sent: on a session type with resend, the client can request
-        them.
+        """End a connection without a Logout. Bytes of its session that `data_to_send` has not returned yet
+        are lost. Their messages count as sent, so the client can request them on a session type with resend.
         """
         connection.is_cut, connection.is_reset = True, fault.how == "reset"
         # The bytes are fetched and discarded. The store of a session with resend has kept the messages.

@@ -201,8 +201,7 @@ class Trader:
         return quote_id
 
     def confirm(self, quote_id: str) -> None:
-        """Confirm a quote that the RFQ's creator has accepted; the trade follows after the venue's execution
-        delay.
+        """Confirm a quote that the creator has accepted; the trade follows after the venue's execution delay.
 
         Raises:
             ValueError: the venue rejects the confirmation, for example because the quote was not accepted.

@@ -123,9 +123,7 @@ class Combos:
             raise _invalid(codes.INVALID_MARKET_COMBINATION, text, [])
 
     def _is_eligible(self, events: Mapping[str, ComboEvent], leg: MultivariateSelectedLeg) -> bool:
-        """Return whether a leg is in the collection and its market, if it is listed, is not closed or
-        decided.
-        """
+        """Return whether a leg is in the collection and its market, if listed, is not closed or decided."""
         event = events.get(leg.multivariate_selected_event_ticker)
         market = self._exchange.markets.get(_market(leg))
         return (

@@ -1,5 +1,4 @@
-"""Refusals of RFQ messages, and the values of their Text (58). Some values are
-defined in the spec or in `RejectCause`.
+"""Refusals of RFQ messages, and the values of their Text (58). Some are in the spec or in `RejectCause`.
 
 Kalshi's page on RFQs names RFQ_CLOSED, `invalid_parameters` and INSUFFICIENT_BALANCE, and its page on RFQ
 messages names `RFQ already exists`. The other Texts are modelled on these.
