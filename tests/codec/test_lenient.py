@@ -395,6 +395,9 @@ def test_a_deprecated_tag_next_to_its_successor_is_kept_as_unknown(body: str) ->
 def test_an_invalid_or_repeated_deprecated_tag_is_reported() -> None:
     assert found(decode("A", "5001=maybe|")) == [(Reason.INCORRECT_DATA_FORMAT, 5001, "maybe")]
     assert found(decode("A", "5001=|")) == [(Reason.TAG_WITHOUT_VALUE, 5001, "")]
+    logon = decode("A", "5001=|5002=N|")
+    assert (logon.new_flag, logon.unknown) == (False, ())
+    assert found(logon) == [(Reason.TAG_WITHOUT_VALUE, 5001, "")]
     logon = decode("A", "5001=Y|5001=N|")
     assert logon.new_flag is True
     assert found(logon) == [(Reason.TAG_REPEATED, 5001, "N")]

@@ -371,6 +371,10 @@ class Explainer:
         # kept as an unknown field, which has no slot.
         if slot.member.tag in block.seen or slot.member.attribute in block.values:
             item.slot = None
+            if not item.token.value:
+                item.discarded = True
+                problem = field_problem(Reason.TAG_WITHOUT_VALUE, slot.field, "has no value", "")
+                self._record(problem, position=item.position)
         else:
             self._read(block, slot, item.token.value, item.position)
 
