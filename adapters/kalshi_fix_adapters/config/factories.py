@@ -1,6 +1,4 @@
-"""The functions that create a client of each session type. The asyncio, trio and blocking clients
-share them.
-"""
+"""The functions that create a client of each session type, for asyncio, trio and blocking clients."""
 
 from __future__ import annotations
 

@@ -104,8 +104,7 @@ class History(Value):
 
 @attrs.frozen(eq=False)
 class _EarlierState:
-    """Computes an earlier state of the dialect by undoing the changes that were not certainly in effect on
-    `day`."""
+    """Computes an earlier state of the dialect: undoes the changes not certainly in effect on `day`."""
 
     day: date
     pending: Iterable[Change]

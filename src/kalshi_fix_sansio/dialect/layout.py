@@ -266,8 +266,8 @@ class GroupMember(Value):
     Attributes:
         attribute: The Python name of the list: the counter's name without No, such as `misc_fees`.
         delimiters: Tags that may open an entry, the usual tag first.
-        limits: Limits on the number of entries, which apply in addition to `minimum` and `maximum`, and
-            instead of the limits of the counter field.
+        limits: Limits on the number of entries, in addition to `minimum` and `maximum`. A limit that applies
+            replaces the limits of the counter field.
         minimum: The smallest number of entries if the group is present. An empty list normally means that the
             group is absent. But if the group is required and the minimum is 0, a count of 0 is sent.
     """

@@ -27,8 +27,8 @@ Where to look:
 - When a ResendRequest is sent, and how often: see `Recovery._request` and `handle_stall`. The session sends
   one for each gap, and repeats it after each `resend_timeout` without progress. After `resend_attempts`
   requests without progress, it logs out.
-- How records become durable before bytes are sent: `Outbound.record_and_queue` records a message in
-  the store, then adds its bytes to the buffer. `Session.data_to_send` returns only bytes whose records are
+- How records become durable before bytes are sent: `Outbound.record_and_queue` records a message in the
+  store, then adds its bytes to the buffer. `Session.data_to_send` returns only bytes whose records are
   durable.
 - How a session can end: see `Core`.
 - Where to add a venue rule: a rule about a message or a field belongs in `spec/`, and this package does not

@@ -26,9 +26,7 @@ from kalshi_fix_sansio.validation import Check, block_checker, checker
 SENDER_COMP_ID, TARGET_COMP_ID, SENDING_TIME, ORIG_SENDING_TIME = 49, 56, 52, 122
 DEFAULT_APPL_VER_ID = 1137
 PeerRules = LazyDict[str, tuple[Check, Check]]
-"""By MsgType, the checks of the header and of the body, compiled when the first message of that type
-arrives.
-"""
+"""The checks of the header and of the body by MsgType, compiled for the first message of each type."""
 
 
 def comp_id_problem(header: Any, config: SessionConfig, accepted: Collection[str]) -> Problem | None:

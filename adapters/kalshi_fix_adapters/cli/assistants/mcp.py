@@ -23,8 +23,7 @@ def mcp(folders: tuple[Path, ...]) -> None:
 
     An assistant starts this command and talks to it over standard input and output (Model Context Protocol).
     The tools `decode`, `trace`, `replay`, `store` and `spec` have the same output as the commands with these
-    names.
-    They read only files in the folders, change nothing and connect to nothing. If kalshi-fix-venue is
+    names. They read only files in the folders, change nothing and connect to nothing. If kalshi-fix-venue is
     installed, the tool `do` operates a simulated venue that runs on this computer.
     """
     # Log to the current standard error. Otherwise the MCP library would install its own handler, which would

@@ -1,6 +1,4 @@
-"""The options and the connection of the subcommands that read from NATS. These subcommands need the
-extra `nats`.
-"""
+"""The options and the connection of the subcommands that read from NATS, which need the extra `nats`."""
 
 from __future__ import annotations
 

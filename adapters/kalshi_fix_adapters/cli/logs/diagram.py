@@ -47,7 +47,6 @@ class Arrow:
     label: str
     to_venue: bool
     has_problems: bool
-    """Whether the message has problems."""
 
 
 def diagram(arrows: Sequence[Arrow]) -> str:

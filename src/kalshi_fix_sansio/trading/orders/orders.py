@@ -669,8 +669,8 @@ class Orders:
 
     def _find_rejected(self, report: Any) -> Order | None:
         """Return the order that a Rejected report ends; None if the report rejects a change or a cancel, or
-        is redelivered. The report may contain the OrderID of another order: the one that made the
-        venue refuse this order.
+        is redelivered. The report may contain the OrderID of another order: the one that made the venue
+        refuse this order.
         """
         if self._answers.record_answer(report):
             return None

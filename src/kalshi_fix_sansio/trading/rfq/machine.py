@@ -188,8 +188,8 @@ class RfqMachine(ABC, Generic[R, D, U]):
         Args:
             message: the event, or the message.
             now: the current time, timezone-aware.
-            is_unwrapped: whether the message was taken out of an event. Another message may also be a request
-                that is about to be sent.
+            is_unwrapped: whether the message was taken out of an event. A message passed without an event may
+                also be a request that is about to be sent.
         """
 
     @abstractmethod
