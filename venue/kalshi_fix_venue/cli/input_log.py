@@ -33,7 +33,7 @@ def replay_input_log(file: Path) -> None:
 
 def _lines(result: ReplayResult) -> list[str]:
     lines = [
-        f"{pluralize(result.entries, 'call')}, {pluralize(result.sent, 'byte')} sent and "
+        f"{pluralize(result.entries, 'input')}, {pluralize(result.sent, 'byte')} sent and "
         f"{pluralize(result.states, 'state')} "
         + ("were reproduced" if result.matches_log else "were reproduced before the first difference")
     ]
