@@ -338,7 +338,7 @@ class ExecType(StrEnum):
 
     Attributes:
         NEW: The order was accepted.
-        CANCELED: The order was cancelled, by request or by the exchange.
+        CANCELED: The order was cancelled, by request or by the venue.
         REPLACED: The order was changed.
         PENDING_CANCEL: A cancel request was sent to the exchange.
         REJECTED: The order was refused.
@@ -1010,7 +1010,7 @@ class QuoteStatus(IntEnum):
 
     Attributes:
         ACCEPTED: The creator accepted it; the maker must confirm.
-        REJECTED: The exchange refused it.
+        REJECTED: The venue refused it.
         PENDING: Open, waiting for the creator.
         CANCELED: It was cancelled.
     """
@@ -1044,7 +1044,7 @@ class RFQCancelStatusCode(IntEnum):
     Attributes:
         CANCELED: Cancelled as requested.
         REJECTED: Not cancelled; Text contains the reason.
-        EXPIRED: Closed by the exchange.
+        EXPIRED: Closed by the venue.
     """
 
     CANCELED = 0

@@ -22,8 +22,8 @@ class ExecutionReportText(StrEnum):
         EXCHANGE_UNAVAILABLE: The gateway does not know whether the order was accepted: look it up, or resend
             it with the same ClOrdID. Sent with OrdRejReason OTHER. Changed in 1.0.30 (2026-06-04): Only for
             an unknown outcome.
-        INTERNAL_ERROR: The exchange refused the order for an unspecified reason; it was not accepted and may
-            be sent again. Sent with OrdRejReason OTHER. Since 1.0.30 (2026-06-04).
+        INTERNAL_ERROR: The venue refused the order for an unspecified reason; it was not accepted and may be
+            sent again. Sent with OrdRejReason OTHER. Since 1.0.30 (2026-06-04).
         MARKET_ALREADY_CLOSED: The market accepts no more orders. Sent with OrdRejReason EXCHANGE_CLOSED.
         MARKET_INACTIVE: The market is not trading at present. Sent with OrdRejReason EXCHANGE_CLOSED.
         MARKET_NOT_FOUND: No market has this symbol. Sent with OrdRejReason UNKNOWN_SYMBOL.
@@ -162,8 +162,8 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
         ),
         ("8", "INTERNAL_ERROR"): TextMeaning(
             meaning=(
-                "The exchange refused the order for an unspecified reason; it was not accepted "
-                "and may be sent again."
+                "The venue refused the order for an unspecified reason; it was not accepted and "
+                "may be sent again."
             ),
             attribute="ord_rej_reason",
             code=OrdRejReason.OTHER,

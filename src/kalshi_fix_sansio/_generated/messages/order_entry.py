@@ -312,7 +312,7 @@ class OrderCancelReplaceRequest(FixMessage):
     Attributes:
         cl_ord_id: ClOrdID (11): The client's id of this request, and of the order once it is replaced. At
             most 64 characters. Matches `[A-Za-z0-9+=_:/-]+`. Required.
-        order_id: OrderID (37): The exchange's id of the order. Required when sent on prediction and
+        order_id: OrderID (37): The venue's id of the order. Required when sent on prediction and
             UseCapReservation is Y in the Logon.
         orig_cl_ord_id: OrigClOrdID (41): ClOrdID of the order to change. Required.
         order_qty: OrderQty (38): New total quantity, including the filled quantity. If it equals the filled
@@ -472,7 +472,7 @@ class OrderCancelRequest(FixMessage):
     Attributes:
         cl_ord_id: ClOrdID (11): The client's id of this request. At most 64 characters. Matches
             `[A-Za-z0-9+=_:/-]+`. Required.
-        order_id: OrderID (37): The exchange's id of the order. Optional.
+        order_id: OrderID (37): The venue's id of the order. Optional.
         orig_cl_ord_id: OrigClOrdID (41): ClOrdID of the order to cancel. Required.
         side: Side (54): As in the order. Known values: `Side`. Required.
         symbol: Symbol (55): As in the order. Required.
@@ -644,7 +644,7 @@ class ExecutionReport(FixMessage):
     margin order-entry.
 
     Attributes:
-        order_id: OrderID (37): The exchange's id of the order. Required.
+        order_id: OrderID (37): The venue's id of the order. Required.
         cl_ord_id: ClOrdID (11): ClOrdID of the order: that of its latest accepted request. The order of a
             maker's quote has `quote:HASH:QuoteID`. At most 64 characters. Matches `[A-Za-z0-9+=_:/-]+`.
             Required.
@@ -681,7 +681,7 @@ class ExecutionReport(FixMessage):
         text: Text (58): Reason, such as INSUFFICIENT_BALANCE; the venue may send other values. Optional.
         ord_rej_reason: OrdRejReason (103): Why the order was rejected; Text has details. Known values:
             `OrdRejReason`. Required when ExecType is REJECTED.
-        exec_restatement_reason: ExecRestatementReason (378): Why the exchange changed the order without a
+        exec_restatement_reason: ExecRestatementReason (378): Why the venue changed the order without a
             request. Optional.
         party_ids: NoPartyIDs (453): The customer account of the order, and after it the user who sent the
             order (SenderSubID), each only if known. A report of a change or a cancel names the user who sent
@@ -991,7 +991,7 @@ class OrderCancelReject(FixMessage):
     Sent from the venue on KalshiNR and KalshiRT. Source: order-entry, margin order-entry.
 
     Attributes:
-        order_id: OrderID (37): The exchange's id of the order. Required.
+        order_id: OrderID (37): The venue's id of the order. Required.
         cl_ord_id: ClOrdID (11): ClOrdID of the request. At most 64 characters. Matches `[A-Za-z0-9+=_:/-]+`.
             Required.
         orig_cl_ord_id: OrigClOrdID (41): ClOrdID of the order. Optional.

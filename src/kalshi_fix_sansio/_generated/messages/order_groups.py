@@ -209,7 +209,7 @@ class OrderGroupResponse(FixMessage):
     order-groups.
 
     Attributes:
-        order_group_id: OrderGroupID (20130): Id of the order group, a UUID given by the exchange. Matching
+        order_group_id: OrderGroupID (20130): Id of the order group, a UUID given by the venue. Matching
             `[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}` from the client. Required. Since 1.0.13
             (2025-08-15).
         order_group_contracts_limit: OrderGroupContractsLimit (20132): New limit; only after Create and

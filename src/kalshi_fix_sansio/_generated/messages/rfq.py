@@ -95,7 +95,7 @@ class QuoteRequest(FixMessage):
 
     Attributes:
         quote_req_id: QuoteReqID (131): From the creator: its own id of the request. To the makers: the
-            exchange's id of the request. Required.
+            venue's id of the request. Required.
         related_sym: NoRelatedSym (146): Subject of the request: a single entry. It names a market unless the
             request is for a combination. Exactly 1 entry. Required.
         alloc_account: AllocAccount (79): The creator's subaccount, if there is no party. From 0 to 63. Not
@@ -248,7 +248,7 @@ def encode_quote_request(message: QuoteRequest, checked: bool = True, text: str 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class QuoteRequestAck(FixMessage):
-    """QuoteRequestAck (b): Accepts the creator's request, and contains the exchange's id.
+    """QuoteRequestAck (b): Accepts the creator's request, and contains the venue's id.
 
     Sent from the venue on prediction, on KalshiRT. Source: rfq-messages.
 
@@ -256,7 +256,7 @@ class QuoteRequestAck(FixMessage):
         quote_req_id: QuoteReqID (131): The creator's own id of the request. Required.
         quote_request_type: QuoteRequestType (303): Origin of the request. Known values: `QuoteRequestType`.
             Required.
-        rfq_id: RfqId (21023): The exchange's id of the request for quotes. Optional.
+        rfq_id: RfqId (21023): The venue's id of the request for quotes. Optional.
         symbol: Symbol (55): Ticker that was found or created for a combination; absent otherwise. Optional.
         ex_destination: ExDestination (100): Index of the shard that the market is on. At least -1 from the
             client. Required.
@@ -337,9 +337,9 @@ def encode_quote_request_ack(message: QuoteRequestAck, checked: bool = True, tex
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Quote(FixMessage):
-    """Quote (S): A maker's quote: the maker sends it to the exchange, which sends it to the creator. A new
-    quote for the same request replaces the maker's previous one. The sum of the two prices must not exceed
-    one dollar.
+    """Quote (S): A maker's quote: the maker sends it to the venue, which sends it to the creator. A new quote
+    for the same request replaces the maker's previous one. The sum of the two prices must not exceed one
+    dollar.
 
     Sent from the client on prediction, on KalshiRFQ; from the venue on prediction, on KalshiRT. At least one
     of BidPx and OfferPx is present. Source: rfq-messages.
@@ -347,7 +347,7 @@ class Quote(FixMessage):
     Attributes:
         quote_id: QuoteID (117): From the maker: its own id of the quote. To the creator: the id of the quote,
             to be used in AcceptQuote. Required.
-        quote_req_id: QuoteReqID (131): The exchange's id of the request. Required.
+        quote_req_id: QuoteReqID (131): The venue's id of the request. Required.
         symbol: Symbol (55): Ticker of the market. Required.
         bid_px: BidPx (132): Price of the YES side; absent or 0 if the maker does not quote this side. To the
             creator, always in dollars. In dollars or in cents, depending on UseDollars in the Logon. From 0
@@ -498,7 +498,7 @@ class QuoteStatusReport(FixMessage):
 
     Attributes:
         quote_id: QuoteID (117): Id of the quote; may be empty on a rejected one. Required.
-        quote_req_id: QuoteReqID (131): The exchange's id of the request. Required.
+        quote_req_id: QuoteReqID (131): The venue's id of the request. Required.
         quote_status: QuoteStatus (297): State of the quote. Known values: `QuoteStatus`. Required. Changed in
             1.0.17 (2025-11-30): Previously also the tag of QuoteConfirmStatus.
         alloc_account: AllocAccount (79): The maker's subaccount, if the quote has one. From 0 to 63.
@@ -1059,14 +1059,14 @@ def encode_accept_quote_status(message: AcceptQuoteStatus, checked: bool = True,
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class RFQCancel(FixMessage):
-    """RFQCancel (UE): Ends the creator's own request, identified by one of the two ids.
+    """RFQCancel (UE): Ends the creator's own request, identified by either QuoteReqID or RfqId.
 
     Sent from the client on prediction, on KalshiRT. Exactly one of QuoteReqID and RfqId is present. Source:
     rfq-messages.
 
     Attributes:
         quote_req_id: QuoteReqID (131): The creator's own id of the request. Optional.
-        rfq_id: RfqId (21023): The exchange's id of the request for quotes. Optional.
+        rfq_id: RfqId (21023): The venue's id of the request for quotes. Optional.
         party_ids: NoPartyIDs (453): The customer of a clearing member. At most 1 entry from the client. At
             most 2 entries. Optional.
     """
@@ -1122,7 +1122,7 @@ def encode_rfq_cancel(message: RFQCancel, checked: bool = True, text: str = "") 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class RFQCancelStatus(FixMessage):
-    """RFQCancelStatus (UB): Answers an RFQCancel, or reports that the exchange closed the request.
+    """RFQCancelStatus (UB): Answers an RFQCancel, or reports that the venue closed the request.
 
     Sent from the venue on prediction, on KalshiRT. Source: rfq-messages.
 
@@ -1130,7 +1130,7 @@ class RFQCancelStatus(FixMessage):
         quote_req_id: QuoteReqID (131): Id of the request, as in the RFQCancel. Required.
         rfq_cancel_status: RFQCancelStatus (21013): Status of the request for quotes. Known values:
             `RFQCancelStatusCode`. Required.
-        rfq_id: RfqId (21023): The exchange's id of the request for quotes. Required when RFQCancelStatus is
+        rfq_id: RfqId (21023): The venue's id of the request for quotes. Required when RFQCancelStatus is
             EXPIRED.
         text: Text (58): Why the request was not cancelled. Optional.
     """
