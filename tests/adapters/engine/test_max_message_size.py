@@ -143,7 +143,7 @@ def test_the_error_while_iterating_names_the_option_to_set() -> None:
     event = only(stage.take(), MessageTooLarge)
     error = message_or_error(event)
     assert isinstance(error, MessageTooLargeError)
-    assert "max_message_size is 4096; raise that option" in str(error)
+    assert "max_message_size is 4096; increase this option" in str(error)
     assert (error.size, error.limit, error.msg_type) == (event.size, 4096, "W")
     assert "a message of 9 bytes" in str(MessageTooLargeError(MessageTooLarge(9, 8, None)))
 
