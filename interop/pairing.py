@@ -94,11 +94,11 @@ class Pairing:
         return ours, logged_on
 
     def our_message(self, name: str) -> Message:
-        """Return a message of our side with this name as its ClOrdID (11)."""
+        """Return a message from our side with this name as its ClOrdID (11)."""
         return scene.order(name) if self.role is Role.INITIATOR else scene.report(name)
 
     def their_message(self, name: str) -> tuple[str, Fields]:
-        """Return a message of QuickFIX with this name as its ClOrdID (11)."""
+        """Return a message from QuickFIX with this name as its ClOrdID (11)."""
         order = scene.order_fields(name)
         if self.role is Role.ACCEPTOR:
             return "D", order
@@ -117,7 +117,7 @@ class Pairing:
         return "8" if self.role is Role.INITIATOR else "D"
 
     def exchange(self, ours: OurSide, *names: str) -> None:
-        """Let both sides send a message with each of these ClOrdIDs; check that all messages are received."""
+        """Send a message with each of these ClOrdIDs from both sides; check that all are received."""
         for name in names:
             ours.send(self.our_message(name))
             assert self.peer.inbox.take(self.our_type)[11] == name
@@ -127,7 +127,7 @@ class Pairing:
             assert not event.poss_dup
 
     def store(self, names: Iterable[str]) -> MemoryStore:
-        """Return a store of our side that contains messages with these ClOrdIDs, sent but not delivered."""
+        """Return a store for our side that contains messages with these ClOrdIDs, sent but not delivered."""
         config, store, sent_at = scene.config(self.role), MemoryStore(), now().utc
         for name in names:
             message, seq_num = self.our_message(name), store.next_outgoing

@@ -1,7 +1,7 @@
 """A resend of 20,000 messages from and to QuickFIX, in both roles, and our peak memory during it.
 
 The measure is the peak of Python's allocations according to `tracemalloc`, from just before the connection to
-the end of the resend. The peak includes all of our side. Of QuickFIX, which is written in C++, it includes
+the end of the resend. The peak includes all of our side. For QuickFIX, which is written in C++, it includes
 only the fields of the message last passed to Python. The resident size of the process would be meaningless:
 QuickFIX keeps its messages, copies of them and a log in the same process.
 """
@@ -35,7 +35,7 @@ RESEND_PATIENCE = 240.0
 PATIENT_SETTINGS = {"MaxLatency": "240"}
 """Setting of QuickFIX: a message may be as old as the resend's timeout."""
 MARGIN = 2 * 1024 * 1024
-"""Bytes that our side may allocate in addition to the messages, less than half of their size.
+"""Bytes that our side may allocate in addition to the messages. It is less than half the messages' size.
 
 When our side resends, the messages are already in its store; when it receives, its user keeps none of them.
 In the first case the margin covers two parts of the resend (256 KiB each: one is being written, one

@@ -98,7 +98,7 @@ class ExampleEnvironment:
         return self.sandbox.server.inspect(lambda venue: venue.exchange("prediction").levels(SYMBOL, side))
 
     def improve_bid(self, price: str) -> None:
-        """Let another trader bid higher."""
+        """Have another trader bid higher."""
         with order_entry(**self.sandbox.options("other", "prediction", "KalshiNR")) as client:
             bid = NewOrderSingle(
                 cl_ord_id="other-1",

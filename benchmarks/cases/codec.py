@@ -13,7 +13,7 @@ from kalshi_fix_sansio import EncodeError, decode_strict
 from kalshi_fix_sansio.messages import CODEC
 
 READ, WRITE, MAKE = "a: report to 20 values", "b: order to bytes", "b: values to order to bytes"
-READ_DICTIONARY, WRITE_READY = "quickfix, dictionary", "quickfix, message ready"
+READ_DICTIONARY, WRITE_REUSED = "quickfix, dictionary", "quickfix, reused message"
 Task = tuple[Callable[[Any], Any], Sequence[Any]]
 """A function, and the items that it is called with, one after another."""
 
@@ -54,7 +54,7 @@ def encoding_contenders(count: int = samples.COUNT) -> list[Contender]:
         for case in (WRITE, MAKE):
             writers[case, engine.NAME] = engine.order_writer(), texts
     for quickfix in installed(["quickfix_engine"]):
-        writers[WRITE, WRITE_READY] = (
+        writers[WRITE, WRITE_REUSED] = (
             quickfix.unnumbered_order_writer(),
             [quickfix.unnumbered_order(each) for each in texts],
         )

@@ -1,4 +1,4 @@
-"""Python expressions for the changes from which the dialects of earlier dates are derived."""
+"""Python expressions for the changes from which dialects as of earlier dates are derived."""
 
 from __future__ import annotations
 

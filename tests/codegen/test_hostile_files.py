@@ -20,8 +20,8 @@ from kalshi_fix_adapters.documents.names import nearest
 from tests.codegen.spec_folder import edited, mistakes_of, write
 
 
-def accept(tmp_path: Path, text: str) -> None:
-    """Read a YAML file that is within all limits."""
+def read_as_yaml(tmp_path: Path, text: str) -> None:
+    """Write a file with this text and read it as YAML."""
     path = tmp_path / "fields.yaml"
     path.write_text(text, encoding="utf-8")
     read_yaml(path)
@@ -30,7 +30,7 @@ def accept(tmp_path: Path, text: str) -> None:
 def error_of(tmp_path: Path, text: str) -> str:
     """Return the error for a YAML file."""
     with pytest.raises(SpecError) as caught:
-        accept(tmp_path, text)
+        read_as_yaml(tmp_path, text)
     return str(caught.value).removeprefix(f"{tmp_path.as_posix()}/fields.yaml")
 
 
@@ -48,13 +48,13 @@ def test_aliases_that_expand_exponentially_are_refused(tmp_path: Path, levels: i
 def test_aliases_count_as_their_expanded_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nodes, "BOUNDS", attrs.evolve(nodes.BOUNDS, aliased=5))
     # An alias is one value of the file, and expands to four.
-    accept(tmp_path, "a: &a [1, 2, 3]\nb: *a\n")
+    read_as_yaml(tmp_path, "a: &a [1, 2, 3]\nb: *a\n")
     assert ":1: aliases expand to more than 5 values" in error_of(tmp_path, "a: &a [1, 2, 3]\nb: [*a, *a]\n")
 
 
 def test_the_number_of_values_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nodes, "BOUNDS", attrs.evolve(nodes.BOUNDS, values=9))
-    accept(tmp_path, "a: [1, 2, 3, 4]\nb:\n")
+    read_as_yaml(tmp_path, "a: [1, 2, 3, 4]\nb:\n")
     assert error_of(tmp_path, "a: [1, 2, 3, 4]\nb: [\n5]\n").startswith(":3: is not valid YAML: it has more")
 
 
@@ -68,7 +68,7 @@ def test_the_error_for_deep_nesting_names_the_first_line_that_is_too_deep(
 
 
 def test_nesting_up_to_the_limit_is_accepted(tmp_path: Path) -> None:
-    accept(tmp_path, "[" * nodes.BOUNDS.depth + "]" * nodes.BOUNDS.depth)
+    read_as_yaml(tmp_path, "[" * nodes.BOUNDS.depth + "]" * nodes.BOUNDS.depth)
     assert "nested more" in error_of(
         tmp_path, "[" * (nodes.BOUNDS.depth + 1) + "]" * (nodes.BOUNDS.depth + 1)
     )
@@ -82,12 +82,12 @@ def test_expanded_aliases_must_not_exceed_the_maximum_depth(tmp_path: Path) -> N
 @pytest.mark.parametrize("number", ["9" * 5000, "-" + "9" * 19, "1" * 19])
 def test_numbers_have_a_bounded_length(tmp_path: Path, number: str) -> None:
     assert error_of(tmp_path, f"a: 1\nb: {number}\n").startswith(":2: a number has more than 18 digits;")
-    accept(tmp_path, f"a: {'9' * 18}\nb: -{'9' * 18}\nc: '{number}'\n")
+    read_as_yaml(tmp_path, f"a: {'9' * 18}\nb: -{'9' * 18}\nc: '{number}'\n")
 
 
 def test_files_have_a_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nodes, "MAX_FILE_SIZE", 100)
-    accept(tmp_path, "a: " + "x" * 97)
+    read_as_yaml(tmp_path, "a: " + "x" * 97)
     assert error_of(tmp_path, "a: " + "x" * 98).startswith(":1: has more than 100 bytes;")
 
 
@@ -265,7 +265,7 @@ def test_tags_have_a_bounded_length(tmp_path: Path, number: str) -> None:
     assert unreadable_parts(text) == ["a field without a number or a name"]
 
 
-def test_doubling_components_of_a_dictionary_are_bounded(
+def test_the_exponential_expansion_of_dictionary_components_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quickfix, "MAX_MEMBERS", 1000)

@@ -36,7 +36,7 @@ def trading(site: Site, **environ: str) -> Iterator[tuple[Script, Script]]:
 
 
 def finish(site: Site, primary: Script) -> None:
-    """Let the primary trade and end, then compare its records with the venue's."""
+    """Have the primary trade and end, then compare its records with the venue's."""
     primary.expect("primary")
     site.wait_for_orders(primary)
     end(primary)

@@ -99,7 +99,7 @@ def test_messages_forgotten_during_the_search_are_also_reported() -> None:
     forgotten: list[int] = []
 
     def forget(data: bytes) -> list[bytes]:
-        """Let the venue forget more messages just before the client's second and third requests for a
+        """Have the venue forget more messages just before the client's second and third requests for a
         range."""
         for message in messages(data):
             if getattr(message, "begin_seq_no", None) and message.begin_seq_no != message.end_seq_no:

@@ -391,7 +391,7 @@ class Process(ABC):
             self.service(connection)
 
     def take(self) -> None:
-        """Let the user take all events, or one event now and the next one later."""
+        """Have the user take all events, or one event now and the next one later."""
         while self.queue and not self.slow:
             if self._taking_at is not None and self.world.now < self._taking_at:
                 return

@@ -42,7 +42,7 @@ class SlowConnection:
         self.requests.append(message)
 
     def serve(self, refusal: int) -> None:
-        """Let the venue answer the next request: accept it (`refusal` 0), or refuse it with a
+        """Have the venue answer the next request: accept it (`refusal` 0), or refuse it with a
         MarketDataRequestReject (1), a Reject (2), or a Reject that is not matched to the request (3).
         """
         if not self.requests:

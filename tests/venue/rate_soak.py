@@ -307,7 +307,7 @@ class _CountedBucket(TokenBucket):
 
 
 def soak(seconds: float, seed: int, tiers: tuple[str, str], use: float = 0.95) -> Outcome:
-    """Let two accounts with these tiers, one on prediction and one on margin, send for this long."""
+    """Have two accounts with these tiers, one on prediction and one on margin, send for this long."""
     return Soak(tiers, seed, use).run(seconds)
 
 

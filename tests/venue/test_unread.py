@@ -1,4 +1,4 @@
-"""Bytes that are not fetched while faults delay later bytes."""
+"""Output that the caller has not fetched yet, while injected faults delay the output behind it."""
 
 from __future__ import annotations
 

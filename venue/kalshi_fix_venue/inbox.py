@@ -119,7 +119,7 @@ class Inbox:
             self._venue.receive_eof(conn, now)
 
     def process(self, now: Instant) -> int | None:
-        """Let the venue process one chunk; return its connection, or None if the queues are empty."""
+        """Have the venue process one chunk; return its connection, or None if the queues are empty."""
         if not self._queues:
             return None
         conn, queue = next(iter(self._queues.items()))

@@ -1,8 +1,8 @@
-"""Snapshots of a machine in the key-value store, from which consumers that start late continue.
+"""Snapshots of a machine, kept in the key-value store so that consumers that start late can catch up.
 
 A snapshot can exceed the maximum size of a value, so it is split into several values. Two slots are used
-alternately. A further value, the head, names the slot with the last complete snapshot, so a reader never uses
-a snapshot that is being written.
+alternately. A further value, the head, names the slot with the last complete snapshot (as `place`), so a
+reader never uses a snapshot that is being written.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Attempt:
 class Phase(Enum):
     """The connection phase of a client."""
 
-    OVER = "over"
+    INACTIVE = "inactive"
     """Not opened yet, or ended and not opened again."""
     WAITING = "waiting"
     """Waiting for the time of the next attempt."""
@@ -142,7 +142,7 @@ class Attempts:
     """
 
     def __init__(self, plan: ConnectionPlan, random: Callable[[], float], now: Instant) -> None:
-        self.phase: Phase = Phase.OVER
+        self.phase: Phase = Phase.INACTIVE
         self.logging_out: bool = False
         """Whether the user has requested a logout."""
         self.error: KalshiFixError | None = None
@@ -179,7 +179,7 @@ class Attempts:
         return is_first
 
     def begin_logout(self) -> None:
-        """Make no further attempts, because the user logs out."""
+        """Make no further attempts, because the user is logging out."""
         self.logging_out = True
         self._give_up_waiting()
 
@@ -190,16 +190,16 @@ class Attempts:
 
     def _give_up_waiting(self) -> None:
         if self.phase is Phase.WAITING:
-            self.phase = Phase.OVER
+            self.phase = Phase.INACTIVE
 
     def record_failure(self, error: KalshiFixError | None, now: Instant) -> ConnectFailed | GaveUp | None:
         """Record a failed attempt; `error` is None if the user has logged out in the meantime."""
         policy = self._plan.reconnect
         if error is None or self.logging_out:
-            self.phase = Phase.OVER
+            self.phase = Phase.INACTIVE
         elif policy is None or self._stopped or not (self._ever_logged_on or policy.retry_first):
             self.error = error
-            self.phase = Phase.OVER
+            self.phase = Phase.INACTIVE
         else:
             verdict = self._retries.record_failure(error, now)
             if isinstance(verdict, GiveUp):
@@ -213,7 +213,7 @@ class Attempts:
     ) -> Disconnected | GaveUp | None:
         """Record the loss of a logged-on connection."""
         if self.logging_out or self._stopped or self._plan.reconnect is None:
-            self.phase = Phase.OVER
+            self.phase = Phase.INACTIVE
             return None
         text = f"the session ended: {ended.text}"
         error = SessionClosedError(f"{text}; {ended.advice}" if ended.advice else text, ended)
@@ -225,5 +225,5 @@ class Attempts:
 
     def _give_up(self, error: KalshiFixError, verdict: GiveUp) -> GaveUp:
         self.error = error
-        self.phase = Phase.OVER
+        self.phase = Phase.INACTIVE
         return GaveUp(error, verdict.reason)

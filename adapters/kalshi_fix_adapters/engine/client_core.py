@@ -199,7 +199,7 @@ class ClientCore:
     @property
     def over(self) -> bool:
         """Whether there is no connection and no further one will be made. Events may still be queued."""
-        return self._attempts.phase is Phase.OVER
+        return self._attempts.phase is Phase.INACTIVE
 
     @property
     def logging_out(self) -> bool:
@@ -402,7 +402,7 @@ class ClientCore:
         whose cause is `error`.
         """
         self._failure = error
-        self._attempts.phase = Phase.OVER
+        self._attempts.phase = Phase.INACTIVE
         self._end_logon_reservation(sent=False)
         # Without a connection `finished` is True and `wants_read` False, so the adapter's task ends.
         self._connection, self.output, self.wants_read = None, bytearray(), False
@@ -826,7 +826,7 @@ class ClientCore:
             self.changing = False
             if self._failure is not None:
                 raise self.closed_error()
-            if at_end is not None and self._attempts.phase is Phase.OVER:
+            if at_end is not None and self._attempts.phase is Phase.INACTIVE:
                 raise at_end()
             return None
         self.changing = True

@@ -82,10 +82,10 @@ def change_key(
     row = connection.execute(_EARLIER_KEY, (store, owner.sender_comp_id)).fetchone()
     numbers = rows.numbers_of_earlier_key(row)
     for request in map(rows.request_of, connection.execute(REQUESTS, (store,)).fetchall()):
-        *_, uncertain, _, check_sum = rows.request_row(attrs.evolve(request, uncertain=True))
+        *_, uncertain, _, checksum = rows.request_row(attrs.evolve(request, uncertain=True))
         connection.execute(
             "UPDATE kalshi_fix.request SET uncertain = %s, check_sum = %s WHERE store = %s AND key = %s",
-            (uncertain, check_sum, store, request.key),
+            (uncertain, checksum, store, request.key),
         )
     connection.execute("DELETE FROM kalshi_fix.sent WHERE store = %s", (store,))
     connection.execute(_UPDATE_SESSION, (*rows.owner_row(owner), *rows.numbers_row(owner, numbers), store))

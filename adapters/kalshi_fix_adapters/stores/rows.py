@@ -67,7 +67,7 @@ def datetime_of(count: int) -> datetime:
 
 def message_row(seq_num: int, message: StoredMessage) -> Row:
     """Return the row of table `sent`."""
-    return _with_check_sum((seq_num, microseconds(message.sent_at), message.frame))
+    return _with_checksum((seq_num, microseconds(message.sent_at), message.frame))
 
 
 def message_of(row: Row) -> StoredMessage:
@@ -76,13 +76,13 @@ def message_of(row: Row) -> StoredMessage:
     Raises:
         DamagedRowError: the checksum of the row is wrong.
     """
-    seq_num, sent_at, frame = _without_check_sum(row)
+    seq_num, sent_at, frame = _without_checksum(row)
     return StoredMessage(seq_num, datetime_of(sent_at), frame)
 
 
 def request_row(request: OpenRequest) -> Row:
     """Return the row of table `request`."""
-    return _with_check_sum(
+    return _with_checksum(
         (
             request.key,
             request.request_id,
@@ -101,14 +101,14 @@ def request_of(row: Row) -> OpenRequest:
     Raises:
         DamagedRowError: the checksum of the row is wrong.
     """
-    key, request_id, msg_type, seq_num, sent_at, uncertain, frame = _without_check_sum(row)
+    key, request_id, msg_type, seq_num, sent_at, uncertain, frame = _without_checksum(row)
     return OpenRequest(request_id, msg_type, seq_num, datetime_of(sent_at), frame, key, bool(uncertain))
 
 
 def sent_request_row(sent: SentRequest) -> Row:
-    """Return the row of table `sent_request`, after its number."""
+    """Return the columns of table `sent_request` that follow its number."""
     sent_at = microseconds(sent.sent_at)
-    return _with_check_sum((sent.request_id, sent.msg_type, sent.seq_num, sent.generation, sent_at))
+    return _with_checksum((sent.request_id, sent.msg_type, sent.seq_num, sent.generation, sent_at))
 
 
 def sent_request_of(row: Row) -> SentRequest:
@@ -117,13 +117,13 @@ def sent_request_of(row: Row) -> SentRequest:
     Raises:
         DamagedRowError: the checksum of the row is wrong.
     """
-    request_id, msg_type, seq_num, generation, sent_at = _without_check_sum(row)
+    request_id, msg_type, seq_num, generation, sent_at = _without_checksum(row)
     return SentRequest(request_id, msg_type, seq_num, generation, datetime_of(sent_at))
 
 
 def journal_row(key: str, text: str) -> Row:
     """Return the row of table `journal`, which contains the user's rows."""
-    return _with_check_sum((key, text))
+    return _with_checksum((key, text))
 
 
 def journal_text(row: Row | None) -> str:
@@ -134,7 +134,7 @@ def journal_text(row: Row | None) -> str:
     """
     if row is None:
         raise DamagedRowError("a row of the journal is missing")
-    text: str = _without_check_sum(row)[1]
+    text: str = _without_checksum(row)[1]
     return text
 
 
@@ -148,7 +148,7 @@ def numbers_row(owner: StoreOwner, numbers: Numbers) -> Row:
         int(numbers.reset_unanswered),
         numbers.generation,
     )
-    return (*values, _check_sum((*owner_row(owner), *values)))
+    return (*values, _checksum((*owner_row(owner), *values)))
 
 
 def owner_row(owner: StoreOwner) -> Row:
@@ -164,7 +164,7 @@ def session_of(row: Row | None) -> tuple[StoreOwner, Numbers]:
     """
     if row is None:
         raise DamagedRowError("its numbers are missing")
-    environment, product, sender, target, *values = _without_check_sum(row)
+    environment, product, sender, target, *values = _without_checksum(row)
     outgoing, incoming, oldest_kept, kept, unanswered, generation = values
     owner = StoreOwner(environment=environment, product=product, sender_comp_id=sender, target_comp_id=target)
     return owner, Numbers(outgoing, incoming, oldest_kept, kept, bool(unanswered), generation)
@@ -173,7 +173,7 @@ def session_of(row: Row | None) -> tuple[StoreOwner, Numbers]:
 def earlier_key_row(owner: StoreOwner, numbers: Numbers) -> Row:
     """Return the row of table `earlier_key`."""
     reset = int(numbers.reset_unanswered)
-    return _with_check_sum(
+    return _with_checksum(
         (owner.sender_comp_id, numbers.next_outgoing, numbers.next_incoming, reset, numbers.generation)
     )
 
@@ -187,7 +187,7 @@ def numbers_of_earlier_key(row: Row | None) -> Numbers:
     """
     if row is None:
         return Numbers()
-    _, outgoing, incoming, unanswered, generation = _without_check_sum(row)
+    _, outgoing, incoming, unanswered, generation = _without_checksum(row)
     return Numbers(
         outgoing,
         incoming,
@@ -197,19 +197,19 @@ def numbers_of_earlier_key(row: Row | None) -> Numbers:
     )
 
 
-def _check_sum(values: Row) -> int:
+def _checksum(values: Row) -> int:
     # `repr` distinguishes 1, "1" and b"1". The text that it returns is part of the layout: if it changed,
     # every old row would look damaged.
     return zlib.crc32(repr(values).encode())
 
 
-def _with_check_sum(values: Row) -> Row:
-    return (*values, _check_sum(values))
+def _with_checksum(values: Row) -> Row:
+    return (*values, _checksum(values))
 
 
-def _without_check_sum(row: Row) -> Row:
+def _without_checksum(row: Row) -> Row:
     """Return the values of a row, after verifying its checksum."""
-    *values, check_sum = row
-    if not isinstance(check_sum, int) or check_sum != _check_sum(tuple(values)):
+    *values, checksum = row
+    if not isinstance(checksum, int) or checksum != _checksum(tuple(values)):
         raise DamagedRowError("a checksum is wrong")
     return tuple(values)

@@ -133,7 +133,7 @@ HISTORY = History(
             date(2026, 3, 1),
             date(2026, 3, 1),
             (
-                "UseExpiredOrdStatus (21012): Also covers the expiry of single orders, in "
+                "UseExpiredOrdStatus (21012): Also covers the expiry of individual orders, in "
                 "addition to the close of a market"
             ),
         ),

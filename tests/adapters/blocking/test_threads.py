@@ -44,7 +44,7 @@ def users_read(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def reads_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the client's own thread read soon after a call has read."""
+    """Have the client's own thread read soon after a call has read."""
     monkeypatch.setattr(shared_core, "_PAUSE_AFTER_READ", 0.001)
 
 

@@ -119,8 +119,9 @@ def outcome(row: Row, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
 
 
 def documented_error(stdout: str, stderr: str) -> str:
-    """Return the error that the page documents: the sentences on standard error; without one, the refusal;
-    without either, the problems with messages."""
+    """Return the error that the page documents: the errors on standard error, or else the refusal, or
+    else the problems listed with the messages.
+    """
     sentences = [
         line.removeprefix(PREFIX)
         for line in mask_varying_values(stderr).splitlines()
@@ -134,7 +135,7 @@ def documented_error(stdout: str, stderr: str) -> str:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.command[:60])
-def test_a_bad_input_is_answered_as_documented(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_input_gives_the_documented_error(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
     assert outcome(row, monkeypatch) == (row.expected, row.status)
 
 

@@ -143,7 +143,7 @@ async def test_the_state_after_a_reconnect_is_established(
 # Setting
 
 
-async def test_the_next_logon_uses_the_set_numbers(
+async def test_the_next_logon_uses_the_numbers_that_were_set(
     new_client: NewClient, stored_client: NewClient, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """A client whose store was lost continues with the venue's numbers, set in a new file or in memory."""
@@ -155,7 +155,7 @@ async def test_the_next_logon_uses_the_set_numbers(
         client = new_client(SESSION, store=store)
         now = venue_numbers(sandbox)
         lost = client.set_numbers(next_outgoing=now.incoming, next_incoming=now.outgoing)
-        # The new store knows no earlier messages, so all of them count as skipped.
+        # The new store has no earlier messages, so all of them count as skipped.
         assert lost == (MessagesLost(1, now.outgoing - 1),)
         assert as_tuple(client.numbers) == (now.incoming, now.outgoing, now.outgoing)
         async with client:
@@ -365,7 +365,9 @@ async def test_a_withdrawn_reset_keeps_the_unknown_outcomes(stored_client: NewCl
         assert not (await wait_for_event(client, LoggedOn)).reset
 
 
-async def test_set_numbers_override_the_reset_option(stored_client: NewClient, sandbox: Sandbox) -> None:
+async def test_numbers_that_were_set_override_the_reset_option(
+    stored_client: NewClient, sandbox: Sandbox
+) -> None:
     await place_one_order(stored_client)
     now = venue_numbers(sandbox)
     client = stored_client(reset_seq_num=True)

@@ -252,7 +252,7 @@ def test_unclear_refusals_during_maintenance_are_retried(stage: Stage, text: str
 
 
 def sign_with(stage: Stage, *results: Exception | bytes) -> None:
-    """Let the client's signer return or raise these results in turn; the last result is repeated."""
+    """Have the client's signer return or raise these results in turn; the last result is repeated."""
     left = list(results)
 
     def sign(_: LogonToSign) -> bytes:

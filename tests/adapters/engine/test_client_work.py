@@ -181,7 +181,7 @@ def test_a_message_with_problems_is_logged_even_without_an_observer(caplog: pyte
 
 
 def hold_back(stage: Stage) -> None:
-    """Let the venue request an answer, which the session holds back if the output is full."""
+    """Have the venue request an answer; the session holds it back if the output is full."""
     stage.venue.test_request(stage.clock.now)
     stage.core.receive(stage.venue.data_to_send())
 

@@ -39,7 +39,7 @@ class FreshStage(Stage):
         self.open()
 
     def report(self, name: str = "a") -> bytes:
-        """Let the venue report an order; return the bytes."""
+        """Have the venue report an order; return the bytes."""
         self.venue.send(report(name), self.clock.now)
         data = self.venue.data_to_send()
         self.core.receive(data)
@@ -56,14 +56,14 @@ class FreshStage(Stage):
 
 
 def receive_new_shape(stage: FreshStage, count: int = SIGHTINGS_TO_DEFER) -> bytes:
-    """Let a client receive reports of a new shape; return the last one."""
+    """Have a client receive reports of a new shape; return the last one."""
     data = [stage.report(f"{number}") for number in range(count)][-1]
     assert not stage.has_decoder(data)
     return data
 
 
 def learn_shape(stage: FreshStage) -> bytes:
-    """Let a client learn the shape of a report."""
+    """Have a client learn the shape of a report."""
     data = receive_new_shape(stage)
     stage.idle()
     assert stage.has_decoder(data)

@@ -41,7 +41,7 @@ def numbers(store: SqliteStore) -> tuple[int, int]:
 
 
 def restart_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Simulate that the system has restarted since the store was written, as after a power loss."""
+    """Simulate a restart of the system after the store was written, as after a power loss."""
     monkeypatch.setattr(mark, "_boot_id", lambda: "another")
 
 

@@ -64,7 +64,7 @@ class Transport(ABC):
 
     @abstractmethod
     def _perform(self, action: Action) -> None:
-        """Let the driver perform an action, once all bytes sent earlier have arrived."""
+        """Have the driver perform an action, once all bytes sent earlier have arrived."""
 
     @abstractmethod
     def close(self) -> None:
@@ -169,7 +169,7 @@ class Loopback(Transport):
         self._join()
 
     def _perform(self, action: Action) -> None:
-        """Let the session's side perform an action at this point of the stream, and wait until it is done."""
+        """Have the session's side perform an action at this point of the stream; wait until it is done."""
         if self._ended:
             self._raised = perform(self._session_side.driver, action) or self._raised
             return

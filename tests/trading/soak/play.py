@@ -135,7 +135,7 @@ class Run:
         return trader.is_quiet() and trader.machines.is_certain()
 
     def end(self) -> None:
-        """Let the traders resolve the remaining uncertainty."""
+        """Have the traders resolve the remaining uncertainty."""
         for _ in range(1_000):
             if all(map(self.has_no_uncertainty, self.traders)):
                 break

@@ -313,7 +313,7 @@ class Play:
             self.received(name)
 
     def _logon_refused(self, name: str, session_type: str, *settings: str) -> None:
-        """Let a client of `clients` log on with other settings, and check that the venue refuses it."""
+        """Have a client of `clients` log on with other settings, and check that the venue refuses it."""
         known = shlex.split(self.dialogue.clients[name])[1:]
         self._logon(name, session_type, *known, *settings)
         self._compared_bytes[name] = 0
@@ -331,7 +331,7 @@ class Play:
         self.harness.utc = datetime.fromisoformat(time)
 
     def _handle_timers(self) -> None:
-        """Let the venue handle its timers, after `wait-without-timers`."""
+        """Have the venue handle its timers, after `wait-without-timers`."""
         self.harness.venue.handle_timer(self.harness.now)
         self.harness.run()
 

@@ -150,7 +150,7 @@ def accept(quote_id: str = "q1", side: Side = BUY, **fields: Any) -> AcceptQuote
 
 
 def trade(creator: Client, maker: Client, **accepted: Any) -> None:
-    """Let the creator accept quote `q1` and the maker confirm it, and let their orders be executed."""
+    """Have the creator accept quote `q1` and the maker confirm it; wait until their orders are executed."""
     creator.send(accept(**accepted))
     maker.send(confirm())
     creator.harness.wait(15)

@@ -374,7 +374,7 @@ class RfqHistory:
         self.settle()
 
     def settle(self) -> None:
-        """Let every participant apply its messages until no message is left."""
+        """Have every participant apply its messages until no message is left."""
         while sum(participant.apply_received() for participant in self.participants):
             pass
 

@@ -139,8 +139,11 @@ def _wrong_prices_and_quantities(
                 )
                 continue
             if not market.rules.accepts_quantity(abs(position.quantity)):
-                step = market.rules.quantity_step
-                yield (*position_path, "quantity"), f"write a multiple of {step} that is not 0"
+                step, most = market.rules.quantity_step, market.rules.maximum_quantity
+                yield (
+                    (*position_path, "quantity"),
+                    f"write a multiple of {step} between -{most} and {most}, except 0",
+                )
             if position.price is not None and not market.rules.accepts_price(position.price):
                 yield (*position_path, "price"), "write a price that the market accepts"
 

@@ -100,8 +100,8 @@ class QuoteRequest(FixMessage):
             request is for a combination. Exactly 1 entry. Required.
         alloc_account: AllocAccount (79): The creator's subaccount, if there is no party. From 0 to 63. Not
             allowed from the venue. Optional elsewhere. Absent means 0.
-        multivariate_collection_ticker: MultivariateCollectionTicker (20180): Collection of the combination's
-            markets, instead of a symbol. Optional.
+        multivariate_collection_ticker: MultivariateCollectionTicker (20180): Ticker of the collection from
+            which the combination is built, instead of a symbol. Optional.
         multivariate_selected_legs: NoMultivariateSelectedLegs (20181): Legs of the combination, together with
             MultivariateCollectionTicker. Optional.
     """

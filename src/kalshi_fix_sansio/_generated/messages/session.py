@@ -100,7 +100,7 @@ class Logon(FixMessage):
             in 1.0.17 (2025-11-30): Moved here from tag 21003, which is deprecated.
         use_expired_ord_status: UseExpiredOrdStatus (21012): Y reports orders that expire, or end with their
             market, as Expired rather than Canceled. Optional. Absent means N. Changed in 1.0.20 (2026-03-01):
-            Also covers the expiry of single orders, in addition to the close of a market.
+            Also covers the expiry of individual orders, in addition to the close of a market.
         always_emit_new_before_trade: AlwaysEmitNewBeforeTrade (21026): Y sends a separate New report before
             the first Trade, even if an order trades immediately. Not allowed on margin. Optional elsewhere.
             Absent means N. Since 1.0.22 (2026-04-28).
@@ -757,7 +757,7 @@ class LogonFields(Block):
             in 1.0.17 (2025-11-30): Moved here from tag 21003, which is deprecated.
         use_expired_ord_status: UseExpiredOrdStatus (21012): Y reports orders that expire, or end with their
             market, as Expired rather than Canceled. Optional. Absent means N. Changed in 1.0.20 (2026-03-01):
-            Also covers the expiry of single orders, in addition to the close of a market.
+            Also covers the expiry of individual orders, in addition to the close of a market.
         always_emit_new_before_trade: AlwaysEmitNewBeforeTrade (21026): Y sends a separate New report before
             the first Trade, even if an order trades immediately. Not allowed on margin. Optional elsewhere.
             Absent means N. Since 1.0.22 (2026-04-28).

@@ -172,8 +172,8 @@ def expected_charges(order: Order, terms: FeeTerms) -> dict[ExecKey, Charge] | N
     fees = FeeAccumulator()
     for key in sorted(order.fills):
         fill = order.fills[key]
-        # The fee is deducted from the reported balance change. The change may also include a rebate, which
-        # does not affect the rounding, because rebates are whole cents.
+        # The reported balance change is net of the fee, so the fee is added back. A rebate in the change does
+        # not affect the rounding, because rebates are whole cents.
         if fill.balance_change is not None:
             before_fees: Decimal | None = add(fill.balance_change, fill.fee)
         else:

@@ -26,7 +26,7 @@ class OrderRequestError(LocalProtocolError):
 
 
 def check_cl_ord_id_is_free(cl_ord_id: str, other: Order | None) -> None:
-    """Raise OrderRequestError if `other`, which has this ClOrdID, prevents a new order with it."""
+    """Raise OrderRequestError if `other`, an order with this ClOrdID, prevents a new order from using it."""
     if other is not None and other.state not in (OrderState.DONE, OrderState.UNKNOWN):
         raise OrderRequestError(
             f"ClOrdID {cl_ord_id} belongs to an order that is {other.state.value}; use another ClOrdID", other
