@@ -62,7 +62,7 @@ def test_the_exposed_ports_are_those_of_the_venue() -> None:
     assert f"127.0.0.1:{ports}:{ports}" in (ROOT / "Containerfile").read_text()
 
 
-def test_the_service_container_of_the_docs_has_the_ports_and_folder_of_the_image() -> None:
+def test_the_service_container_in_the_docs_uses_the_ports_and_folder_of_the_image() -> None:
     page = (ROOT / "docs" / "how-to" / "testing.md").read_text("utf-8")
     [block] = [item for item in re.findall("```yaml\n(.*?)```", page, re.DOTALL) if "services:" in item]
     job = yaml.safe_load(block)["jobs"]["test"]

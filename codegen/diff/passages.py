@@ -164,7 +164,7 @@ def compare(
         # A dictionary under a new file name replaces the old one.
         if not each.is_pages and not given.keys() & recorded.keys():
             covered |= recorded.keys()
-        # Passages are counted over all pages, so one that moves to another page is unchanged.
+        # Passages are counted across all pages, so one that moves to another page is unchanged.
         recorded_counts: Counter[str] = Counter()
         current_counts: Counter[str] = Counter()
         for key, fingerprints in recorded.items():
@@ -255,7 +255,7 @@ def _changes(
 ) -> Iterator[_Change]:
     """Yield the differences between the passages of a file and the reviewed ones.
 
-    `added_and_removed` contains two counters over all pages: of added passages, and of removed ones.
+    `added_and_removed` contains two counters across all pages: of added passages, and of removed ones.
     """
     added, removed = added_and_removed
     # autojunk would ignore fingerprints that are frequent on a long page. Sequences are compared rather than

@@ -1,4 +1,4 @@
-"""Bounded reading of the YAML of a spec."""
+"""Read the YAML files of a spec, with limits on their size, depth and aliases."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def _download(scratch: Path) -> Path:
     found = sorted(scratch.glob(f"{PACKAGE}_*.orig.tar.*"))
     archives = [path for path in found if path.suffix != ".asc"]
     if not archives:
-        raise UnavailableError(f"apt's source package of {PACKAGE} contains no upstream archive")
+        raise UnavailableError(f"apt's source package for {PACKAGE} contains no upstream archive")
     return archives[0]
 
 

@@ -187,7 +187,9 @@ def with_the_same_sum(data: bytes, old: bytes, new: bytes) -> bytes:
     ("old", "new"),
     [(b"49=a", b"94=a"), (b"35=D", b"53=D"), (b"34=7", b"43=7"), (b"8=FIXT", b"8=FITX"), (b"38=1", b"=381")],
 )
-def test_a_correct_length_and_sum_do_not_suffice_for_a_known_shape(old: bytes, new: bytes) -> None:
+def test_a_changed_message_with_the_same_length_and_checksum_does_not_match_a_known_shape(
+    old: bytes, new: bytes
+) -> None:
     data = joined(fields_of(order("58=x|")))
     for _ in range(3):
         TRAINED_CODEC.decode(data)
@@ -426,7 +428,7 @@ def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("short_runs")
-def test_one_shape_serves_any_number_of_ordered_entries() -> None:
+def test_one_shape_serves_any_number_of_entries_whose_fields_are_in_order() -> None:
     full = "269=2|270=1|271=5|273=10:00:00|"
     cache = cache_trained_with(book(ENTRY, full, ENTRY))
     assert decode_fast(cache, book(full))
@@ -489,7 +491,7 @@ def test_a_run_of_equal_entries_accepts_only_entries_of_this_form() -> None:
         book("269=1|270=0.5", ENTRY, ENTRY, rest="58=x|"),
     ],
 )
-def test_a_run_has_only_one_position_in_a_message(body: str) -> None:
+def test_a_run_matches_only_consecutive_entries_at_its_own_position(body: str) -> None:
     cache = cache_trained_with(book(ENTRY, ENTRY, ENTRY, rest="58=x|"))
     assert decode_fast(cache, book(ENTRY, rest="58=y|"))
     assert decode_fast(cache, body) is None

@@ -62,7 +62,7 @@ class Totals:
 
 
 class Wire:
-    """The messages in one direction, over all connections, and their sequence numbers."""
+    """The messages in one direction, across all connections, and their sequence numbers."""
 
     def __init__(self, streams: Iterable[bytearray]) -> None:
         self.originals: dict[int, bytes] = {}

@@ -12,8 +12,8 @@ from tests.simulation.ledger import Entry
 from tests.simulation.violation import Violation
 
 _NAMES = ("begin", "end", "requests", "message", "orders", "complete")
-"""Attributes that an event of a loss or an unknown outcome has in common with the error that `messages()`
-raises for it.
+"""Attributes that an event about a loss or an unknown outcome shares with the error that `messages()` raises
+for it.
 """
 
 

@@ -39,7 +39,8 @@ from tests.venue.venue_harness import Client, VenueHarness, accounts, amend, can
 
 IOC = TimeInForce.IMMEDIATE_OR_CANCEL
 MAX_DELAY = 0.05
-"""Maximum delay of a message in seconds. A `use` of 0.95 compensates for it in a bucket of one second."""
+"""Maximum delay of a message in seconds. A `use` of 0.95 compensates for it if a bucket fills in one second.
+"""
 SHARDS = (None, -1, 0, 1, 2)
 GROUP = "00000000-0000-4000-8000-000000000000"
 CHECK_INTERVAL = 0.004

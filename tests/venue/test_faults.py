@@ -429,7 +429,7 @@ def _total_value(harness: VenueHarness) -> Decimal:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_an_input_log_with_faults_replays_to_the_same_result(seed: int, tmp_path: Path) -> None:
+def test_an_input_log_with_faults_can_be_replayed_with_the_same_result(seed: int, tmp_path: Path) -> None:
     with InputLog(tmp_path / "input-log") as input_log:
         harness = VenueHarness(seed)
         harness.venue = input_log.open_venue(config(), Random(seed))

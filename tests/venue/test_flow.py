@@ -100,7 +100,7 @@ def test_the_actions_of_traders_do_not_depend_on_how_often_the_venue_is_called()
     assert len(often.commands) > 300
 
 
-def test_the_flow_uses_every_kind_of_command_in_every_market_and_trades() -> None:
+def test_the_flow_trades_and_uses_every_kind_of_command_in_every_market() -> None:
     venue = recording_venue(rate=5.0)
     pass_time(venue, HOUR / 4, NOW)
     kinds = Counter((product, type(command).__name__) for product, command in venue.commands)

@@ -156,7 +156,7 @@ def test_random_faults_and_their_effects_are_replayed(path: Path) -> None:
     assert {"raised": "ConfigurationError"} in lines_of(path)
 
 
-def test_a_log_replays_in_another_process_with_a_different_hash_seed(path: Path) -> None:
+def test_a_log_can_be_replayed_in_another_process_with_a_different_hash_seed(path: Path) -> None:
     log_short_day(path, flow=FlowConfig(rate=1.0))
     script = (
         "import sys; from pathlib import Path; from kalshi_fix_venue.input_log import replay; "
@@ -324,7 +324,7 @@ def replay_truncated(path: Path, size: int) -> ReplayResult:
     return replay(shorter)
 
 
-def test_a_truncated_input_log_replays_up_to_its_end(path: Path) -> None:
+def test_a_truncated_input_log_can_be_replayed_up_to_its_end(path: Path) -> None:
     log_short_day(path)
     data = path.read_bytes()
     header = data.index(b"\n") + 1
@@ -342,7 +342,7 @@ def test_a_truncated_input_log_replays_up_to_its_end(path: Path) -> None:
     assert incomplete_end.endswith(": the last line is incomplete and was skipped")
 
 
-def test_a_process_that_is_killed_leaves_an_input_log_that_replays(path: Path) -> None:
+def test_a_process_that_is_killed_leaves_an_input_log_that_can_be_replayed(path: Path) -> None:
     script = """
 import sys
 from pathlib import Path

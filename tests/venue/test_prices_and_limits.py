@@ -38,7 +38,7 @@ def test_all_price_structures_are_tested() -> None:
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)
-def test_each_price_structure_has_its_steps(structure: str) -> None:
+def test_each_price_structure_accepts_only_prices_on_its_own_steps(structure: str) -> None:
     rules = prediction_market(MARKET, structure=structure)
     accepted, refused = PRICES[structure]
     assert [price for price in accepted.split() if not rules.accepts_price(d(price))] == []

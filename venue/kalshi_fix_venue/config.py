@@ -81,7 +81,8 @@ class AccountConfig:
     """Balances of an owner on one product, and of its subaccounts, in dollars.
 
     Each shard of the exchange (ExDestination 100) has separate balances. The primary account exists on every
-    shard, by default with a balance of 0. A subaccount exists only on the shards that name it.
+    shard, by default with a balance of 0. A subaccount exists only on the shards for which its balance is
+    given.
     """
 
     owner: str
@@ -140,7 +141,7 @@ class VenueConfig:
     max_kept_bytes: int = MAX_KEPT_BYTES
     """Maximum total size in bytes of the messages that `max_kept_messages` counts."""
     max_past_events: int = MAX_EVENTS
-    """Maximum number of order events kept for drop copy, over all accounts of a product. If there are more,
+    """Maximum number of order events kept for drop copy, across all accounts of a product. If there are more,
     the oldest are dropped, even before they are too old to be requested."""
     pauses: PauseSchedule = ()
     """Scheduled pauses of the exchange, such as `(MAINTENANCE,)`. Empty by default, so tests do not depend on

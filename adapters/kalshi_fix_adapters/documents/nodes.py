@@ -110,7 +110,9 @@ def parse(data: bytes, file: str, bounds: Bounds, mistakes: Mistakes, *, if_empt
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = f"is not valid YAML: {error.problem or error.context}"
-        advice = "correct the syntax (quote text with `: ` or ` #`, or with a special character at its start)"
+        advice = (
+            "correct the syntax (quote text that contains `: ` or ` #`, or starts with a special character)"
+        )
         mistakes.fail(Location(file, mark.line + 1 if mark else 1), problem, advice)
     except ReaderError as error:
         where = Location(file, text[: error.position].count("\n") + 1)
@@ -173,7 +175,9 @@ class _Converter:
         self._alias_budget = self.bounds.aliased
 
     def convert(self, node: yaml.Node, outer: tuple[yaml.Node, ...]) -> Node:
-        """Convert a node; `outer` contains the nodes around it."""
+        """Convert a node; `outer` contains the nodes around it. Mistakes are recorded; if there are too many,
+        or if aliases expand too far, the exception is raised at once.
+        """
         location, mistakes = self._at(node), self.mistakes
         if any(node is each for each in outer):
             mistakes.add(location, "an anchor contains itself", "write the value out")

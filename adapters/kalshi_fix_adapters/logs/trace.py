@@ -144,15 +144,15 @@ def trace(identifier: str, logs: Sequence[Log]) -> Trace:
 
 @attrs.frozen
 class _Block:
-    """A part of a log. Every block except the last ends just before a message, or in bytes that are too long
-    to be part of a message.
+    """A part of a log. Every block except the last ends just before a message, or inside a stretch of
+    bytes that is too long to be one message.
     """
 
     data: bytes
     position: _Position
     line: int
     before: bytes
-    """The text before the block on its first line."""
+    """The text before the block, on the line on which the block begins."""
 
     def messages(self, positions: Iterable[int]) -> Iterator[tuple[int, LoggedMessage]]:
         """Yield the messages that contain one of these positions, each with its own position in the log."""

@@ -106,8 +106,7 @@ def trade(client: Client) -> None:
 
 
 def trade_within_budget(client: Client) -> None:
-    """Send an order that waits for half a millisecond in the rate budget, and wait for both of its
-    reports."""
+    """Send an order that the rate budget delays by half a millisecond, and wait for both of its reports."""
     client.record_spending(20)
     trade(client)
 

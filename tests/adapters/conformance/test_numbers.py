@@ -166,7 +166,9 @@ async def test_the_next_logon_uses_the_numbers_that_were_set(
     assert venue_numbers(sandbox).incoming > known.incoming
 
 
-async def test_set_numbers_are_durable_and_setting_them_twice_is_harmless(stored_client: NewClient) -> None:
+async def test_numbers_that_were_set_are_durable_and_setting_them_twice_is_harmless(
+    stored_client: NewClient,
+) -> None:
     client = stored_client()
     for _ in range(2):
         client.set_numbers(next_outgoing=70, next_incoming=7)

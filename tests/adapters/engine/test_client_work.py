@@ -153,7 +153,7 @@ def test_an_observer_with_on_wire_gets_all_bytes() -> None:
     assert [passed["received"].count(kind) for kind in (b"\x0135=A\x01", b"\x0135=8\x01")] == [1, 1]
 
 
-def test_bytes_are_not_dispatched_without_an_observer_of_bytes(
+def test_bytes_are_dispatched_only_if_an_observer_needs_them(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(Dispatcher, "report_bytes", lambda *_: pytest.fail("no observer needs the bytes"))
@@ -181,7 +181,7 @@ def test_a_message_with_problems_is_logged_even_without_an_observer(caplog: pyte
 
 
 def hold_back(stage: Stage) -> None:
-    """Have the venue request an answer; the session holds it back if the output is full."""
+    """Make the venue send a TestRequest, whose answer the session holds back if the output is full."""
     stage.venue.test_request(stage.clock.now)
     stage.core.receive(stage.venue.data_to_send())
 

@@ -119,7 +119,7 @@ class Acceptor:
         self._flush()
 
     def received(self) -> Iterator[str]:
-        """Yield the names of received messages, and answer as a session does, until the end."""
+        """Yield the names of received messages, and answer as a session does, until the session ends."""
         framer = Framer()
         while not self.session.wants_close and (data := self.connection.recv(4096)):
             framer.feed(data)

@@ -226,7 +226,7 @@ class _Reader:
         rest = {key: value for key, value in raw.items() if key != "body"}
         return MessageSpec(self._fields(rest, by_us=by_us, complete=True), body)
 
-    # --- actions of the user ----------------------------------------------------------------------------
+    # --- user actions -----------------------------------------------------------------------------------
 
     def _user(self, raw: Any) -> Action:
         word, argument = _split_argument(raw, None)

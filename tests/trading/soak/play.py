@@ -43,7 +43,7 @@ class Run:
         self.turns = 0
 
     def play(self, events: int, report: Callable[[Tally], None]) -> None:
-        """Play until the two traders have applied this many events, counted over all runs."""
+        """Play until the two traders have applied this many events, counted across all runs."""
         for trader in self.traders:
             trader.log_on()
             for symbol in self.venue.open:  # One report per shard defines the beginning of drop copy.

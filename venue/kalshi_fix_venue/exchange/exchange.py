@@ -122,7 +122,7 @@ class Exchange:
         `zone` is the time zone of the trading day (US Eastern). `new_id` generates ids, such as those of
         trades. `fees` default to those of the product. `terms` are the account settings by owner.
         `market_groups` lists the markets that net with one another. `daily_caps` are the caps by customer
-        account, over all shards. `retained_orders` is the number of ended orders kept for late cancels.
+        account, across all shards. `retained_orders` is the number of ended orders kept for late cancels.
         """
         self.product = product
         self.assumptions: Assumptions = assumptions or Assumptions()

@@ -125,8 +125,8 @@ class Venue:
     def reset(self) -> None:
         """Restore the initial balances, positions and orders; end all sessions and faults.
 
-        Every connection is dropped. Keys, ports and thread are kept, so this costs less than a logon. A
-        client that was left open reconnects as after any connection loss, so close clients first.
+        Every connection is dropped. The keys, the ports and the thread are kept, so this costs less than a
+        logon. A client that was left open reconnects as after any connection loss, so close clients first.
         """
         self.server.reset(self._random())
 
@@ -218,9 +218,9 @@ class Venue:
         """Skip seconds of the venue's time, so a test need not wait for timers and expiries.
 
         The clocks of clients are unaffected. If they differ from the venue's clock by more than the setting
-        `sending_time_tolerance`, the venue refuses the clients' messages. The skipped time also counts as
-        silence of the clients. If it exceeds a client's heartbeat interval, the venue sends a TestRequest,
-        and then disconnects the client.
+        `sending_time_tolerance`, the venue refuses the clients' messages. The venue also treats the skipped
+        time as time in which the clients sent nothing. If it exceeds a client's heartbeat interval, the venue
+        sends a TestRequest, and then disconnects the client.
         """
         self.server.skip(seconds)
 
@@ -326,7 +326,7 @@ class Venue:
 
 
 _IN_PROCESS = "simulated"
-"""The host that clients in this process show in their logs, after the product."""
+"""Last part of the host name that clients in this process show in their logs: `prediction.simulated`."""
 
 
 def _scenario(given: Scenario | Path | str | None, markets: Mapping[str, Sequence[Market]]) -> Scenario:

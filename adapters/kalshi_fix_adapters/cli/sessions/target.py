@@ -62,7 +62,7 @@ class Target:
             ConfigurationError: a setting is missing or contradicts another.
             KeyFileError: the private key cannot be read or used.
         """
-        # The attributes of this class have the names of settings of ClientConfig.
+        # The attributes of this class have the same names as the settings of ClientConfig.
         config = ClientConfig(**attrs.asdict(self, recurse=False), **settings)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", KeyFileWarning)

@@ -125,7 +125,7 @@ class BookView:
         return all(book.state is not BookState.WAITING for book in self._requested_books())
 
     def tick(self) -> list[str]:
-        """Do nothing, because books have no deadlines."""
+        """Return no lines, because only events change the books."""
         return []
 
     def render(self, width: int, height: int | None) -> list[Line]:
@@ -247,7 +247,9 @@ class Books(BookView):
         self._request(self._symbols)
 
     def apply(self, event: ClientEvent) -> list[str]:
-        """Apply an event; return lines that describe the changes."""
+        """Apply an event; return lines that describe the changes. Each live or waiting book that the event
+        makes stale is requested again, if the reason is one of RESUBSCRIBE_REASONS.
+        """
         updates = self._books.apply(event)
         lines = self._describe(updates)
         stale = [

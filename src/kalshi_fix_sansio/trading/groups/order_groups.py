@@ -154,7 +154,7 @@ class _State:
 
 
 class OrderGroups(Mapping[str, OrderGroup]):
-    """The order groups of one account by OrderGroupID, over all its order entry sessions.
+    """The order groups of one account by OrderGroupID, across all its order entry sessions.
 
     Pass every event and every drop copy report to `apply`. Before you send an OrderGroupRequest, or a
     NewOrderSingle that joins a group, pass it to `apply` too. No message from the venue raises an exception.

@@ -262,7 +262,7 @@ def test_an_order_that_is_in_no_log_is_an_error(logs: list[str], page: Path) -> 
     )
 
 
-def test_standard_input_is_one_log() -> None:
+def test_standard_input_can_be_given_only_once() -> None:
     run("a1", "-", "-", status=2)
 
 

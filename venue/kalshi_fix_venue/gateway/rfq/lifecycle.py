@@ -70,7 +70,9 @@ class Lifecycle:
         return self._cancel_quotes(rfq, kept_quote=quote)
 
     def cancel_quote(self, quote: Quote) -> list[Delivery]:
-        """Cancel a quote. Cancelling an accepted quote voids the acceptance, so its RFQ closes or reopens."""
+        """Cancel a quote, and notify its maker, but not the creator of its RFQ. Cancelling an accepted quote
+        voids the acceptance, so the RFQ then reopens, or expires (see `expire`).
+        """
         if quote.state is QuoteState.ACCEPTED:
             return self._void_acceptance(quote.rfq)
         return [self._end_quote(quote)]
