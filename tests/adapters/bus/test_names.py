@@ -102,7 +102,7 @@ def test_ids_round_trip(batch: BatchId) -> None:
     ],
 )
 def test_other_ids_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="not (the id of a bus message|a valid name)"):
+    with pytest.raises(ValueError, match=r"not (the id of a bus message|a valid name)"):
         BatchId.parse(text)
 
 
