@@ -1,4 +1,5 @@
-"""Generate the package of a dialect that is stored only as a spec, whenever its inputs have changed.
+"""Some dialects are checked in only as specs. Generate the package of such a dialect if its inputs have
+changed.
 
 A package calls `bring_up_to_date` when it is imported; the generated package is a subpackage of it.
 """

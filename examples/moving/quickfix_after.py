@@ -1,5 +1,5 @@
-"""The order gateway of quickfix_before.py, ported to this library. It continues from the numbers in the
-FileStore.
+"""The order gateway of quickfix_before.py, ported to this library. It continues from the sequence
+numbers in the FileStore.
 
 python quickfix_after.py SETTINGS
 
@@ -21,7 +21,7 @@ log = logging.getLogger("gateway")
 
 
 def on_create(name: str, client: Client, file_store: Path, key_id: str) -> None:
-    """Carry over the numbers from the FileStore once, because the client's own store begins at 1."""
+    """Carry over the sequence numbers from the FileStore once, because the client's own store begins at 1."""
     [*files] = file_store.glob(f"FIXT.1.1-{key_id}-{name}.seqnums")
     if files and client.numbers.next_outgoing == 1:
         outgoing, incoming = map(int, files[0].read_text().split(":"))

@@ -310,11 +310,11 @@ def test_a_session_that_declines_every_resend_still_answers_other_messages(role:
     assert events == [SequenceSkipped(4, 49, gap_fill=False)]
 
 
-# --- times ----------------------------------------------------------------------------------------------
+# --- durations ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seconds", [10**9, 10**9 + 1, 10**400, float("inf")])
-def test_invalid_times_are_refused_in_the_settings(seconds: float) -> None:
+def test_settings_refuse_durations_that_are_too_long(seconds: float) -> None:
     timeouts = ("logon_timeout", "logout_timeout", "resend_timeout")
     for name in (*timeouts, "sending_time_tolerance", "max_heart_bt_int"):
         changes: dict[str, Any] = {name: seconds}

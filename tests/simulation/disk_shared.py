@@ -38,7 +38,7 @@ class SharedDisk(Disk):
 
     def open(self, host: int = 0) -> SharedStore | None:
         """Take over the store for a host. Return None if another process holds the lease, the host cannot
-        reach the server, or the server cannot commit.
+        reach the server, the server cannot commit, or the answer to its commit is lost.
         """
         now = self.world.now
         if host in self.isolated:
@@ -55,6 +55,7 @@ class SharedDisk(Disk):
             return None
         self.fence += 1
         self.renew()
+        # "written": the server commits the takeover, but its answer is lost.
         self._holder = None if self.failure == "written" else SharedStore(self, host)
         return self._holder
 

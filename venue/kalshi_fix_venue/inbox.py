@@ -20,7 +20,7 @@ CHUNK_SIZE = 16 * 1024
 MAX_WAITING = 4 * 1024 * 1024
 """Number of waiting bytes above which a connection is no longer read; reading resumes at half this number."""
 BACKLOG_THRESHOLD = 1.0
-"""Waiting time in seconds at which the venue is considered behind."""
+"""Waiting time in seconds at which the venue is considered to have fallen behind."""
 
 _log = logging.getLogger("kalshi_fix_venue")
 
@@ -35,10 +35,12 @@ class Processor(Protocol):
         """Record that a connection is closed."""
 
     def pause_reading(self, conn: int, now: Instant) -> None:
-        """Record that bytes from a connection are waiting."""
+        """Record that bytes from a connection are waiting, so the client's silence must not cause a
+        timeout.
+        """
 
     def resume_reading(self, conn: int, waited: float, now: Instant) -> None:
-        """Record that the following bytes have waited for this many seconds."""
+        """Record that waiting bytes follow, which were received `waited` seconds ago."""
 
 
 @attrs.frozen

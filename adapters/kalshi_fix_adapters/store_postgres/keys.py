@@ -70,6 +70,9 @@ def change_key(
     Sequence numbers and kept messages belong to one key. The numbers of the old key are kept in case the key
     is used again, but its messages are deleted. Open requests become uncertain, because the venue sends their
     answers to the old key. The user's rows are kept.
+
+    Raises:
+        DamagedRowError: the checksum of a row is wrong.
     """
     connection.execute(
         "DELETE FROM kalshi_fix.earlier_key WHERE store = %s AND sender_comp_id = %s",
@@ -99,7 +102,7 @@ def migrate_store(dsn: str, name: str, *, key_id: str | None = None, account: st
 
     Raises:
         ConfigurationError: neither a key nor an account is given, or both are.
-        StoreError: the store is missing, in use, damaged or cannot be written, or the new name is taken.
+        StoreError: the store is missing, in use or damaged, or cannot be written, or the new name is taken.
     """
     place = describe_dsn(dsn)
     with converting_errors(place), closing(connect(dsn)) as connection:

@@ -119,9 +119,8 @@ Source: rfqs, rfq-messages.
 RFQ_EXECUTION: Final[Mapping[str, int]] = MappingProxyType({"standard": 15, "high_volatility": 1})
 """Time from the confirmation of a quote until its orders enter the book. In seconds. Source: rfqs."""
 QUOTER_FEE_SWAP: Final = 5
-"""Age of a resting order, on combos. If the order of a quote takes a resting order younger than this, the
-fees are swapped: the quoter pays the maker's fee, and the owner of the resting order the taker's. In seconds.
-Since 2026-08-21.
+"""On combos, if the order of a quote takes a resting order younger than this, the fees are swapped: the
+quoter pays the maker's fee, and the owner of the resting order the taker's. In seconds. Since 2026-08-21.
 
 Source: changelog.
 """

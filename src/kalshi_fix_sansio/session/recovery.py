@@ -146,8 +146,8 @@ class Recovery:
     def handle_too_high(
         self, seq_num: int, held: Frame | None, now: Instant, *, unrequested: bool = False
     ) -> None:
-        """Process a message whose number is higher than expected; `held` is its frame, or None if it must not
-        be held.
+        """Process a message whose number is higher than expected; `held` is its frame, or None if only
+        its number must be kept, because it has been processed already.
 
         No resend is requested during a reset. After this side's Logout, the resend is left to the next logon.
         With `unrequested`, a resend is requested only if the peer does not begin it on its own. During a

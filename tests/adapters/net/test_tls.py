@@ -133,7 +133,7 @@ def test_a_server_that_closes_before_the_handshake_causes_a_tls_error(
         open_socket(HOST, port, Tls(), 10)
 
 
-def test_an_openssl_error_without_a_specific_text_names_the_handshake() -> None:
+def test_the_message_for_an_unrecognized_openssl_error_mentions_the_handshake() -> None:
     error = Dialer("venue", 1, Tls(), 10).not_secured(_ssl_error("BAD_ECPOINT"))
     assert str(error).startswith("the TLS handshake with venue:1 failed")
 

@@ -115,7 +115,7 @@ def test_a_setting_of_a_missing_or_multi_line_member_is_not_written(tmp_path: Pa
 
 @pytest.mark.parametrize(("at", "line"), [(2, 4), (4, 5), (5, 7), (9, 11)])
 def test_a_member_is_written_into_its_own_message(tmp_path: Path, at: int, line: int) -> None:
-    """It follows a member on one or more lines, or is the first member of the message."""
+    """It is inserted after a member that takes one or several lines, or as the first member."""
     text = """\
 messages:
   One:

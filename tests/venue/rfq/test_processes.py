@@ -29,7 +29,7 @@ accounts:
 
 @attrs.define(eq=False)
 class Program:
-    """A process, read line by line."""
+    """A process whose output is read line by line."""
 
     process: subprocess.Popen[str]
     lines: Queue[str]

@@ -140,7 +140,9 @@ class Account:
             self._update_group_reserve(self._share(market))
 
     def fill(self, market: str, side: Side, limit: Decimal, price: Decimal, quantity: Decimal) -> CashFlow:
-        """Apply a fill, at `price`, of an open order with the price `limit`; fees are charged separately."""
+        """Apply a fill at `price` of an open order whose limit price is `limit`. Fees are charged
+        separately.
+        """
         holding = self.holding(market)
         flow = self.collateral.fill(holding.position, side, price, quantity)
         self.balance += flow.change

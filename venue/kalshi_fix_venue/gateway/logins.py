@@ -1,4 +1,4 @@
-"""Logins: one per API key and session type, the senders of requests and recipients of reports."""
+"""Logins, one per API key and session type: they send requests and receive reports."""
 
 from __future__ import annotations
 
@@ -96,7 +96,9 @@ Result = tuple[list[Delivery], Sequence[Outcome]]
 Handler = Callable[[Any, Login, datetime], Result]
 """The handler of an application message class."""
 Handlers = Mapping[type[Message], Handler]
-"""Handlers by message class. The sessions check which session types may send a message."""
+"""Handlers by message class. They need not check that the session type may send the message, because the
+session has done so.
+"""
 
 
 @attrs.define(eq=False)

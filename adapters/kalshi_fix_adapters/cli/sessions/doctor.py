@@ -42,7 +42,8 @@ def doctor(session: str, target: Target) -> None:
     """Check step by step that you can log on, and print the remedy for a step that fails.
 
     The API key is read from KALSHI_KEY_ID, KALSHI_PRIVATE_KEY or KALSHI_PRIVATE_KEY_PATH, and
-    KALSHI_PRIVATE_KEY_PASSPHRASE; for margin these names begin with KALSHI_PERPS_. No order is sent.
+    KALSHI_PRIVATE_KEY_PASSPHRASE; for margin the prefix is KALSHI_PERPS_ instead of KALSHI_. No order is
+    sent.
     """
     clocks = _ClockComparison()
     with converting_errors():

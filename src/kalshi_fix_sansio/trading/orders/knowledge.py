@@ -80,7 +80,7 @@ class Knowledge:
 
     def record_absence(self, epoch: int, time: datetime | None, last: ExecKey | None) -> Knowledge:
         """Return the knowledge after a reject stating that the order no longer exists; `last` is the order's
-        newest report.
+        newest report. An earlier uncertainty keeps its `begin` and `since`.
         """
         if self.is_uncertain:
             return attrs.evolve(

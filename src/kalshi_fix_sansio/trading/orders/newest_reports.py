@@ -23,7 +23,7 @@ class NewestReports:
 
     _max_symbols: int = attrs.field(metadata=NOT_DUMPED)
     live: dict[int, ExecKey] = attrs.field(factory=dict, metadata=keyed_by("shard"))
-    """The newest unsolicited report, by shard."""
+    """The newest report that was not received through drop copy, by shard."""
     copied: dict[int, ExecKey] = attrs.field(factory=dict, metadata=keyed_by("shard"))
     """The newest report from drop copy, by shard."""
     loaded: dict[int, ExecKey] = attrs.field(factory=dict, metadata=NOT_DUMPED)

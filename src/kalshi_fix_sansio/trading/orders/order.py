@@ -402,10 +402,10 @@ class Order:
             for request in self._pending:
                 request.leave_unanswered(answers.epoch, answers.time)
 
-    def leave_unanswered(self, placed: NewOrderRequest, epoch: int, since: datetime | None) -> None:
+    def leave_unanswered(self, order_request: NewOrderRequest, epoch: int, since: datetime | None) -> None:
         """Record that the request that placed the order will not be answered. Called by `Orders`."""
-        if not placed.uncertain_since_epoch:
-            placed.uncertain_since_epoch, placed.since = epoch, since
+        if not order_request.uncertain_since_epoch:
+            order_request.uncertain_since_epoch, order_request.since = epoch, since
         self._knowledge = self.knowledge.leave_unanswered(epoch, since)
 
     @property

@@ -231,7 +231,7 @@ class Orders:
 
     @property
     def newest(self) -> Mapping[int, ExecKey]:
-        """The newest unsolicited report of each shard."""
+        """The key, by shard, of the newest report that was not received through drop copy."""
         return dict(self._reports.live)
 
     def drop_copy_start(self, forgotten: Mapping[int, ExecKey] = {}) -> Mapping[int, ExecKey]:
@@ -540,7 +540,7 @@ class Orders:
         except ValueError as error:
             malformed = str(error)
         if kind == _REJECTED:
-            order = self._find_rejected(report)
+            order = self._take_rejected_order(report)
         elif order is None:
             order = self._find_or_add(report, key)
         if order is None:
@@ -632,8 +632,8 @@ class Orders:
 
     def _find_or_add(self, report: Any, key: ExecKey | None) -> Order | None:
         """Return the order for the first report with a new OrderID. This is an order that this session placed
-        or, if there is none, a new order, which another session placed. Return None if the report is not
-        counted.
+        or, if there is none, a new order, which another session placed. Return None if the report is
+        ignored.
         """
         own_order = self._own_order(report, key)
         if own_order is not None:
@@ -659,18 +659,19 @@ class Orders:
 
     def _own_order(self, report: Any, key: ExecKey | None) -> Order | None:
         for name in (report.cl_ord_id, report.orig_cl_ord_id):
-            for order, placed in self._index.awaiting_outcome(name or ""):
+            for order, order_request in self._index.awaiting_outcome(name or ""):
                 same_terms = (order.symbol, order.side) == (report.symbol, report.side)
-                if order.order_id is None and same_terms and not placed.is_after(key):
+                if order.order_id is None and same_terms and not order_request.is_after(key):
                     return order
         return None
 
     # --- answers that are not reports of a change -----------------------------------------------------
 
-    def _find_rejected(self, report: Any) -> Order | None:
-        """Return the order that a Rejected report ends; None if the report rejects a change or a cancel, or
-        is redelivered. The report may contain the OrderID of another order: the one that made the venue
-        refuse this order.
+    def _take_rejected_order(self, report: Any) -> Order | None:
+        """Return the order that a Rejected report ends, after removing the OrderID of its pending report. If
+        the report rejects a change or a cancel, that request is answered, and the result is None; it is None
+        also for a redelivered report. The report may contain the OrderID of another order: the one that made
+        the venue refuse this order.
         """
         if self._answers.record_answer(report):
             return None
@@ -697,11 +698,11 @@ class Orders:
         if waiting:
             # The report answers the newest request whose answer was expected until now.
             with_order_id = [each for each in waiting if each[0].order_id == report.order_id]
-            order, placed = max(
+            order, order_request = max(
                 with_order_id or waiting, key=lambda each: (not each[1].uncertain_since_epoch, each[0].number)
             )
             self._index.begin(order)
-            order.leave_unanswered(placed, self.epoch, self._time)
+            order.leave_unanswered(order_request, self.epoch, self._time)
         else:
             for order, request in self._answers.candidates_for_reject(report)[:1]:
                 self._index.begin(order)
@@ -709,7 +710,8 @@ class Orders:
 
     def _handle_cancel_reject(self, message: OrderCancelReject) -> None:
         """Apply the rejection of a change or cancel. If it leaves the outcome open, the request becomes
-        uncertain.
+        uncertain. If it states that the order has ended, but no report of the end has been received, an order
+        with a report becomes UNVERIFIED.
         """
         self._record_time(message)
         if self._answers.record_answer(message):
@@ -755,9 +757,9 @@ class Orders:
         self._record_time(event.reject)
         sent: Any = event.sent
         if isinstance(sent, NewOrderSingle):
-            for order, placed in self._index.awaiting_outcome(sent.cl_ord_id)[:1]:
+            for order, order_request in self._index.awaiting_outcome(sent.cl_ord_id)[:1]:
                 self._index.begin(order)
-                placed.refused = True
+                order_request.refused = True
                 self._answers.settle_all(order)
         elif isinstance(sent, _CHANGES):
             for order, request in self._find_pending(sent)[:1]:
@@ -785,9 +787,9 @@ class Orders:
                 self._handle_unknown_change(request, message)
 
     def _handle_unknown_order(self, request: OpenRequest, message: NewOrderSingle | None) -> None:
-        """Mark a new order whose outcome is unknown. If this object does not know the request, use the order
-        that reports have shown, or else add one. If the request could not be decoded either, keep it as
-        unattributed, unless reports have shown an order with its ClOrdID.
+        """Mark as uncertain a new order whose outcome is unknown. If this object does not know the request,
+        use the order that reports have shown, or else add one. If the request could not be decoded either,
+        keep it as unattributed, unless reports have shown an order with its ClOrdID.
         """
         order = self._index.unlisted_order(request.request_id)
         reported = None
@@ -811,7 +813,9 @@ class Orders:
         self._index.index(order)  # the next request in the event may be about this order
 
     def _handle_unknown_mass_cancel(self, request: OpenRequest) -> None:
-        """Mark a mass cancel whose outcome is unknown; add it first if this object does not know it."""
+        """Mark as uncertain a mass cancel whose outcome is unknown. Add it first if this object does not know
+        it.
+        """
         name, since = request.request_id, self._time
         if self._mass_cancels.find(name) is None:
             # Without a known order, no report could show that the mass cancel was carried out.
@@ -823,9 +827,9 @@ class Orders:
         self._mass_cancels.record_loss(self.epoch, since, name)
 
     def _handle_unknown_change(self, request: OpenRequest, message: _Change | None) -> None:
-        """Mark a change or cancel whose outcome is unknown. If this object does not know the request, add it
-        to its order, unless the order is done or reports show that the request was accepted. If the request
-        could not be decoded, or its order is unknown, keep it as unattributed.
+        """Mark as uncertain a change or cancel whose outcome is unknown. If this object does not know the
+        request, add it to its order, unless the order is done or reports show that the request was accepted.
+        If the request could not be decoded, or its order is unknown, keep it as unattributed.
         """
         candidates = (
             self._index.requests(request.request_id, request.msg_type)

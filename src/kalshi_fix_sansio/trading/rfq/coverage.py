@@ -29,14 +29,14 @@ class PrecedingReports:
     time: datetime | None = None
     """Time, in UTC according to the venue, before which there was no order; None if unknown."""
     lost_at: datetime | None = None
-    """Time at which the machine marked the quote as uncertain, in UTC according to the caller's clock. The
+    """Time at which the quote was marked as uncertain, in UTC according to the caller's clock. The
     message that accepts or confirms the quote had been sent by then.
     """
 
 
 @attrs.define(eq=False)
 class ReportKeys:
-    """The keys of the reports that a machine has received, and the shards of their markets."""
+    """The keys of the reports received, and the shards of their markets."""
 
     _newest: dict[int, ExecKey] = attrs.field(factory=dict, metadata=keyed_by("shard"))
     _shards: dict[str, int] = attrs.field(factory=dict)

@@ -124,5 +124,5 @@ def test_a_question_is_answered(
         assert fact in result.text
 
 
-def test_no_cancel_request_of_the_client_is_found_for_an_order_cancelled_by_the_venue(call: Call) -> None:
+def test_no_cancel_request_from_the_client_is_found_for_an_order_cancelled_by_the_venue(call: Call) -> None:
     assert "OrderCancelRequest" not in call("decode", symbols=[OTHER_MARKET], **ORDERS).text

@@ -165,7 +165,7 @@ class Creators:
 
     # RFQCancel
 
-    def cancel(self, message: RFQCancel, login: Login, now: datetime) -> Result:  # noqa: ARG002 like all handlers
+    def cancel(self, message: RFQCancel, login: Login, now: datetime) -> Result:  # noqa: ARG002 - all handlers have the same signature
         """Cancel a request for its creator, unless a maker has confirmed a quote on it."""
         request_id = message.quote_req_id or message.rfq_id or ""
         found = self._find(message, login)

@@ -45,7 +45,7 @@ class Makers:
         deliveries.append((quote.rfq.creator, messages.quote_to_creator(quote, public_id)))
         return deliveries, ()
 
-    def cancel(self, message: QuoteCancel, login: Login, now: datetime) -> Result:  # noqa: ARG002 like all handlers
+    def cancel(self, message: QuoteCancel, login: Login, now: datetime) -> Result:  # noqa: ARG002 - all handlers have the same signature
         """Cancel a quote, unless it is confirmed."""
         # Like cancels of orders, cancels of quotes are allowed during a trading pause.
         self._context.check_pause(PauseState.OPEN, PauseState.TRADING_PAUSED)
@@ -126,18 +126,18 @@ class Makers:
 
     def _set_sizes(self, quote: Quote) -> None:
         """Set the sizes of a quote, or refuse it."""
-        for side in Side:
-            price = quote.price(side)
+        for creator_side in Side:
+            price = quote.price(creator_side)
             if price is None:
                 continue
-            size = self._context.size(quote.rfq, side, price)
-            if side is Side.SELL:
+            size = self._context.size(quote.rfq, creator_side, price)
+            if creator_side is Side.SELL:
                 quote.bid_size = size
             else:
                 quote.offer_size = size
             if not size:
                 raise RefusalError(texts.INVALID_PARAMETERS)
-            refuse_if(self._context.exchange.order_refusal(quote_order(quote, side, price, size)))
+            refuse_if(self._context.exchange.order_refusal(quote_order(quote, creator_side, price, size)))
 
     def _has_valid_prices(self, rfq: Rfq, bid: Decimal, offer: Decimal) -> bool:
         """Return whether the prices of a quote are valid on the request's market."""
