@@ -136,7 +136,7 @@ class PostgresStore(DurableStore):
 
     @property
     def oldest_kept(self) -> int:
-        """The lowest number for which the store knows whether a message is kept."""
+        """One more than the MsgSeqNum of the last dropped message."""
         return self._kept.oldest_kept
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:

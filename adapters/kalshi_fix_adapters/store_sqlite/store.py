@@ -109,8 +109,8 @@ class SqliteStore(DurableStore):
 
     @property
     def oldest_kept(self) -> int:
-        """The lowest number for which the store knows whether a message is kept. It may increase with each
-        commit, because commits delete expired messages.
+        """One more than the MsgSeqNum of the last dropped message. It may increase with each commit, because
+        commits drop expired messages.
         """
         restarts_at = self._collect_unwritten().restarts_at
         return self._file.numbers.oldest_kept if restarts_at is None else restarts_at

@@ -45,7 +45,7 @@ class Numbers:
     next_outgoing: int = 1
     next_incoming: int = 1
     oldest_kept: int = 1
-    """The lowest number for which the store knows whether a message is kept."""
+    """One more than the number of the last dropped message. A message with this number need not exist."""
     kept: int = 0
     """Number of messages kept for resend."""
     reset_unanswered: bool = False

@@ -24,7 +24,7 @@ class StoreSummary:
             reset too.
         generation: A number that rises by 1 each time the outgoing numbers are restarted.
         kept: The number of messages kept for resend.
-        oldest_kept: One more than the highest MsgSeqNum of the dropped messages.
+        oldest_kept: One more than the MsgSeqNum of the last dropped message. `oldest` may have a higher one.
         oldest: The oldest message kept.
         newest: The newest message kept.
         open_requests: Sent requests without a known outcome, oldest first.

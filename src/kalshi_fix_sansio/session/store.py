@@ -85,8 +85,8 @@ class MessageStore(Protocol):
 
     @property
     def oldest_kept(self) -> int:
-        """One more than the highest MsgSeqNum of the dropped messages, so no message with this number or
-        a higher one has been dropped.
+        """One more than the MsgSeqNum of the last dropped message. A message with this number need not
+        exist.
         """
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
