@@ -211,7 +211,7 @@ class Program:
 
     def _send(self, request: OrderGroupRequest) -> None:
         if not self.lossy:
-            # The session is active, so the machine has received the venue's time.
+            # On an active session, `OrderGroups` knows the venue's time from other messages. Apply one.
             unrelated = report("new", "1;1", "o-other", "other", at=self.venue.now)
             self.groups.apply(MessageReceived(unrelated))
         self.groups.apply(request)
@@ -274,7 +274,7 @@ class Program:
         return event
 
     def check(self) -> None:
-        """Check that the state is correct unless the machine reports it as uncertain."""
+        """Check that the state is correct unless `OrderGroups` reports it as uncertain."""
         if not self.is_settled or self.has_hidden_trigger:
             return
         state, triggered = self.group.state, self.venue.triggered
@@ -283,7 +283,7 @@ class Program:
             assert triggered or state is not GroupState.TRIGGERED, "the group is active, but seems triggered"
 
     def check_exactly(self) -> None:
-        """Check that the machine knows the exact state. Every message must have arrived in time and in
+        """Check that `OrderGroups` knows the exact state. Every message must have arrived in time and in
         sequence.
         """
         expected = GroupState.TRIGGERED if self.venue.triggered else GroupState.ACTIVE

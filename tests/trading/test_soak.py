@@ -11,7 +11,7 @@ from tests.trading.soak.play import play
 def test_the_state_of_the_traders_equals_the_ledger_or_is_uncertain() -> None:
     lines: list[int] = []
     tally = play(2_500, 3, faults=0.05, report=lambda tally: lines.append(tally.events))
-    assert tally.first == {}
+    assert tally.first_differences == {}
     assert tally.events >= lines[-1] >= 2_500
     assert len(tally.sizes) == 20
     assert tally.compared > 0.5 * tally.events
@@ -21,10 +21,10 @@ def test_the_state_of_the_traders_equals_the_ledger_or_is_uncertain() -> None:
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_fault_in_a_state_machine_is_detected(name: str) -> None:
-    mutant, found = MUTANTS[name], {}
+    mutant, differences = MUTANTS[name], {}
     with mutant.patch():
         for seed in (SEEDS.get(name, 1), *range(2, 12)):
-            found = play(1_500, seed, faults=0.03).first
-            if found.keys() & mutant.rules:
+            differences = play(1_500, seed, faults=0.03).first_differences
+            if differences.keys() & mutant.rules:
                 return
-    pytest.fail(f"{name} was not detected; reported instead: {found}")
+    pytest.fail(f"{name} was not detected; reported instead: {differences}")

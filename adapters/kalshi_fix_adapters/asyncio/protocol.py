@@ -306,7 +306,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
             due = core.due()
             if due is not None and due < self._timer.due:
                 self._timer.set(due)
-            if not core.wants_read and core.finished:
+            if not core.wants_read and core.must_close:
                 self.finished.set()
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(error)

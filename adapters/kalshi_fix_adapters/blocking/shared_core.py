@@ -223,7 +223,7 @@ class SharedCore:
         if (
             core.output
             or (due is not None and (self._due is None or due < self._due))
-            or (not core.wants_read and core.finished)
+            or (not core.wants_read and core.must_close)
         ):
             self.wake()
 
@@ -295,7 +295,7 @@ class SharedCore:
                 # As in `write_committed`: an internal error, not an interrupt.
                 core.record_failure(error)
                 core.changing = False
-        return not (core.changing or core.finished)
+        return not (core.changing or core.must_close)
 
     def _move_bytes(self, transport: Transport, *, ready: bool) -> None:
         core = self.core

@@ -15,7 +15,7 @@ An adapter has one task or thread that moves the bytes:
             core.connect_failed(error)
             continue
         core.connected()
-        while not core.finished:
+        while not core.must_close:
             write core.output, then call core.wrote(n), or core.write_failed() if writing is impossible
             wait until woken, readable (only while core.wants_read) or writable, at most until core.due()
             core.receive(data), b"" at the end of the transport; core.tick() when it is due
@@ -404,7 +404,7 @@ class ClientCore:
         self._failure = error
         self._attempts.phase = Phase.INACTIVE
         self._end_logon_reservation(sent=False)
-        # Without a connection `finished` is True and `wants_read` False, so the adapter's task ends.
+        # Without a connection `must_close` is True and `wants_read` False, so the adapter's task ends.
         self._connection, self.output, self.wants_read = None, bytearray(), False
         self._observers.disconnected(self._clocks())
 
@@ -441,7 +441,7 @@ class ClientCore:
         self._attempts.phase = Phase.CONNECTED
         self._begin_error = None
         self._faults = Faults()
-        # If the user logged out while the connection was being made, no session begins. Then `finished` is
+        # If the user logged out while the connection was being made, no session begins. Then `must_close` is
         # True, so the adapter closes the transport, and `disconnected` ends the client.
         if self.logging_out:
             self._end_logon_reservation(sent=False)
@@ -459,8 +459,8 @@ class ClientCore:
             connection = Connection(session, clocks=self._clocks, on_wire=self._observers.on_wire)
             session.connect(now)
         except KalshiFixError as error:
-            # Not raised, because the adapter must close its transport first. Without a connection, `finished`
-            # is True, and `disconnected` then reports this error as a failed attempt.
+            # Not raised, because the adapter must close its transport first. Without a connection,
+            # `must_close` is True, and `disconnected` then reports this error as a failed attempt.
             self._begin_error = error
             self._end_logon_reservation(sent=False)
             return
@@ -595,7 +595,7 @@ class ClientCore:
         return None if due is None else max(0.0, due - self._clocks().monotonic)
 
     @property
-    def finished(self) -> bool:
+    def must_close(self) -> bool:
         """Whether the adapter must close the transport now. Never True while `wants_read` is."""
         connection = self._connection
         if connection is None or connection.close_by is None:

@@ -85,7 +85,9 @@ class AsyncAdapter(ABC):
 
     @abstractmethod
     async def before_call(self) -> None:
-        """Raise a pending cancellation at the start of a user's call. Other tasks may run in the meantime."""
+        """Raise a pending cancellation at the start of a user's call, in every call or from time to time.
+        Other tasks may run in the meantime.
+        """
 
     async def after_call(self) -> None:  # noqa: B027 - not needed in every loop
         """Yield to other tasks after a user's call that succeeded without waiting, if the loop's conventions
@@ -140,7 +142,7 @@ class AsyncAdapter(ABC):
 
     @abstractmethod
     async def connect(self, attempt: Attempt) -> None:
-        """Make one connection, and move its bytes until `core.finished`.
+        """Make one connection, and move its bytes until `core.must_close`.
 
         Call `core.connected` first and `core.disconnected` at the end, or raise a KalshiFixError if the
         connection cannot be made.
@@ -180,7 +182,7 @@ class AsyncAdapter(ABC):
         if core.output:
             self.output.notify()
         due = core.due()
-        if (not core.wants_read and core.finished) or (
+        if (not core.wants_read and core.must_close) or (
             due is not None and (self._timer_at is None or due < self._timer_at)
         ):
             self.changes.notify()
@@ -290,7 +292,7 @@ class AsyncAdapter(ABC):
     async def run_timers(self) -> None:
         """Run the core's timers until the transport must be closed."""
         core = self.core
-        while not core.finished:
+        while not core.must_close:
             # Recorded for `notify_tasks`, which wakes this task only for an earlier deadline.
             self._timer_at = core.due()
             if not await self.changes.wait(core.timeout()):

@@ -32,7 +32,7 @@ from kalshi_fix_sansio.session.checks import (
 )
 from kalshi_fix_sansio.session.core import LOGON, LOGOUT, REJECT, Core
 from kalshi_fix_sansio.session.own_logon import (
-    RESET_NOT_AT_ONE,
+    RESET_MUST_START_AT_1,
     OwnLogon,
     Resets,
     next_expected_of,
@@ -175,7 +175,7 @@ class Handshake:
                 text = f"ResetSeqNumFlag must be Y on {config.session_type.name}"
                 return CloseReason.LOGON_REFUSED, text, False
         elif header.msg_seq_num != 1:
-            return CloseReason.LOGON_REFUSED, RESET_NOT_AT_ONE, False
+            return CloseReason.LOGON_REFUSED, RESET_MUST_START_AT_1, False
         return None
 
     def accept(self, store: MessageStore | None, fields: Block | None, now: Instant) -> None:
@@ -225,7 +225,7 @@ class Handshake:
         # Called before `Recovery.begin`, which advances past the Logon or emits GapDetected. LoggedOn is
         # therefore the first event, and the store advances past the Logon only when LoggedOn is confirmed.
         core.logged_on(logon, settings.heart_bt_int, now, reset=reset)
-        self._recovery.begin(number, now, unrequested=offered is not None)
+        self._recovery.begin(number, now, peer_will_resend=offered is not None)
         if offered is not None:
             self._resender.resend_unrequested(offered, seq_num - 1, now)
 
@@ -273,10 +273,10 @@ class Handshake:
         # Read `last` before `Recovery.begin`, which may send a ResendRequest. That ResendRequest is not among
         # the messages that the peer has missed.
         offered, last = next_expected_of(logon, core.config), core.store.next_outgoing - 1
-        unrequested = offered is not None and core.config.offer_next_expected
+        peer_will_resend = offered is not None and core.config.offer_next_expected
         resetting = self._is_reset_requested
         core.logged_on(logon, core.config.heart_bt_int, now, reset=resetting, requested=resetting)
-        self._recovery.begin(logon.header.msg_seq_num, now, unrequested=unrequested)
+        self._recovery.begin(logon.header.msg_seq_num, now, peer_will_resend=peer_will_resend)
         if offered is not None and not self._is_reset_requested:
             self._resender.resend_unrequested(offered, last, now)
 
@@ -296,7 +296,7 @@ class Handshake:
         # ResetSeqNumFlag.
         if resets or self._is_reset_requested:
             if number != 1:
-                return CloseReason.PROTOCOL_ERROR, RESET_NOT_AT_ONE if resets else RESET_NOT_ANSWERED
+                return CloseReason.PROTOCOL_ERROR, RESET_MUST_START_AT_1 if resets else RESET_NOT_ANSWERED
         elif classify(number, expected, poss_dup=False) is Verdict.TOO_LOW:
             return CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected)
         offered = next_expected_of(logon, config)

@@ -128,7 +128,7 @@ def _is_secret(member: Member) -> bool:
     return isinstance(member, FieldMember) and member.field.secret
 
 
-RESET_NOT_AT_ONE = "MsgSeqNum must be 1 with ResetSeqNumFlag=Y"
+RESET_MUST_START_AT_1 = "MsgSeqNum must be 1 with ResetSeqNumFlag=Y"
 
 
 class Resets:
@@ -205,7 +205,7 @@ class Resets:
         """
         offered = next_expected_of(logon, self._core.config)
         if logon.header.msg_seq_num != 1:
-            text = RESET_NOT_AT_ONE
+            text = RESET_MUST_START_AT_1
         elif offered is not None and offered > maximum:
             text = next_expected_text(offered, maximum)
         else:

@@ -131,26 +131,26 @@ class Recovery:
         """`advance` skips to this number; it may be far above the expected number."""
         self._skip_reason = SkipReason.FILL
 
-    def begin(self, number: int, now: Instant, *, unrequested: bool = False) -> None:
+    def begin(self, number: int, now: Instant, *, peer_will_resend: bool = False) -> None:
         """Process the number of the peer's Logon. If it is too high, the gap is filled after the logon. With
-        `unrequested`, the peer knows from NextExpectedMsgSeqNum which messages are missing, and resends them
-        without a request.
+        `peer_will_resend`, the peer knows from NextExpectedMsgSeqNum which messages are missing, and resends
+        them without a request.
         """
         core = self._core
         if number == core.ledger.expected:
             core.ledger.expected = number + 1
             core.emit_outcomes_unknown(core.ledger.take_suspects(), Uncertainty.ANSWERS_LOST)
         else:
-            self.handle_too_high(number, None, now, unrequested=unrequested)
+            self.handle_too_high(number, None, now, peer_will_resend=peer_will_resend)
 
     def handle_too_high(
-        self, seq_num: int, held: Frame | None, now: Instant, *, unrequested: bool = False
+        self, seq_num: int, held: Frame | None, now: Instant, *, peer_will_resend: bool = False
     ) -> None:
         """Process a message whose number is higher than expected; `held` is its frame, or None if only
         its number must be kept, because it has been processed already.
 
         No resend is requested during a reset. After this side's Logout, the resend is left to the next logon.
-        With `unrequested`, a resend is requested only if the peer does not begin it on its own. During a
+        With `peer_will_resend`, a resend is requested only if the peer does not begin it on its own. During a
         search, resent messages are not held, because they are requested again when the search is complete.
         """
         core = self._core
@@ -170,7 +170,7 @@ class Recovery:
         if core.state is not State.RECOVERING:
             core.emit(GapDetected(expected, seq_num - 1, recoverable=True))
             core.move(Input.PEER_GAP)
-            self._request_to(seq_num - 1, now, unrequested=unrequested)
+            self._request_to(seq_num - 1, now, peer_will_resend=peer_will_resend)
         if self._search is not None and seq_num <= self._last_awaited:
             if self._search.record_received(seq_num):
                 self._continue_search(self._search, now)
@@ -355,9 +355,9 @@ class Recovery:
         self._maybe_refused = False
         self._core.timers.resend_at = None
 
-    def _request_to(self, end: int, now: Instant, *, unrequested: bool = False) -> None:
+    def _request_to(self, end: int, now: Instant, *, peer_will_resend: bool = False) -> None:
         """Begin to wait for all messages up to `end`; request them, unless the peer resends them without a
-        request (`unrequested`).
+        request (`peer_will_resend`).
         """
         self._last_awaited = end
         self._attempts = 0
@@ -365,7 +365,7 @@ class Recovery:
         self._maybe_refused = False
         # The peer sent the missing messages before it read the message that this side sends next.
         self._sent_before = self._core.store.next_outgoing
-        if unrequested:
+        if peer_will_resend:
             self._core.timers.resend_at = now.monotonic + self._core.config.resend_timeout
         else:
             self._request(now)

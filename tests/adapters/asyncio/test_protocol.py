@@ -37,7 +37,7 @@ class Core:
         self.end_received = asyncio.Event()
         self.failed_writes = 0
         self.wants_read = True
-        self.finished = False
+        self.must_close = False
 
     flush, wrote = ClientCore.flush, ClientCore.wrote
     _connection = None
@@ -46,7 +46,7 @@ class Core:
         self.received.append(data)
         self.heard.set()
         if not data:
-            self.finished, self.wants_read = True, False
+            self.must_close, self.wants_read = True, False
             self.end_received.set()
 
     def write_failed(self) -> None:
@@ -176,7 +176,7 @@ def test_bytes_are_sent_in_order_however_few_the_socket_accepts_at_a_time(
         await core.heard.wait()
         assert core.received == [b"thanks"]
         assert not core.output
-        core.finished, core.wants_read = True, False
+        core.must_close, core.wants_read = True, False
         protocol.step()
 
     run(secure, read_late, use, itertools.cycle(capacities).__next__)
@@ -216,7 +216,7 @@ def test_a_close_notify_is_answered(secure: bool) -> None:
     async def use(protocol: ClientProtocol, core: Core, raw: socket.socket) -> None:
         protocol.begin()
         await core.heard.wait()
-        core.finished, core.wants_read = True, False
+        core.must_close, core.wants_read = True, False
         protocol.step()
         await protocol.finished.wait()
 

@@ -63,13 +63,13 @@ class SlowDisk:
 
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> SlowDisk:
-    found, original = SlowDisk(), StoreFile.write
+    slow_disk, original = SlowDisk(), StoreFile.write
 
     def write(*arguments: Any, **named: Any) -> None:
-        found.write(original, *arguments, **named)
+        slow_disk.write(original, *arguments, **named)
 
     monkeypatch.setattr(StoreFile, "write", write)
-    return found
+    return slow_disk
 
 
 async def test_messages_that_are_sent_during_a_commit_share_the_next_commit(
@@ -194,8 +194,8 @@ async def cancellable(loop: Loop) -> AsyncIterator[Callable[[], object]]:
             async with asyncio.timeout(None) as scope:
                 yield lambda: scope.reschedule(0)
     else:
-        with anyio.CancelScope() as scopes:
-            yield scopes.cancel
+        with anyio.CancelScope() as cancel_scope:
+            yield cancel_scope.cancel
 
 
 async def cancel_during_commit(loop: Loop, disk: SlowDisk, cancel: Callable[[], object]) -> None:

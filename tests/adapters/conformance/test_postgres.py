@@ -62,7 +62,8 @@ async def test_a_client_whose_store_was_taken_over_ends_and_sends_nothing_more(
     async with new_client("KalshiRT", store=database_at(dsn), reset_seq_num=True) as client:
         number = await place_order(client)
         execute("UPDATE kalshi_fix.session SET fence = fence + 1")
-        # Recording the report may find the takeover first; then the session has ended before the send.
+        # The client may notice the takeover earlier, when it records the report of the first order; then the
+        # session has already ended.
         with pytest.raises(
             (SendFailedError, NotConnectedError), match=r"taken over by another process|not logged on"
         ):

@@ -157,7 +157,7 @@ class Stage:
         core.tick()
         self.venue.handle_timer(self.clock.now)
         moved = self._carry_to_venue(self.venue) | self._carry_to_client(self.venue)
-        if core.finished:
+        if core.must_close:
             self.venue.receive_eof(self.clock.now)
             self.venue_events += self.venue.events()
             self._venue = None

@@ -73,7 +73,7 @@ def test_before_a_client_begins_nothing_is_sent_or_received() -> None:
         core.send(order())
     assert core.take() is None
     assert core.next_attempt() is None
-    assert core.finished
+    assert core.must_close
     assert core.timeout() is None
     assert core.output == b""
     core.wrote(0)
@@ -111,7 +111,7 @@ def test_leaving_during_a_connection_attempt_ends_the_attempt(connected: bool) -
     assert stage.core.logging_out
     if connected:
         stage.core.connected()
-        assert stage.core.finished
+        assert stage.core.must_close
         assert stage.core.output == b""
         stage.core.disconnected()
     else:
@@ -152,9 +152,9 @@ def test_an_abort_does_not_wait(stage: Stage) -> None:
 def test_a_venue_that_stops_reading_cannot_delay_the_end(stage: Stage) -> None:
     stage.core.send(order())
     stage.core.abort("now")
-    assert (stage.core.finished, stage.core.timeout()) == (False, LINGER_SECONDS)
+    assert (stage.core.must_close, stage.core.timeout()) == (False, LINGER_SECONDS)
     stage.clock.advance(LINGER_SECONDS)
-    assert stage.core.finished
+    assert stage.core.must_close
     assert stage.core.output
 
 

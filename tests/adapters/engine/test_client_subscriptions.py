@@ -196,9 +196,9 @@ def test_a_store_failure_while_subscriptions_are_repeated_ends_the_client_with_a
     assert set(reported[2:-2]) == {"Resubscribed"}
     # The venue reads nothing more, and the client does not wait for it for ever.
     core.output.extend(b"x")
-    assert (core.finished, core.timeout()) == (False, LINGER_SECONDS)
+    assert (core.must_close, core.timeout()) == (False, LINGER_SECONDS)
     stage.clock.advance(LINGER_SECONDS)
-    assert (core.finished, core.timeout()) == (True, 0)
+    assert (core.must_close, core.timeout()) == (True, 0)
     core.disconnected()
     assert isinstance(core.ended, SessionEnded)
     assert core.ended.reason is CloseReason.STORE_FAILED

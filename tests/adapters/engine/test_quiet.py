@@ -31,7 +31,7 @@ from tests.trading import feed, order_flow
 
 
 class FreshStage(Stage):
-    """A client in a new process, whose codec has no compiled decoders."""
+    """A client whose codec has not compiled any decoder yet, as in a newly started process."""
 
     def __init__(self, **changes: Any) -> None:
         self.codec = Codec(DIALECT)
@@ -112,7 +112,7 @@ def test_nothing_is_compiled_while_an_order_waits_for_its_answer() -> None:
     stage.core.send(order("a1"))
     stage.idle(10 * QUIET_SECONDS)
     assert not stage.has_decoder(data)
-    # Meanwhile only the session's timers are due.
+    # Only the session's timers are pending: no quiet work is due.
     assert (stage.core.timeout() or 0) > 1
     stage.report("a1")
     stage.idle()

@@ -22,9 +22,9 @@ class Progress:
         self.shown: set[str] = set()
 
     def __call__(self, tally: Tally) -> None:
-        for kind in tally.first.keys() - self.shown:
+        for kind in tally.first_differences.keys() - self.shown:
             self.shown.add(kind)
-            print(f"{kind}: {tally.first[kind]}", flush=True)
+            print(f"{kind}: {tally.first_differences[kind]}", flush=True)
         if time.monotonic() - self.last >= MINUTE:
             self.last = time.monotonic()
             print(self.line(tally), flush=True)

@@ -26,8 +26,8 @@ class Tally(Counts):
 
     differences: Counter[str] = attrs.field(factory=Counter)
     """Differences by kind. A difference ends a run, and the next seed begins another run."""
-    first: dict[str, str] = attrs.field(factory=dict)
-    """Where each kind was first found."""
+    first_differences: dict[str, str] = attrs.field(factory=dict)
+    """Place and traceback of the first difference of each kind."""
     sizes: list[int] = attrs.field(factory=list)
     """Size of the traders' state in bytes, measured twenty times."""
 
@@ -188,6 +188,6 @@ def play(
                 kind = WRONG_CONTEXT
             tally.differences[kind] += 1
             where = f"seed {seed}, event {tally.events - before}: "
-            tally.first.setdefault(kind, where + "".join(traceback.format_exception(error)[-3:]))
+            tally.first_differences.setdefault(kind, where + "".join(traceback.format_exception(error)[-3:]))
             seed += 1
     return tally

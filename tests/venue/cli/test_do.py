@@ -93,7 +93,7 @@ def test_another_participant_trades_with_the_resting_orders(folder: Path) -> Non
     assert do(folder, "trade", "BTC-PERP", "buy", "5").stdout.splitlines()[0] == "BTC-PERP: 5 traded at 19.55"
 
 
-def test_an_operation_without_do_names_the_command() -> None:
+def test_an_operation_that_is_not_preceded_by_do_suggests_the_command() -> None:
     result = CliRunner().invoke(commands, ["venue", "status"])
     assert (result.exit_code, result.stdout) == (2, "")
     assert "run: kalshi-fix venue do status" in result.stderr

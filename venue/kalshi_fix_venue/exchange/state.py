@@ -167,13 +167,14 @@ class ExchangeState:
     def fill(self, batch: Batch, order: Order, trade: TradePrinted, *, swapped: bool = False) -> None:
         """Fill an open order in a trade. With `swapped`, each side pays the other side's fee."""
         market, price, quantity = self.markets[trade.market], trade.price, trade.quantity
-        aggressor = None if trade.aggressor is None else order.side is trade.aggressor
+        is_taker = None if trade.aggressor is None else order.side is trade.aggressor
         # Both sides of a block trade pay the aggressor's fee: neither has rested in the book.
-        pays_as_taker = aggressor is None or aggressor is not swapped
+        pays_as_taker = is_taker is None or is_taker != swapped
         account = self.account(order)
         # The account releases the reserve at the order's limit price, and pays the price of the trade.
         flow = account.fill(market.ticker, order.side, order.price, price, quantity)
-        # The fee is computed after the payment, because its rounding depends on the changed balance.
+        # The fee is computed after the payment, because its rounding depends on how much the payment changes
+        # the balance.
         charge = order.fees.charge(
             flow.change,
             self.fee_schedule(market).fee(price, quantity, aggressor=pays_as_taker),
@@ -194,7 +195,7 @@ class ExchangeState:
                 trade_id=trade.trade_id,
                 price=price,
                 quantity=quantity,
-                aggressor=aggressor,
+                aggressor=is_taker,
                 charge=charge,
                 balance_change=flow.change - charge.net,
                 rebate_reported=self.assumptions.balance_change_includes_rebate,

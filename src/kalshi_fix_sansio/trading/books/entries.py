@@ -105,8 +105,8 @@ class Entries:
         return False
 
     def check_crossed(self, update: BookUpdate) -> None:
-        """Check whether the best prices cross. Call it after all entries of a message, because the prices may
-        cross between two of them.
+        """Check whether the best prices cross. Call it after all entries of a message that may have changed one
+        of them, because the prices may cross between two entries.
         """
         book = update.book
         if book.is_crossed:
@@ -130,6 +130,7 @@ class Entries:
             elif kind is _OFFER:
                 side = book.offers
             else:
+                # Before the check of the state, because trades are recorded even if the book is not live.
                 self._handle_other(update, entry)
                 continue
             # Checked for each entry, because the previous one may have made the book stale.
