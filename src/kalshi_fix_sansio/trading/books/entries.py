@@ -105,8 +105,8 @@ class Entries:
         return False
 
     def check_crossed(self, update: BookUpdate) -> None:
-        """Check whether the best prices cross. Call it after all entries of a message that may have changed one
-        of them, because the prices may cross between two entries.
+        """Check whether the best prices cross. Call it after all entries of a message that may have changed
+        one of them, because the prices may cross between two entries.
         """
         book = update.book
         if book.is_crossed:
