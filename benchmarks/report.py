@@ -84,7 +84,7 @@ def compare(results: Sequence[Result], committed: Sequence[Result]) -> tuple[lis
 def format_value(value: float, unit: str = "us") -> str:
     """Return a number with its unit."""
     if unit != "us":
-        return f"{value:,.1f} {unit}"
+        return f"{value:,.{1 if value < 1000 else 0}f} {unit}"
     if value >= 5000:
         return f"{value / 1000:,.1f} ms"
     return f"{value:,.{2 if value < 10 else 1 if value < 100 else 0}f} µs"

@@ -253,6 +253,21 @@ def test_a_ratio_is_computed_per_round_if_rounds_are_recorded() -> None:
     assert target.ratio(by_key([make_result("f: c", "a", 9), pair[1]])) == 9
 
 
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (2.345, "us", "2.35 µs"),
+        (23.45, "us", "23.4 µs"),
+        (4999.6, "us", "5,000 µs"),
+        (5000, "us", "5.0 ms"),
+        (15.83, "messages", "15.8 messages"),
+        (50_000, "messages", "50,000 messages"),
+    ],
+)
+def test_values_are_rounded_according_to_their_size(value: float, unit: str, text: str) -> None:
+    assert report.format_value(value, unit) == text
+
+
 def test_regressions_are_distinguished_from_noise() -> None:
     case = codec.WRITE
     committed = [make_result(case, OURS, 1), make_result(case, "quickfix", 10)]

@@ -5,6 +5,6 @@
 
 With `--authority`, the client uses TLS and trusts the certificate in FILE. With `--ticks`, it answers each
 update of the book with an order until its process is stopped. Without `--ticks`, it prints JSON: `seconds`
-contains the duration of each round trip, from an order's values to the received report, and `each`
-contains the seconds per order while 100 orders are in flight.
+contains the duration of each round trip, from the creation of the order to the decoded report, and
+`seconds_per_pipelined_order` the time per order while 100 orders are in flight.
 """

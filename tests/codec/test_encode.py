@@ -290,8 +290,8 @@ def test_a_new_header_leaves_the_body_unchanged() -> None:
     "fields",
     [
         "11=a|95=10|43=N|96=abc|44=0.50|38=1|",
-        # When the trailer fields are removed, the length would end exactly where CheckSum ends, so CheckSum
-        # would become data.
+        # Without the trailer fields, the 10 bytes after `96=` would end exactly at the end of CheckSum, so
+        # CheckSum would be read as data.
         "11=a|38=1|44=0.50|95=10|96=abc|93=2|89=ss|",
     ],
 )

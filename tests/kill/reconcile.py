@@ -170,11 +170,13 @@ def _check_deliveries(entries: Sequence[Entry], from_venue: Wire) -> int:
             case "opened":
                 incoming = entry["incoming"] or 0
                 assert entry["incoming"] is None or incoming > durable, (entry, durable)
-                # `row` is the MsgSeqNum of the last event with a row. A row exists if and only if its event
-                # is confirmed. Events that were confirmed while a gap was being filled are redelivered,
-                # although their rows exist.
+                # MsgSeqNum of the last event with a row. A row is committed together with the confirmation of
+                # its event.
                 row = entry.get("row", 0)
+                # Events without a row were not confirmed, so they must be delivered again.
                 assert all(number >= incoming for number in delivered if number > row), (entry, delivered)
+                # Rows may be ahead of the number in the store only if events were confirmed while a gap was
+                # being filled. These events are delivered again, although their rows exist.
                 assert row < incoming or rows_may_be_ahead or not row, (entry, delivered)
                 last, in_gap, rows_may_be_ahead = 0, False, row >= incoming
                 confirmed = durable = max(incoming - 1, 0)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 DISK_FAILURES = ("commit", "written", "advance", "read", "hang")
 """commit: commits fail; written: commits fail, although they reach the disk; advance: advancing the numbers
-fails; read: reading fails; hang: commits never end if they take time (`Schedule.max_commit_seconds`).
+fails; read: reading fails; hang: commits never complete, but this has no effect if the disk's commits are
+instantaneous (`Disk.max_commit_seconds` is 0).
 """
 DOWNTIME = 1.0
 

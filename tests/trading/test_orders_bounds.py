@@ -66,6 +66,8 @@ def test_remembered_answers_are_bounded(orders: Orders, monkeypatch: pytest.Monk
         feed(orders, cancel("c"), refusal("c", number=number))
     assert len(orders._answers.known) == 5
     feed(orders, cancel("c"))
+    # A repeated refusal has no effect if it is remembered. Otherwise it counts as the answer to the new
+    # cancel.
     assert feed(orders, refusal("c", number=8)) == []
     feed(orders, refusal("c", number=1))
     assert only(orders).pending == []

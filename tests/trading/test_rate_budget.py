@@ -271,7 +271,11 @@ def test_mass_cancels_are_separated_by_an_interval(budget: RateBudget, clock: Cl
     assert budget.wait(MASS_CANCEL, clock.now) == pytest.approx(0.25)
     clock.advance(60)
     assert count_without_waiting(budget, MASS_CANCEL, clock) == 1
-    assert RateBudget("Prime", costs={"q": 0}).left(clock.now) == RateBudget("Prime").left(clock.now)
+
+
+def test_a_cost_of_zero_does_not_change_the_size_of_the_bucket(clock: Clock) -> None:
+    budget = RateBudget("Prime", costs={MASS_CANCEL.MSG_TYPE: 0})
+    assert budget.left(clock.now) == RateBudget("Prime").left(clock.now)
 
 
 def test_a_free_mass_cancel_waits_only_for_its_interval(clock: Clock) -> None:

@@ -294,7 +294,7 @@ async def dial(dialer: Dialer, steps: Steps[Connection_co], on_tcp: Callable[[],
     coroutine with the primitives of its loop, and raise `dialer.timed_out()` when the limit is reached.
 
     Raises:
-        ConnectionFailedError: or a subclass, with the remedy.
+        ConnectionFailedError: the attempt failed. The subclass shows why, and the text contains the remedy.
         PlaintextRefusedError: plain TCP to another machine.
     """
     dialer.stage = Stage.RESOLVE
@@ -406,7 +406,7 @@ def open_socket(
         waiting: performs the waits. An exception raised by it ends the attempt.
 
     Raises:
-        ConnectionFailedError: or a subclass, with the remedy.
+        ConnectionFailedError: the attempt failed. The subclass shows why, and the text contains the remedy.
         PlaintextRefusedError: plain TCP to another machine.
         ConfigurationError: a certificate file cannot be read.
     """

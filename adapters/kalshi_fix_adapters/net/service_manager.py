@@ -33,7 +33,7 @@ class ServiceManager:
         if not self._address:
             return
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
-            # A full socket must not stop this process.
+            # A full socket must not block this process.
             connection.setblocking(False)
             connection.sendto(state.replace("\n", " ").encode(), self._address)
 

@@ -61,10 +61,19 @@ class Retention:
         size: int,
         read: Callable[[int, int], Iterable[tuple[int, int, int]]],
     ) -> None:
-        """Exclude expired messages from the kept range, after a message with this time and size was added.
+        """Exclude expired messages from the kept range, after a message with this time and size was added. If
+        this message alone exceeds a limit, it is excluded too.
 
-        `read(begin, count)` returns the number, time and size of each of up to `count` messages, starting
-        with number `begin`.
+        Args:
+            numbers: the numbers of the store, which are updated. Their range may begin with numbers for which
+                no message is kept.
+            sent_at: time of the added message in microseconds since 1970. Ages are relative to it.
+            size: size of the added message in bytes.
+            read: `read(begin, count)` returns the number, time and size of each of the first `count` kept
+                messages whose number is at least `begin`.
+
+        Raises:
+            DamagedRowError: messages that should be kept are missing.
         """
         numbers.kept += 1
         self._kept_bytes += size

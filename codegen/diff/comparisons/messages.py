@@ -78,8 +78,8 @@ def _known_messages(evidence: Evidence) -> Iterator[Finding]:
             values = {"name": fact.name, "write": re.sub("[^A-Za-z0-9]", "", fact.name), "message": message}
             yield evidence.report("message name", fact, message.location, **values)
         if fact.admin is not None and fact.admin != message.admin:
-            word = f"category {'admin' if fact.admin else 'app'}"
-            yield report(evidence, "category", fact, message, word=word)
+            category = "admin" if fact.admin else "app"
+            yield report(evidence, "category", fact, message, category=category)
         if evidence.is_pages and not spec.places(message, evidence.product):
             yield report(evidence, "product", fact, message, product=evidence.product)
         # Session messages are described on several pages.
@@ -121,8 +121,9 @@ def _gone_messages(evidence: Evidence) -> Iterator[Finding]:
             continue
         if evidence.expects(message.source) if evidence.is_pages else message.admin in layers:
             expected_in = message.source if evidence.is_pages else ", ".join(spec.origins)
-            missing = "described" if evidence.is_pages else "defined"
-            values = {"expected_in": expected_in, "group": f"family {message.family}", "missing": missing}
+            participle = "described" if evidence.is_pages else "defined"
+            group = f"family {message.family}"
+            values = {"expected_in": expected_in, "group": group, "participle": participle}
             yield report(evidence, "absent", (), message, **values)
 
 
@@ -177,8 +178,8 @@ def _texts(evidence: Evidence) -> Iterator[Finding]:
             yield evidence.report("text new", each, edit.location, **values)
         elif meaning and meaning != (own.field.name if own.field else "", own.code.name if own.code else ""):
             mine = f"{own.field.name} {own.code.name}" if own.field and own.code else "nothing"
-            word = f"with {each.field} {each.code}"
-            values = {"name": name, "word": word, "own": mine, "meaning": ": ".join(meaning)}
+            stated_code = f"{each.field} {each.code}"
+            values = {"name": name, "stated_code": stated_code, "own": mine, "meaning": ": ".join(meaning)}
             yield evidence.report("text meaning", each, own.location, **values)
     for key, own in known.items() if evidence.is_pages else ():
         expected = evidence.expects(own.source) and not own.pedigree.is_removed

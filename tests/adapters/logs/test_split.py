@@ -53,7 +53,8 @@ def test_a_part_that_begins_after_a_digit_does_not_begin_with_a_message(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(split, "PART_SIZE", 50)
-    # Only one message ends in the first part, so the split may be anywhere.
+    # A part ends with a message only if at least two messages end in it. Only one ends in the first part,
+    # so this part ends where the chunk ends.
     log = b"8=FIXT.1.1^A35=0^A58=" + b"x" * 40 + b"5" + VALID + b" more^A10=000^A\n" + SENT_LINE * 3
     for chunk_size in range(50, 70):
         assert read_in_parts(log, chunk_size)[0] == read(log)

@@ -74,8 +74,8 @@ _CHECK_SUM: Final = "10=([0-9]{3})\x01"
 _FRAMING: Final = {9: _BODY_LENGTH, 10: _CHECK_SUM}
 """Expressions for the framing fields (see `framing`)."""
 _SUMS: Final = {f"{value:03d}": total for value, total in enumerate(SUMS_WITH_CHECK_SUM)}
-"""By the text of CheckSum, the sum of all bytes of the message modulo 256, including the CheckSum field.
-`get` returns None for 256 to 999, which are not valid.
+"""Maps each valid text of CheckSum to the sum of all bytes of the message, including the CheckSum field,
+modulo 256. `get` returns None for 256 to 999, which are not valid.
 """
 
 Head = tuple[Any, ...]

@@ -155,9 +155,15 @@ class RfqMachine(ABC, Generic[R, D, U]):
 
         Returns the changes, with the messages to send now. Other events and messages have no effect.
 
+        Exceptions raised by the callbacks of an `RfqMaker` propagate. After an exception, the next call
+        also returns the changes that were made before it.
+
         Raises:
-            RfqRequestError: the QuoteReqID of a creator's QuoteRequest belongs to a request that is still
-                active. Do not send the QuoteRequest.
+            RfqRequestError: in `RfqCreator`, the QuoteReqID of a QuoteRequest that is about to be sent belongs
+                to a request that is still active. In `RfqMaker`, a new quote is not possible: too many quotes
+                for the request have not ended; or the `quote` callback has returned terms, but the QuoteID
+                from `new_id` is in use, or the session requires whole cents and a price has a fraction of a
+                cent. Do not send the QuoteRequest or Quote.
         """
         # Deadlines that passed before the event must be handled first.
         now = self._advance(now)

@@ -184,6 +184,10 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         """Call the `quote` callback again, for example after the market has moved. Return the message to
         send, if any: a quote that replaces the open quote, or a cancel of the open quote. Return None if the
         request has ended or has an accepted quote.
+
+        Raises:
+            RfqRequestError: `new_id` returned a QuoteID that is in use; the session requires whole cents, and
+                a price has a fraction of a cent; or too many quotes for the request have not ended.
         """
         current = rfq.quote
         if rfq.is_closed or rfq.rfq_id not in self._rfqs or (current is not None and current.may_trade):
