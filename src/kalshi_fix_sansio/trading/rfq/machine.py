@@ -159,11 +159,11 @@ class RfqMachine(ABC, Generic[R, D, U]):
         also returns the changes that were made before it.
 
         Raises:
-            RfqRequestError: in `RfqCreator`, the QuoteReqID of a QuoteRequest that is about to be sent belongs
-                to a request that is still active. In `RfqMaker`, a new quote is not possible: too many quotes
-                for the request have not ended; or the `quote` callback has returned terms, but the QuoteID
-                from `new_id` is in use, or the session requires whole cents and a price has a fraction of a
-                cent. Do not send the QuoteRequest or Quote.
+            RfqRequestError: do not send the QuoteRequest or Quote. In `RfqCreator`, its QuoteReqID belongs to
+                a request that is still active. In `RfqMaker`, too many quotes for its request have not ended.
+                `RfqMaker` also raises it if the `quote` callback returned terms for a received request, but
+                the QuoteID from `new_id` is in use, or the session requires whole cents and a price has a
+                fraction of a cent.
         """
         # Deadlines that passed before the event must be handled first.
         now = self._advance(now)
