@@ -305,7 +305,7 @@ class Member(Element):
         return self.group.name if self.group is not None else self.field.name
 
 
-def after_removal(member: Member) -> Member:
+def without_requirements_if_removed(member: Member) -> Member:
     """Return a removed member without its requirements; return any other member unchanged."""
     removed = next((each for each in member.pedigree.changes if each.kind == "removed"), None)
     rules = tuple(rule for rule in member.rules if rule.presence != "required")

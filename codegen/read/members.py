@@ -194,7 +194,7 @@ class BlockResolver:
             past=tuple(self._past(member_entry, node, arguments["pedigree"], block)),
             **arguments,
         )
-        return model.after_removal(member)
+        return model.without_requirements_if_removed(member)
 
     def _past(
         self, member_entry: _MemberEntry, node: Map, pedigree: model.Pedigree, block: _BlockContext

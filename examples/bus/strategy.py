@@ -35,10 +35,10 @@ async def price_behind(bus: Bus, side: Side, symbol: str) -> Decimal:
 
 async def main(name: str, direction: str, symbol: str) -> None:
     """Send one order, and print its reports until cancelled."""
-    side, order_id = Side.BUY if direction == "buy" else Side.SELL, f"{name}-{uuid4()}"
+    side, cl_ord_id = Side.BUY if direction == "buy" else Side.SELL, f"{name}-{uuid4()}"
     async with connect(SERVER, name=name) as bus:
         price = await price_behind(bus, side, symbol)
-        order = NewOrderSingle(cl_ord_id=order_id, symbol=symbol, side=side, price=price, order_qty=1)
+        order = NewOrderSingle(cl_ord_id=cl_ord_id, symbol=symbol, side=side, price=price, order_qty=1)
         answer = await bus.session("demo.prediction.KalshiNR.desk").send(order)
         print(answer, flush=True)
         if isinstance(answer, Refused):
@@ -46,7 +46,7 @@ async def main(name: str, direction: str, symbol: str) -> None:
         # After Unknown, the reports show whether the order was sent.
         async for event in bus.events("demo.prediction.KalshiNR.desk"):
             message = event.message if isinstance(event, MessageReceived) else None
-            if isinstance(message, ExecutionReport) and message.cl_ord_id == order_id:
+            if isinstance(message, ExecutionReport) and message.cl_ord_id == cl_ord_id:
                 print(message.exec_type, message.symbol, message.price, flush=True)
 
 

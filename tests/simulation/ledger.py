@@ -15,7 +15,7 @@ from tests.simulation.schedule import Side
 from tests.simulation.violation import Violation
 
 QUANTITY = 10
-"""OrderQty of every order, except orders with the same id, which differ in OrderQty."""
+"""OrderQty of every order whose ClOrdID is not reused. Orders with a reused ClOrdID differ in OrderQty."""
 
 
 @attrs.define

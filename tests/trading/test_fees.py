@@ -159,6 +159,6 @@ def test_the_revenue_of_a_fill_is_the_change_in_value_of_the_position(seed: int)
         change = revenue(side, fill)
         assert change is not None
         paid += change
-        # Apart from its price, a dollar is posted for each short contract, and returned when it is closed.
+        # Without the prices, one dollar is paid for each open short contract, and returned when it is closed.
         paid += price * quantity if side is BUY else -price * quantity
         assert paid == -max(-net, Decimal(0))

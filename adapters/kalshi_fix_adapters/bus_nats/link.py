@@ -24,7 +24,7 @@ LOGGER: Final = logging.getLogger("kalshi_fix_adapters.bus")
 NAME: Final = "KALSHI"
 """The name of the stream of events, and of the key-value store of snapshots and fences."""
 PREVIOUS_NUMBER: Final = "Kalshi-Previous"
-"""Header of a message: MsgSeqNum of the previous message of the lane."""
+"""Header of a message: MsgSeqNum of the previous message of the same lane (see `bus.batches`)."""
 MESSAGE_ID: Final = "Nats-Msg-Id"
 DEADLINE: Final = "Kalshi-Deadline"
 """Header of a command: the time in seconds since 1970 after which the message must not be sent."""

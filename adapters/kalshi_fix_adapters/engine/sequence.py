@@ -109,7 +109,7 @@ class SequenceState:
 
     @property
     def durable(self) -> int:
-        """The last durable ticket of the store.
+        """The ticket of the last durable commit (`MessageStore.durable`).
 
         Raises:
             StoreError: a commit has failed, or the store was lost.

@@ -108,7 +108,9 @@ class Knowledge:
         return CLEAR if self.is_uncertain and self.epoch <= epoch and covers(begin, needed) else self
 
     def expect_cancel(self) -> Knowledge:
-        """Return the knowledge after a connection with CancelOrdersOnDisconnect has ended."""
+        """Return the knowledge after a connection with CancelOrdersOnDisconnect has ended. Knowledge that is
+        certain stays as it is.
+        """
         return attrs.evolve(self, cancel_expected=True) if self.is_uncertain else self
 
 

@@ -366,8 +366,8 @@ class Order:
         uncertain = self._knowledge.is_uncertain
         self.record_losses(mark.first_loss, losses.epoch, mark.first_answer_loss, losses.answers_epoch)
         if self.seen_live or self._placed is not None:
-            # The state of an order without a report is certain until the answer to its request may have been
-            # lost.
+            # Without a report, only losses that may include the answer to the request matter. If there were
+            # none, the knowledge is certain, and `expect_cancel` does not change it.
             certain_epoch = 0 if mark.first_answer_loss is None else mark.first_answer_loss.epoch - 1
             if losses.cancels_epoch > (mark.epoch if self.last is not None or uncertain else certain_epoch):
                 self._knowledge = self._knowledge.expect_cancel()
