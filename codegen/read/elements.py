@@ -77,7 +77,7 @@ def _codeset(context: Context, entry: Definition, *, integer_values: bool, chars
         if integer_values and not _INTEGER.match(value):
             what = f"{label} has the value `{value}`, but its field holds whole numbers"
             context.mistakes.add(node.at("value"), what, "correct the value or the field's type")
-        # The strictest type of all the fields that use it applies.
+        # One field of type char is enough: the codeset must fit all fields that use it.
         if chars and len(value) != 1:
             what = f"{label} has the value `{value}`, but its field holds one character"
             context.mistakes.add(node.at("value"), what, "correct the value or the field's type")

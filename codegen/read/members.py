@@ -69,7 +69,7 @@ class BlockResolver:
     _lengths: dict[str, str] = attrs.field(init=False)
     """Name of each data field by the name of its length field."""
     _incomplete: set[str] = attrs.field(factory=set)
-    """Blocks with an unresolvable member, whose further mistakes are not reported."""
+    """Labels of blocks with an unresolvable member. An unknown delimiter is not reported for them."""
 
     def __attrs_post_init__(self) -> None:
         self._lengths = {each.length_field: each.name for each in self.fields.values() if each.length_field}

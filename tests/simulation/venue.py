@@ -81,8 +81,8 @@ class SimulatedVenue(Process):
                 self._admit(connection)
             case MessageReceived():
                 entry = from_client.record_taken(event.message, poss_dup=event.poss_dup)
-                # After a gap, an open-ended ResendRequest also covers messages that were already received,
-                # and the answer may replace these by a gap fill.
+                # The ResendRequest of a session with QuickFIX's options is open-ended, so it also covers
+                # messages that were already received, and the answer may replace them by a gap fill.
                 if entry.filled and not event.poss_dup and not world.schedule.like_quickfix:
                     raise Violation("resurrected", f"{entry} was received after its gap was filled")
                 world.exchange.take(event.message)

@@ -110,7 +110,10 @@ def test_the_flow_trades_and_uses_every_kind_of_command_in_every_market() -> Non
         causes = {o.cause.name for o in venue.outcomes[product] if isinstance(o, OrderCanceled)}
         assert {"IMMEDIATE_OR_CANCELLED", "REQUESTED", "MASS_CANCELED"} <= causes
     traded = Counter(
-        o.market for each in venue.outcomes.values() for o in each if isinstance(o, TradePrinted)
+        outcome.market
+        for outcomes in venue.outcomes.values()
+        for outcome in outcomes
+        if isinstance(outcome, TradePrinted)
     )
     assert min(traded[ticker] for ticker in (MARKET, OTHER, PERP)) > 50
 

@@ -117,7 +117,7 @@ class SequenceState:
         return self._store.durable
 
     @property
-    def are_durable(self) -> bool:
+    def numbers_are_durable(self) -> bool:
         """Whether the next process continues from these numbers."""
         is_persistent = self._plan.store is not None and not isinstance(self._plan.store, MemoryStore)
         return is_persistent and self._plan.config.session_type.resend

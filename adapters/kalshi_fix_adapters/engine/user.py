@@ -79,7 +79,7 @@ class ClientBase:
         """Whether the next process continues from these sequence numbers. This is True on KalshiRT and
         KalshiPT with a `store`.
         """
-        return self._core.sequence.are_durable
+        return self._core.sequence.numbers_are_durable
 
     @property
     def explicit_confirm(self) -> bool:

@@ -153,6 +153,8 @@ class StoreFile:
 
         Raises:
             StoreError: another program has written to the file. The changes were not written.
+            DamagedRowError: messages that should be kept are missing.
+            OSError: the mark or the size of the write-ahead log cannot be read or written.
         """
         database, current = self._database, self.numbers
         wait_for_disk = self._wait_for_disk and pending.must_be_durable

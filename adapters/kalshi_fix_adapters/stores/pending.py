@@ -62,7 +62,7 @@ class PendingChanges:
         self.sent.clear()
 
     def renumber(self) -> None:
-        """Record that both numbers are set, regardless of their previous values."""
+        """Record that the next outgoing and incoming numbers are set, regardless of their previous values."""
         self.is_empty, self.must_be_durable = False, True
         self.renumbered = True
 

@@ -46,7 +46,7 @@ class Block:
 
     def get_unknown(self, tag: int) -> bytes | None:
         """Return the wire value of the first unknown field with this tag, or None."""
-        return next((value for known, value in self.unknown if known == tag), None)
+        return next((value for other, value in self.unknown if other == tag), None)
 
     def __repr__(self) -> str:
         """Return the class and the fields that are set. Secrets are hidden. A unit is shown unless it depends

@@ -163,7 +163,7 @@ class Exchange:
         }
         """The clearing member of each customer account."""
         self._members = frozenset(self.customers.values())
-        # Clients may name any number as a shard; an unknown shard has no clock.
+        # By shard. A client may name any number as a shard, but only these shards have ExecIDs.
         self._clocks = dict.fromkeys({0, *(account.shard for account in balances)}, 0)
         self._latest_exec_ids = {shard: ExecId(0, 0, shard) for shard in self._clocks}
 

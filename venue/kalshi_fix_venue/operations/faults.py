@@ -67,7 +67,7 @@ class Cut(MessageFault):
     )
     how: str = parameter(
         choice("close", "reset"),
-        "close: like a process that ends; reset: like a killed process or an interrupted route",
+        "close: like a process that ends; reset: like a killed process or a broken network path",
         default="close",
     )
 

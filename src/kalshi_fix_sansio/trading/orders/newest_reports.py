@@ -27,8 +27,8 @@ class NewestReports:
     copied: dict[int, ExecKey] = attrs.field(factory=dict, metadata=keyed_by("shard"))
     """The newest report from drop copy, by shard."""
     loaded: dict[int, ExecKey] = attrs.field(factory=dict, metadata=NOT_DUMPED)
-    """The newest report when `Orders.load` was called, by shard. If the loaded state does not contain a
-    request, all reports about the request are newer.
+    """The newest report when `Orders.load` was called, by shard. A request that is not
+    in the loaded state was sent later, so all reports about it have higher keys.
     """
     floors: dict[int, ExecKey] = attrs.field(factory=dict, metadata=keyed_by("shard"))
     """By shard, the highest key of the reports about orders that are no longer kept. A report with a higher
