@@ -55,8 +55,8 @@ _ENTRIES = tuple(
         r"\b(?:must be|always) N\b",
     )
 )
-# The clause after a word such as `requires`. It names fields that depend on the field of the row, and fields on
-# which the field of the row depends (`tied_fields`).
+# The clause after a word such as `requires`. It names fields that depend on the field of the row, and fields
+# on which the field of the row depends (`tied_fields`).
 _TIE = re.compile(
     r"\b(?:requires?|forbids?|(?:required|mandatory) (?:when|unless|if|with))\b([^.;()]*)", re.IGNORECASE
 )
