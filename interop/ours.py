@@ -36,6 +36,7 @@ class MessageDropper:
         self._framer = Framer()
         self._next_types: list[str] = []
         self._types: frozenset[str] | None = frozenset()
+        """The types of which every message is dropped; None for all types."""
         self.dropped: list[bytes] = []
         """The messages that were dropped."""
         self.passed: Counter[str] = Counter()

@@ -183,8 +183,9 @@ class OrdersUnverifiedError(ReconcileError):
 class MessagesLostError(ReconcileError):
     """Messages from the venue are lost.
 
-    The event shows the reason. MessagesLost: the venue no longer has them. SequenceSkipped: it has skipped
-    them without a gap fill. GapDetected: they are missing on a session without resend.
+    The event shows the reason. MessagesLost: the venue no longer has them, or the sequence numbers were
+    reset. SequenceSkipped: the venue has skipped them without a gap fill. GapDetected: they are missing on a
+    session without resend.
     """
 
     def __init__(self, event: events.MessagesLost | events.SequenceSkipped | events.GapDetected) -> None:

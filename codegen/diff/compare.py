@@ -47,8 +47,8 @@ def missing_sources(given: GivenSources, spec: SpecIndex, *, partial: bool) -> I
         if origin.kind and origin.name not in covered:
             values = {"address": origin.name, "kind": origin.kind, "id": origin.id}
             yield no_evidence.report("source not given", (), origin.location, group="not read", **values)
-    for folder in sorted({folder for folder, _ in given.unknown}):
-        locations = tuple(Location(file, 1) for other, file in given.unknown if other == folder)
+    for folder in sorted({folder for folder, _ in given.unknown_folders}):
+        locations = tuple(Location(file, 1) for other, file in given.unknown_folders if other == folder)
         products = spec.manifest_location("products")
         finding = no_evidence.report("source folder", (), products, address=folder, count=len(locations))
         yield attrs.evolve(finding, locations=locations)

@@ -332,7 +332,7 @@ class Vocabulary:
         return {folded(name): key for key, name in reversed(self.messages.items())}
 
     @cached_property
-    def names(self) -> re.Pattern[str]:
+    def name_pattern(self) -> re.Pattern[str]:
         """Pattern that matches any message name (with or without spaces), session type or port, and `35=`."""
         message_names = (re.sub(r"(?<=[a-z])(?=[A-Z])", " ?", name) for name in self.messages.values())
         return re.compile(

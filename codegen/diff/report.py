@@ -43,10 +43,10 @@ def text(findings: Sequence[Finding], kept: int, given: GivenSources) -> str:
     """Return the whole report."""
     lines: list[str] = []
     for kind, heading in _HEADINGS.items():
-        own = [finding for finding in findings if finding.kind == kind]
-        if own:
-            lines += [f"{heading} ({len(own)})", ""]
-            for group in _grouped(own):
+        of_kind = [finding for finding in findings if finding.kind == kind]
+        if of_kind:
+            lines += [f"{heading} ({len(of_kind)})", ""]
+            for group in _grouped(of_kind):
                 lines += [*_group_lines(group), ""]
     if given.skipped:
         skipped = (f"* {_relative(each)}" for each in given.skipped)
@@ -61,8 +61,10 @@ def text(findings: Sequence[Finding], kept: int, given: GivenSources) -> str:
 def _grouped(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
     """Yield findings one by one, or as a group if it has enough members."""
     for finding in findings:
-        own = (finding.evidence, finding.group)
-        members = [each for each in findings if finding.group and (each.evidence, each.group) == own]
+        evidence_and_group = (finding.evidence, finding.group)
+        members = [
+            each for each in findings if finding.group and (each.evidence, each.group) == evidence_and_group
+        ]
         if len(members) < _MIN_GROUP:
             yield [finding]
         # A group is at the position of its first finding.

@@ -60,7 +60,7 @@ class GivenSources:
     folders: frozenset[str]
     """The venue's folders of pages, such as fix-margin, that were given completely."""
     skipped: tuple[SkippedFile, ...] = ()
-    unknown: tuple[tuple[str, str], ...] = ()
+    unknown_folders: tuple[tuple[str, str], ...] = ()
     """Pairs of a folder and a file. Each folder is named like a product's folder but belongs to no product of
     the spec."""
 
@@ -91,7 +91,7 @@ def gather(paths: Iterable[Path], spec: SpecIndex, product: str | None) -> Given
     readings: list[Reading] = []
     complete_folders: set[str] = set()
     skipped: list[SkippedFile] = []
-    unknown: list[tuple[str, str]] = []
+    unknown_folders: list[tuple[str, str]] = []
     for path in paths:
         for file in _files(path):
             folder = spec.unknown_folder(f"{file.parent.name}/{file.stem}") if file.parent != path else ""
@@ -106,10 +106,11 @@ def gather(paths: Iterable[Path], spec: SpecIndex, product: str | None) -> Given
                 folder = "" if reading.kind == DICTIONARY else folder
                 if path.is_dir() and reading.kind == PAGE:
                     complete_folders.add(_folder(reading.page))
-            unknown += [(folder, file.as_posix())] if folder else []
-    if not readings and not unknown:
+            if folder:
+                unknown_folders.append((folder, file.as_posix()))
+    if not readings and not unknown_folders:
         raise SourceError("\n".join(map(str, skipped)))
-    return GivenSources(tuple(readings), frozenset(complete_folders), tuple(skipped), tuple(unknown))
+    return GivenSources(tuple(readings), frozenset(complete_folders), tuple(skipped), tuple(unknown_folders))
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -176,9 +177,9 @@ def _page(path: Path, text: str, names: list[str], spec: SpecIndex, product: str
         return next((each for each in names if spec.kinds.get(each) == PAGE), names[-1]), ""
     file, addresses = path.as_posix(), _addresses(text)
     # `product` is for pages without an address.
-    unknown = "" if product and not addresses else spec.unknown_folder((*addresses, names[-1])[0])
-    if unknown:
-        raise SkippedFile(file, f"no product of the spec has the folder {unknown}", unknown)
+    unknown_folder = "" if product and not addresses else spec.unknown_folder((*addresses, names[-1])[0])
+    if unknown_folder:
+        raise SkippedFile(file, f"no product of the spec has the folder {unknown_folder}", unknown_folder)
     page_product = path.parent.name if path.parent.name in spec.products else product
     folder = next(
         (folder for folder, name in spec.page_folders.items() if name == page_product), page_product

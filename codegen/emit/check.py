@@ -31,16 +31,16 @@ def check(expected: Mapping[str, str], folder: Path) -> list[Finding]:
 
     A file is missing, different, stale (no longer generated) or, in a git work tree, not tracked.
     """
-    found = files_in(folder)
-    findings = [Finding(folder / name, "missing") for name in expected.keys() - found]
-    findings += [Finding(folder / name, "stale: no longer generated") for name in found - expected.keys()]
-    for name in expected.keys() & found:
+    existing = files_in(folder)
+    findings = [Finding(folder / name, "missing") for name in expected.keys() - existing]
+    findings += [Finding(folder / name, "stale: no longer generated") for name in existing - expected.keys()]
+    for name in expected.keys() & existing:
         difference = first_difference(expected[name], (folder / name).read_text(encoding="utf-8"))
         if difference:
             findings.append(Finding(folder / name, difference))
     # A file that was not added to git passes here, but would be missing from a fresh clone.
     tracked = tracked_files(folder)
-    untracked = expected.keys() & found - tracked if tracked is not None else ()
+    untracked = expected.keys() & existing - tracked if tracked is not None else ()
     findings += [Finding(folder / name, "not tracked by git") for name in untracked]
     return sorted(findings, key=lambda finding: (finding.path, finding.description))
 
@@ -109,12 +109,17 @@ def first_difference(expected: str, actual: str) -> str:
     """Return a description of the first difference between two files; empty if they are equal."""
     if expected == actual:
         return ""
-    ours, theirs = expected.splitlines(), actual.splitlines()
-    for number, (ours_line, theirs_line) in enumerate(zip(ours, theirs, strict=False), start=1):
-        if ours_line != theirs_line:
-            return f"line {number} is {theirs_line.strip()!r}, but should be {ours_line.strip()!r}"
-    if len(ours) == len(theirs):
+    expected_lines, actual_lines = expected.splitlines(), actual.splitlines()
+    for number, (expected_line, actual_line) in enumerate(
+        zip(expected_lines, actual_lines, strict=False), start=1
+    ):
+        if expected_line != actual_line:
+            return f"line {number} is {actual_line.strip()!r}, but should be {expected_line.strip()!r}"
+    if len(expected_lines) == len(actual_lines):
         return "line endings differ"
-    if len(ours) > len(theirs):
-        return f"ends after line {len(theirs)}, but should continue with {ours[len(theirs)].strip()!r}"
-    return f"should end after line {len(ours)}, but continues with {theirs[len(ours)].strip()!r}"
+    expected_count, actual_count = len(expected_lines), len(actual_lines)
+    if expected_count > actual_count:
+        missing_line = expected_lines[actual_count].strip()
+        return f"ends after line {actual_count}, but should continue with {missing_line!r}"
+    extra_line = actual_lines[expected_count].strip()
+    return f"should end after line {expected_count}, but continues with {extra_line!r}"

@@ -57,12 +57,16 @@ def _section(module: str) -> int:
 
 
 def import_key(name: str) -> tuple[int, str, str]:
-    """Sort key of names in an import: constants, classes, then functions, each case-insensitively."""
+    """Return the sort key of a name in an import: constants, classes, then functions, each
+    case-insensitively.
+    """
     return (_group(name), name.lower(), name)
 
 
 def export_key(name: str) -> tuple[int, str]:
-    """Sort key of names in `__all__`: constants, classes, then functions, each by name, capitals first."""
+    """Return the sort key of a name in `__all__`: constants, classes, then functions, each by name,
+    capitals first.
+    """
     return (_group(name), name)
 
 

@@ -31,29 +31,29 @@ def with_references(
     if context.mistakes.found:
         return messages
     # Reject identifies the rejected message by the MsgSeqNum of its header.
-    number = {member.field.name: member.field for member in header if member.field.name == _NUMBER}
+    header_fields = {member.field.name: member.field for member in header if member.field.name == _NUMBER}
     by_name = {message.name: message for message in messages}
-    return [_resolve_message(context, message, by_name, number) for message in messages]
+    return [_resolve_message(context, message, by_name, header_fields) for message in messages]
 
 
 def _resolve_message(
     context: Context,
     message: model.Message,
     by_name: Mapping[str, model.Message],
-    number: Mapping[str, model.Field],
+    header_fields: Mapping[str, model.Field],
 ) -> model.Message:
     node = context.spec.sections["messages"][message.name].node
     label = f"`request` of message `{message.name}`"
     # For `request`, the header's MsgSeqNum takes precedence over a field of the body with the same name.
-    known = {**_fields_outside_groups(message), **number}
+    known = {**_fields_outside_groups(message), **header_fields}
     request = [
         known[name].attribute
         for name, where in words(node.get("request"))
-        if _is_known(context, name, where, known, label)
+        if _check_field_name(context, name, where, known, label)
     ]
     # For an answer, the field of the body takes precedence.
     answers = (
-        _answer_rule(context, message, each, by_name, {**number, **_fields_outside_groups(message)})
+        _answer_rule(context, message, each, by_name, {**header_fields, **_fields_outside_groups(message)})
         for each in maps(node.get("answers"))
     )
     tracks = node.get("tracks")
@@ -69,7 +69,7 @@ def _resolve_message(
 def _resting_order_rule(context: Context, message: model.Message, node: Map) -> model.RestingOrderRule | None:
     known, name = _fields_outside_groups(message), text(node, "field")
     label = f"`tracks` of message `{message.name}`"
-    field = known[name] if _is_known(context, name, node.at("field"), known, label) else None
+    field = known[name] if _check_field_name(context, name, node.at("field"), known, label) else None
     sessions = words(node.get("sessions"))
     known_sessions = [
         context.require(each, context.sessions, "session type", where) for each, where in sessions
@@ -90,7 +90,11 @@ def _answer_rule(
 ) -> model.AnswerRule:
     name = text(node, "field")
     label = f"`field` of message `{message.name}`"
-    field = known.get(name) if not name or _is_known(context, name, node.at("field"), known, label) else None
+    field = (
+        known.get(name)
+        if not name or _check_field_name(context, name, node.at("field"), known, label)
+        else None
+    )
     # An answer may repeat the id in a different field from the request's: RefSeqNum for MsgSeqNum.
     repeated = text(node, "repeats") or name
     # Invalid requests are skipped, so that each mistake is reported once.
@@ -145,7 +149,7 @@ def _created_object(
         label = f"`creates` of message `{message.name}`"
         what = f"{label} names `{request}`, which it does not answer here"
         is_answered = context.check_among(request, answered, where, what)
-        if is_answered and _is_known(context, name, where, known, label):
+        if is_answered and _check_field_name(context, name, where, known, label):
             return by_name[request].msg_type, known[name]
     return None
 
@@ -156,7 +160,7 @@ def _condition(context: Context, message: model.Message, node: Map, key: str) ->
     terms: list[tuple[str, tuple[str, ...] | None]] = []
     for name in condition:
         label = f"`{key}` of message `{message.name}`"
-        if not _is_known(context, name, condition.at(name), known, label):
+        if not _check_field_name(context, name, condition.at(name), known, label):
             continue
         listed = words(condition.entries[name])
         listed_words = [word for word, _ in listed]
@@ -184,7 +188,7 @@ def _values(context: Context, field: model.Field) -> dict[str, str]:
     return field.named_values
 
 
-def _is_known(
+def _check_field_name(
     context: Context, name: str, where: Location, known: Mapping[str, model.Field], label: str
 ) -> bool:
     return context.check_among(name, known, where, f"{label} names `{name}`, which is not one of its fields")

@@ -156,7 +156,6 @@ class LoggedOn(Value):
     reset: bool
     flags: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
     missing: tuple[int, int] | None = None
-
     reset_requested: bool = True
     generation: int = attrs.field(default=0, eq=False, repr=False)
 
@@ -308,10 +307,11 @@ class SequenceSkipped(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class MessagesLost(Value):
-    """The peer no longer has its messages from `begin` to `end` (inclusive), and refused to resend them.
+    """The peer's messages from `begin` to `end` (inclusive) are lost: the peer refused to resend them, or the
+    numbers were reset before the messages could be delivered.
 
-    Use drop copy or REST to find out their contents. Messages from `end` + 1 on are then delivered in
-    sequence. If the peer instead skips numbers with a SequenceReset, SequenceSkipped is emitted.
+    Use drop copy or REST to find out their contents. After a refusal, messages from `end` + 1 on are
+    delivered in sequence. If the peer instead skips numbers with a SequenceReset, SequenceSkipped is emitted.
 
     Attributes:
         begin: The first lost MsgSeqNum.

@@ -308,5 +308,5 @@ class ClientProtocol(asyncio.BufferedProtocol):
                 self._timer.set(due)
             if not core.wants_read and core.must_close:
                 self.finished.set()
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
             self._fail(error)

@@ -228,7 +228,9 @@ class SharedCore:
             self.wake()
 
     def raise_interrupted(self, kind: type[SessionClosedError]) -> NoReturn:
-        """Wake the I/O thread, which ends the client, and raise the error for an interrupted change."""
+        """Wake the I/O thread, which ends the client, and raise the error for an interrupted change or a
+        forked process.
+        """
         self.wake()
         raise kind(_FORKED_TEXT if self.forked else _INTERRUPTED_TEXT) from self._interrupted_by
 
@@ -333,7 +335,8 @@ class SharedCore:
         converts an event to an error, it must return the error, and the caller must raise it.
 
         Raises:
-            SessionClosedError: (or the subclass `error`) an interrupt has ended the client.
+            SessionClosedError: (or the subclass `error`) an interrupt has ended the client, or this process
+                was forked from the one that has the connection.
         """
         core = self.core
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -446,20 +449,20 @@ class SharedCore:
             self._wake_if_needed()
             self.notify()
 
-    def _sleep(self, call: _WaitingCall | threading.Lock, deadline: float | None) -> tuple[bool, bool]:
+    def _sleep(self, wait_on: _WaitingCall | threading.Lock, deadline: float | None) -> tuple[bool, bool]:
         """Wait for a notification or, as the reader, until the socket is readable. Return two values: whether
         the socket is readable, and whether there is still time before the deadline.
         """
         remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
-        if isinstance(call, _WaitingCall):
-            assert call.listener is not None  # noqa: S101 - for mypy
-            events = call.listener.sleep(remaining)
+        if isinstance(wait_on, _WaitingCall):
+            assert wait_on.listener is not None  # noqa: S101 - for mypy
+            events = wait_on.listener.sleep(remaining)
             return bool(events & READY), bool(events) or deadline is None or time.monotonic() < deadline
         # A lock accepts no timeout longer than TIMEOUT_MAX, but a user may pass one.
-        if call.acquire(timeout=-1.0 if remaining is None else min(remaining, threading.TIMEOUT_MAX)):
+        if wait_on.acquire(timeout=-1.0 if remaining is None else min(remaining, threading.TIMEOUT_MAX)):
             return False, True
         with self.lock:
-            self._waiters.discard(call)
+            self._waiters.discard(wait_on)
         return False, False
 
 

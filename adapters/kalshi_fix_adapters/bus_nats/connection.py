@@ -75,8 +75,8 @@ async def connect(servers: str | list[str], *, within: float = 10.0, **options: 
                 )
             connecting.result()
         finally:
-            # Cancelled repeatedly, because the NATS client may swallow a cancellation (see `cancellable`),
-            # and would then retry forever.
+            # Cancelled repeatedly, because the NATS client may swallow a cancellation (see
+            # `link.cancellable`), and would then retry forever.
             while not connecting.done():
                 connecting.cancel()
                 await asyncio.sleep(0)
@@ -176,6 +176,10 @@ class Bus:
             channel: the channel, or its name.
             machine: the machine; `OrderBooks()` by default.
             every: number of seconds between two snapshots. No snapshot is written if there are no new events.
+
+        Raises:
+            ValueError: `channel` is not the name of a channel.
+            ConnectionClosedError: the bus was closed.
         """
         parsed_channel, tracked_machine = _channel(channel), OrderBooks() if machine is None else machine
         events = self.events(parsed_channel, machine=tracked_machine)

@@ -184,7 +184,8 @@ class _Converter:
             return Scalar(None, "", location)
         # Ten lines of nested aliases can expand to billions of values. PyYAML returns the same node for each
         # alias.
-        self._alias_budget -= id(node) in self._converted
+        if id(node) in self._converted:
+            self._alias_budget -= 1
         self._converted.add(id(node))
         if self._alias_budget < 0 or len(outer) >= self.bounds.depth:
             too_large = self._alias_budget < 0

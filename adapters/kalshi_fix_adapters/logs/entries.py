@@ -78,6 +78,7 @@ def read_log(log: str | Path | IO[bytes], *, as_of: AsOf = None) -> Iterator[Log
     Raises:
         OSError: the file cannot be read, or is not a gzip file although its name ends with .gz.
         EOFError: a gzip file is truncated; the messages before the end have been yielded.
+        zlib.error: the compressed data of a gzip file is damaged.
     """
     reader, decoder = LogReader(), DatedDecoder(as_of)
     for data in chunks_of(log):

@@ -54,7 +54,7 @@ def map_log(
         as_of: as in `read_log`.
 
     Raises:
-        OSError, EOFError: as raised by `read_log`. Exceptions from the function are raised too.
+        OSError, EOFError, zlib.error: as raised by `read_log`. Exceptions from the function are raised too.
     """
     work: Work[list[_T]] = _CallForEach(function, as_of)
     for results in in_processes(work, chunks_of(log), processes):

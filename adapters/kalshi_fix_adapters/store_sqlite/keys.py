@@ -54,8 +54,8 @@ def migrate_store(store: str | Path, *, key_id: str | None = None, account: str 
 
     Raises:
         ConfigurationError: neither a key nor an account is given, or both are.
-        StoreError: the store is missing, in use or damaged, it cannot be written, or the new file already
-            exists.
+        StoreError: the store is missing, in use or damaged, cannot be written, or already belongs to this
+            key or account; or the new file already exists.
     """
     old = Path(store).resolve()
     owner = moved_owner(read_summary(old).owner, key_id=key_id, account=account)
@@ -78,9 +78,9 @@ def migrate_store(store: str | Path, *, key_id: str | None = None, account: str 
 
 
 def _change_key(path: Path, database: sqlite3.Connection, owner: StoreOwner) -> None:
-    found, _ = tables.read_session(path, database)
+    current_owner, _ = tables.read_session(path, database)
     tables.check_rows(database)
-    if found.sender_comp_id != owner.sender_comp_id:
+    if current_owner.sender_comp_id != owner.sender_comp_id:
         # The mark is cleared before the transaction, as in `StoreFile.write`, because the new numbers may be
         # lower.
         with contextlib.closing(Mark(path)) as mark:

@@ -93,7 +93,7 @@ def _entry(block: markdown.Component, content: str, location: Location, vocabula
     about = (
         tagged
         or re.search(rf"\b{form.about}\b", text)
-        or vocabulary.names.search(text)
+        or vocabulary.name_pattern.search(text)
         or vocabulary.mentions_limit(text)
     )
     words = plain(content.partition(">\n")[2].replace(f"</{form.component}>", ""))

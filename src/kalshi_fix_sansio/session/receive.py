@@ -286,9 +286,9 @@ class Receiver:
             self._handle_numbered(message, problems, frame, now)
 
     def _time_problem(self, header: Any, now: Instant) -> Problem | None:
-        """Check SendingTime (52), except for resent messages.
+        """Check SendingTime (52), except for resent messages, which may contain their original time.
 
-        Resent messages may contain their original time. A Logon is never resent.
+        A Logon is never resent, so its SendingTime is checked even with PossDupFlag=Y.
         """
         if header.poss_dup_flag is True and header.msg_type != LOGON:
             return None
@@ -310,15 +310,15 @@ class Receiver:
         expected = core.ledger.expected
         # A message that is refused during a reset will not be resent, because its number is void once the
         # peer has answered.
-        is_resent = core.config.session_type.resend and not core.store.reset_unanswered
+        peer_can_resend = core.config.session_type.resend and not core.store.reset_unanswered
         only_late = fatal.reason is Reason.SENDING_TIME_ACCURACY and not problems
-        if only_late and not is_resent and number == expected and self._is_for_user(message):
+        if only_late and not peer_can_resend and number == expected and self._is_for_user(message):
             # `_process` delivers the message, so the expected number advances.
             message.problems = (*message.problems, fatal)
             self._process(message, (), frame, now)
             core.send_reject(message, fatal, now)
         else:
-            core.reject(message, (fatal,), now, will_be_resent=is_resent and number >= expected)
+            core.reject(message, (fatal,), now, will_be_resent=peer_can_resend and number >= expected)
         core.record_fatal_message(number, fatal.tag, ADVICE[fatal.tag])
         core.break_off(CloseReason.PROTOCOL_ERROR, fatal.text, now, rejected=True)
 
@@ -419,8 +419,8 @@ class Receiver:
             core.break_off(CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected), now)
 
     def _process_early(self, message: Message, now: Instant) -> bool:
-        """Process a message in EARLY_TYPES, which must not wait until a gap is filled: two sides that are
-        both missing messages would wait for each other forever. Return whether the message was processed.
+        """Process a message at once if its type is in `_early_types`; return whether it was processed. If it
+        waited until a gap is filled, two sides that are both missing messages would wait forever.
         """
         msg_type = message.header.msg_type
         if not self._core.config.session_type.resend or msg_type not in self._early_types:
@@ -479,9 +479,9 @@ class Receiver:
         else:
             # A message with PossDupFlag=Y and the expected number was not received before, so it is
             # delivered. A problem with its OrigSendingTime is added to `message.problems`.
-            duplicate = poss_dup_problem(header)
-            if duplicate is not None:
-                message.problems = (*message.problems, duplicate)
+            problem = poss_dup_problem(header)
+            if problem is not None:
+                message.problems = (*message.problems, problem)
             uncertain_requests = self._answers.match(message)  # before the event: see `drain`
             core.emit(
                 MessageReceived(message, header.poss_dup_flag is True, header.poss_resend is True, frame.data)

@@ -269,7 +269,9 @@ class Recovery:
             self.forget()
 
     def handle_stall(self, now: Instant) -> None:
-        """Repeat the ResendRequest or, after `resend_attempts`, log out."""
+        """Repeat the ResendRequest or, after `resend_attempts`, log out. If a Reject without RefSeqNum may
+        have refused the request, treat it as refused instead.
+        """
         expected = self._core.ledger.expected
         if self._maybe_refused:
             self.handle_refusal(now)
@@ -328,12 +330,12 @@ class Recovery:
             self._request(now)
             return
         self._search = None
-        last = self._request_number
+        previous_request = self._request_number
         self.skip(search.low, SkipReason.LOST)
         self.advance(now)
         # `advance` assumes that a resend of the rest is in progress, and only restarts the timer. But only
         # single messages were requested so far, so request the rest, unless `advance` has sent a request.
-        if self._core.state is State.RECOVERING and self._request_number == last:
+        if self._core.state is State.RECOVERING and self._request_number == previous_request:
             self._request(now)
 
     def report_lost(self) -> None:

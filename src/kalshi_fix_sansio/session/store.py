@@ -144,6 +144,9 @@ class MemoryStore:
     Its size is limited: messages older than `max_age` are dropped. The oldest messages are also dropped when
     `max_messages` or `max_bytes` is exceeded. Age is measured from the newest message, because a store has no
     clock. `max_age` may be changed at any time.
+
+    Raises:
+        ValueError: a sequence number is below 1.
     """
 
     def __init__(

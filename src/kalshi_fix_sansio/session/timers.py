@@ -74,7 +74,7 @@ class Timers:
     """
 
     def start(self, heart_bt_int: float, now: float) -> None:
-        """Start this side's Heartbeats, and the supervision of the peer's."""
+        """Start this side's Heartbeats, and the check that the peer is not silent."""
         self.heart_bt_int = heart_bt_int
         if heart_bt_int:
             self.commit_limit = min(self.commit_limit, heart_bt_int * COMMIT_SHARE)

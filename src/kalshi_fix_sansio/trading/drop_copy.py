@@ -270,7 +270,8 @@ class DropCopy:
     def request_newer(self, epoch: int, now: Instant) -> None:
         """Request the reports since the last complete range of each shard.
 
-        The new range begins with the last report of that complete range, to merge the two.
+        The new range begins with the last report of the complete one, so that the two overlap and are
+        merged.
         """
         self.request({shard: ranges[-1].end for shard, ranges in self._covered.items()}, epoch, now)
 
@@ -314,8 +315,8 @@ class DropCopy:
         for past reports and their answers.
 
         Raises:
-            LocalProtocolError: an EventResendRequest contains a malformed ExecID, or an earlier one is still
-                unanswered. Do not send the request.
+            LocalProtocolError: an EventResendRequest contains a malformed ExecID or the ExecID of pending
+                reports, or an earlier request is still unanswered. Do not send the request.
         """
         message = event.message if isinstance(event, MessageReceived) else event
         forwarded: list[object] = [] if self._session_type == DROP_COPY else [event]
@@ -376,10 +377,7 @@ class DropCopy:
             except LocalProtocolError:
                 self.unattributed.keep(each)
                 continue
-            known = (
-                pending for pending in self.pending if pending.contains(begin) and _reaches(pending.end, end)
-            )
-            if not any(known):
+            if not any(pending.contains(begin) and _reaches(pending.end, end) for pending in self.pending):
                 self.request({begin.shard: begin}, 0, now, end=end)
 
     def _handle_report(self, report: Any) -> list[object]:
@@ -392,9 +390,9 @@ class DropCopy:
         reply = self._reply
         if reply is not None and key is not None and reply.pending.contains(key):
             if len(reply.keys) < self._max_reports:
-                seen = key, clipped(report.order_id), clipped(str(report.exec_type))
-                if seen not in reply.seen:
-                    reply.seen[seen] = None
+                identity = key, clipped(report.order_id), clipped(str(report.exec_type))
+                if identity not in reply.seen:
+                    reply.seen[identity] = None
                     insort(reply.keys, key)
             else:
                 reply.overflow = True

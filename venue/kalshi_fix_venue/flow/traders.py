@@ -55,11 +55,11 @@ class Turn:
 
     def quantity(self) -> Decimal:
         """Draw the quantity of an order, in contracts."""
-        whole = Decimal(self.random.randint(1, self.largest))
+        contracts = Decimal(self.random.randint(1, self.largest))
         step = self.fair.rules.quantity_step
         if step < 1 and self.random.random() < _FRACTIONAL_SHARE:
-            whole -= step * self.random.randrange(1, int(1 / step))
-        return whole
+            contracts -= step * self.random.randrange(1, int(1 / step))
+        return contracts
 
     def position(self, account: AccountId) -> Decimal:
         """Return an account's position in the market, in contracts; negative for short."""
@@ -116,7 +116,7 @@ class Maker(Trader):
         side, level = turn.random.choice((Side.BUY, Side.SELL)), turn.random.randrange(self.levels)
         slot = (turn.fair.rules.ticker, side, level)
         price = turn.fair.offset_price(side, level + 0.5 + self._skew(turn, side))
-        open_orders = (turn.exchange.find(self.name, known) for known in self._quotes.get(slot, ()))
+        open_orders = (turn.exchange.find(self.name, cl_ord_id) for cl_ord_id in self._quotes.get(slot, ()))
         open_order = next((order for order in open_orders if order is not None), None)
         if open_order is None:
             if price is None:

@@ -103,9 +103,9 @@ def inconsistent_values(file: ScenarioFile) -> Iterator[tuple[ValuePath, str]]:
                 for n, customer in enumerate(key.customers or ())
                 if product in accounts
             ]
-    for path, name, known in references:
-        if name not in known:
-            yield path, did_you_mean(name, known)
+    for path, name, valid_names in references:
+        if name not in valid_names:
+            yield path, did_you_mean(name, valid_names)
     if sum(keys.count for keys in _keys(file)) > MAX_KEYS:
         yield ("keys",), f"use at most {MAX_KEYS} keys in all"
     for owner in file.accounts:
@@ -120,7 +120,7 @@ def _wrong_prices_and_quantities(
     file: ScenarioFile, tickers: dict[str, dict[str, Market]]
 ) -> Iterator[tuple[ValuePath, str]]:
     """Yield the paths of prices and quantities that their markets do not accept, and the remedies."""
-    for product, ticker, section in _each_market(file):
+    for product, ticker, section in _market_sections(file):
         rules, path = tickers[product][ticker].rules, ("markets", product, ticker)
         low, high = rules.minimum_price, rules.maximum_price
         if section.middle is not None and not low < section.middle < high:
@@ -128,7 +128,7 @@ def _wrong_prices_and_quantities(
         liquidity = section.liquidity
         if liquidity is not None and liquidity.spacing is not None and liquidity.spacing % rules.tick:
             yield (*path, "liquidity", "spacing"), f"write a multiple of the tick {rules.tick}"
-    for owner, product, account in _each_account(file):
+    for owner, product, account in _account_sections(file):
         for ticker, position in account.positions.items():
             position_path = ("accounts", owner, product, "positions", ticker)
             market = tickers[product].get(ticker)
@@ -139,16 +139,16 @@ def _wrong_prices_and_quantities(
                 )
                 continue
             if not market.rules.accepts_quantity(abs(position.quantity)):
-                step, most = market.rules.quantity_step, market.rules.maximum_quantity
+                step, maximum = market.rules.quantity_step, market.rules.maximum_quantity
                 yield (
                     (*position_path, "quantity"),
-                    f"write a multiple of {step} between -{most} and {most}, except 0",
+                    f"write a multiple of {step} between -{maximum} and {maximum}, except 0",
                 )
             if position.price is not None and not market.rules.accepts_price(position.price):
                 yield (*position_path, "price"), "write a price that the market accepts"
 
 
-def _each_market(file: ScenarioFile) -> Iterator[tuple[str, str, AnyMarket]]:
+def _market_sections(file: ScenarioFile) -> Iterator[tuple[str, str, AnyMarket]]:
     if file.markets is not None:
         for ticker, market in file.markets.prediction.items():
             yield PREDICTION, ticker, market
@@ -156,7 +156,7 @@ def _each_market(file: ScenarioFile) -> Iterator[tuple[str, str, AnyMarket]]:
             yield MARGIN, ticker, perpetual
 
 
-def _each_account(file: ScenarioFile) -> Iterator[tuple[str, str, schema.Account]]:
+def _account_sections(file: ScenarioFile) -> Iterator[tuple[str, str, schema.Account]]:
     for owner, accounts in file.accounts.items():
         for product, account in accounts.by_product().items():
             yield owner, product, account
@@ -168,7 +168,7 @@ def _each_account(file: ScenarioFile) -> Iterator[tuple[str, str, schema.Account
 def _markets(file: ScenarioFile) -> dict[str, tuple[Market, ...]]:
     if file.markets is None:
         return dict(MARKETS)
-    listed = list(_each_market(file))
+    listed = list(_market_sections(file))
     return {
         product: tuple(
             _market(product, ticker, each)
@@ -222,7 +222,7 @@ def _fees(product: str, section: schema.Fees) -> FeeSchedule:
 
 def _steps_to_states(file: ScenarioFile) -> Iterator[Step]:
     """Yield the operations that bring markets to their initial states."""
-    for _, ticker, section in _each_market(file):
+    for _, ticker, section in _market_sections(file):
         result = {"result": section.result, "price": section.result_price}
         for name in _STEPS_TO_STATE[section.state]:
             values = {"market": ticker} | (result if name in _OPERATIONS_WITH_RESULT else {})
@@ -233,7 +233,7 @@ def _steps_to_states(file: ScenarioFile) -> Iterator[Step]:
 
 
 def _accounts(file: ScenarioFile) -> Iterator[AccountConfig]:
-    for owner, product, account in _each_account(file):
+    for owner, product, account in _account_sections(file):
         yield AccountConfig(
             owner=owner,
             product=product,
@@ -258,7 +258,7 @@ def _initial_positions(
     file: ScenarioFile, markets: dict[str, tuple[Market, ...]]
 ) -> Iterator[InitialPosition]:
     middles = {(product, m.rules.ticker): m.middle for product, listed in markets.items() for m in listed}
-    for owner, product, account in _each_account(file):
+    for owner, product, account in _account_sections(file):
         for ticker, position in account.positions.items():
             price = position.price or middles[product, ticker]
             yield InitialPosition(
@@ -268,7 +268,7 @@ def _initial_positions(
 
 def _keys(file: ScenarioFile) -> Iterator[Keys]:
     """Yield the keys in the file, then default keys for accounts without any."""
-    without_keys = {(owner, product): None for owner, product, _ in _each_account(file)}
+    without_keys = {(owner, product): None for owner, product, _ in _account_sections(file)}
     for key in file.keys:
         accounts = file.accounts[key.owner].by_product() if key.owner in file.accounts else {}
         for product in accounts if key.product is None else (key.product,):

@@ -173,10 +173,10 @@ class ArmedFaults:
 
     def due(self, now: Instant) -> list[ArmedFault]:
         """Return the faults that have begun or ended since the last call."""
-        found: dict[int, ArmedFault] = {}
+        changed: dict[int, ArmedFault] = {}
         while (key := self._times.pop(now.monotonic)) is not None:
-            found[key[0]] = self._armed[key[0]]
-        return list(found.values())
+            changed[key[0]] = self._armed[key[0]]
+        return list(changed.values())
 
     def _update_inspects_bytes(self) -> None:
         self.inspects_bytes = any(kind in self._by_kind for kind in BYTE_LEVEL_FAULTS)

@@ -38,7 +38,7 @@ MAX_FRAME: Final = 16 * 1024
 """Maximum number of bytes kept of a message."""
 MAX_TEXT: Final = 300
 """Maximum length of a message's fields in the list, in characters."""
-_CLIENT: Final = re.compile(rb"\x0149=([^\x01]{1,100})\x01")
+_SENDER_COMP_ID: Final = re.compile(rb"\x0149=([^\x01]{1,100})\x01")
 _LOGON: Final = b"\x0135=A\x01"
 
 SessionId = tuple[str, str, str]
@@ -130,11 +130,11 @@ class Traffic:
             for session, messages in self._messages.items()
         }
 
-    def explanation(self, number: int) -> list[Line] | None:
+    def explanation(self, message_id: int) -> list[Line] | None:
         """Return a message as `kalshi-fix decode --full` prints it; None if it is no longer kept."""
         self._read()
         message = next(
-            (each for each in chain.from_iterable(self._messages.values()) if each.id == number), None
+            (each for each in chain.from_iterable(self._messages.values()) if each.id == message_id), None
         )
         if message is None:
             return None
@@ -166,7 +166,7 @@ class Traffic:
         *,
         is_sent: bool,
     ) -> None:
-        if not state.key and not is_sent and (match := _CLIENT.search(logged.frame)):
+        if not state.key and not is_sent and (match := _SENDER_COMP_ID.search(logged.frame)):
             state.key = match[1].decode("latin-1")
         session = (connection.product, connection.session_type, state.key)
         message = SeenMessage(next(self._ids), session, is_sent, logged)

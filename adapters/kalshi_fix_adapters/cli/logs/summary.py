@@ -128,6 +128,8 @@ class Summary:
         if facts.msg_type == _SEQUENCE_RESET and facts.new_seq_no is not None:
             self._shorten_gap(key, number, facts.new_seq_no - 1)
             next_number = facts.new_seq_no
+        # The number of a Logon counts even if it is lower than expected, because a Logon may restart the
+        # numbers without ResetSeqNumFlag, for example after the loss of a store.
         is_advance = (
             expected is None or next_number > expected or (not facts.poss_dup and facts.msg_type == _LOGON)
         )

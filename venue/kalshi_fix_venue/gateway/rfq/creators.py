@@ -129,18 +129,19 @@ class Creators:
             raise RefusalError(texts.TOO_MANY_CONTRACTS, QuoteRequestRejectReason.EXCEEDS_LIMIT)
         if rfq.contracts is not None and not rules.accepts_quantity(rfq.contracts):
             raise RefusalError(texts.INVALID_PARAMETERS)
-        if self._is_known(rfq, open_requests, replaces=replaces):
+        if self._already_exists(rfq, open_requests, replaces=replaces):
             raise RefusalError(texts.RFQ_ALREADY_EXISTS)
         if not replaces and len(open_requests) >= settings.max_open:
             raise RefusalError(texts.TOO_MANY_RFQS, QuoteRequestRejectReason.EXCEEDS_LIMIT)
         if self._minimum_cost(rfq) > self._context.exchange.account(rfq.account).available:
             raise RefusalError(texts.INSUFFICIENT_BALANCE, QuoteRequestRejectReason.INSUFFICIENT_CREDIT)
 
-    def _is_known(self, rfq: Rfq, open_requests: list[Rfq], *, replaces: bool) -> bool:
-        """Return whether an open request has this QuoteReqID. Without `replaces`, a request for the same
-        market counts, too."""
-        known = self._context.book.find(rfq.account.owner, rfq.client_id)
-        if known is not None and known.state is not RfqState.CLOSED:
+    def _already_exists(self, rfq: Rfq, open_requests: list[Rfq], *, replaces: bool) -> bool:
+        """Return whether an open request has this QuoteReqID or, without `replaces`, is for the same
+        market.
+        """
+        same_id = self._context.book.find(rfq.account.owner, rfq.client_id)
+        if same_id is not None and same_id.state is not RfqState.CLOSED:
             return True
         return not replaces and any(old.market == rfq.market for old in open_requests)
 
@@ -168,12 +169,12 @@ class Creators:
     def cancel(self, message: RFQCancel, login: Login, now: datetime) -> Result:  # noqa: ARG002 - all handlers have the same signature
         """Cancel a request for its creator, unless a maker has confirmed a quote on it."""
         request_id = message.quote_req_id or message.rfq_id or ""
-        found = self._find(message, login)
+        named_rfq = self._find(message, login)
         try:
-            rfq = self._require_withdrawable(found)
+            rfq = self._require_withdrawable(named_rfq)
             self._check_customer(message.party_ids, rfq, login)
         except RefusalError as refusal:
-            rfq_id = None if found is None else found.rfq_id
+            rfq_id = None if named_rfq is None else named_rfq.rfq_id
             status = messages.request_end_status(
                 request_id, RFQCancelStatusCode.REJECTED, rfq_id, refusal.text
             )
@@ -213,17 +214,17 @@ class Creators:
 
     def accept(self, message: AcceptQuote, login: Login, now: datetime) -> Result:
         """Handle the acceptance of a quote."""
-        side, better = known_side(message.side), message.prefer_better_quote is True
+        side, prefer_better = known_side(message.side), message.prefer_better_quote is True
         named_quote = self._find_quote(login, message.quote_id, message.rfq_id)
         if named_quote is None:
             raise RefusalError(texts.QUOTE_NOT_FOUND)
-        quote = _open_quote(named_quote, side, better=better)
+        quote = _open_quote(named_quote, side, prefer_better=prefer_better)
         if side is None:
             raise RefusalError(texts.INVALID_PARAMETERS)
         self._check_customer(message.party_ids, quote.rfq, login)
-        accepted = self._acceptance(quote, side, message, login, self._context.new_id())
-        acknowledged = messages.accept_ack(message.quote_id, accepted.quote, message.cl_ord_id)
-        return [(login, acknowledged), *self._lifecycle.accept(accepted, now)], ()
+        acceptance = self._acceptance(quote, side, message, login, self._context.new_id())
+        ack = messages.accept_ack(message.quote_id, acceptance.quote, message.cl_ord_id)
+        return [(login, ack), *self._lifecycle.accept(acceptance, now)], ()
 
     def accept_by_order(self, message: NewOrderSingle, login: Login, now: datetime) -> Result:
         """Handle an order that accepts a quote. The order trades at the quote's price, which must be within
@@ -236,14 +237,14 @@ class Creators:
         side = known_side(message.side)
         named_quote = self._find_quote(login, quote_id, message.rfq_id)
         if named_quote is None:
-            unknown = business_reject(message, BusinessRejectReason.UNKNOWN_ID, "Unknown QuoteID")
-            return [(login, unknown)], ()
+            reject = business_reject(message, BusinessRejectReason.UNKNOWN_ID, "Unknown QuoteID")
+            return [(login, reject)], ()
         order_id = self._context.new_id()
         try:
             quote = _open_quote(named_quote, side)
             if side is None or not self._is_valid_acceptance(message, quote, side, login):
                 raise RefusalError(RejectCause.INVALID_ORDER.value)
-            accepted = self._acceptance(quote, side, message, login, order_id)
+            acceptance = self._acceptance(quote, side, message, login, order_id)
         except RefusalError as refusal:
             # The client sent an order, so the refusal is an execution report.
             cause = _reject_cause(refusal.text)
@@ -253,10 +254,10 @@ class Creators:
         if not login.flags.skip_pending_exec_reports:
             deliveries.append((login, reports.pending_new(message, order_id, login.flags, now)))
         # AcceptQuoteStatus exists on KalshiRT only; an order may also be sent on KalshiNR.
-        if login.session_type == accepted.quote.rfq.creator.session_type:
-            acknowledged = messages.accept_ack(quote_id, accepted.quote, message.cl_ord_id)
-            deliveries.append((login, acknowledged))
-        return deliveries + self._lifecycle.accept(accepted, now), ()
+        if login.session_type == acceptance.quote.rfq.creator.session_type:
+            ack = messages.accept_ack(quote_id, acceptance.quote, message.cl_ord_id)
+            deliveries.append((login, ack))
+        return deliveries + self._lifecycle.accept(acceptance, now), ()
 
     def _find_quote(self, login: Login, quote_id: str, rfq_id: str | None) -> Quote | None:
         """Return the quote that an acceptance names, on one of the sender's requests."""
@@ -308,11 +309,13 @@ class Creators:
         )
 
 
-def _open_quote(quote: Quote, side: Side | None, *, better: bool = False) -> Quote:
-    """Return the quote or, with `better`, the best one of the same request; refuse it if it is not open."""
+def _open_quote(quote: Quote, side: Side | None, *, prefer_better: bool = False) -> Quote:
+    """Return the quote or, with `prefer_better`, the best one of the same request; refuse it if it is not
+    open.
+    """
     # A better quote is selected even if the named one has ended: PreferBetterQuote permits any quote that is
     # no worse.
-    if better and side is not None and quote.rfq.state is RfqState.OPEN:
+    if prefer_better and side is not None and quote.rfq.state is RfqState.OPEN:
         quote = _best(quote, side)
     if quote.rfq.state in (RfqState.ACCEPTED, RfqState.CONFIRMED):
         raise RefusalError(texts.RFQ_CLOSED)
@@ -326,10 +329,9 @@ def _best(quote: Quote, side: Side) -> Quote:
     Among equal quotes, this one is preferred if it is open, then the oldest.
     """
     best = quote
-    requested = quote.price(side)
     for other in quote.rfq.open_quotes.values():
         price, best_price = other.price(side), best.price(side)
-        if price is None or requested is None or best_price is None:
+        if price is None or best_price is None:
             continue
         gain = best_price - price if side is Side.BUY else price - best_price
         if gain > 0 or (gain == 0 and best.state is not QuoteState.OPEN):
