@@ -16,7 +16,9 @@ NO_ATHERIS = (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; return 1 if an invariant was violated."""
+    """Run the command line; return the exit status: 1 if a search finds a violation or a measurement
+    exceeds its limit, 2 if atheris was requested but is not installed. A violation in a replay is raised.
+    """
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     search = commands.add_parser("search", help="search for inputs that violate an invariant")

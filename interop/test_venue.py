@@ -204,7 +204,7 @@ def quickfix_at(
             sender=options["key_id"],
             target=name,
             connect_to=relay.port,
-            sign=lambda *logon: signer(logon_payload(*logon)),
+            sign=lambda *values: signer(logon_payload(*values)),
             logon=logon,
         )
         with contextlib.closing(peer):

@@ -30,7 +30,7 @@ def fetch(folder: Path) -> None:
     """Unpack stunnel into a folder.
 
     Raises:
-        UnavailableError: there is no apt, or its sources do not contain the package.
+        UnavailableError: apt or dpkg is missing or fails, or the unpacked program does not run.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:

@@ -57,7 +57,7 @@ def measure_stores(rounds: int = 9) -> list[Result]:
 
 @contextmanager
 def _stores() -> Iterator[Mapping[str, StoreOpener]]:
-    """Yield a function that opens a store, by kind of store. Postgres is one of them if psycopg and a server
+    """Yield the functions that open stores, by kind of store. Postgres is one of them if psycopg and a server
     are installed (`make postgres`).
     """
     with ExitStack() as stack:
@@ -142,26 +142,26 @@ def _delays(store: Store) -> list[float]:
     committed = threading.Event()
     store.on_commit = committed.set
     due: deque[float] = deque()
-    times: list[float] = []
+    delays: list[float] = []
     orders = [samples.order(number) for number in range(RATE * SECONDS)]
     started = time.perf_counter()
     for number, order in enumerate(orders):
         scheduled = started + number / RATE
         while (remaining := scheduled - time.perf_counter()) > 0:
             if committed.wait(remaining):
-                _collect(session, committed, due, times)
+                _collect(session, committed, due, delays)
         due.append(scheduled)
         session.send(order, NOW)
-        _collect(session, committed, due, times)
+        _collect(session, committed, due, delays)
     while due:
         committed.wait()
-        _collect(session, committed, due, times)
-    return times
+        _collect(session, committed, due, delays)
+    return delays
 
 
-def _collect(session: Session, committed: threading.Event, due: deque[float], times: list[float]) -> None:
-    """Record the time of each order whose commit is complete."""
+def _collect(session: Session, committed: threading.Event, due: deque[float], delays: list[float]) -> None:
+    """Record the delay of each order whose commit is complete."""
     committed.clear()
     sent = session.data_to_send().count(b"\x0135=D\x01")
     now = time.perf_counter()
-    times.extend((now - due.popleft()) * 1e6 for _ in range(sent))
+    delays.extend((now - due.popleft()) * 1e6 for _ in range(sent))

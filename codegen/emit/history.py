@@ -25,8 +25,9 @@ def first_day(dialect: Dialect) -> date:
 
 
 def certain_from(dialect: Dialect) -> date | None:
-    """Return the day from which the dialect is as the spec describes it, or None if no earlier form
-    is known."""
+    """Return the first day on which the dialect certainly has the form that the spec describes, or None if
+    no earlier form is known.
+    """
     entries = _all_changes(dialect, LayoutWriter(Imports(), ""))
     return max((change.certain_from for change, _, effect in entries if effect), default=None)
 
@@ -56,14 +57,14 @@ def _all_changes(dialect: Dialect, layouts: LayoutWriter) -> Iterator[_ChangeEnt
 
 
 def _message(message: Message, layouts: LayoutWriter) -> Iterator[_ChangeEntry]:
-    what, block = f"{message.name} ({message.msg_type})", ("block", repr(message.name))
+    subject, block = f"{message.name} ({message.msg_type})", ("block", repr(message.name))
     added = message.pedigree.added
     if added is not None:
-        yield added, f"{what} added", (block,)
+        yield added, f"{subject} added", (block,)
     for change, fields in message.past:
         removed_tags = tuple_expression(str(field.tag) for field in fields)
-        yield change, f"{what}: {change.note}", (block, ("removed_tags", removed_tags))
-    yield from _changes_without_form(message, what, {change for change, _ in message.past})
+        yield change, f"{subject}: {change.note}", (block, ("removed_tags", removed_tags))
+    yield from _changes_without_form(message, subject, {change for change, _ in message.past})
     yield from _members(message.name, message.members, layouts, added)
 
 
@@ -73,16 +74,16 @@ def _members(
     """Yield the changes to the members of a block; `block_added` is the change that added the block."""
     for member in members:
         field, group = member.field, member.group
-        what = f"{field.name} ({field.tag}) of {name}"
+        subject = f"{field.name} ({field.tag}) of {name}"
         location = (("block", repr(name)), ("tag", str(field.tag)))
         group_added = None if group is None else group.pedigree.added
         added = member.pedigree.added or group_added or field.pedigree.added
         if added is not None and (block_added is None or block_added.certain_from < added.certain_from):
-            yield added, f"{what} added", location
+            yield added, f"{subject} added", location
         for change, earlier in member.past:
-            yield change, f"{what}: {change.note}", (*location, ("old_member", layouts.member(earlier)))
+            yield change, f"{subject}: {change.note}", (*location, ("old_member", layouts.member(earlier)))
         if member.pedigree != field.pedigree:
-            yield from _changes_without_form(member, what, {change for change, _ in member.past})
+            yield from _changes_without_form(member, subject, {change for change, _ in member.past})
 
 
 def _expression(change: Change, text: str, effect: tuple[tuple[str, str], ...], imports: Imports) -> str:
@@ -92,9 +93,9 @@ def _expression(change: Change, text: str, effect: tuple[tuple[str, str], ...], 
 
 
 def _changes_without_form(
-    element: Element, what: str, known: set[Change] | None = None
+    element: Element, subject: str, with_form: set[Change] | None = None
 ) -> Iterator[_ChangeEntry]:
     """Yield the changes whose earlier form the spec does not contain."""
     for change in element.pedigree.changes:
-        if change.kind == "updated" and change not in (known or ()):
-            yield change, f"{what}: {change.note}", ()
+        if change.kind == "updated" and change not in (with_form or ()):
+            yield change, f"{subject}: {change.note}", ()

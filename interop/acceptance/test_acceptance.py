@@ -63,15 +63,15 @@ Results = Mapping[tuple[str, str], Future[None]]
 @pytest.fixture(scope="module")
 def results(request: pytest.FixtureRequest) -> Iterator[Results]:
     """The results of all selected definitions, played in parallel."""
-    expected = {item.callspec.id for item in request.session.items if hasattr(item, "callspec")}
+    selected = {item.callspec.id for item in request.session.items if hasattr(item, "callspec")}
     engines = _Engines()
     futures: dict[tuple[str, str], Future[None]] = {}
     with ThreadPoolExecutor(WORKERS) as pool:
         for definition in DEFINITIONS:
-            if definition.name in expected:
+            if definition.name in selected:
                 futures["acceptor", definition.name] = pool.submit(engines.play, definition, None)
         for definition in SINGLE_CONNECTION:
-            if definition.name in expected:
+            if definition.name in selected:
                 reversed_definition = for_initiator(definition)
                 futures["initiator", definition.name] = pool.submit(
                     engines.play, reversed_definition, definition.heart_bt_int

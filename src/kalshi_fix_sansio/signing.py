@@ -102,7 +102,7 @@ class Signer:
 
 
 def verify_logon(verifier: Verifier, request: LogonRequested) -> bool:
-    """Return whether the Logon of a LogonRequested event is signed by this key."""
+    """Return whether the Logon of a LogonRequested event is signed by the key of `verifier`."""
     raw_data = getattr(request.logon, "raw_data", None)
     return raw_data is not None and verifier(_payload_of(request.signed), raw_data)
 

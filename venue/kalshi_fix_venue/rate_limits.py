@@ -96,13 +96,13 @@ class RateLimits:
         if tier is None:
             return True
         product: Product = "margin" if login.product == MARGIN else "prediction"
-        account = TokenLimits.of_tier(tier, product)
+        token_limits = TokenLimits.of_tier(tier, product)
         purpose, shard = bucket_of(message)
         if self._market_shard and accepts_quote(message):
             shard = self._market_shard(message.symbol)
-        rate, capacity = account.write_rate, account.write_capacity
+        rate, capacity = token_limits.write_rate, token_limits.write_capacity
         if purpose == "read":
-            rate, capacity = account.read_rate, account.read_capacity
+            rate, capacity = token_limits.read_rate, token_limits.read_capacity
         # Unknown shards have no bucket, because a client could name any number of them. Requests for them
         # are charged to the bucket without a shard, as are those for shard 0.
         if shard is not None and (shard < 1 or shard not in self._shards[login.product]):

@@ -82,7 +82,7 @@ class Receiver:
         """The verdict on the last message."""
 
     def mark(self, sequence: int = 0) -> Mark:
-        """Return the position after the last message; `sequence` is the broker's number for that message."""
+        """Return the mark after the last message; `sequence` is the broker's number for that message."""
         return Mark(sequence, self._fence, self._event, self._generation, dict(self._lanes), self.unproven)
 
     def record_possible_loss(self) -> None:
@@ -103,7 +103,8 @@ class Receiver:
         missing, the range contains all earlier messages of the generation.
 
         Raises:
-            ValueError: the message was not written by this library; it has no effect.
+            ValueError: the message was not written by this library; it has no effect, except on the parts
+                collected for a large message.
         """
         if batch.fence < self._fence:
             self.verdict = Verdict.FENCED

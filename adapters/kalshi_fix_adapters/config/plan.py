@@ -360,8 +360,8 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
     # None means the default of SessionConfig, so the option is passed only if it is set.
     if config.max_message_size is not None:
         session_config = attrs.evolve(session_config, max_message_size=config.max_message_size)
-    known = attrs.fields_dict(ConnectionPlan)
-    settings = attrs.asdict(config, recurse=False, filter=lambda field, _: field.name in known)
+    plan_fields = attrs.fields_dict(ConnectionPlan)
+    settings = attrs.asdict(config, recurse=False, filter=lambda field, _: field.name in plan_fields)
     settings |= {"store": store, "shapes": None if config.shapes is None else Path(config.shapes)}
     reconnect = config.reconnect
     if (

@@ -227,12 +227,22 @@ class ClientCore:
         )
 
     def set_numbers(self, next_outgoing: int | None, next_incoming: int | None) -> tuple[LossEvent, ...]:
-        """Set the numbers of the next logon; return the resulting losses and uncertainties."""
+        """Set the numbers of the next logon; return the resulting losses and uncertainties.
+
+        Raises:
+            LocalProtocolError: the client is open, the numbers cannot be set, or the values are invalid.
+            StoreError: the store could not be read or written.
+        """
         self._require_closed()
         return self.sequence.set(next_outgoing, next_incoming)
 
     def reset_numbers(self) -> tuple[LossEvent, ...]:
-        """Reset the numbers with the next logon; return the resulting uncertainties."""
+        """Reset the numbers with the next logon; return the resulting uncertainties.
+
+        Raises:
+            LocalProtocolError: the client is open, or its session type resets the numbers at every logon.
+            StoreError: the store could not be read or written.
+        """
         self._require_closed()
         return self.sequence.reset()
 
@@ -290,6 +300,9 @@ class ClientCore:
     def close(self, *, clean: bool) -> None:
         """Close the store and the wire log, because the user has left the client. This calls
         `confirm_handled` and `release`.
+
+        Raises:
+            StoreError: the last confirmations could not be written. Raised only if `clean` is set.
         """
         try:
             self.confirm_handled(clean=clean)
@@ -446,10 +459,10 @@ class ClientCore:
         if self.logging_out:
             self._end_logon_reservation(sent=False)
             return
-        now, where = self._clocks(), str(self.plan.endpoint)
+        now, address = self._clocks(), str(self.plan.endpoint)
         # Called before `on_wire` is read below, because this call determines whether a log needs the bytes.
         self._observers.connected(
-            where,
+            address,
             now,
             secured=isinstance(self.plan.security, Tls),
             max_message_size=self.plan.config.max_message_size,
@@ -598,8 +611,10 @@ class ClientCore:
     def must_close(self) -> bool:
         """Whether the adapter must close the transport now. Never True while `wants_read` is."""
         connection = self._connection
-        if connection is None or connection.close_by is None:
-            return connection is None
+        if connection is None:
+            return True
+        if connection.close_by is None:
+            return False
         # The session is over. Committing and writing its last bytes, such as the Logout, may take up to
         # `LINGER_SECONDS`.
         if not self.output and not connection.session.unreleased:
@@ -654,8 +669,8 @@ class ClientCore:
         """
         connection, pacing = self._connection, self.pacing
         # While the sender waited, this connection may have replaced the one for which its turn is valid.
-        is_outdated = turn is not None and turn.connection is not connection
-        if connection is None or not connection.can_send or is_outdated:
+        is_turn_outdated = turn is not None and turn.connection is not connection
+        if connection is None or not connection.can_send or is_turn_outdated:
             self.changing = False
             raise self.closed_error(NotConnectedError)
         if connection.congested:
@@ -743,6 +758,7 @@ class ClientCore:
 
         Raises:
             NotConnectedError: the client is not logged on.
+            SendFailedError: the store has failed; nothing was sent, and the session is over.
         """
         connection, now = self._connection, self._clocks()
         if connection is None or not connection.can_send:
@@ -860,8 +876,8 @@ class ClientCore:
 
         Other events are ignored; connection events need no confirmation.
         """
-        for count, each in enumerate(self._unconfirmed, 1):
-            if each is event:
+        for count, taken in enumerate(self._unconfirmed, 1):
+            if taken is event:
                 self._confirm(count)
                 return
 
@@ -899,8 +915,8 @@ class ClientCore:
             error = kind(f"the client gave up: {self.error}; open it again", self._ended)
             error.__cause__ = self.error
         else:
-            why = "the client was closed" if self._ended is None else self._ended.text
-            error = kind(f"the session is over ({why}); open the client again", self._ended)
+            reason = "the client was closed" if self._ended is None else self._ended.text
+            error = kind(f"the session is over ({reason}); open the client again", self._ended)
         return error
 
     def _confirm(self, count: int = 1) -> None:

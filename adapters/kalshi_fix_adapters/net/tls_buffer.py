@@ -51,13 +51,14 @@ class TlsBytes:
         push: Callable[[], object],
         receive_more: Callable[[], Awaitable[object]],
     ) -> None:
-        """Repeat `do_handshake` or `close_notify` until it is done.
+        """Repeat `step`, which is `do_handshake` or `close_notify`, until it is done.
 
         After each step, `push` writes the `outgoing` bytes. Before the next step, `receive_more` waits
         for received bytes and passes them to `feed`.
 
         Raises:
-            OSError: the step failed. `push` was called to write the alert.
+            OSError: the step failed, and `push` was called to write the alert; or `push` or `receive_more`
+                failed.
         """
         done = False
         while not done:

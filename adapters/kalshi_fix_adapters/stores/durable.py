@@ -146,6 +146,7 @@ class DurableStore(ABC):
 
         Raises:
             ValueError: a number is below 1, or too large for a store.
+            StoreError: the store can no longer be used.
         """
         self._check_usable()
         if min(next_outgoing, next_incoming) < 1 or max(next_outgoing, next_incoming) > MAX_NUMBER:

@@ -45,8 +45,8 @@ class _FieldValues:
                     yield self._report("only", fact, at, value=fact.codes[0].value)
         yield from self._missing_values()
 
-    def _report(self, what: str, facts: Fact | Iterable[Fact], at: Location, **values: Any) -> Finding:
-        return self.evidence.report(f"code {what}", facts, at, **{"owner": "", "field": self.field, **values})
+    def _report(self, kind: str, facts: Fact | Iterable[Fact], at: Location, **values: Any) -> Finding:
+        return self.evidence.report(f"code {kind}", facts, at, **{"owner": "", "field": self.field, **values})
 
     def _new_values(self) -> Iterator[Finding]:
         """Yield values that the spec does not list, and values whose label is the name of another value."""
@@ -60,8 +60,10 @@ class _FieldValues:
             if own_name and label and others and not own_name.startswith(label):
                 values = {"value": code.value, "label": code.label, "other": others[0]}
                 yield self._report("name", code, known[code.value].location, **values)
-        listed = {"Y", "N"} if self.field.datatype.kind == "BOOLEAN" else known.keys()
-        new = group_by((code for code in codes_listed if code.value not in listed), lambda each: each.value)
+        spec_values = {"Y", "N"} if self.field.datatype.kind == "BOOLEAN" else known.keys()
+        new = group_by(
+            (code for code in codes_listed if code.value not in spec_values), lambda each: each.value
+        )
         for value, codes in new.items():
             label = next((code.label for code in codes if code.label), "")
             line = f"`{advice.code_line(value, label)}`"

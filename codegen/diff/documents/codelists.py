@@ -82,10 +82,10 @@ def codes_in_text(text: str, tag: int, vocabulary: Vocabulary, location: Locatio
     for pattern in _LIST_FORMS if not found else ():
         matches = list(pattern.finditer(text))
         pairs = ((each["value"], each["label"]) for each in matches)
-        own_values = {value for value, label in pairs if not _is_reference(value, label, tag, vocabulary)}
+        values = {value for value, label in pairs if not _is_reference(value, label, tag, vocabulary)}
         # A single pair may be anything, such as `Section (3)`; two are a list, and so is one with a known
         # value.
-        if not found and (len(own_values) > 1 or own_values & vocabulary.codes.get(tag, {}).keys()):
+        if not found and (len(values) > 1 or values & vocabulary.codes.get(tag, {}).keys()):
             found = {each["value"]: (each.start(), each["label"]) for each in matches}
     if not found:
         found = _word_values(text, tag, vocabulary)

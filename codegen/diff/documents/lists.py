@@ -34,16 +34,16 @@ def read(
     # A list below a paragraph may be about anything, so one item without a value disqualifies it.
     if len(codes) < len(items) and not (certain and tag in vocabulary.codes):
         return []
-    what = f"a list item for {tag} has no value"
-    unreadable = [UnreadableFact(location, what) for location, code in parsed if code is None]
+    problem = f"a list item for {tag} has no value"
+    unreadable = [UnreadableFact(location, problem) for location, code in parsed if code is None]
     return [*([CodesFact(codes[0].location, tag, codes, complete=True)] if codes else []), *unreadable]
 
 
 def _text(item: Item, location: Location, message: str | None) -> Fact:
     match = _TEXT_VALUE.match(plain(item.text))
     if match is None or message is None:
-        what = "a list item for Text has no value, or does not belong to exactly one message"
-        return UnreadableFact(location, what)
+        problem = "a list item for Text has no value, or does not belong to exactly one message"
+        return UnreadableFact(location, problem)
     mapped = _MAPPED_CODE.search(f"{match[2]}.")
     field, code = (mapped[1], mapped[2]) if mapped else ("", "")
     return TextFact(location, message, match[1], field, code)

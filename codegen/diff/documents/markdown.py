@@ -222,8 +222,8 @@ def _component(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """Parse a line of tags and the text between them; the first tag may span several lines."""
     text = _line(state, start)
     # On the first line of a list item, after its bullet, a tag is text of the item.
-    is_first_in_item = state.src[state.bMarks[start] : state.bMarks[start] + state.tShift[start]].strip()
-    if is_first_in_item or not re.match(r"</?[A-Z]", text):
+    item_prefix = state.src[state.bMarks[start] : state.bMarks[start] + state.tShift[start]].strip()
+    if item_prefix or not re.match(r"</?[A-Z]", text):
         return False
     index = start + 1
     while not silent and not _TAG.match(text):

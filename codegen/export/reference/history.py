@@ -24,24 +24,26 @@ class HistoryEntry:
 
 def history(dialect: Dialect) -> tuple[HistoryEntry, ...]:
     """Return all changes in the spec, newest first."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for element, what in _elements(dialect):
+    lines_by_version: dict[tuple[str, str], list[str]] = {}
+    for element, name in _elements(dialect):
         # Only messages and members have earlier forms.
         earlier = {change for change, _ in getattr(element, "past", ())}
         for change in element.pedigree.changes:
             note = f": {change.note}" if change.note else ""
-            line = sentence(f"{what} {_VERBS[change.kind]}{note}")
+            line = sentence(f"{name} {_VERBS[change.kind]}{note}")
             if change.kind == "updated" and change not in earlier:
                 line += " *Wording only.*"
-            lines = found.setdefault((change.date or "", change.version or ""), [])
+            lines = lines_by_version.setdefault((change.date or "", change.version or ""), [])
             if line not in lines:
                 lines.append(line)
     # Entries are sorted by date, and entries of the same day by version number: 1.0.9 is older than 1.0.10.
     dated = sorted(
-        found, key=lambda key: (key[0], [int(part) for part in key[1].split(".") if part.isdigit()])
+        lines_by_version,
+        key=lambda key: (key[0], [int(part) for part in key[1].split(".") if part.isdigit()]),
     )
     return tuple(
-        HistoryEntry(version, date, tuple(found[date, version])) for date, version in reversed(dated)
+        HistoryEntry(version, date, tuple(lines_by_version[date, version]))
+        for date, version in reversed(dated)
     )
 
 

@@ -285,8 +285,10 @@ class Framer:
 
     def _give_up(self, reason: str) -> None:
         """Skip to the next position at which a message may begin."""
-        found = self._buffer.find(self._start, self._at + 1)
-        self._skip_to(len(self._buffer) - self._partial_start_size() if found < 0 else found, reason)
+        next_start = self._buffer.find(self._start, self._at + 1)
+        self._skip_to(
+            len(self._buffer) - self._partial_start_size() if next_start < 0 else next_start, reason
+        )
         self._after_garbage = True
 
     def _give_up_oversized(self, length: int, msg_type: str | None) -> Oversized:
@@ -304,10 +306,10 @@ class Framer:
         if self._at >= self._sums.end:
             self._sums.restart(self._at, end)
         # If another message begins inside, BodyLength may be wrong instead of CheckSum.
-        found = self._buffer.find(self._start, self._at + 1, end)
-        self._report_now = found < 0
-        self._after_garbage = found >= 0
-        self._skip_to(end if found < 0 else found, reason)
+        inner_start = self._buffer.find(self._start, self._at + 1, end)
+        self._report_now = inner_start < 0
+        self._after_garbage = inner_start >= 0
+        self._skip_to(end if inner_start < 0 else inner_start, reason)
 
     def _give_up_misframed(self, reason: str, sum_end: int) -> None:
         """Skip a message whose BodyLength is wrong, up to the next message. With `skip_by_check_sum`, skip
@@ -319,10 +321,10 @@ class Framer:
         size, limit = len(self._buffer), sum_end + self._max_body_length
         # Search from the SOH before the expected CheckSum. With the next chunk, continue where the last
         # search ended.
-        found = _CHECK_SUM_FIELD.search(self._buffer, max(sum_end - 1, self._searched_to), limit)
-        if found is not None:
+        check_sum = _CHECK_SUM_FIELD.search(self._buffer, max(sum_end - 1, self._searched_to), limit)
+        if check_sum is not None:
             self._after_garbage = False
-            self._skip_to(found.end(), reason)
+            self._skip_to(check_sum.end(), reason)
         elif size >= limit:
             self._give_up(reason)
         else:
@@ -330,14 +332,14 @@ class Framer:
             self._searched_to = size - _CHECK_SUM_FIELD_SIZE + 1
             self._required = size + 1
 
-    def _skip_to(self, found: int, reason: str) -> None:
+    def _skip_to(self, position: int, reason: str) -> None:
         at = self._at
         if not self.skipped:
             self._reason = reason
-        self._sample += self._buffer[at : min(found, at + MAX_SAMPLE - len(self._sample))]
-        self.skipped += found - at
-        self._at = found
-        self._required = found + 1
+        self._sample += self._buffer[at : min(position, at + MAX_SAMPLE - len(self._sample))]
+        self.skipped += position - at
+        self._at = position
+        self._required = position + 1
         self._searched_to = 0
 
     def _partial_start_size(self) -> int:

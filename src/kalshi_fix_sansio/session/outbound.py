@@ -201,7 +201,7 @@ class Outbound:
     def write(self, frame: bytes, now: Instant) -> None:
         """Queue a message that uses no new number: a resent message or a gap fill.
 
-        The store needs no record, because it recorded the number at its first use.
+        The store needs no record, because it recorded the number when the number was first used.
         """
         self.buffer += frame
         if len(frame) > self.largest_message:

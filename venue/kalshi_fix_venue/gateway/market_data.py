@@ -102,22 +102,22 @@ class _Update:
     """The update of one market: the same for all subscribers, except for the ids of their own orders."""
 
     entries: list[MDIncEntry] = attrs.field(factory=list)
-    _own_entries: dict[str, dict[int, OrderName]] = attrs.field(factory=dict)
-    """By owner, the indices of the entries caused by the owner's orders, each with the ids of its order."""
+    _order_names: dict[str, dict[int, OrderName]] = attrs.field(factory=dict)
+    """By owner, the ids of the owner's order that caused an entry, by the index of the entry."""
 
     def add_levels(self, outcome: BookChanged) -> None:
         for change in outcome.changes:
             for owner, name in change.causes.items():
-                self._own_entries.setdefault(owner, {})[len(self.entries)] = name
+                self._order_names.setdefault(owner, {})[len(self.entries)] = name
             self.entries.append(_level(outcome, change))
 
     def entries_for(self, login: Login) -> list[MDIncEntry]:
         """Return a separate list for a subscriber, with the order ids that its key may receive."""
         entries = list(self.entries)
-        for number, name in self._own_entries.get(login.owner, {}).items():
+        for index, name in self._order_names.get(login.owner, {}).items():
             if login.may_see(name.account):
-                entries[number] = attrs.evolve(
-                    entries[number], cl_ord_id=name.cl_ord_id, alloc_account=name.account.subaccount
+                entries[index] = attrs.evolve(
+                    entries[index], cl_ord_id=name.cl_ord_id, alloc_account=name.account.subaccount
                 )
         return entries
 

@@ -126,7 +126,7 @@ def change_order_command(
         **fields,
         quantity=message.order_qty,
         price=price,
-        # Without a TimeInForce, the order keeps its own. On a new order, it would mean Day.
+        # If TimeInForce is absent, the order keeps its previous one; only on a new order does this mean Day.
         time_in_force=None if message.time_in_force is None else TIMES_IN_FORCE[message.time_in_force],
         expire_time=message.expire_time,
     )

@@ -40,8 +40,8 @@ BOUNDS: Final = Bounds(depth=32, values=20_000, aliased=2_000)
 class ScenarioError(ConfigurationError):
     """A scenario file that cannot be used; `mistakes` contains all mistakes found in one run."""
 
-    def __init__(self, found: Iterable[Mistake]) -> None:
-        self.mistakes: tuple[Mistake, ...] = tuple(found)
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes: tuple[Mistake, ...] = tuple(mistakes)
         super().__init__("\n".join(map(str, self.mistakes)))
 
 
@@ -49,7 +49,7 @@ def load_scenario(path: Path) -> Scenario:
     """Read a scenario file.
 
     Raises:
-        ScenarioError: it cannot be used.
+        ScenarioError: the file cannot be read, or its content cannot be used.
     """
     try:
         with path.open("rb") as stream:
@@ -64,7 +64,7 @@ def parse_scenario(data: bytes, name: str = "scenario.yaml") -> Scenario:
     """Read the content of a scenario file; `name` is the file's name in the reported mistakes.
 
     Raises:
-        ScenarioError: it cannot be used.
+        ScenarioError: the content cannot be used.
     """
     root = read_nodes(data, name)
     mistakes = Mistakes(MAX_MISTAKES, ScenarioError)

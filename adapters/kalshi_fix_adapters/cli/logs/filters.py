@@ -1,6 +1,7 @@
 """Filters for messages of a log: by type, tag, ID, symbol, direction and time.
 
-All filters match the bytes of a message, before it is decoded.
+Filters match the bytes of a message, and the time and direction before it in the log, without decoding the
+message.
 """
 
 from __future__ import annotations
@@ -93,7 +94,11 @@ def field_options(command: Callable[..., None]) -> Callable[..., None]:
 def _patterns(
     types: Sequence[str], tags: Sequence[str], client_ids: Sequence[str], symbols: Sequence[str]
 ) -> Iterator[re.Pattern[bytes]]:
-    """Yield a pattern for each condition; raise BadParameter for an unknown name."""
+    """Yield a pattern for each condition.
+
+    Raises:
+        BadParameter: a name is unknown, or a value contains a character that is not Latin-1.
+    """
     if types:
         yield _field_pattern((35,), map(_msg_type, types))
     for text in tags:

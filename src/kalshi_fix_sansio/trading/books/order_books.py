@@ -194,6 +194,7 @@ class OrderBooks(Mapping[str, OrderBook]):
             max_levels = self._entries.level_limit.limit
             if levels > max_levels:
                 raise ValueError(f"the number of levels ({levels}) exceeds the limit ({max_levels})")
+            # `top` is not dumped, and its default is the index for offers.
             for book in state.books:
                 book.bids.top = -1
         # Updated in place, because `_entries` counts the levels of the same dict.
@@ -249,22 +250,22 @@ class OrderBooks(Mapping[str, OrderBook]):
         if book is None:
             if symbol in self._forgotten:
                 return None
-            refusal = self._no_room_update(symbol)
-            if refusal is not None:
-                return refusal
+            no_room = self._no_room_update(symbol)
+            if no_room is not None:
+                return no_room
             book = self._books[symbol] = OrderBook(symbol)
         return BookUpdate(book)
 
     def _no_room_update(self, symbol: str) -> BookUpdate | None:
         """Return the update that reports that there is no room for a new book; None if there is room."""
         if len(self._books) >= self._max_books:
-            why = f"there are {self._max_books} books already"
+            reason = f"there are {self._max_books} books already"
         elif len(symbol) > MAX_SYMBOL_SIZE:
-            why = f"its symbol has {len(symbol)} characters"
+            reason = f"its symbol has {len(symbol)} characters"
         else:
             return None
         update = BookUpdate(OrderBook(symbol))
-        self._entries.report(update, DiscrepancyKind.TOO_MANY, why)
+        self._entries.report(update, DiscrepancyKind.TOO_MANY, reason)
         return update
 
     def _finish_updates(self, touched: dict[str, BookUpdate | None]) -> list[BookUpdate]:
@@ -283,14 +284,14 @@ class OrderBooks(Mapping[str, OrderBook]):
         problems = book_problems(message.problems)
         if symbol is None:
             return self._finish_updates(self._report_unreadable(None, problems))
-        refusal = None if symbol in self._books else self._no_room_update(symbol)
+        no_room = None if symbol in self._books else self._no_room_update(symbol)
         # Recorded even if the snapshot is not used: the request has its answer, so a later refusal concerns
         # another request.
-        state = self._requests.record_snapshot(symbol, has_room=refusal is None)
+        state = self._requests.record_snapshot(symbol, has_room=no_room is None)
         if state is None:
             return []
-        if refusal is not None:
-            return [refusal]
+        if no_room is not None:
+            return [no_room]
         self._forgotten.discard(symbol)
         book = self._books.get(symbol)
         if book is None:

@@ -35,9 +35,9 @@ def first_sending_time(message: Any) -> datetime | None:
     return None if message.header is None else message.header.orig_sending_time or message.header.sending_time
 
 
-def remember(known: dict[K, V], key: K, value: V, limit: int) -> None:
+def remember(entries: dict[K, V], key: K, value: V, limit: int) -> None:
     """Set an entry and make it the newest. The oldest entries are removed if there are more than `limit`."""
-    known.pop(key, None)
-    while len(known) >= limit:
-        del known[next(iter(known))]
-    known[key] = value
+    entries.pop(key, None)
+    while len(entries) >= limit:
+        del entries[next(iter(entries))]
+    entries[key] = value

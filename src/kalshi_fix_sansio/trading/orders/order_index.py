@@ -97,9 +97,9 @@ class OrderIndex:
         iteration.
         """
         orders = self.unsettled
-        sides = [orders] if symbol is None else self.live.get(symbol, {}).values()
+        indexes = [orders] if symbol is None else self.live.get(symbol, {}).values()
         # Sorted, because an ended order that a later report shows as open is indexed again, after newer ones.
-        for number in sorted(number for each in sides for number in each):
+        for number in sorted(number for index in indexes for number in index):
             order = orders.get(number)
             if order is not None and order.indexed_as is not OrderState.DONE and side in (None, order.side):
                 yield order
@@ -134,8 +134,8 @@ class OrderIndex:
         """
         # Uses only the cohort: reading an attribute of 100,000 orders that are not in the processor's caches
         # would take 20 ms.
-        found = list(cohort.slots)
-        self.changed.update(zip(cohort.slots.values(), found, strict=True))
+        numbers = list(cohort.slots)
+        self.changed.update(zip(cohort.slots.values(), numbers, strict=True))
         cohort.mark = self.losses.mark
         joined = self._current_cohort(cohort.shard, cohort)
         if joined is not cohort:
@@ -145,27 +145,27 @@ class OrderIndex:
             large.slots.update(small.slots)
             small.slots = {}
             self.current[cohort.shard] = large
-        return found
+        return numbers
 
     def awaiting_outcome(self, name: str) -> list[tuple[Order, NewOrderRequest]]:
         """Return the orders that this session placed with this ClOrdID and whose outcome the venue has not
         reported. Orders whose answer is still expected are first, orders that drop copy does not contain are
         last. Each group is sorted by the time of sending.
         """
-        found = [
+        waiting = [
             (order, order.placed)
             for order in self.namesakes(name)
             if order.placed is not None
             and not (order.last is not None or order.end is not None or order.placed.refused)
         ]
-        return sorted(found, key=lambda each: _request_sort_key(each[1])) if len(found) > 1 else found
+        return sorted(waiting, key=lambda each: _request_sort_key(each[1])) if len(waiting) > 1 else waiting
 
     def unlisted_order(self, name: str) -> Order | None:
         """Return the order that was placed by the request with this ClOrdID in the current `OutcomesUnknown`
         event. Orders whose request was answered, or listed by an earlier event, are left out. If several
         orders remain, return the oldest uncertain one, or else the oldest.
         """
-        found = [
+        candidates = [
             order
             for order in self.namesakes(name)
             if order.placed is not None
@@ -173,7 +173,7 @@ class OrderIndex:
             and not order.placed.listed
             and not _is_answered(order)
         ]
-        return min(found, key=_unknown_sort_key, default=None)
+        return min(candidates, key=_unknown_sort_key, default=None)
 
     def known_from_reports(self, name: str, after: Mapping[int, ExecKey]) -> Order | None:
         """Return the newest order with this ClOrdID that is known only from reports newer than those in
@@ -213,14 +213,16 @@ class OrderIndex:
             and (each.symbol, each.side) == (order.symbol, order.side)
             and not (each.placed.refused or each.placed.matched)
         ]
-        known = sorted((each for each in group if _is_reported(each)), key=_first_report_sort_key)
+        reported = sorted((each for each in group if _is_reported(each)), key=_first_report_sort_key)
         requests = [each.placed for each in group if each.placed is not None]
-        requests.sort(key=_number if len(known) == len(group) else _request_sort_key)
-        matched = requests[: len(known)]
+        requests.sort(key=_number if len(reported) == len(group) else _request_sort_key)
+        matched = requests[: len(reported)]
         # Of the orders without a report, only those whose request was matched get another request.
-        others = [each for each in group if each not in known and each.placed in matched]
-        spare = [each.placed for each in known if each.placed is not None and each.placed not in matched]
-        for each, request in zip([*known, *others], [*matched, *spare], strict=True):
+        unreported = [each for each in group if each not in reported and each.placed in matched]
+        spare_requests = [
+            each.placed for each in reported if each.placed is not None and each.placed not in matched
+        ]
+        for each, request in zip([*reported, *unreported], [*matched, *spare_requests], strict=True):
             if each.placed is not request:
                 self.begin(each)
                 each.placed = request
@@ -229,13 +231,13 @@ class OrderIndex:
         """Return the pending requests with this ClOrdID: first those that await their answer, then the
         uncertain ones. Each group is sorted by the time of sending.
         """
-        found = [
+        pairs = [
             (order, request)
             for order in self.namesakes(name)
             for request in order.pending
             if request.cl_ord_id == name and msg_type in (None, request.msg_type)
         ]
-        return sorted(found, key=lambda each: each[1].is_unknown)
+        return sorted(pairs, key=lambda each: each[1].is_unknown)
 
     def answer(self, order: Order, request: PendingRequest) -> None:
         """Record that an order's change or cancel is no longer pending."""
@@ -372,7 +374,8 @@ class OrderIndex:
         or orders.
 
         Raises:
-            ValueError: a row is missing, or two orders have the same number.
+            ValueError: a row is missing, or two orders have the same number. A damaged row may also raise
+                other exceptions, which `loading` converts.
         """
         orders: dict[int, Order] = {}
         for slot, row in enumerate(rows):
@@ -403,7 +406,7 @@ class OrderIndex:
             self.index(order)
             if order.ended:
                 ended[order.ended] = number
-        # Orders do not end in the order in which they were placed.
+        # The loop above adds orders to `done` by number. Sort them by when they ended.
         for count, position in enumerate(sorted(ended)):
             if not count % _LOAD_STEP:
                 yield
@@ -412,8 +415,9 @@ class OrderIndex:
 
     def _join_cohort(self, order: Order) -> None:
         """Add an order whose state is certain to the current cohort of its shard."""
-        no_shard = order.last is None or order.pending or order.knowledge.kind is not KnowledgeKind.CLEAR
-        shard = None if no_shard or order.last is None else order.last.key.shard
+        shard = None
+        if order.last is not None and not order.pending and order.knowledge.kind is KnowledgeKind.CLEAR:
+            shard = order.last.key.shard
         cohort = order.cohort
         if cohort is None or cohort.shard != shard or cohort.is_lost:
             self._leave_cohort(order)

@@ -40,7 +40,7 @@ _ZERO = Decimal("0.00")
 
 
 def request_ack(rfq: Rfq) -> QuoteRequestAck:
-    """Return the acknowledgement of a request for its creator."""
+    """Return the acknowledgement that the creator of a request receives."""
     return QuoteRequestAck(
         quote_req_id=rfq.client_id,
         quote_request_type=QuoteRequestType.MANUAL,
