@@ -59,6 +59,7 @@ class Change:
         return self._days()[1]
 
     def _days(self) -> tuple[dt.date, dt.date]:
+        """Return `first_day` and `certain_from`; `date` contains a day, or only a month."""
         text = self.date or ""
         if len(text) > len("2026-10"):
             return dt.date.fromisoformat(text), dt.date.fromisoformat(text)
@@ -576,7 +577,7 @@ class Dialect:
 
     @property
     def validated(self) -> str:
-        """Dates of the venue's documents that it was last compared with, as text."""
+        """Dates of the venue's documents that the spec was last compared with, as text."""
         parts = (("changelog through", self.changelog_through), ("pages of", self.newest_page_date))
         return ", ".join(f"{label} {date}" for label, date in parts if date)
 

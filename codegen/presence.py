@@ -38,8 +38,8 @@ def all_places(sessions: Mapping[str, tuple[str, ...]], products: tuple[str, ...
     """
     return tuple(
         Place(product, session, sender)
-        for session, own in (sessions or {"": ()}).items()
-        for product in own or products or ("",)
+        for session, session_products in (sessions or {"": ()}).items()
+        for product in session_products or products or ("",)
         for sender in SENDERS
     )
 
@@ -47,8 +47,8 @@ def all_places(sessions: Mapping[str, tuple[str, ...]], products: tuple[str, ...
 def places(dialect: Dialect, product: str | None = None) -> tuple[Place, ...]:
     """Return every place of a product, or of all products."""
     sessions = {session.name: session.products for session in dialect.session_types}
-    found = all_places(sessions, dialect.product_names)
-    return tuple(place for place in found if product in (None, place.product))
+    candidates = all_places(sessions, dialect.product_names)
+    return tuple(place for place in candidates if product in (None, place.product))
 
 
 def places_of(message: Message, candidates: Iterable[Place]) -> tuple[Place, ...]:

@@ -33,10 +33,10 @@ class Connection:
         self.our_side, _logged_on = pairing.connect(store, take=self._take)
 
     def _take(self, event: Event) -> bool:
-        # The position of this event among the others varies: if both sides send a ResendRequest, either may
-        # be first. QuickFIX may also send a second one: if it processes a gap fill after the messages that it
-        # has held, it ignores the gap fill, whose MsgSeqNum is then too low, and detects the gap again at the
-        # next message.
+        # ResendServed is kept apart, because its position among the events varies: if both sides send a
+        # ResendRequest, either may be first. QuickFIX may also send a second ResendRequest: if it processes a
+        # gap fill after the messages that it has held, it ignores the gap fill, whose MsgSeqNum is then too
+        # low, and detects the gap again at the next message.
         if isinstance(event, ResendServed):
             self._served.put(event)
             return True

@@ -71,9 +71,9 @@ def main() -> int:
         text=True,
     )
     paths = [ROOT / name for name in listed.stdout.splitlines()]
-    found = [fault for path in paths if path.exists() for fault in faults(path)]
-    print(*found, sep="\n", file=sys.stderr)
-    return int(bool(found))
+    lines = [fault for path in paths if path.exists() for fault in faults(path)]
+    print(*lines, sep="\n", file=sys.stderr)
+    return int(bool(lines))
 
 
 if __name__ == "__main__":

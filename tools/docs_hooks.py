@@ -96,7 +96,7 @@ def on_config(config: Any, **_: object) -> None:
 
 
 def with_subpages(nav: list[Any], subpages: dict[str, list[Any]]) -> list[Any]:
-    """Return a navigation in which pages become sections: the page itself, then the pages below it."""
+    """Return a navigation in which each key of `subpages` is a section: this page, then its subpages."""
     changed: list[Any] = []
     for entry in nav:
         [(title, target)] = entry.items() if isinstance(entry, dict) else [(None, entry)]
@@ -221,7 +221,9 @@ def on_post_build(config: Any, **_: object) -> None:
 
 
 def check_search(site: Path) -> None:
-    """Check the first results of the search with the browser's code, if node is installed."""
+    """Run the browser's search code with node, if it is installed; raise PluginError if the first result of a
+    search differs from the one in `FIRST_RESULTS`.
+    """
     if (node := shutil.which("node")) is None:
         print("node is not installed: the results of the search were not checked")
         return

@@ -310,7 +310,7 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 def git(*arguments: str) -> str:
-    """Run git; stop with its error if it fails."""
+    """Return the output of a git command; raise StepError if it fails."""
     process = run("git", *arguments)
     if process.returncode:
         raise StepError(2, f"git {arguments[0]}: {process.stderr.strip()}")
@@ -345,7 +345,7 @@ def parse_arguments() -> argparse.Namespace:
     add(
         "--name",
         help="name of the revision; its branch is venue-NAME "
-        "[default: the current branch's, or today's date]",
+        "[default: that of the current branch, or today's date]",
     )
     add("--reviewed", action="store_true", help="record the text of the documents as reviewed")
     add("--index", help="URL of the venue's llms.txt [default: the manifest's]")

@@ -106,7 +106,7 @@ def generated_part() -> str:
 
 
 def update_page(page: str) -> str:
-    """Return a page with its generated part updated."""
+    """Return a page with its generated part updated; raise SystemExit if the page lacks a marker."""
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:

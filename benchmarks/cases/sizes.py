@@ -48,6 +48,8 @@ _MESSAGE_COUNT = 400
 """Number of different messages used in turn."""
 _UNGROUPED_FIELDS = 25
 """Number of fields of the report without its groups."""
+_STRIDE = 7919
+"""A prime, so that the symbols of successive messages are spread over all symbols."""
 _OPTIONAL_ATTRIBUTES = (
     "price",
     "last_px",
@@ -112,7 +114,7 @@ def _books(count: int) -> Contender:
     for number in range(count):
         level = MDFullEntry(md_entry_type="0", md_entry_px="0.45", md_entry_size=1)
         books.apply(MarketDataSnapshotFullRefresh(symbol=f"M{number}", md_entries=[level]))
-    messages = [_update(f"M{number * 7919 % count}", number + 1) for number in range(_MESSAGE_COUNT)]
+    messages = [_update(f"M{number * _STRIDE % count}", number + 1) for number in range(_MESSAGE_COUNT)]
     return Contender(BOOKS, str(count), call_for_each(books.apply, messages), len(messages))
 
 
@@ -133,7 +135,7 @@ def _live_orders(count: int) -> Contender:
                     cl_ord_id=f"{number}-{side}", symbol=f"M{number}", side=side, order_qty=1, price="0.45"
                 )
             )
-    symbols = [f"M{number * 7919 % count}" for number in range(_MESSAGE_COUNT)]
+    symbols = [f"M{number * _STRIDE % count}" for number in range(_MESSAGE_COUNT)]
     assert all(len(list(orders.live(symbol))) == 2 for symbol in symbols)
     return Contender(LIVE_ORDERS, str(count), call_for_each(orders.live, symbols), len(symbols))
 

@@ -193,7 +193,7 @@ class _Body:
         """Write the statements that format a mandatory value; return its part of the string."""
         field = member.field
         kind = field.datatype.kind
-        # A function call costs as much as all these comparisons.
+        # The usual values are checked inline: a function call costs as much as all these comparisons.
         if _is_plain_string(field):
             self.lines += [
                 f"{name} = {value}",
@@ -201,7 +201,7 @@ class _Body:
                 f"    {name} = {self._formatted(member, name)}",
             ]
         elif kind == "SEQNUM":
-            # CPython compares integers fast only below 2**30.
+            # CPython compares integers fast only below 2**30, so larger ones are left to the function.
             self.lines += [
                 f"{name}: int | str = {value}",
                 f"if type({name}) is not int or not 0 <= {name} < 10**9:",
@@ -265,8 +265,8 @@ class _Body:
         field, codeset, formatted = member.field, member.field.codeset, self._formatted(member, value)
         if codeset and codeset.integer:
             # Only members are looked up: other integers and values of other types may be equal to a member.
-            known = f"{self._table(member, codeset)}[{value}]"
-            return f'{known} if type({value}) is {codeset.name} else f"{field.tag}={{{formatted}}}\\x01"'
+            from_table = f"{self._table(member, codeset)}[{value}]"
+            return f'{from_table} if type({value}) is {codeset.name} else f"{field.tag}={{{formatted}}}\\x01"'
         if codeset:
             return f"{self._table(member, codeset)}[{value}]"
         if field.datatype.kind == "BOOLEAN":
@@ -281,7 +281,7 @@ class _Body:
         encode = encoder_name(group.entry_class)
         if not self.in_groups:
             self.imports.import_one_per_line(f"{self.package}.groups", encode)
-        each = f"{snake_case(group.entry_class)}_entry"
+        entry = f"{snake_case(group.entry_class)}_entry"
         indent, count = "    ", "len"
         if always_required(member):
             # The counter is written even if the group is empty, so the value must be checked: `entry_count`
@@ -292,8 +292,8 @@ class _Body:
             yield f"if {value}:"
         yield f'{indent}{text} += f"{{unknown}}{member.field.tag}={{{count}({value})}}\\x01"'
         yield f'{indent}unknown = ""'
-        yield f"{indent}for {each} in {value}:"
-        yield f"{indent}    {text} += {encode}({each}, checked)"
+        yield f"{indent}for {entry} in {value}:"
+        yield f"{indent}    {text} += {encode}({entry}, checked)"
 
     def _table(self, member: Member, codeset: CodeSet, *, or_none: bool = False) -> str:
         """Return the constant with the fields of all known codes; with `or_none` it maps None to an empty

@@ -64,8 +64,8 @@ class Refused:
 class Unknown:
     """The message may have been sent, or may still be sent.
 
-    It can be sent until its deadline, according to the clock of the session process. If it then waits for a
-    commit of the store, it can be sent up to `commit_timeout` later.
+    It can be sent until its deadline, according to the clock of the session process. If it is waiting for a
+    commit of the store at its deadline, it can be sent up to `commit_timeout` later.
 
     It is safe to send a second command with the same message and ClOrdID: the message is sent at most once. A
     message without an id could be sent twice; look for it in the events of the session instead.
@@ -139,9 +139,9 @@ def request_id(message: Message) -> str | None:
     layout = DIALECT.messages.get(message.msg_type)
     names = () if layout is None else layout.request
     for name in names:
-        found = getattr(message, name, None)
-        if isinstance(found, str):
-            return found
+        value = getattr(message, name, None)
+        if isinstance(value, str):
+            return value
     return None
 
 

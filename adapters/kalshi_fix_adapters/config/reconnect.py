@@ -191,7 +191,8 @@ class ReconnectPolicy(Value):
         if failure.key_in_use and self.key_in_use is not None:
             return Wait(self.key_in_use, "another connection uses the API key", counts=False)
         limits = {Resolution.UNCLEAR: self.unclear_attempts, Resolution.SAME: self.same_failures}
-        if failure.times >= limits.get(failure.resolution, failure.times + 1):
+        limit = limits.get(failure.resolution)
+        if limit is not None and failure.times >= limit:
             return GiveUp(f"{_failed_attempts_text(failure.times)} in this way: {failure.why}")
         if self.attempts is not None and failures > self.attempts:
             return GiveUp(f"{_failed_attempts_text(self.attempts)}; last failure: {failure.why}")

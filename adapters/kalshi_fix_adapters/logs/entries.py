@@ -76,7 +76,8 @@ def read_log(log: str | Path | IO[bytes], *, as_of: AsOf = None) -> Iterator[Log
             date in each message's SendingTime.
 
     Raises:
-        OSError: the file cannot be read, or is not a gzip file although its name ends with .gz.
+        OSError: the file cannot be read, is not a gzip file although its name ends with .gz, or has a wrong
+            checksum.
         EOFError: a gzip file is truncated; the messages before the end have been yielded.
         zlib.error: the compressed data of a gzip file is damaged.
     """

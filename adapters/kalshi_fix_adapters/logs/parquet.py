@@ -36,7 +36,7 @@ def to_parquet(source: Source | Iterable[Source], path: str | Path) -> int:
     Raises:
         ConfigurationError: pyarrow is not installed.
         ValueError: a price or size has more than ten decimal places.
-        RecordingError, OSError, EOFError: as raised by `read_events`.
+        RecordingError, OSError, EOFError, zlib.error: as raised by `read_events`.
     """
     try:
         import pyarrow as pa

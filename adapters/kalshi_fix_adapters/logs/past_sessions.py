@@ -91,7 +91,7 @@ def replay(
         as_of: as in `read_log`.
 
     Raises:
-        RecordingError, OSError, EOFError: as raised by `Recording` and `read_log`.
+        RecordingError, OSError, EOFError, zlib.error: as raised by `Recording` and `read_log`.
     """
     steps = [_step(machine) for machine in machines]
     # A single machine without a time argument, such as books, takes a faster path.
@@ -146,7 +146,7 @@ def read_events(source: Source | Iterable[Source], *, as_of: AsOf = None) -> Ite
     is reported as lost messages for every open session. See `read_log` for `as_of`.
 
     Raises:
-        RecordingError, OSError, EOFError: as raised by `Recording` and `read_log`.
+        RecordingError, OSError, EOFError, zlib.error: as raised by `Recording` and `read_log`.
     """
     for values in _iter_events(source, as_of):
         yield SessionEvent(*values)

@@ -190,7 +190,13 @@ class _Reader:
         # resulting position.
         is_size_correct = end == self.size or (0 < end < self.size and self.record_end(end) is not None)
         checksum_position, running_checksum = damaged + _SUM_START, 0
-        position, stop = damaged + 1, end if is_size_correct else 0 if self._no_record_follows else self.size
+        if is_size_correct:
+            stop = end
+        elif self._no_record_follows:
+            stop = 0  # another search would find nothing
+        else:
+            stop = self.size
+        position = damaged + 1
         while position + HEAD.size <= stop:
             buffer, index = self.window(position, HEAD.size)
             if len(buffer) - index < HEAD.size:
@@ -263,7 +269,7 @@ class Recording:
 
         Raises:
             RecordingError: the file is not a recording.
-            OSError, EOFError: the file cannot be read or decompressed.
+            OSError, EOFError, zlib.error: the file cannot be read or decompressed.
         """
         self.complete_size = self.torn = self.damaged_bytes = 0
         self.damaged = []
@@ -273,12 +279,12 @@ class Recording:
             head_size, unpack = HEAD.size, HEAD.unpack_from
             while position < reader.size:
                 buffer, index = reader.window(position, head_size)
-                window_start, size = position, len(buffer)
-                while index + head_size <= size:
+                first_position, buffer_size = position, len(buffer)
+                while index + head_size <= buffer_size:
                     length, checksum, microseconds, connection, kind = unpack(buffer, index)
                     begin = index + head_size
                     end = begin + length
-                    if end > size:
+                    if end > buffer_size:
                         break
                     # The checksum covers the bytes after itself.
                     if (
@@ -293,7 +299,7 @@ class Recording:
                     index = end
                     time = _EPOCH + timedelta(microseconds=microseconds)
                     yield Record(time, connection, _KINDS[kind], buffer[begin:end])
-                if position > window_start or reader.record_end(position) is not None:
+                if position > first_position or reader.record_end(position) is not None:
                     continue  # continue with the next part of the file
                 next_record = reader.search(position)
                 if next_record is None and reader.is_torn(position):
@@ -348,7 +354,7 @@ def is_recording(path: str | Path) -> bool:
     with .gz, the first bytes must be intact.
 
     Raises:
-        OSError, EOFError: the file cannot be read or decompressed.
+        OSError, EOFError, zlib.error: the file cannot be read or decompressed.
     """
     if Path(path).suffix == ".gz":
         with gzip.open(path) as packed:

@@ -44,7 +44,11 @@ def describe_dsn(dsn: str) -> str:
 
 
 def connect(dsn: str, **options: Any) -> Connection:
-    """Connect without prepared statements, which do not work behind some connection poolers."""
+    """Connect without prepared statements, which do not work behind some connection poolers.
+
+    Raises:
+        psycopg.Error: the DSN is invalid, or the server cannot be reached or refuses the connection.
+    """
     dsn_parameters = conninfo_to_dict(dsn)
     defaults: dict[str, Any] = {
         "connect_timeout": _CONNECT_TIMEOUT,
@@ -81,8 +85,8 @@ def to_store_error(place: object, error: psycopg.Error) -> StoreError:
     # that it is starting, stopping or recovering.
     state = error.sqlstate or "08"
     unavailable = isinstance(error, psycopg.OperationalError) and state.startswith(("08", "53", "57"))
-    kind = StoreUnavailableError if unavailable else StoreError
-    return kind(f"{place} could not be read or written: {text}")
+    error_class = StoreUnavailableError if unavailable else StoreError
+    return error_class(f"{place} could not be read or written: {text}")
 
 
 @contextlib.contextmanager
@@ -92,6 +96,7 @@ def durable_transaction(connection: Connection, place: object, seconds: float) -
 
     Raises:
         StoreInUseError: another process held a lock on the store for longer than `seconds`.
+        psycopg.Error: the transaction failed for another reason; see `converting_errors`.
     """
     try:
         with connection.transaction():
@@ -114,6 +119,7 @@ def acquire(connection: Connection, place: object, name: str, lease: float) -> t
     Raises:
         StoreInUseError: another process holds the lease.
         StoreError: the store does not exist.
+        psycopg.Error: a statement failed; see `converting_errors`.
     """
     holder = f"process {os.getpid()} on {socket.gethostname()}"
     row = connection.execute(_ACQUIRE, (lease, holder, name)).fetchone()
@@ -123,8 +129,8 @@ def acquire(connection: Connection, place: object, name: str, lease: float) -> t
     row = connection.execute(_HOLDER, (name,)).fetchone()
     if row is None:
         raise StoreError(f"{place} has no store {name}")
-    other_holder, seconds = row
+    other_holder, remaining_lease = row
     raise StoreInUseError(
-        f"store {name} in {place} is in use by {other_holder}, whose lease ends in {seconds:.1f} s unless it "
-        "is renewed"
+        f"store {name} in {place} is in use by {other_holder}, whose lease ends in {remaining_lease:.1f} s "
+        "unless it is renewed"
     )

@@ -26,7 +26,7 @@ class Transport:
         """Take over a non-blocking socket."""
         self._raw: Final = raw
         self.ended: bool = False
-        """Whether the end of the stream has been read."""
+        """Whether the end of the stream has been read, or reading has failed."""
         self.full: bool = False
         """Whether writing must wait for `writable`."""
 
@@ -133,7 +133,7 @@ class TlsTransport(Transport):
     def _push(self) -> None:
         encrypted = self._unwritten + self._tls.outgoing()
         if encrypted:
-            self._unwritten = encrypted
+            self._unwritten = encrypted  # kept if the next line raises
             self._unwritten = encrypted[super().write(encrypted) :]
 
     async def _run_tls_exchange(self, step: Callable[[], bool]) -> None:

@@ -163,11 +163,11 @@ class _Row:
     def compare_settings(self) -> Iterator[Finding]:
         """Compare the default, session types, minimum and maximum, and maximum length."""
         fact, field = self.fact, self.placed.field
-        own = self.placed.member.default or ""
+        spec_default = self.placed.member.default or ""
         # Pages omit defaults, so a missing one is not a difference.
         value = first_word(fact.default).upper()
-        if fact.default and value != first_word(own).upper():
-            yield self.difference("default", default=fact.default, own=own or "none", value=value)
+        if fact.default and value != first_word(spec_default).upper():
+            yield self.difference("default", default=fact.default, own=spec_default or "none", value=value)
         sessions = {place.session for place in self.allowed}
         if fact.sessions and set(fact.sessions) != sessions:
             listed = ", ".join(sorted(fact.sessions))
@@ -232,8 +232,8 @@ def _header_member(block: Block, fact: MemberFact, placed: PlacedMember) -> Iter
 def _new_header_members(evidence: Evidence) -> Iterator[Finding]:
     """Report new fields that tables of messages list as header fields."""
     spec = evidence.spec
-    known = {placed.field.tag for placed in spec.members("header")}
-    new = (fact for fact in evidence.facts(MemberFact) if fact.in_header and fact.tag not in known)
+    header_tags = {placed.field.tag for placed in spec.members("header")}
+    new = (fact for fact in evidence.facts(MemberFact) if fact.in_header and fact.tag not in header_tags)
     for tag, rows in group_by(
         (fact for fact in new if fact.block in spec.messages), lambda row: row.tag
     ).items():
@@ -377,15 +377,15 @@ def _component(evidence: Evidence, facts: Sequence[MemberFact]) -> Iterator[Find
     A component that no message uses has no effect yet, but its changes may announce changes to messages.
     """
     name = facts[0].block.removeprefix(COMPONENT)
-    known = {group.name: group for group in evidence.spec.dialect.groups}
-    if name not in known.keys() | evidence.spec.merged_spec.sections["components"].keys():
+    groups_by_name = {group.name: group for group in evidence.spec.dialect.groups}
+    if name not in groups_by_name.keys() | evidence.spec.merged_spec.sections["components"].keys():
         yield _component_finding(evidence, "unknown", facts[0], "")
     # Tag of each group's counter, which the model stores only in the members that use the group.
     members = (placed for key in evidence.spec.messages for placed in evidence.spec.members(key))
     counters = {each.member.group.name: each.field.tag for each in members if each.member.group is not None}
     # Fields outside groups are not compared: the spec has them only as members of messages.
     for counter in (each for each in facts if each.path == () and each.is_counter):
-        matching = [group for key, group in known.items() if counters.get(key) == counter.tag]
+        matching = [group for key, group in groups_by_name.items() if counters.get(key) == counter.tag]
         # The group with the component's name is used, else the first one with that counter, because QuickFIX
         # names some components differently.
         candidates = [group for group in matching if group.name == name] or matching

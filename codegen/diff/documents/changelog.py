@@ -39,7 +39,7 @@ def without_entries(page: str, form: EntryForm) -> str:
 
 def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
     """Return all entries of the page, and the unreadable parts, such as entries in another form."""
-    found: list[Fact] = []
+    facts: list[Fact] = []
     unexpected: dict[str, list[int]] = {}
     form, lines = vocabulary.entry, page.splitlines()
     expected = (form.date, form.title, form.description, form.tags)
@@ -48,13 +48,13 @@ def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
     for block in (*markdown.blocks(page), markdown.End(len(lines) + 1, form.component)):
         match block:
             case markdown.UnparsableMarkup(line, what):
-                found.append(UnreadableFact(Location(file, line), what))
+                facts.append(UnreadableFact(Location(file, line), what))
             # An entry spans the lines from its tag to its end, including nested components.
             case markdown.Component(name=form.component) | markdown.End(name=form.component):
                 if opened is not None:
                     last = block.line if isinstance(block, markdown.End) else block.line - 1
                     content = "\n".join(lines[opened.line - 1 : last])
-                    found.append(_entry(opened, content, Location(file, opened.line), vocabulary))
+                    facts.append(_entry(opened, content, Location(file, opened.line), vocabulary))
                 opened = block if isinstance(block, markdown.Component) else None
                 for name in opened.attributes if opened else ():
                     if name not in expected:
@@ -68,9 +68,9 @@ def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
                 unexpected.setdefault("a heading with a date outside of entries", []).append(line)
     for what, line_numbers in unexpected.items():
         times = "once" if len(line_numbers) == 1 else f"{len(line_numbers)} times"
-        found.append(UnreadableFact(Location(file, line_numbers[0]), f"{what}, {times}"))
+        facts.append(UnreadableFact(Location(file, line_numbers[0]), f"{what}, {times}"))
     what = f"a changelog without an entry <{form.component} {form.date}=…>"
-    return found or [UnreadableFact(Location(file, 1), what)]
+    return facts or [UnreadableFact(Location(file, 1), what)]
 
 
 def _entry(block: markdown.Component, content: str, location: Location, vocabulary: Vocabulary) -> Fact:
@@ -96,10 +96,11 @@ def _entry(block: markdown.Component, content: str, location: Location, vocabula
         or vocabulary.name_pattern.search(text)
         or vocabulary.mentions_limit(text)
     )
-    words = plain(content.partition(">\n")[2].replace(f"</{form.component}>", ""))
+    # For display: the text of the entry without its start and end tags.
+    displayed = plain(content.partition(">\n")[2].replace(f"</{form.component}>", ""))
     # The fingerprint omits the label, so that an entry whose date is corrected remains the same entry.
     fingerprints = _fingerprint(title), _fingerprint(content.replace(label, "", 1))
-    return EntryFact(location, date, title, tags, *fingerprints, bool(about), words)
+    return EntryFact(location, date, title, tags, *fingerprints, bool(about), displayed)
 
 
 def _fingerprint(words: str) -> str:

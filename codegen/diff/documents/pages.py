@@ -131,7 +131,7 @@ class _PageReader:
             self.facts.append(MessageFact(self._location(line), heading.messages[0], heading.title))
 
     def _in_changelog(self) -> bool:
-        """Return whether a heading with only a date is an entry of the changelog."""
+        """Return whether this position is in a changelog, where a heading with only a date is an entry."""
         titles = [PurePath(self.file).stem, *(heading.text for _, heading in self._stack)]
         return any(re.search(r"change[ -]?log|release[ -]notes", text.lower()) for text in titles)
 
@@ -163,16 +163,16 @@ class _PageReader:
 
     def _changelog_entry(self, line: int, label: str, description: str) -> None:
         """Parse an entry of a changelog, such as `<Update label="1.0.32" description="2026-09-01">`."""
-        found = [headings.read(text, self.vocabulary) for text in (label, description)]
-        version, date = (_first_value(name, found) or "" for name in ("version", "date"))
+        parsed = [headings.read(text, self.vocabulary) for text in (label, description)]
+        version, date = (_first_value(name, parsed) or "" for name in ("version", "date"))
         self.facts.append(VersionFact(self._location(line), version, date))
 
     def _paragraph(self, line: int, text: str) -> None:
         self._texts.append((line, text))
         # Hosts are parsed in bold text too: `**Order Entry Host: …**` is not a heading.
-        found = list(endpoints.hosts_with_roles(plain(text), self._location(line), self._environment()))
-        if found:
-            self.facts += found
+        hosts = list(endpoints.hosts_with_roles(plain(text), self._location(line), self._environment()))
+        if hosts:
+            self.facts += hosts
         elif is_bold(text):
             self._heading(line, _BOLD, text)
         self._announced_tag = lists.announced_field(text, self.vocabulary)
@@ -205,10 +205,10 @@ class _PageReader:
         """Return the information from the headings above, nearest first, for a table at this position."""
         enclosing = [heading for _, heading in reversed(self._stack)]
         # Headings above the one that names the message are about other messages, so they are left out.
-        owners = (
+        owner_depths = (
             n for n, each in enumerate(enclosing, 1) if each.messages or each.named_message or each.block
         )
-        own_headings = enclosing[: next(owners, None)] or [ParsedHeading()]
+        own_headings = enclosing[: next(owner_depths, None)] or [ParsedHeading()]
         nearest, owner = own_headings[0], own_headings[-1]
         return tables.Context(
             file=self.file,

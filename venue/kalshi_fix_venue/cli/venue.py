@@ -110,9 +110,10 @@ def venue(
     It creates a certificate authority, API keys, and the shell file env.sh with the variables that clients
     need. `source "$(kalshi-fix venue env)"` sets them in another shell. If the output is a pipe, the
     variables are also printed.
-    Orders and positions are lost when it ends. While it runs,
-    `kalshi-fix venue do` pauses it, settles its markets, cuts its connections and more. Exit status: 130
-    after Ctrl-C, 0 after SIGTERM or SIGHUP, 1 if it cannot run.
+
+    Orders and positions are lost when the venue ends. While it runs, `kalshi-fix venue do` pauses it, settles
+    its markets, cuts its connections and more. Exit status: 130 after Ctrl-C, 0 after SIGTERM or SIGHUP, 1 if
+    it cannot run.
     """
     if context.invoked_subcommand is not None:
         return
@@ -123,7 +124,7 @@ def venue(
         contextlib.nullcontext() if input_log is None else InputLog(input_log) as log,
         _start(
             Sandbox(scenario=chosen_scenario(**scenario_choices), ports=ports, input_log=log, host=host),
-            on_free_ports=first_port is None,
+            may_use_free_ports=first_port is None,
         ) as sandbox,
         _files(sandbox, venue_folder) as environments,
         _control(sandbox, venue_folder) as channel,
@@ -134,13 +135,13 @@ def venue(
 
 
 @contextlib.contextmanager
-def _start(sandbox: Sandbox, *, on_free_ports: bool) -> Iterator[Sandbox]:
-    """Start a venue. With `on_free_ports`, use any free ports if its own are in use."""
+def _start(sandbox: Sandbox, *, may_use_free_ports: bool) -> Iterator[Sandbox]:
+    """Start a venue. With `may_use_free_ports`, use any free ports if its configured ones are in use."""
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(sandbox)
         except OSError as error:
-            if not on_free_ports or error.errno != errno.EADDRINUSE:
+            if not may_use_free_ports or error.errno != errno.EADDRINUSE:
                 raise
             sandbox.server.use_free_ports()
             stack.enter_context(sandbox)
@@ -271,7 +272,7 @@ def _exports(
     return exports
 
 
-def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]], page: str | None) -> None:
+def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]], address: str | None) -> None:
     screen = Screen()
     ports = {key: str(sandbox.server.port(*key)) for key in all_ports()}
     screen.print_table(
@@ -290,8 +291,8 @@ def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]], page
     screen.print_table("Markets", ["market", "product", "tick"], markets[:MAX_LISTED])
     if len(markets) > MAX_LISTED:
         screen.print_lines([plain(f"and {len(markets) - MAX_LISTED} more")])
-    if page is not None:
-        screen.print_text(["", "In a browser, open this address, whose last part is a secret:", "", page])
+    if address is not None:
+        screen.print_text(["", "In a browser, open this address, whose last part is a secret:", "", address])
     (first, exports), *others = environments
     command = _source(first)
     if screen.is_terminal:

@@ -228,7 +228,7 @@ def _matches(order: Order | OrderSnapshot, command: OrderRequest) -> bool:
 def _refuse(state: ExchangeState, batch: Batch, command: OrderRequest, cause: RefusalCause) -> None:
     owner, cl_ord_id = command.account.owner, command.orig_cl_ord_id
     order = state.orders.find(owner, cl_ord_id)
-    known = state.orders.find_done(owner, cl_ord_id) if order is None else order.snapshot()
-    if known is not None and not _matches(known, command):
-        known = None
-    batch.outcomes.append(RequestRefused(request=command, cause=cause, order=known))
+    snapshot = state.orders.find_done(owner, cl_ord_id) if order is None else order.snapshot()
+    if snapshot is not None and not _matches(snapshot, command):
+        snapshot = None
+    batch.outcomes.append(RequestRefused(request=command, cause=cause, order=snapshot))

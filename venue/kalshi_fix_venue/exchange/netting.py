@@ -62,7 +62,8 @@ class GroupResults:
         if _YES in results:
             return shorts
         one_is_yes = self.group.exhaustive and all(result == _NO for result in results)
-        if one_is_yes and len(nets) + len(self.settled) == len(self.group.markets):
+        holds_all_unsettled = len(nets) + len(self.settled) == len(self.group.markets)
+        if one_is_yes and holds_all_unsettled:
             return shorts + min(nets.values(), default=ZERO)
         # The account may have no position in the market that resolves YES, or no market may resolve YES.
         return shorts + min(ZERO, min(nets.values(), default=ZERO))

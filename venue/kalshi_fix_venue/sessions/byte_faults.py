@@ -34,7 +34,7 @@ _SENDER, _TARGET, _SENDING_TIME, _POSS_DUP, _ORIG_SENDING_TIME = b"49=", b"56=",
 
 @attrs.define
 class _DelayedMessage:
-    """A delayed message."""
+    """A complete message, or the first half of a message that is cut, until it is released."""
 
     due: float
     """Time in seconds of `Instant.monotonic`."""
@@ -43,8 +43,8 @@ class _DelayedMessage:
 
 
 class ByteFaults:
-    """Applies faults to the bytes from and to one client: loss, connection cuts, garbling, duplication and
-    delay."""
+    """Applies faults to the bytes from and to one client: loss, connection cuts, garbling, wrong CompIDs,
+    duplication, delay and silence."""
 
     def __init__(self, armed_faults: ArmedFaults, max_delayed: int) -> None:
         """Start without delayed messages; if they ever exceed `max_delayed` bytes, the connection is cut."""
@@ -144,11 +144,11 @@ class ByteFaults:
         self._delayed_bytes += len(frame)
 
     def _release_due(self, identity: ConnectionIdentity, now: Instant) -> bytes:
-        cut = self.cut is not None
-        if self._armed.active(Silence, identity, now) is not None and not cut:
+        is_cut = self.cut is not None
+        if self._armed.active(Silence, identity, now) is not None and not is_cut:
             return b""
         released = bytearray()
-        while self._delayed and (cut or self._delayed[0].due <= now.monotonic):
+        while self._delayed and (is_cut or self._delayed[0].due <= now.monotonic):
             released += self._delayed.popleft().data
         self._delayed_bytes -= len(released)
         return bytes(released)

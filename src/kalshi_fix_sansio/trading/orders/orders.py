@@ -213,7 +213,7 @@ class Orders:
         result of `live`, the result is lazy.
         """
         live = self.live(symbol, side)
-        # A live order with a report is always OPEN or UNVERIFIED.
+        # A live order with a report is always OPEN or UNVERIFIED, so its state need not be determined.
         return LazyItems(
             lambda: (each for each in live if each.last is not None or each.state in _WORKING_STATES)
         )
@@ -264,9 +264,13 @@ class Orders:
         NewOrderSingle.
 
         Raises:
-            OrderRequestError: an order with this ClOrdID is not done. An order whose outcome is unknown does
-                not prevent a new one: the venue either accepts the new order or reports the duplicate.
-            TypeError: price or quantity is a float, which is not exact.
+            OrderRequestError: an order with this ClOrdID is not done, or the session's prices are in cents
+            and
+                `price` is not a whole number of cents. An order whose outcome is unknown does not prevent a
+                new one: the venue either accepts the new order or reports the duplicate.
+            TypeError: a value has the wrong type, such as a float, which is not exact, or a field is unknown.
+            ValueError: a value is invalid, such as text that is not a number.
+            EncodeError: a value has no form in FIX, such as an empty string.
         """
         check_cl_ord_id_is_free(cl_ord_id, self.by_cl_ord_id(cl_ord_id))
         return NewOrderSingle(
@@ -301,8 +305,11 @@ class Orders:
             expire_time: for GOOD_TILL_DATE.
 
         Raises:
-            OrderRequestError: the order is done, or the session does not allow a change now.
-            TypeError: `price` or `leaves_qty` is a float, which is not exact.
+            OrderRequestError: the order is done, the session does not allow a change now, or its prices are
+                in cents and `price` is not a whole number of cents.
+            TypeError: a value has the wrong type, such as a float, which is not exact.
+            ValueError: a value is invalid, such as text that is not a number.
+            EncodeError: a value has no form in FIX, such as an empty `cl_ord_id`.
         """
         check_live(order)
         if self.reserves_cap:
@@ -320,6 +327,7 @@ class Orders:
 
         Raises:
             OrderRequestError: the order is done.
+            EncodeError: `cl_ord_id` is empty.
         """
         check_live(order)
         return OrderCancelRequest(**identifying_fields(order, cl_ord_id))
@@ -329,6 +337,7 @@ class Orders:
 
         Raises:
             OrderRequestError: an earlier mass cancel has no answer yet.
+            EncodeError: `cl_ord_id` is empty.
         """
         for other in self._mass_cancels.open:
             if other.state is MassCancelState.SENT:
@@ -611,11 +620,11 @@ class Orders:
         if not dollars:
             price = from_cents(price)
         fills = order.fills
-        known = fills.get(key)
-        if known is not None:
-            if known.price != price or known.quantity != quantity:
-                reported = f"{known.quantity:f} at {known.price:f} and as {quantity:f} at {price:f}"
-                detail = f"trade {key} was reported as {reported}"
+        earlier = fills.get(key)
+        if earlier is not None:
+            if earlier.price != price or earlier.quantity != quantity:
+                contents = f"{earlier.quantity:f} at {earlier.price:f} and as {quantity:f} at {price:f}"
+                detail = f"trade {key} was reported as {contents}"
                 self._index.record_discrepancy(order, OrderDiscrepancyKind.CONFLICT, detail)
             return
         if len(fills) >= self._max_fills:
@@ -669,9 +678,9 @@ class Orders:
 
     def _take_rejected_order(self, report: Any) -> Order | None:
         """Return the order that a Rejected report ends, after removing the OrderID of its pending report. If
-        the report rejects a change or a cancel, that request is answered, and the result is None; it is None
-        also for a redelivered report. The report may contain the OrderID of another order: the one that made
-        the venue refuse this order.
+        the report rejects a change or a cancel, that request is answered, and the result is None. For a
+        redelivered report, the result is None too. The report may contain the OrderID of another order: the
+        one that made the venue refuse this order.
         """
         if self._answers.record_answer(report):
             return None
@@ -842,11 +851,11 @@ class Orders:
             order, pending = min(unlisted, key=lambda each: (each[1].terms != terms, not each[1].is_unknown))
             since = self._time
         else:
-            known = None if message is None else self._order_of(message)
-            if message is None or known is None:
+            named_order = None if message is None else self._order_of(message)
+            if message is None or named_order is None:
                 self.unattributed.keep(request)
                 return
-            order, since = known, request.sent_at
+            order, since = named_order, request.sent_at
             if order.is_done:
                 self._answers.record_settled_early(message.cl_ord_id)
                 return
