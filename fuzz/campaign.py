@@ -21,8 +21,9 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 WORK: Final = ROOT / ".cache" / "fuzz"
 """Inputs with new coverage, logs, and reproducers."""
 MAX_INPUT_SECONDS: Final = 30
-MAX_SECONDS: Final = 24 * 3600
-"""Time limit in seconds for a search that ends when it finds no new edges (transitions in the code)."""
+MIN_TIME_LIMIT: Final = 24 * 3600
+"""Minimum time limit, in seconds, of a search that ends when it finds no new edges (transitions in the code).
+"""
 MEMORY_MB: Final = 1024
 MAX_RUNNING: Final = 2
 """Number of targets that are searched at the same time."""
@@ -130,7 +131,7 @@ def search(
         targets: The targets.
         engine: One of `ENGINES`.
         seconds: Total duration. With `until_quiet`, the time limit of each target instead; at least
-            `MAX_SECONDS`.
+            `MIN_TIME_LIMIT`.
         until_quiet: If given, stop each target after this many seconds without a new edge.
         at_least: Minimum number of executions before `until_quiet` stops a target.
         report: A file for a table of the runs.
@@ -141,7 +142,7 @@ def search(
     waiting, running, failed_count, rows = list(targets), list[Run](), 0, [HEADER]
     seconds_per_target = seconds * min(MAX_RUNNING, len(targets)) / len(targets)
     if until_quiet is not None:
-        seconds_per_target = max(seconds, MAX_SECONDS)
+        seconds_per_target = max(seconds, MIN_TIME_LIMIT)
     try:
         while waiting or running:
             while waiting and len(running) < MAX_RUNNING:

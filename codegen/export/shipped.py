@@ -12,7 +12,9 @@ VALIDATED_FILE = "validated.txt"
 
 
 def render(dialect: Dialect) -> dict[str, str]:
-    """Return the text of every file by its path: `PRODUCT/FIXT11.xml` and so on, and the repository."""
+    """Return the text of every file by its path: the dictionaries of each product, such as
+    `PRODUCT/FIXT11.xml`, the repository, and the versions.
+    """
     files = {ORCHESTRA_FILE: orchestra.render(dialect), VALIDATED_FILE: f"{dialect.validated}\n"}
     for product in dialect.products:
         for name, text in dictionary.render(dialect, product.name).items():

@@ -1,6 +1,4 @@
-"""Parse XML files safely: a file that is nested too deeply, or declares entities or default attributes, is
-rejected.
-"""
+"""Parse XML files safely: a file that is nested too deeply or contains DTD declarations is rejected."""
 
 from __future__ import annotations
 
@@ -61,8 +59,9 @@ class _RejectedError(Exception):
 def parse(data: bytes, file: str) -> Document:
     """Parse a whole file.
 
-    Elements nested more than `MAX_XML_DEPTH` levels deep are rejected, and so are declarations of entities or
-    default attributes: nested entities can expand a few lines to gigabytes.
+    The file is rejected, with the reason in `problem`, if it is not XML, if its elements are nested more than
+    `MAX_XML_DEPTH` levels deep, or if it contains DTD declarations: these can define entities that expand a
+    few lines to gigabytes.
     """
     # expat rather than ElementTree: it reports the line of each element, and can reject a declaration before
     # expanding it.

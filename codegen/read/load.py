@@ -1,7 +1,8 @@
 """Read a spec folder, and the folders it extends, into named entries with their locations.
 
 A folder contains `manifest.yaml` and, as needed, `datatypes.yaml`, `fields.yaml`, `codesets.yaml`,
-`components.yaml`, `header.yaml`, `trailer.yaml`, `sessions.yaml`, `texts.yaml` and `messages/<family>.yaml`.
+`components.yaml`, `header.yaml`, `trailer.yaml`, `sessions.yaml`, `texts.yaml`, `limits.yaml` and
+`messages/<family>.yaml`.
 `differences.yaml`, `changelog.yaml` and `reviewed.yaml` are notes on its sources, for `codegen.diff`.
 """
 
@@ -39,7 +40,9 @@ SECTIONS = (
 """Kinds of named elements of a dialect; fields, groups and components share one namespace."""
 
 _NOTES = ("differences", "changelog", "reviewed")
-"""Files that are kept unparsed for `codegen.diff`."""
+"""Kinds of files about the sources. They are checked against the schema here, and read mainly by
+`codegen.diff`.
+"""
 # The definition in the schema that each file must match.
 _KINDS = {
     f"{kind}.yaml": kind
@@ -168,12 +171,12 @@ def _read_folder(folder: Path, manifest: Map, spec: MergedSpec, mistakes: Mistak
         elif kind == "block":
             stem, default = path.stem, content.get("source")
             members = Map({"members": content.mapping("members")}, {}, content.location)
-            replace, known = content.get("replace"), spec.blocks.get(stem)
+            replace, existing = content.get("replace"), spec.blocks.get(stem)
             # A header with `replace` replaces the base's; any other extends it.
-            if known is None or (isinstance(replace, Scalar) and replace.value is True):
+            if existing is None or (isinstance(replace, Scalar) and replace.value is True):
                 spec.blocks[stem] = Definition(stem, members, content.location, default)
             else:
-                spec.blocks[stem] = _merge_change(known, members, default)
+                spec.blocks[stem] = _merge_change(existing, members, default)
         else:
             _add_content(content, kind, spec, mistakes)
     for family, path in _family_files(folder, manifest, mistakes):
@@ -231,9 +234,9 @@ def _define(entry: Definition, section: str, spec: MergedSpec, mistakes: Mistake
     # A member is a field, a group or a component, so these three share one namespace.
     shared = ("fields", "groups", "components")
     for other in shared if section in shared else (section,):
-        known = spec.sections[other].get(entry.name)
-        if known is not None:
-            what = f"`{entry.name}` is defined twice (first at {known.location})"
+        existing = spec.sections[other].get(entry.name)
+        if existing is not None:
+            what = f"`{entry.name}` is defined twice (first at {existing.location})"
             advice = "rename one of the two, or put the differences under `extend`"
             mistakes.add(entry.location, what, advice)
             return
@@ -243,19 +246,19 @@ def _define(entry: Definition, section: str, spec: MergedSpec, mistakes: Mistake
 def _extend(
     section: str, name: str, node: Map, spec: MergedSpec, mistakes: Mistakes, default: Node | None
 ) -> None:
-    known = spec.sections[section].get(name)
-    if known is None:
+    existing = spec.sections[section].get(name)
+    if existing is None:
         what = f"`extend` names `{name}`, which is not among the {section} of the base"
         mistakes.add(node.at(name), what, did_you_mean(name, spec.sections[section]))
     else:
-        spec.sections[section][name] = _merge_change(known, node.mapping(name), default)
+        spec.sections[section][name] = _merge_change(existing, node.mapping(name), default)
 
 
-def _merge_change(known: Definition, change: Map, default: Node | None) -> Definition:
+def _merge_change(existing: Definition, change: Map, default: Node | None) -> Definition:
     """Return an entry merged with a change from an extending folder; members and codes are merged by name."""
-    entries, keys = dict(known.node.entries), dict(known.node.keys)
+    entries, keys = dict(existing.node.entries), dict(existing.node.keys)
     # Each member and code keeps the `source` of the file that changed it last.
-    sources = dict(known.nested_sources)
+    sources = dict(existing.nested_sources)
     source = change.get("source") or default
     for key, value in change.entries.items():
         base = entries.get(key)
@@ -265,7 +268,7 @@ def _merge_change(known: Definition, change: Map, default: Node | None) -> Defin
         keys[key] = change.at(key)
     for key in _MERGED_KEYS:
         # First the sources of the base's members, then the sources of added or changed members.
-        for name in known.node.mapping(key):
-            sources.setdefault(name, known.source_of(name))
+        for name in existing.node.mapping(key):
+            sources.setdefault(name, existing.source_of(name))
         sources.update(dict.fromkeys(change.mapping(key), source))
-    return attrs.evolve(known, node=Map(entries, keys, known.node.location), nested_sources=sources)
+    return attrs.evolve(existing, node=Map(entries, keys, existing.node.location), nested_sources=sources)

@@ -131,7 +131,7 @@ def _outer_block(context: Context, blocks: BlockResolver, name: str) -> tuple[mo
 
 
 def _messages(context: Context, blocks: BlockResolver) -> list[model.Message]:
-    found = []
+    messages = []
     types: dict[str, Definition] = {}
     for name, entry in context.spec.sections["messages"].items():
         node = entry.node
@@ -146,7 +146,7 @@ def _messages(context: Context, blocks: BlockResolver) -> list[model.Message]:
         flows = tuple(everywhere.scope(context, each, label) for each in maps(node.get("flows")))
         members, one_of = blocks.block(entry, label, everywhere.within(flows))
         arguments = context.element_arguments(node, entry.source, label, entry.location)
-        found.append(
+        messages.append(
             model.Message(
                 name=name,
                 msg_type=msg_type,
@@ -163,7 +163,7 @@ def _messages(context: Context, blocks: BlockResolver) -> list[model.Message]:
                 **arguments,
             )
         )
-    return found
+    return messages
 
 
 def _fields(context: Context, blocks: BlockResolver, listed: Node, label: str) -> tuple[model.Field, ...]:
@@ -179,17 +179,17 @@ def _check_outer_tags(
     context: Context, messages: list[model.Message], outer: tuple[model.Member, ...]
 ) -> None:
     """Record fields of the header or trailer that occur elsewhere: a parser could not distinguish them."""
-    known: set[str] = set()
+    outer_names: set[str] = set()
     for member in outer:
-        if member.field.name in known:
+        if member.field.name in outer_names:
             what = f"`{member.field.name}` is in both the header and the trailer"
             context.mistakes.add(member.location, what, "remove one of the two")
-        known.add(member.field.name)
+        outer_names.add(member.field.name)
     for message in messages:
         for member in message.members:
             inner = nested_fields(member.group) if member.group is not None else []
             for field in (member.field, *member.legacy_fields, *inner):
-                if field.name in known:
+                if field.name in outer_names:
                     what = f"message `{message.name}` contains `{field.name}`, "
                     what += "which is in the header or trailer"
                     context.mistakes.add(member.location, what, "remove it from the message")
@@ -231,9 +231,9 @@ def _check_use(
             advice = "use it as the `codes` of a field, or remove it"
             context.mistakes.add(codeset.location, f"no field uses codeset `{name}`", advice)
     # Groups at any depth count as used.
-    used = {member.group.name for member, _ in model.walk(members) if member.group is not None}
-    for section, known in (("groups", used), ("components", blocks.used_components)):
+    used_groups = {member.group.name for member, _ in model.walk(members) if member.group is not None}
+    for section, used in (("groups", used_groups), ("components", blocks.used_components)):
         for name, entry in context.spec.sections[section].items():
-            if name not in known:
+            if name not in used:
                 what = f"no message contains {section.removesuffix('s')} `{name}`"
                 context.mistakes.add(entry.location, what, "add it to the members of a message, or remove it")

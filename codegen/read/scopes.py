@@ -32,8 +32,10 @@ class Places:
         """Resolve a scope; record undefined names, and a scope that covers no place."""
         products = words(node.get("products"))
         sessions = words(node.get("sessions"))
-        known = [context.require(name, context.products, "product", location) for name, location in products]
-        known += [
+        defined = [
+            context.require(name, context.products, "product", location) for name, location in products
+        ]
+        defined += [
             context.require(name, context.sessions, "session type", location) for name, location in sessions
         ]
         scope = model.Scope(
@@ -42,7 +44,7 @@ class Places:
             sender=optional_text(node, "sender"),
         )
         # A scope with an undefined name has already been reported.
-        if all(known) and not any(place.within(scope) for place in self.all):
+        if all(defined) and not any(place.within(scope) for place in self.all):
             what = f"a scope of {label} covers no place where that element can occur"
             advice = "correct products, sessions or sender, or remove the rule"
             context.mistakes.add(node.location, what, advice)

@@ -155,7 +155,7 @@ class Player:
         self.monotonic, self.utc = 1000.0, START
         self.peer_number = 1
         """MsgSeqNum of the peer's next message."""
-        self.own_number = 1
+        self.session_number = 1
         """MsgSeqNum that the session's next new message must have."""
         self.may_skip = False
         """Whether outgoing messages may have been lost with a connection."""
@@ -312,11 +312,11 @@ class Player:
         session_message_numbers = {
             int(match[1]) for match in map(_NUMBER.search, _session_messages(self.received)) if match
         }
-        known = self.delivered | self.rejected | session_message_numbers
+        accounted_for = self.delivered | self.rejected | session_message_numbers
         number = self.first_expected
         while number < self.expected:
             ends = [end for begin, end in self.skipped if begin <= number <= end]
-            assert ends or number in known, f"{number} is consumed but was not reported to the user"
+            assert ends or number in accounted_for, f"{number} is consumed but was not reported to the user"
             number = max(ends, default=number) + 1
 
     def _check_event(self, event: Event) -> None:
@@ -357,11 +357,11 @@ class Player:
         if is_resent:
             return
         if msg_type == "A" and number == 1:
-            self.own_number = 1
-        expected = self.own_number
+            self.session_number = 1
+        expected = self.session_number
         is_expected = number >= expected if self.may_skip else number == expected
         assert is_expected, f"number {number} is sent instead of {expected}"
-        self.own_number, self.may_skip = number + 1, False
+        self.session_number, self.may_skip = number + 1, False
 
     # The next connection
 
@@ -592,12 +592,9 @@ def _receive_from_peer(player: Player, choices: Choices) -> None:
 def _feed_literal(player: Player, choices: Choices) -> None:
     """Receive a message whose fields are taken verbatim from the input."""
     msg_type = choices.take(1 + choices.below(2))
-    number = max(
-        player.peer_number
-        + (choices.below(2 * MAX_DISTANCE) + MAX_DISTANCE) % (2 * MAX_DISTANCE)
-        - MAX_DISTANCE,
-        0,
-    )
+    # From -MAX_DISTANCE to MAX_DISTANCE - 1. The choice 0, which an exhausted input makes too, is distance 0.
+    distance = (choices.below(2 * MAX_DISTANCE) + MAX_DISTANCE) % (2 * MAX_DISTANCE) - MAX_DISTANCE
+    number = max(player.peer_number + distance, 0)
     player.peer_number = max(player.peer_number, number + 1)
     header = choices.chunk()
     player.receive(msg_type, choices.chunk(), number, header)

@@ -47,14 +47,14 @@ def _images() -> tuple[tuple[Files, tuple[Any, ...]], ...]:
         store.commit()
     closed = _files(folder)
     store = open_store(folder)
-    truth = contents(store)
+    closed_contents = contents(store)
     for _ in range(3):
         send(store, 3, size=200)
         store.advance_incoming(store.next_incoming + 2)
         store.commit()
-    crashed, later = _files(folder), contents(store)
+    crashed, crashed_contents = _files(folder), contents(store)
     store.close()
-    return (closed, truth), (crashed, later)
+    return (closed, closed_contents), (crashed, crashed_contents)
 
 
 IMAGES: Final = _images()
@@ -94,6 +94,7 @@ def check_invariant(files: Files, truth: tuple[Any, ...]) -> bool:
     """Check the invariant for the files of a store that contained `truth`; return whether the
     store was rejected.
     """
+    *committed_numbers, committed_messages, committed_requests = truth
     for old in _WORK.iterdir():
         old.unlink()
     for name, data in files.items():
@@ -105,7 +106,7 @@ def check_invariant(files: Files, truth: tuple[Any, ...]) -> bool:
             *numbers, messages, requests = contents(store)
     except StoreError:
         return True
-    assert tuple(numbers) == truth[:4], f"read {numbers}, committed {truth[:4]}"
-    assert set(messages) <= set(truth[4]), "a message differs from those committed"
-    assert set(requests) <= set(truth[5]), "a request differs from those committed"
+    assert numbers == committed_numbers, f"read {numbers}, committed {committed_numbers}"
+    assert set(messages) <= set(committed_messages), "a message differs from those committed"
+    assert set(requests) <= set(committed_requests), "a request differs from those committed"
     return False

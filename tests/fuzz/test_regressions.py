@@ -226,7 +226,7 @@ def test_prices_and_quantities_that_no_market_accepts_are_not_sent(name: str, va
     with pytest.raises(LocalProtocolError):
         player.session.send(order(**{name: value}), player.now)
     player.take()
-    assert player.own_number == 2
+    assert player.session_number == 2
 
 
 def test_a_body_whose_price_would_be_read_as_data_is_not_forwarded() -> None:
@@ -237,4 +237,4 @@ def test_a_body_whose_price_would_be_read_as_data_is_not_forwarded() -> None:
     with pytest.raises(LocalProtocolError):
         player.forward(join_fields(hostile))
     player.take()
-    assert player.own_number == 2
+    assert player.session_number == 2

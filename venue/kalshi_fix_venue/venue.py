@@ -324,7 +324,7 @@ class VenueModel:
     def should_reset(self, conn: int) -> bool:
         """Return whether a fault requires a connection to be closed with a reset (TCP RST)."""
         connection = self._connections.get(conn)
-        return connection is not None and connection.is_reset
+        return connection is not None and connection.needs_reset
 
     def _refresh(self) -> None:
         """Update the connections that have changed since the last call."""

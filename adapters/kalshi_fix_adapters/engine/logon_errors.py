@@ -122,12 +122,12 @@ def resolution_of(error: KalshiFixError) -> Resolution:
 
 
 def is_already_connected(error: KalshiFixError) -> bool:
-    """Return whether the venue still has another connection with the same API key."""
+    """Return whether the venue refused the logon because another connection uses the same API key."""
     return _is_about(error, ALREADY_CONNECTED)
 
 
 def is_sequence_number_error(error: KalshiFixError) -> bool:
-    """Return whether the two sides disagree about their sequence numbers."""
+    """Return whether the logon failed because the two sides disagree about their sequence numbers."""
     if isinstance(error, errors.LogonFailedError):
         return error.ended is not None and error.ended.reason is CloseReason.SEQUENCE_TOO_LOW
     return _is_about(error, WRONG_SEQUENCE_NUMBER)

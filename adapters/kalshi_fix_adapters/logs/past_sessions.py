@@ -209,6 +209,7 @@ def _log_events(path: str | Path, sessions: _Sessions, as_of: AsOf) -> Iterator[
         if message is None or entry.direction is None:
             continue
         header = message.header
+        # The CompID of the side that wrote the log comes first, in both directions.
         ids = (header.sender_comp_id, header.target_comp_id)
         ids = ids if entry.direction == "sent" else ids[::-1]
         time = entry.time or _UNKNOWN_TIME
@@ -368,6 +369,7 @@ class _Session:
         """Record that messages are missing from the recording; return the resulting events."""
         self.framer = Framer()
         expected, self._expected = self._expected, None
+        # The number of missing messages is unknown, so only the first one is reported.
         return [MessagesLost(expected, expected)] if expected is not None else []
 
     def end(
@@ -383,9 +385,9 @@ class _Session:
 
     def _set_session_type(self, venue_id: str | None) -> None:
         if not self.session_type:
-            kind = DIALECT.session_types.get(venue_id or "")
-            if kind is not None:
-                self.session_type, self._resend = kind.name, kind.resend
+            session_type = DIALECT.session_types.get(venue_id or "")
+            if session_type is not None:
+                self.session_type, self._resend = session_type.name, session_type.resend
 
 
 _SLOW_PATH_TYPES: Final = _SESSION_MESSAGES | {Reject, BusinessMessageReject}

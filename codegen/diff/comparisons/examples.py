@@ -44,9 +44,10 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     """Yield contradictions between the examples of the pages and the spec."""
     table_rows = {(fact.block, fact.tag) for fact in evidence.facts(MemberFact)}
     for example in evidence.facts(ExampleFact):
-        key = next((pair.value for pair in example.pairs if pair.tag == MSG_TYPE), "")
-        if key in evidence.spec.messages:
-            yield from _ExampleCheck(evidence, evidence.spec.messages[key], example, table_rows).findings()
+        msg_type = next((pair.value for pair in example.pairs if pair.tag == MSG_TYPE), "")
+        message = evidence.spec.messages.get(msg_type)
+        if message is not None:
+            yield from _ExampleCheck(evidence, message, example, table_rows).findings()
 
 
 @attrs.define
@@ -80,8 +81,8 @@ class _ExampleCheck:
         if not self._places:
             return
         spec = self.evidence.spec
-        own_members = spec.members(self.message.msg_type)
-        members = [*own_members, *spec.members("header"), *spec.members("trailer")]
+        message_members = spec.members(self.message.msg_type)
+        members = [*message_members, *spec.members("header"), *spec.members("trailer")]
         body = {placed.field.tag: placed for placed in members if not placed.path}
         nested = {placed.field.tag: placed for placed in members if placed.path}
         pairs, seen = self.example.pairs, set[int]()
@@ -104,7 +105,7 @@ class _ExampleCheck:
             if placed.member.group is not None:
                 yield from self._check_group(pair, placed, members)
         # Only fields of the body are checked, because examples omit most of the header and trailer.
-        unseen = (placed for placed in own_members if not placed.path and placed.field.tag not in seen)
+        unseen = (placed for placed in message_members if not placed.path and placed.field.tag not in seen)
         missing = [placed.field for placed in unseen if all(map(placed.is_required, self._places))]
         if missing and not self.example.shortened:
             fields = ", ".join(f"{field.name} ({field.tag})" for field in missing)

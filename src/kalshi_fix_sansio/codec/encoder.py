@@ -27,8 +27,9 @@ def raise_if_unencodable(block: Any, layout: BlockLayout, where: str = "") -> No
     """Check that every value of a block, and of its entries, can be encoded.
 
     Raises:
-        EncodeError: a value has no FIX representation. The text contains the name of the field, followed by
-            `where`, the location of its entry.
+        EncodeError: a value has no FIX representation, a field that is always required has no value, a group
+            is not a list, or an entry has the wrong class. For known fields and groups, the text contains the
+            name, followed by `where`, the location of the entry.
     """
     format_unknown(block.unknown)
     for member in layout.members:
@@ -62,7 +63,7 @@ def _raise_if_entries_unencodable(member: GroupMember, entries: Any, where: str)
 def check_unknown(
     block: Any, table: BlockTable, tables: Tables, enclosing: tuple[BlockTable, ...] = ()
 ) -> None:
-    """Reject fields in `unknown`, of a block and its entries, that a receiver would interpret differently.
+    """Reject unknown fields, of a block or its entries, that a receiver would interpret differently.
 
     Raises:
         EncodeError: an unknown field has a tag that its block, an enclosing block, the header or the trailer

@@ -1,4 +1,4 @@
-"""Functions that format values as wire text."""
+"""Functions that format values as wire text. They raise EncodeError for a value that has no FIX form."""
 
 from __future__ import annotations
 

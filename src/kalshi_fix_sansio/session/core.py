@@ -30,7 +30,7 @@ from kalshi_fix_sansio.session.checks import PeerRules, peer_rules
 from kalshi_fix_sansio.session.ledger import FatalMessage, Ledger
 from kalshi_fix_sansio.session.open_requests import NO_ID, NUMBER_NAME, Names, RestingOrders, names_of
 from kalshi_fix_sansio.session.outbound import Outbound, plain_text, reply_route
-from kalshi_fix_sansio.session.states import LOGGED_ON_STATES, TRANSITIONS, Input, State
+from kalshi_fix_sansio.session.states import LOGGED_ON_STATES, TRANSITIONS, Input, Source, State
 from kalshi_fix_sansio.session.store import MessageStore
 from kalshi_fix_sansio.session.timers import COMMIT_SHARE, NEVER, SendingTimes, Timers
 from kalshi_fix_sansio.validation import logon_facts
@@ -237,7 +237,9 @@ class Core:
     def require(self, cause: Input) -> None:
         """Raise LocalProtocolError unless the current state allows this input."""
         if TRANSITIONS[self.state][cause] is None:
-            raise LocalProtocolError(f"cannot {cause.value} in the state {self.state.value!r}")
+            # The names of the caller's inputs are verbs; the others are nouns.
+            action = cause.value if cause.source is Source.CALLER else f"process {cause.value}"
+            raise LocalProtocolError(f"cannot {action} in the state {self.state.value!r}")
 
     def move(self, cause: Input) -> None:
         """Change the state according to `TRANSITIONS`."""

@@ -190,8 +190,9 @@ class Session:
         """Start the session when the transport is open. An initiator queues its Logon; an acceptor starts to
         wait for the peer's Logon.
 
-        Raises InvalidMessageError when the dialect does not allow `logon_fields` on this session type, and
-        the exceptions of `sign_logon`.
+        Raises LocalProtocolError after an earlier `connect`. An initiator also raises InvalidMessageError if
+        the dialect does not allow its `logon_fields` on this session type, and the exceptions of
+        `sign_logon`.
         """
         core = self._core
         core.times.record_call(now)
@@ -211,6 +212,10 @@ class Session:
         the numbers of this store, so it ends if the MsgSeqNum of the Logon is too low for them. `fields` are
         additional fields of the answer, in the dialect's `LogonFields`; they take precedence over those of
         the SessionConfig.
+
+        Raises LocalProtocolError if no Logon waits for an answer, or if `fields` is not a valid
+        `LogonFields`, InvalidMessageError if the dialect does not allow the answer, and the exceptions of
+        `sign_logon`. A waiting Logon can then still be accepted or refused.
         """
         with self._core:
             self._receiver.handshake.accept(store, fields, now)
@@ -221,7 +226,10 @@ class Session:
             self._watch_backlog()
 
     def refuse_logon(self, text: str, now: Instant) -> None:
-        """Refuse the Logon of the last LogonRequested event: send a Logout with this Text and end."""
+        """Refuse the Logon of the last LogonRequested event: send a Logout with this Text and end.
+
+        Raises LocalProtocolError if no Logon waits for an answer.
+        """
         with self._core:
             self._receiver.handshake.refuse(text, now)
 
@@ -266,7 +274,10 @@ class Session:
             core.store_failed(error)
 
     def receive_eof(self, now: Instant) -> None:  # noqa: ARG002 - the time is part of every input
-        """Record that the transport was closed or failed. Unsent bytes are dropped."""
+        """Record that the transport was closed or failed. Unsent bytes are dropped.
+
+        Raises LocalProtocolError before `connect`.
+        """
         core = self._core
         core.require(Input.PEER_GONE)
         if core.state is State.CLOSED:
@@ -496,7 +507,8 @@ class Session:
     def test_request(self, now: Instant, *, test_req_id: str | None = None) -> str:
         """Send a TestRequest with this TestReqID (112); return the TestReqID.
 
-        Raises SendFailedError if the store fails.
+        Raises LocalProtocolError if the session is not logged on, EncodeError or TypeError if the TestReqID
+        has no FIX form, and SendFailedError if the store fails.
         """
         core = self._core
         core.outbound.took_number = False
@@ -513,7 +525,8 @@ class Session:
         A LoggedOn event with `reset` reports the peer's answer. Until then, the user cannot send messages,
         and the peer's earlier messages are still received. After the reset, neither side can request earlier
         messages. If the session ends before the answer, the next logon resets the numbers too. Raises
-        LocalProtocolError if the session is not logged on, or while messages from the peer are missing.
+        LocalProtocolError if the session is not logged on, or while messages from the peer are missing, and
+        the exceptions of `sign_logon`.
         """
         with self._core:
             self._receiver.handshake.resets.begin(now)
@@ -522,7 +535,8 @@ class Session:
         """Begin the Logout handshake. The session continues to receive messages until the peer's Logout or
         `logout_timeout`.
 
-        Characters that Text (58) cannot contain are replaced, and a long text is truncated.
+        Characters that Text (58) cannot contain are replaced, and a long text is truncated. Raises
+        LocalProtocolError if the session is not logged on.
         """
         with self._core:
             self._core.begin_logout(Input.LOGOUT, CloseReason.LOGGED_OUT, text, now)

@@ -66,8 +66,9 @@ class Resender:
         self._paused_at = 0.0
         """Time at which the last page was produced, in seconds of `Instant.monotonic`."""
         self._turn: Instant | None = None
-        """The Instant of the current turn. `_messages_left` and `_bytes_left` are what this turn may still
-        read from the store. Another Instant object, or `continue_resend`, begins the next turn.
+        """The Instant of the current turn. `_messages_left` and `_bytes_left` limit how many stored messages
+        and bytes this turn may still read. Another Instant object, or `continue_resend`, begins the next
+        turn.
         """
         self._messages_left = self._bytes_left = 0
 

@@ -234,14 +234,16 @@ class RateBudget:
             raise ConfigurationError(
                 f"cancel_reserve must be at least 0 and below 1, not {self._cancel_reserve!r}"
             )
-        bounds = self._limits
-        usable = self._use * min(bounds.read_capacity, bounds.write_capacity * (1 - self._cancel_reserve))
+        account_limits = self._limits
+        usable = self._use * min(
+            account_limits.read_capacity, account_limits.write_capacity * (1 - self._cancel_reserve)
+        )
         for cost in (self._default_cost, *self._costs.values()):
             if not 0 <= cost <= usable:
                 raise ConfigurationError(
-                    f"a message costs {cost:g} tokens, but a bucket holds at most {usable:g}"
+                    f"a message must cost 0 to {usable:g} tokens, which fit in a bucket, not {cost:g}"
                 )
-        if not (bounds.write_rate > 0 and bounds.read_rate > 0):
+        if not (account_limits.write_rate > 0 and account_limits.read_rate > 0):
             raise ConfigurationError("the refill rate of a bucket must be above 0")
 
     def __repr__(self) -> str:
@@ -423,14 +425,14 @@ class RateBudget:
         return bucket
 
     def _rate_and_capacity(self, name: str) -> tuple[float, float]:
-        use, bounds = self._use, self._limits
+        use, account_limits = self._use, self._limits
         if name == _LOGON:
             return use / LOGON_INTERVAL, max(1.0, use * LOGON_BURST)
         if name == _MASS_CANCEL:
             return use / limits.MASS_CANCEL_INTERVAL, 1.0
         if name == _READ:
-            return use * bounds.read_rate, use * bounds.read_capacity
-        return use * bounds.write_rate, use * bounds.write_capacity
+            return use * account_limits.read_rate, use * account_limits.read_capacity
+        return use * account_limits.write_rate, use * account_limits.write_capacity
 
     # --- dump and load --------------------------------------------------------------------------------
 

@@ -167,8 +167,8 @@ class _Writer:
     def _value_check(
         self, member: FieldMember, limits: tuple[Limit, ...], by_name: Mapping[str, Member]
     ) -> rules.ValueCheck:
-        allowed = self.context.allow_unknown_codes
-        check = limit_check(member.field, *limits, allow_unknown_codes=allowed, siblings=by_name)
+        allow_unknown = self.context.allow_unknown_codes
+        check = limit_check(member.field, *limits, allow_unknown_codes=allow_unknown, siblings=by_name)
         return rules.ValueCheck(member.field, check)
 
     def _value_lines(
@@ -277,8 +277,8 @@ class _Writer:
             candidates = (True, False) if cls is bool else cls
             # Find the matching values once, when the check is compiled. A value of another class is
             # formatted for each message, to compare its text.
-            known = f"{value} in {self._name(rules.allowed_values(candidates, member, values))}"
-            matches = f"({known} if {value}.__class__ is {self._name(cls)} else {matches})"
+            lookup = f"{value} in {self._name(rules.allowed_values(candidates, member, values))}"
+            matches = f"({lookup} if {value}.__class__ is {self._name(cls)} else {matches})"
         return f"({value} is None or {matches})" if "" in values else f"({present} and {matches})"
 
     def _choice(self, rule: OneOf, block: str, where: str, by_name: dict[str, Member]) -> list[str]:

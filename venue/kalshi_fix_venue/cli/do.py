@@ -112,11 +112,9 @@ def _click_parameter(parameter: Parameter) -> click.Parameter:
 
 
 def _doc(parameter: Parameter) -> str:
-    text = (
-        parameter.doc
-        if not parameter.positional or not parameter.kind.choices
-        else f"{parameter.doc} ({parameter.kind.placeholder})"
-    )
+    text = parameter.doc
+    if parameter.positional and parameter.kind.choices:
+        text += f" ({parameter.kind.placeholder})"
     if parameter.required or parameter.default is None:
         return text
     default = (

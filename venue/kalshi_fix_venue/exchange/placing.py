@@ -284,7 +284,9 @@ def _cancel_cause_before_trading(
         return None
     fills = preview(book, order)
     if fills.quantity < order.leaves:
-        if not fills.would_self_cross or not fill_or_kill or order.max_execution_cost is not None:
+        # A limit on the execution cost requires the whole quantity, whatever stops the order.
+        only_fill_or_kill = fill_or_kill and order.max_execution_cost is None
+        if not (only_fill_or_kill and fills.would_self_cross):
             return CancelCause.FOK_INSUFFICIENT_VOLUME
         # An order of the same trader would stop this fill-or-kill order. On prediction, the fill-or-kill
         # order keeps the fills up to that point (Kalshi's changelog, 25 September 2025).

@@ -32,12 +32,14 @@ class Connection:
     """Applies faults to its bytes; None if there has never been a fault that affects bytes."""
     is_cut: bool = False
     """Whether a fault has cut it: its session has ended without a Logout to the client."""
-    is_reset: bool = False
-    """Whether to reset it rather than close it."""
+    needs_reset: bool = False
+    """Whether the fault that cut it requires a reset (TCP RST) rather than a normal close."""
 
     @property
     def identity(self) -> ConnectionIdentity:
-        """Its product, session type, key and owner, which are compared with the targets of faults."""
+        """The product, session type, key and owner of the connection, for comparison with the targets of
+        faults.
+        """
         session_type = self.session.config.session_type.name
         if self.login is None:
             return ConnectionIdentity(self.product, session_type)

@@ -152,7 +152,7 @@ class FaultInjection:
         """End a connection without a Logout. Bytes of its session that `data_to_send` has not returned yet
         are lost. Their messages count as sent, so the client can request them on a session type with resend.
         """
-        connection.is_cut, connection.is_reset = True, fault.how == "reset"
+        connection.is_cut, connection.needs_reset = True, fault.how == "reset"
         # The bytes are fetched and discarded. The store of a session with resend has kept the messages.
         connection.session.data_to_send()
         connection.session.receive_eof(now)

@@ -126,7 +126,8 @@ def _confirm(plan: ConnectionPlan, description: Sequence[str], *, yes: bool) -> 
     """Print the request and its destination, and ask for confirmation.
 
     Raises:
-        CommandError: the answer is no, or the input is not interactive.
+        CommandError: the answer is no, or the input is not interactive or has ended.
+        KeyboardInterrupt: the user pressed Ctrl-C.
     """
     destination = f"{plan.config.product}, {plan.environment}: {SESSION} at {plan.endpoint}"
     for line in (*description, destination):
@@ -175,7 +176,8 @@ def perform(
     status 1 (refused) or 3 (unknown).
 
     Raises:
-        CommandError: the request was not sent.
+        CommandError: the request was not sent, or it was sent and its outcome cannot be printed.
+        KeyboardInterrupt: the user pressed Ctrl-C.
     """
     _check(plan, request)
     _confirm(plan, description, yes=yes)
@@ -238,8 +240,10 @@ def _reason(msg_type: str, text: str | None, reason: str) -> str:
 def print_labelled(label: str, text: str) -> None:
     """Print a label and one part of the outcome of a sent request, wrapped to 60 columns.
 
-    If it cannot be written, the exit status is that of an unknown outcome: status 1 would mean that nothing
-    is open.
+    Raises:
+        CommandError: the line cannot be written. The exit status is that of an unknown outcome, because
+            status 1 would mean that nothing is open.
+        BrokenPipeError: the reader of the output has closed the pipe.
     """
     try:
         click.echo(wrapped(f"{label:<9}{printable(text)}", WIDTH, indent=9))

@@ -206,12 +206,12 @@ class Cash(Mapping[BalanceKey, Balance]):
                 continue
             subtracted.append(fill)
             changed.append(balance)
-            counted = Balance(*key)
-            self._count_fill(counted, order, fill)
+            effect = Balance(*key)  # of this fill alone
+            self._count_fill(effect, order, fill)
             for name in _SUMS:
-                setattr(balance, name, subtract(getattr(balance, name), getattr(counted, name)))
-            balance.fills -= 1
-            balance.unreported_changes -= counted.unreported_changes
+                setattr(balance, name, subtract(getattr(balance, name), getattr(effect, name)))
+            balance.fills -= effect.fills
+            balance.unreported_changes -= effect.unreported_changes
             if not (balance.fills or balance.settlements):
                 del self._balances[key]
         return subtracted

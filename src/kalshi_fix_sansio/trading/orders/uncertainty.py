@@ -106,17 +106,17 @@ class Uncertainty:
         known when it was sent. Only shards with an order that it should cancel and that has not ended are
         included.
         """
-        known = [each for each in self._index.cohorts if each.shard is not None]
-        shards = {each.shard for each in known if not mass_cancel.waiting.isdisjoint(each.slots)}
+        cohorts = [cohort for cohort in self._index.cohorts if cohort.shard is not None]
+        shards = {cohort.shard for cohort in cohorts if not mass_cancel.waiting.isdisjoint(cohort.slots)}
         others = (
-            order for order in self._index.outside_cohorts(known) if order.number in mass_cancel.waiting
+            order for order in self._index.outside_cohorts(cohorts) if order.number in mass_cancel.waiting
         )
         shards.update(map(self._reports.shard_of, others))
         return {shard: key for shard, key in mass_cancel.newest.items() if shard in shards}
 
     def apply_range(self, drop_copy_range: DropCopyRange) -> None:
         """Apply a complete drop copy range."""
-        # A range with an end proves nothing about later reports.
+        # A range with an end proves nothing about later reports, which may still determine any outcome.
         if drop_copy_range.end is not None:
             return
         index, uniform, verified = self._index, self._uniform_cohorts(), list[int]()
@@ -126,9 +126,10 @@ class Uncertainty:
                 self._resolve_order(order, drop_copy_range)
                 if order.state is OrderState.OPEN:
                     still_open.add(order.number)
-        for cohort in uniform if index.losses.epoch <= drop_copy_range.epoch else ():
-            if cohort.shard == drop_copy_range.shard and covers(drop_copy_range.begin, cohort.begin):
-                verified += index.verify(cohort)
+        if index.losses.epoch <= drop_copy_range.epoch:  # no reports were lost after the range was requested
+            for cohort in uniform:
+                if cohort.shard == drop_copy_range.shard and covers(drop_copy_range.begin, cohort.begin):
+                    verified += index.verify(cohort)
         if verified:
             index.touched.append(OrderUpdate(None, verified=LazyItems(partial(index.with_numbers, verified))))
         self._mass_cancels.record_covered(still_open, drop_copy_range.begin, drop_copy_range.epoch)

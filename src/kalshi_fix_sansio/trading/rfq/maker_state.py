@@ -60,7 +60,9 @@ _EXECUTION_STATES: Final = (
 
 
 def _dollars(price: Decimal | int | str | None) -> Decimal | None:
-    return to_decimal(price) or None if price is not None else None
+    if price is None:
+        return None
+    return to_decimal(price) or None  # a price of 0 means that this side is not quoted
 
 
 @attrs.frozen
@@ -68,9 +70,9 @@ class QuoteTerms:
     """The terms of a maker's quote, in dollars, with at least one side.
 
     Raises:
-        ValueError: no side is given, a price is negative or not below one dollar, or the prices add up to
-            more than one dollar.
-        TypeError: a price is a float, which is not exact.
+        ValueError: no side is given, a price is not a decimal number, is negative or is not below one dollar,
+            or the prices add up to more than one dollar.
+        TypeError: a price is a float, which is not exact, or has another wrong type.
 
     Attributes:
         bid: Price paid for a contract of YES; None or 0 without a bid.
