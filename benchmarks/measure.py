@@ -49,7 +49,7 @@ def _tuple(values: Iterable[float]) -> tuple[float, ...]:
 
 @attrs.frozen
 class Result:
-    """The time of a contender in microseconds per task."""
+    """The time of a contender in microseconds per task, or its memory in MiB (see `unit`)."""
 
     case: str
     engine: str
@@ -111,15 +111,15 @@ def call_for_each(act: Callable[[T], object], items: Iterable[T]) -> Callable[[]
 def measure(contenders: Iterable[Contender], rounds: int = 9) -> list[Result]:
     """Measure all contenders in interleaved rounds."""
     entries = list(contenders)
-    calls = [_calls_per_batch(entry) for entry in entries]
+    call_counts = [_calls_per_batch(entry) for entry in entries]
     samples: list[list[float]] = [[] for _ in entries]
     enabled = gc.isenabled()
     for _ in range(rounds):
-        for entry, number, times in zip(entries, calls, samples, strict=True):
+        for entry, call_count, times in zip(entries, call_counts, samples, strict=True):
             gc.collect()
             gc.disable()
             try:
-                times.append(_time_batch(entry, number))
+                times.append(_time_batch(entry, call_count))
             finally:
                 if enabled:
                     gc.enable()
@@ -169,8 +169,8 @@ def awake_processors() -> Iterator[None]:
     """Keep idle processors from halting, as on a trading host. This requires Linux and root privileges;
     without them, print a warning.
 
-    Linux: "PM Quality Of Service Interface", section "From user space". The request ends when the file is
-    closed.
+    The request ends when the file is closed. Source: "PM Quality Of Service Interface" in the documentation
+    of Linux, section "From user space".
     """
     try:
         request = os.open(_LATENCY_REQUEST, os.O_WRONLY)

@@ -147,11 +147,11 @@ def decoding_cases() -> Iterator[Case]:
 
 def _group_cases(chosen_wire: WireDialect, layout: MessageLayout, group: GroupMember) -> Iterator[Case]:
     codec, header = Codec(chosen_wire.dialect), samples.minimal(chosen_wire.dialect.header)
-    known = codec.encode(_with_entries(layout, group), header)
+    sample = codec.encode(_with_entries(layout, group), header)
     for _ in range(SIGHTINGS_TO_COMPILE + 1):
-        codec.decode(known)
+        codec.decode(sample)
     attribute = _text_field(layout)
-    fields = wire.fields_of(known)
+    fields = wire.fields_of(sample)
 
     def with_text(unit: str, size: int) -> bytes:
         assert attribute is not None
@@ -189,7 +189,7 @@ _UNITS: Final = (
 
 
 def stream_cases() -> Iterator[Case]:
-    """Yield cases with streams that are not valid messages, for all readers of streams."""
+    """Yield cases with streams that repeat a message or a part of one, for all readers of streams."""
     readers: tuple[tuple[str, bytes, Callable[[bytes], None]], ...] = (
         ("framing", b"", _frame),
         ("log reader", b"8=FIXT.1.1|35=0|58=x", _read_log),

@@ -123,6 +123,7 @@ def calls(count: int) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "Orders.apply(cancel)", lambda: orders.apply(orders.cancel(middle, f"x{next(numbers)}"))
     yield from _queries(orders, "no loss")
     yield "Orders.apply(mass cancel)", lambda: orders.apply(OrderMassCancelRequest(cl_ord_id="m"))
+    # `main` makes each call ROUNDS times, so there are as many mass cancels to withdraw.
     for _ in range(ROUNDS):
         orders.withdraw(OrderMassCancelRequest(cl_ord_id="m"))
     dump, rows = orders.dump(), dict[str, Any]()

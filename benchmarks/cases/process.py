@@ -97,22 +97,22 @@ def _cpu_time_us(*arguments: str) -> float:
 
 def measure_million_messages(count: int = 1_000_000) -> list[Result]:
     """Pass this many messages to one session in a fresh process, and measure the memory of the process."""
-    found = run_fresh_process("session", count)
+    figures = run_fresh_process("session", count)
     memory = {
-        MILLION_START: found["start"],
-        MILLION_WARM: found["warm"],
-        MILLION_END: found["end"],
-        "maximum in between": found["maximum"],
+        MILLION_START: figures["start"],
+        MILLION_WARM: figures["warm"],
+        MILLION_END: figures["end"],
+        "maximum in between": figures["maximum"],
     }
-    us = result(MILLION_TIME, "kalshi-fix-sansio", [found["us"]])
+    us = result(MILLION_TIME, "kalshi-fix-sansio", [figures["us"]])
     return [*(result(MILLION, name, [size], "MiB") for name, size in memory.items()), us]
 
 
 def measure_first_orders(rounds: int = 15, count: int = 400) -> list[Result]:
     """Send the first orders of fresh processes; the first process is ignored, because it compiles modules."""
-    _, *found = [run_fresh_process("orders", count) for _ in range(rounds + 1)]
+    _, *figures = [run_fresh_process("orders", count) for _ in range(rounds + 1)]
     return [
-        result(SENDING, name, [each[key] for each in found], by_round=True)
+        result(SENDING, name, [each[key] for each in figures], by_round=True)
         for name, key in ((FIRST, "first"), (NEXT, "median"))
     ]
 

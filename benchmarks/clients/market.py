@@ -50,7 +50,7 @@ class _Connection:
         self.orders: list[NewOrderSingle] = []
         self._framer, self._numbers = Framer(), itertools.count(1)
         link.settimeout(_TIMEOUT)
-        # recvmsg is not available on a TLS socket
+        # A copy of the descriptor, because a TLS socket does not support recvmsg.
         self._arrivals = socket.socket(fileno=os.dup(link.fileno()))
         self._arrivals.settimeout(_TIMEOUT)
         if sys.platform == "linux":

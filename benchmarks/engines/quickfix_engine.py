@@ -31,7 +31,9 @@ def read_report(data: bytes) -> tuple[Any, ...]:
 
 
 def read_with_dictionary(data: bytes) -> tuple[Any, ...]:
-    """Parse a report with the dictionaries of this dialect and read 20 values, three of them in groups."""
+    """Parse a report with the dictionaries of Kalshi's dialect and read 20 values, three of them in
+    groups.
+    """
     session, application = _dictionaries()
     message = quickfix.Message(data.decode("latin-1"), session, application, True)
     get = message.getField

@@ -169,7 +169,7 @@ def read(path: Path) -> Api:
     """Read an API written by `text`.
 
     Raises:
-        ApiError: there is no such file, or it is not an API.
+        ApiError: there is no such file, it is not an API, or the API lacks a section.
     """
     try:
         api: Api = json.loads(path.read_text(encoding="utf-8"))
@@ -319,11 +319,17 @@ def _flows_rules_and_constructors(old: Api, new: Api) -> Iterator[Difference]:
     for section in ("flows", "rules"):
         for name in sorted(old["classes"].keys() & new["classes"].keys()):
             before, after = old[section].get(name, []), new[section].get(name, [])
-            for each in (each for each in before if each not in after):
+            for removed in before:
+                if removed in after:
+                    continue
                 change = (
-                    f"is no longer sent {each}" if section == "flows" else f"no longer has the rule: {each}"
+                    f"is no longer sent {removed}"
+                    if section == "flows"
+                    else f"no longer has the rule: {removed}"
                 )
                 yield Difference(f"{name} {change}", "venue", breaking=section == "flows")
-            for each in (each for each in after if each not in before):
-                change = f"is now sent {each}" if section == "flows" else f"has a new rule: {each}"
+            for added in after:
+                if added in before:
+                    continue
+                change = f"is now sent {added}" if section == "flows" else f"has a new rule: {added}"
                 yield Difference(f"{name} {change}", "venue", breaking=section == "rules")

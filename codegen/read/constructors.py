@@ -47,14 +47,14 @@ class _Reader:
 
     def read(self) -> model.Constructor:
         """Return the constructor."""
-        entry = self._entry()
+        entry_members = self._entry_members()
         # `requires` and `without` may also name fields of the entry, which become arguments too.
-        known = {**self._members, **{member.name: member for member in entry}}
+        known = {**self._members, **{member.name: member for member in entry_members}}
         attributes = {
             key: tuple(
                 known[each].attribute
                 for each, where in words(self._node.get(key))
-                if self._is_known(each, where, known)
+                if self._check_member_name(each, where, known)
             )
             for key in ("requires", "without")
         }
@@ -67,10 +67,10 @@ class _Reader:
             without=attributes["without"],
         )
 
-    def _entry(self) -> tuple[model.Member, ...]:
+    def _entry_members(self) -> tuple[model.Member, ...]:
         """Return the fields of an entry of the group in `takes`; empty if there is no such group."""
         taken, where = text(self._node, "takes"), self._node.at("takes")
-        if not taken or not self._is_known(taken, where, self._members):
+        if not taken or not self._check_member_name(taken, where, self._members):
             return ()
         group = None if self._positional is None else self._positional.group
         if group is None:
@@ -92,7 +92,7 @@ class _Reader:
         values = self._node.mapping("sets")
         fields = {name: member for name, member in self._members.items() if member.group is None}
         for name in values:
-            if not self._is_known(name, values.at(name), fields):
+            if not self._check_member_name(name, values.at(name), fields):
                 continue
             member, code = fields[name], text(values, name)
             known = member.field.named_values
@@ -100,6 +100,7 @@ class _Reader:
             if self._context.check_among(code, known, values.at(name), what):
                 yield member, known[code]
 
-    def _is_known(self, name: str, where: Location, known: Mapping[str, model.Member]) -> bool:
+    def _check_member_name(self, name: str, where: Location, known: Mapping[str, model.Member]) -> bool:
+        """Return whether a member has this name; if not, record a mistake."""
         what = f"{self._label} names `{name}`, which is not one of its members"
         return self._context.check_among(name, known, where, what)

@@ -221,11 +221,13 @@ def _require_seconds(instance: object, attribute: attrs.Attribute[Any], value: f
         raise ConfigurationError(f"{attribute.name} must be at most {MAX_SECONDS} seconds, not {value!r}")
 
 
-def own_logon_fields(fields: Block | None, dialect: Dialect) -> Block | None:
-    """Return a copy of the fields of a Logon, or None.
+def copy_logon_fields(fields: Block | None, dialect: Dialect) -> Block | None:
+    """Return a copy of the fields of a Logon; None if `fields` is None.
 
     Raises:
-        ConfigurationError: `fields` is not an instance of the dialect's class for Logon fields.
+        ConfigurationError: the dialect has no Logon, or `fields` is not an instance of the dialect's class
+        for
+            Logon fields.
     """
     if fields is None:
         return None
@@ -412,7 +414,7 @@ class SessionConfig(Value):
     def __attrs_post_init__(self) -> None:
         """Check rules that concern more than one setting."""
         # The class is frozen, and mypy does not support converters that get the instance.
-        object.__setattr__(self, "logon_fields", own_logon_fields(self.logon_fields, self.dialect))
+        object.__setattr__(self, "logon_fields", copy_logon_fields(self.logon_fields, self.dialect))
         if not self.sender_comp_id:
             raise ConfigurationError("sender_comp_id is empty; set the SenderCompID of this side")
         if self.role is Role.INITIATOR and not self.target_comp_id:
@@ -426,9 +428,9 @@ class SessionConfig(Value):
             )
         name = self.session_type.name
         if self.session_type.products and self.product not in self.session_type.products:
-            known = ", ".join(self.session_type.products)
+            products = ", ".join(self.session_type.products)
             raise ConfigurationError(
-                f"{name} is not offered by product {self.product!r}; choose one of {known}"
+                f"{name} is not offered by product {self.product!r}; choose one of {products}"
             )
         if self.session_type.reset_required and not self.reset_seq_num:
             raise ConfigurationError(
@@ -447,16 +449,18 @@ class SessionConfig(Value):
         self._check_logon_fields(self.dialect.messages[LOGON].body)
 
     def _check_logon_fields(self, body: BlockLayout) -> None:
-        known = {member.attribute for member in body.members}
-        if self.offer_next_expected and (not self.session_type.resend or NEXT_EXPECTED not in known):
+        body_attributes = {member.attribute for member in body.members}
+        if self.offer_next_expected and (
+            not self.session_type.resend or NEXT_EXPECTED not in body_attributes
+        ):
             raise ConfigurationError(
                 f"offer_next_expected must be False on {self.session_type.name}: it requires a session type "
                 "with resend, and a Logon that has NextExpectedMsgSeqNum"
             )
         if self.offer_next_expected_at_reset and not self.offer_next_expected:
             raise ConfigurationError("offer_next_expected_at_reset needs offer_next_expected; set both")
-        header = {member.attribute for member in self.dialect.header.members}
-        if self.send_last_processed and LAST_PROCESSED not in header:
+        header_attributes = {member.attribute for member in self.dialect.header.members}
+        if self.send_last_processed and LAST_PROCESSED not in header_attributes:
             raise ConfigurationError(
                 f"send_last_processed must be False with {self.dialect.name}, whose header has no "
                 "LastMsgSeqNumProcessed"

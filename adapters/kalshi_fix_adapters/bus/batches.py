@@ -145,6 +145,9 @@ class Batcher:
             max_bytes: maximum size of a message that the broker accepts, in bytes.
             buckets: number of buckets of symbols. All publishers of a channel, and the consumers that follow
                 only some symbols, must use the same number.
+
+        Raises:
+            ValueError: `max_bytes` or `buckets` is below 1.
         """
         if min(max_bytes, buckets) < 1:
             raise ValueError("max_bytes and buckets must be at least 1")
@@ -250,7 +253,8 @@ class Batcher:
         self, lane: str, subject: str, previous: int | None, number: int, data: bytes, event: int = 0
     ) -> None:
         """Begin a bus message, in the last round if possible. A message gets a separate round if it must keep
-        its order relative to all lanes, or if it is a part of a large message.
+        its order relative to all lanes, or if it is a part of a large message. `event` is the number of an
+        event, or 0 if the data is a message from the venue.
         """
         rounds, size = self._rounds, self._max_bytes
         parts = -(-len(data) // size) or 1
@@ -280,17 +284,17 @@ class Batcher:
             key = (message.msg_type, symbol)
             return self._routes.get(key) or self._add_route(key, SESSION, message.msg_type, symbol)
         if symbol is not None:
-            return self._routes.get(symbol) or self._add_bucket(symbol)
+            return self._routes.get(symbol) or self._add_bucket_route(symbol)
         common_route = None
         for entry in getattr(message, "md_entries", None) or ():
             symbol = getattr(entry, "symbol", None)
-            route = self._routes.get(symbol) or self._add_bucket(symbol)
+            route = self._routes.get(symbol) or self._add_bucket_route(symbol)
             if common_route is not None and route != common_route:
-                return self._add_bucket(None)
+                return self._add_bucket_route(None)
             common_route = route
-        return common_route or self._add_bucket(None)
+        return common_route or self._add_bucket_route(None)
 
-    def _add_bucket(self, symbol: object) -> tuple[str, str]:
+    def _add_bucket_route(self, symbol: object) -> tuple[str, str]:
         lane = str(bucket_of(symbol, self._buckets)) if isinstance(symbol, str) else MIXED
         return self._add_route(symbol, lane, BATCH, lane)
 

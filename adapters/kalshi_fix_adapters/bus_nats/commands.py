@@ -103,8 +103,9 @@ class RemoteSession:
     async def send(self, message: Message, *, within: float = 1.0) -> Answer:
         """Send a message through the session process, and return the answer of that process.
 
-        Nothing is repeated automatically. After Unknown, it is safe to send the same message with the same
-        ClOrdID again. The session process, or its successor with the same store, sends it at most once.
+        A command that a process may have received is not repeated automatically. After Unknown, it is safe to
+        send the same message with the same ClOrdID again. The session process, or its successor with the same
+        store, sends it at most once.
 
         Args:
             message: the message.

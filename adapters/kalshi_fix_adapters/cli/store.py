@@ -73,7 +73,10 @@ def store() -> None:
 @store.command()
 @click.argument("location", metavar="PATH|URL")
 @click.option(
-    "--json", "as_object", is_flag=True, help="Print a JSON object; for a folder, one entry per file."
+    "--json",
+    "as_object",
+    is_flag=True,
+    help="Print a JSON object; for a folder or a URL, one entry per store.",
 )
 @click.option(
     "--rows",
@@ -163,7 +166,7 @@ def _read_with_status(read: Callable[..., StoreSummary]) -> StoreSummary:
 
         def show_time() -> None:
             if line.is_due():
-                line.show(f"reading and checking the file: {time.monotonic() - started:.0f} s")
+                line.show(f"reading and checking the store: {time.monotonic() - started:.0f} s")
 
         return read(on_progress=show_time)
 

@@ -29,7 +29,7 @@ from kalshi_fix_adapters.stores.factory import StoreFactory
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio._generated.sessions import Environment, Product
 from kalshi_fix_sansio.classes.hide_locals import hides_locals, init_hides_locals
-from kalshi_fix_sansio.config import ProtocolOptions, ResendPolicy, Role, SessionConfig, own_logon_fields
+from kalshi_fix_sansio.config import ProtocolOptions, ResendPolicy, Role, SessionConfig, copy_logon_fields
 from kalshi_fix_sansio.dialect.base import values_of
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.messages import CODEC
@@ -204,8 +204,8 @@ def _empty_logon_fields() -> kalshi_fix_sansio.LogonFields:
     return kalshi_fix_sansio.LogonFields()
 
 
-def _own_logon_fields(fields: kalshi_fix_sansio.LogonFields) -> kalshi_fix_sansio.LogonFields:
-    return cast("kalshi_fix_sansio.LogonFields", own_logon_fields(fields, DIALECT) or _empty_logon_fields())
+def _copy_logon_fields(fields: kalshi_fix_sansio.LogonFields) -> kalshi_fix_sansio.LogonFields:
+    return cast("kalshi_fix_sansio.LogonFields", copy_logon_fields(fields, DIALECT) or _empty_logon_fields())
 
 
 def _session_settings(settings: Mapping[str, Any]) -> SessionSettings:
@@ -257,7 +257,7 @@ class ClientConfig:
     tls: Security | None = attrs.field(default=None, validator=_check_tls)
     heart_bt_int: int = 30
     logon_fields: kalshi_fix_sansio.LogonFields = attrs.field(
-        factory=_empty_logon_fields, converter=_own_logon_fields
+        factory=_empty_logon_fields, converter=_copy_logon_fields
     )
     timeout: float = attrs.field(default=10.0, validator=_check_positive)
     reconnect: ReconnectPolicy | None = attrs.field(factory=ReconnectPolicy)

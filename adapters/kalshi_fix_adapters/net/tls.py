@@ -93,9 +93,9 @@ class Tls(Value):
                 "'-----BEGIN CERTIFICATE-----'"
             ) from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        has_own_ca = self.ca_file is not None or self.ca_data is not None
+        has_custom_ca = self.ca_file is not None or self.ca_data is not None
         is_pinned = self.pinned_file is not None or self.pinned_sha256 is not None
-        if is_pinned and not has_own_ca:
+        if is_pinned and not has_custom_ca:
             # This is safe, because `Dialer.check_certificate` checks the pin before any data is sent, and a
             # pin is stricter than the verification of a chain. The order of these lines matters, because
             # Python rejects CERT_NONE while check_hostname is set.

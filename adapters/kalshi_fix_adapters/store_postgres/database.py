@@ -56,9 +56,11 @@ class Database:
     Raises:
         StoreInUseError: another process has the lease.
         KeyChangedError: the store is missing, but another store in the database may be the intended one.
+        StoreUnavailableError: the server is a replica.
         StoreError: the store belongs to another owner, a newer version of the library has written the tables,
-            or the server may lose commits.
-        psycopg.Error: the database cannot be read. Every method may raise this.
+            the encoding of the database is not UTF8, or the server may lose commits.
+        DamagedRowError: a checksum is wrong. The methods that read rows may also raise this.
+        psycopg.Error: the database cannot be read. Every method except `release` may also raise this.
     """
 
     def __init__(self, dsn: str, owner: StoreOwner, failover: Failover, lease: float, place: str) -> None:
@@ -136,7 +138,7 @@ class Database:
         Raises:
             StoreError: the transaction may be durable only on this server, not on the replica.
         """
-        numbers, ids = pending.numbers, pending.sent_requests.values()
+        numbers, sent_requests = pending.numbers, pending.sent_requests.values()
         is_restart = pending.restarts_at is not None
         if is_restart:
             retention.restart()
@@ -154,9 +156,9 @@ class Database:
                 *_columns(4, [rows.message_row(number, message) for number, message in pending.sent.items()]),
                 list(pending.settled),
                 *_columns(8, map(rows.request_row, pending.requests.values())),
-                *_columns(6, map(rows.sent_request_row, ids)),
+                *_columns(6, map(rows.sent_request_row, sent_requests)),
                 retention.max_messages,
-                retention.record_ids(ids),
+                retention.record_ids(sent_requests),
                 [key for key, text in pending.rows.items() if text is None],
                 *_columns(3, texts),
             ),

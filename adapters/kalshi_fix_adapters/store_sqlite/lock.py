@@ -51,7 +51,7 @@ class FileLock:
 
     Raises:
         StoreInUseError: another store object holds the lock, in this process or another.
-        StoreError: the file cannot be opened.
+        StoreError: the file cannot be opened or locked.
     """
 
     def __init__(self, store: Path) -> None:

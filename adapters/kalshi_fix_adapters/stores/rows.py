@@ -106,7 +106,7 @@ def request_of(row: Row) -> OpenRequest:
 
 
 def sent_request_row(sent: SentRequest) -> Row:
-    """Return the columns of table `sent_request` that follow its number."""
+    """Return the columns of table `sent_request`, in the order of `SENT_REQUEST_COLUMNS`."""
     sent_at = microseconds(sent.sent_at)
     return _with_checksum((sent.request_id, sent.msg_type, sent.seq_num, sent.generation, sent_at))
 

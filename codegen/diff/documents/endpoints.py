@@ -62,7 +62,9 @@ def hosts_with_roles(text: str, location: Location, environment: str) -> Iterato
 
 
 def hosts_of_text(text: str, location: Location) -> Iterator[HostFact]:
-    """Yield FIX gateway hosts in running text or examples, recognized by a label `fix` or `…-fix`."""
+    """Yield FIX gateway hosts in running text or examples, recognized by a label such as `fix`,
+    `demo-fix` or `fix-margin`.
+    """
     # A URL with a scheme leads to a page or to another API.
     for match in _HOST.finditer(re.sub(r"\w+://\S+", "", text)):
         if any(_FIX_LABEL.match(label) for label in match[0].split(".")):

@@ -17,7 +17,7 @@ from typing import Any
 
 from kalshi_fix_sansio import scalars
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.config import NEXT_EXPECTED, LogonToSign, Role, SessionConfig, own_logon_fields
+from kalshi_fix_sansio.config import NEXT_EXPECTED, LogonToSign, Role, SessionConfig, copy_logon_fields
 from kalshi_fix_sansio.dialect.base import Block, values_of
 from kalshi_fix_sansio.dialect.layout import FieldMember, Member
 from kalshi_fix_sansio.errors import ConfigurationError, InvalidMessageError, LocalProtocolError
@@ -45,7 +45,7 @@ class OwnLogon:
         answer is encoded.
         """
         try:
-            added = own_logon_fields(fields, self._core.config.dialect)
+            added = copy_logon_fields(fields, self._core.config.dialect)
         except ConfigurationError as error:
             raise LocalProtocolError(str(error)) from None
         answer = OwnLogon(self._core)

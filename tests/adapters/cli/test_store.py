@@ -248,7 +248,7 @@ def test_reading_a_large_store_shows_progress_on_a_terminal(
     monkeypatch.setattr("kalshi_fix_adapters.cli.kit.terminal.PROGRESS_SECONDS", 0.0)
     assert show_store(path).stderr == ""
     monkeypatch.setattr("kalshi_fix_adapters.cli.kit.terminal.columns_of", lambda _: 60)
-    assert "reading and checking the file: 0 s" in show_store(path).stderr
+    assert "reading and checking the store: 0 s" in show_store(path).stderr
 
 
 def test_an_interrupt_while_a_store_is_read_ends_the_command(

@@ -125,7 +125,7 @@ class ProductGateway:
         return deliveries
 
     def execute(self, command: Command, now: datetime) -> tuple[list[Delivery], Sequence[Outcome]]:
-        """Execute a command that no session requested, and return its reports and updates.
+        """Execute a command that no session requested; return the resulting messages, and its outcomes.
 
         Raises:
             ValueError: the command's checks failed (see `Exchange.apply`).

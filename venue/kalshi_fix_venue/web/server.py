@@ -1,4 +1,4 @@
-"""Serve the page on the loopback interface, from a separate thread.
+"""Serve the venue's web page on the loopback interface, from a separate thread.
 
 The page and its script are public; everything else needs the token of the control channel in the header
 Authorization. No cookie is set, so a browser adds no credentials to a request that another site triggers.
@@ -162,8 +162,9 @@ class WebServer:
         return JSONResponse(await asyncio.to_thread(self._channel.answer, body, authorized=True))
 
     async def _message(self, request: Request) -> Response:
-        found = await self._run_in_builder(lambda: self._traffic.explanation(request.path_params["number"]))
-        return JSONResponse(found, 404 if found is None else 200)
+        number = request.path_params["number"]
+        explanation = await self._run_in_builder(lambda: self._traffic.explanation(number))
+        return JSONResponse(explanation, 404 if explanation is None else 200)
 
     async def _updates(self, request: Request) -> Response:
         query = request.query_params
@@ -182,16 +183,17 @@ class WebServer:
         except RuntimeError:
             return {"stopped": True}
         last = self._traffic.last_by_session()
-        known = {(each["product"], each["session"], each["key"]): each for each in content["sessions"]}
+        statuses = {(each["product"], each["session"], each["key"]): each for each in content["sessions"]}
         content["sessions"] = [
-            {"id": each, "status": known.get(each), "last": last.get(each, [])}
-            for each in sorted({*last, *known})
+            {"id": each, "status": statuses.get(each), "last": last.get(each, [])}
+            for each in sorted({*last, *statuses})
         ]
         return content | {"messages": self._traffic.last(session)}
 
     async def stream(self, send: Send, market: str | None, session: SessionId | None) -> None:
         """Send an update whenever the content has changed, until the browser fails to read in time."""
-        self._loop, previous = (loop := asyncio.get_running_loop()), ""
+        self._loop = loop = asyncio.get_running_loop()
+        previous = ""
         while True:
             started = loop.time()
             text = json.dumps(await self._run_in_builder(lambda: self._update(market, session)))

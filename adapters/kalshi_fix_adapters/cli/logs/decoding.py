@@ -47,9 +47,9 @@ class Batch:
     """The output for some messages."""
 
     match_count: int = 0
-    """Number of messages that match the filters."""
+    """Number of messages that match the filters; 0 with `Form.NONE`, whose matches are in `facts`."""
     problem_count: int = 0
-    """Number of messages with problems."""
+    """Number of printed messages with problems."""
     text: list[str] = attrs.field(factory=list)
     """Lines without style."""
     lines: list[Line] = attrs.field(factory=list)

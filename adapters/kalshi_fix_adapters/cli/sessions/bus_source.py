@@ -55,7 +55,10 @@ class BusSource:
 
     def receive(self, timeout: float | None = None) -> ClientEvent | BusConnected:
         """Return the next event. A new connection to NATS is returned as `BusConnected`, and a lost one as
-        `ConnectFailed`.
+        `ConnectFailed`. A `timeout` of None waits 0.1 seconds.
+
+        Raises:
+            ClientTimeoutError: no event was received in time.
         """
         self.updates = ()
         return self._runner.run(self._receive(0.1 if timeout is None else timeout))

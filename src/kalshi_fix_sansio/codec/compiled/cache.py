@@ -53,8 +53,8 @@ MAX_FLUSHES: Final = 3
 After that, the existing shapes are kept and no others are compiled, which limits the work for any input.
 """
 MAX_SHAPES_PER_KEY: Final = 3
-"""Maximum number of shapes with runs (see `runs`) that are tried for one message. The function of each of
-these shapes may read the whole message before rejecting it.
+"""Maximum number of shapes with runs (long groups, see `compiled.runs`) that are tried for one message. The
+function of each of these shapes may read the whole message before rejecting it.
 """
 
 MAX_HEADS: Final = 1024
@@ -177,7 +177,7 @@ class DecoderCache:
                 self._sightings.clear()
             self._sightings[run_key] = count
             return
-        if self._known_shapes(columns, message) is None:
+        if self._key_and_shapes(columns, message) is None:
             return
         self._sightings.pop(run_key, None)
         if deferred is None:
@@ -189,12 +189,12 @@ class DecoderCache:
         """Compile the shape of a message that has no problems, unless the shape is already compiled. The
         arguments are those of `learn`.
         """
-        key_and_shapes = self._known_shapes(columns, message)
+        key_and_shapes = self._key_and_shapes(columns, message)
         if key_and_shapes is not None:
             explained = Explainer(self._tables, text)
             self._add(*key_and_shapes, DecoderWriter(explained, self._tables.data_tags, self._decimals))
 
-    def _known_shapes(self, columns: Columns, message: Message) -> tuple[int, tuple[Shape, ...]] | None:
+    def _key_and_shapes(self, columns: Columns, message: Message) -> tuple[int, tuple[Shape, ...]] | None:
         """Return the key for the shape of a message, and the compiled shapes with this key. Return None if
         the shape must not be compiled.
         """
@@ -205,30 +205,30 @@ class DecoderCache:
         groups = self._tables.body(layout).groups
         has_run = any(len(getattr(message, attribute)) > MAX_SINGLE_ENTRIES for attribute, _ in groups)
         key = _run_key(columns) if has_run else _key(columns)
-        known = self._shapes.get(key)
-        # A known shape without runs is not compiled again: its decoder has rejected a value of this message.
-        # With runs, a key may have several patterns; the pattern of this message must be written to compare
-        # it with them (`_add`).
-        if known is not None and (not has_run or len(known) >= MAX_SHAPES_PER_KEY):
+        shapes = self._shapes.get(key)
+        # A compiled shape without runs is not compiled again: its decoder has rejected a value of this
+        # message. With runs, a key may have several patterns; the pattern of this message must be written to
+        # compare it with them (`_add`).
+        if shapes is not None and (not has_run or len(shapes) >= MAX_SHAPES_PER_KEY):
             return None
-        return key, known or ()
+        return key, shapes or ()
 
-    def _add(self, key: int, known: tuple[Shape, ...], writer: DecoderWriter) -> None:
+    def _add(self, key: int, shapes: tuple[Shape, ...], writer: DecoderWriter) -> None:
         """Compile a shape and add it to the shapes with the same key, within the limits."""
         size = len(writer.pattern)
-        if any(shape.pattern == writer.pattern for shape in known):
+        if any(shape.pattern == writer.pattern for shape in shapes):
             return
         if len(self._shapes) >= MAX_SHAPES or self._pattern_size + size > MAX_PATTERN_SIZE:
             if self._flushes >= MAX_FLUSHES:
                 return
             self._flushes += 1
             self._shapes.clear()
-            self._pattern_size, known = 0, ()
+            self._pattern_size, shapes = 0, ()
         # A cached head refers to a shape. Empty the cache, because the new shape may be faster, and because
         # the code of discarded shapes would stay in memory.
         self._heads.clear()
         self._pattern_size += size
-        self._shapes[key] = (*known, writer.compile()) if writer.pattern else known
+        self._shapes[key] = (*shapes, writer.compile()) if writer.pattern else shapes
 
 
 # Keys are hashes, because the tags themselves may be as large as the message. If two shapes have the same

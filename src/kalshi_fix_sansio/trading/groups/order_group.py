@@ -167,9 +167,10 @@ class OrderGroup:
         ):
             return True
         after = max(self._settled_at, lost_until)
-        if self._accepted_at <= self._triggered_at > max(self._reset_by, after):
+        # A later accepted order proves that the group has been reset, or had not triggered.
+        if self._triggered_at > max(self._reset_by, after) and self._triggered_at >= self._accepted_at:
             return True
-        return self._active_at <= self._exceeded_at > after
+        return self._exceeded_at > after and self._exceeded_at >= self._active_at
 
     def _may_miss_trigger(self) -> bool:
         """Return whether missing reports, or a missing outcome of a request, may affect the state."""
@@ -184,7 +185,8 @@ class OrderGroup:
             return True
         # There is a cancel or refusal whose time does not show whether it preceded or followed the reset.
         if (
-            self._accepted_at <= self._triggered_at > self._settled_at
+            self._triggered_at > self._settled_at
+            and self._triggered_at >= self._accepted_at
             and self._triggered_at >= self._reset_after
         ):
             return True
@@ -214,8 +216,9 @@ class OrderGroup:
     # --- fills ----------------------------------------------------------------------------------------
 
     def count_fill(self, time: datetime, key: str, quantity: Decimal, max_fills: int) -> None:
-        """Count a fill of `quantity` contracts, and keep at most `max_fills` fills. Further calls with the
-        same key have no effect.
+        """Count a fill of `quantity` contracts, and keep at most `max_fills` fills. A fill is ignored if its
+        key was already counted, if it preceded the last reset, or if it is older than the newest fill by at
+        least twice the length of the window.
         """
         fills = self._fills
         if key in self._keys or time < self._reset_after or time <= self._implied_reset:
@@ -272,11 +275,11 @@ class OrderGroup:
             self.filled_qty = add(self.filled_qty, quantity)
         begin = shift_time(time, -WINDOW)
         while self._fills[self._start][0] <= begin:
-            old, _, quantity = self._fills[self._start]
+            expired_time, _, expired_quantity = self._fills[self._start]
             self._start += 1
-            self._volume = subtract(self._volume, quantity)
-            if old > self._certain_from:
-                self.filled_qty = subtract(self.filled_qty, quantity)
+            self._volume = subtract(self._volume, expired_quantity)
+            if expired_time > self._certain_from:
+                self.filled_qty = subtract(self.filled_qty, expired_quantity)
         limits = self.limits_at(time)
         if all(limit is not None and limit < self.filled_qty for limit in limits):
             self._exceeded_at = time
@@ -310,12 +313,15 @@ class OrderGroup:
         """Compare a new limit with the volume in the window that ended at the time of the update."""
         if limit.until == END:  # the outcome of the update is unknown, which `_request_lost` records
             return
-        first, last = shift_time(limit.since, -WINDOW), shift_time(limit.until, -WINDOW)
-        counted = [each for each in self._fills if first < each[0] <= limit.until]
-        certain = [each for each in counted if max(last, self._certain_from) < each[0] <= limit.since]
+        # The window ended at an unknown time between `since` and `until`. A fill is certainly in the window
+        # if it is in every window that ends between these times.
+        earliest_begin, latest_begin = shift_time(limit.since, -WINDOW), shift_time(limit.until, -WINDOW)
+        possible = [fill for fill in self._fills if earliest_begin < fill[0] <= limit.until]
+        certain_begin = max(latest_begin, self._certain_from)
+        certain = [fill for fill in possible if certain_begin < fill[0] <= limit.since]
         if limit.contracts is not None and limit.contracts < _total(certain):
             self._exceeded_at = max(self._exceeded_at, limit.until)
-        if (limit.contracts or 0) < _total(counted):
+        if (limit.contracts or 0) < _total(possible):
             self._may_exceed_at = max(self._may_exceed_at, limit.until)
 
     # --- other evidence -------------------------------------------------------------------------------

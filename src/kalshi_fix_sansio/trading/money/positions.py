@@ -275,7 +275,7 @@ class Positions(Mapping[PositionKey, Position]):
         """Return the positions that are uncertain although no order is uncertain. `Orders` lists uncertain
         orders.
         """
-        found = [
+        items = [
             UncertainItem(
                 what=(
                     f"the position is {each.counted:f} according to its fills, "
@@ -288,14 +288,12 @@ class Positions(Mapping[PositionKey, Position]):
         if self.refused:
             about = "1 fill" if self.refused == 1 else f"{self.refused} fills"
             what = "the effect on positions is not tracked, because max_positions was reached"
-            found.append(UncertainItem(what=what, about=about))
-        return found
+            items.append(UncertainItem(what=what, about=about))
+        return items
 
     def _apply_update(self, update: OrderUpdate, order: Order) -> list[Position]:
-        fills, is_uncertain = (
-            update.fills,
-            order.cum_qty > order.filled_qty or order.state in UNCERTAIN_STATES,
-        )
+        fills = update.fills
+        is_uncertain = order.cum_qty > order.filled_qty or order.state in UNCERTAIN_STATES
         changed: list[Position] = []
         if update.moved_from is not None:
             previous = self._subtract_fills(update, order, update.moved_from)
@@ -340,15 +338,15 @@ class Positions(Mapping[PositionKey, Position]):
 
     def _settle(self, settlement: Settlement) -> list[Position]:
         symbol, day = settlement.symbol, settlement.clearing_business_date
-        known = self._settled.get(symbol)
-        if known is not None and day < known[0]:
+        previous = self._settled.get(symbol)
+        if previous is not None and day < previous[0]:
             return []
         # Recorded even if there is no position, because its fills may be received later.
         remember(self._settled, symbol, (day, settlement.price), self._max_settled)
-        found = [each for each in self._positions.values() if each.symbol == symbol]
-        for position in found:
+        positions = [each for each in self._positions.values() if each.symbol == symbol]
+        for position in positions:
             position.settled_at = settlement.price
-        return found
+        return positions
 
     def _find_or_create(self, account: Account, symbol: str) -> Position | None:
         """Return the position, which is created if there is none; None if there is no room for it."""

@@ -86,7 +86,7 @@ class RequestSettler:
 
     def settle(self, order: Order, report: Any, key: ExecKey | None, is_copy: bool) -> None:
         """Settle the requests that a report answers, or whose acceptance it implies. If the order is done,
-        settle all of its requests.
+        settle all of its requests. `is_copy` is set if drop copy returned the report.
         """
         if order.is_done:
             self.settle_all(order)
@@ -116,16 +116,16 @@ class RequestSettler:
         """
         msg_type = OrderCancelReplaceRequest.MSG_TYPE if report.exec_type == ExecType.REPLACED else None
         orig = report.orig_cl_ord_id
-        found = [
+        candidates = [
             each
             for each in self._index.requests(report.cl_ord_id, msg_type)
             if not each[1].is_after(key) and (each[1].renames or orig in (None, "", each[1].orig_cl_ord_id))
         ]
         report_key = f"{report.order_id} {key}"
-        if not found or report_key in self.known:
+        if not candidates or report_key in self.known:
             return
         holder, request = min(
-            found,
+            candidates,
             key=lambda each: (
                 each[0] is not order,
                 each[1].orig_cl_ord_id != orig,
@@ -133,7 +133,7 @@ class RequestSettler:
             ),
         )
         self._settle_chain(holder, request, is_copy)
-        if len(found) > 1:  # a redelivered report must not settle another request
+        if len(candidates) > 1:  # a redelivered report must not settle another request
             remember(self.known, report_key, None, MAX_ANSWERS)
 
     def _settle_chain(self, order: Order, request: PendingRequest, is_copy: bool) -> None:

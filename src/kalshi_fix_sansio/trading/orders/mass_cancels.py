@@ -165,6 +165,8 @@ class MassCancels:
         for each in self.open:
             if each.state not in (MassCancelState.ACCEPTED, MassCancelState.UNKNOWN):
                 continue
+            # `missed` is a subset of `waiting`. If their sizes are equal, every order that has not ended is
+            # known to be open.
             if len(each.missed) == len(each.waiting):
                 each.state = MassCancelState.MISSED if each.waiting else MassCancelState.DONE
                 self._mark_changed(each)

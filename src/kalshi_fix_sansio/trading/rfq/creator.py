@@ -222,7 +222,8 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
 
         Raises:
             RfqRequestError: the request is not open, or one of its quotes has been accepted or may have been;
-                the quote has no price for this side; another acceptance of the request used the ClOrdID.
+                the quote is not, or no longer, one of `rfq.quotes`; the quote has no price for this side;
+                another acceptance of the request used the ClOrdID.
         """
         self._check_acceptable(rfq, quote, side, cl_ord_id)
         message = AcceptQuote(
@@ -525,8 +526,9 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
     def _handle_cancel_status(self, status: Any) -> None:
         rfq = self.rfq(status.quote_req_id or "") or self.rfq(status.rfq_id or "")
         if rfq is None:
-            known = self.unattributed.answer(status.rfq_id, RFQCancel)
-            if not self.unattributed.answer(status.quote_req_id, RFQCancel) and not known:
+            answers_by_rfq_id = self.unattributed.answer(status.rfq_id, RFQCancel)
+            answers_by_quote_req_id = self.unattributed.answer(status.quote_req_id, RFQCancel)
+            if not (answers_by_rfq_id or answers_by_quote_req_id):
                 self._record_unknown(RfqDiscrepancyKind.UNKNOWN_RFQ, status, status.quote_req_id)
             return
         update = self._update_of(rfq)
@@ -685,8 +687,8 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
                 acceptance.record_loss(request.sent_at, self._now)
             return True
         if isinstance(message, QuoteRequest):
-            known = self._rfqs.get(message.quote_req_id)
-            if known is None or known.has_ended:
+            tracked = self._rfqs.get(message.quote_req_id)
+            if tracked is None or tracked.has_ended:
                 self._updates[message.quote_req_id] = CreatorUpdate(self.request(message))
         rfq = self.rfq(request.request_id)
         if rfq is None:
@@ -759,10 +761,10 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
 
     def _update_of(self, rfq: CreatorRfq) -> CreatorUpdate:
         """Return the update of a request that is about to change."""
-        found = self._updates.get(rfq.quote_req_id)
-        if found is None:
-            found = self._updates[rfq.quote_req_id] = CreatorUpdate(rfq, rfq.state)
-        return found
+        update = self._updates.get(rfq.quote_req_id)
+        if update is None:
+            update = self._updates[rfq.quote_req_id] = CreatorUpdate(rfq, rfq.state)
+        return update
 
     # --- load -----------------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ class Makers:
     _lifecycle: Lifecycle
 
     def quote(self, message: QuoteMessage, login: Login, now: datetime) -> Result:
-        """Accept a quote, which replaces the previous quote of the maker's account on the request."""
+        """Add a quote, which replaces the previous quote of the maker's account on the request."""
         if message.exec_inst == ExecInst.POST_ONLY and self._context.crosses_too_often(login.owner, now):
             return [(login, rate_limit_reject(message))], ()
         quote = self._quote(message, login, now)
