@@ -74,10 +74,10 @@ def _forbidden_text(member: Member, condition: Condition, siblings: Mapping[str,
     """
     # For example, TimeInForce has `forbidden_when: {TimeInForce: GoodTillDate}`.
     terms = dict(condition.terms)
-    own = terms.pop(member.field.name, None)
-    if not own:
+    own_values = terms.pop(member.field.name, None)
+    if not own_values:
         return f"Not allowed {conditions_text((condition,), siblings)}."
-    values = join_words(tuple(value_text(member.field, value) for value in own), "or")
+    values = join_words(tuple(value_text(member.field, value) for value in own_values), "or")
     rest = Condition(tuple(terms.items()), condition.scope)
     if rest == Condition():
         return f"Never {values}."
@@ -199,10 +199,10 @@ def unit_text(field: Field) -> str:
 
 
 def limits_text(
-    field: Field, own: tuple[Limit, ...] = (), siblings: Mapping[str, Field] = MappingProxyType({})
+    field: Field, member_limits: tuple[Limit, ...] = (), siblings: Mapping[str, Field] = MappingProxyType({})
 ) -> str:
-    """Return sentences on the range and the form of a field's values; `own` contains the limits of a member,
-    and `siblings` the fields of its block.
+    """Return sentences on the range and the form of a field's values; `member_limits` contains the limits of
+    a member, and `siblings` the fields of its block.
     """
     parts = _range(field.minimum, field.maximum)
     if field.max_length is not None:
@@ -211,9 +211,9 @@ def limits_text(
         parts.append(f"matches `{field.pattern}`")
     # A member's limit replaces the field's limit with the same condition; the field's other limits still
     # apply.
-    replaced = {limit.when for limit in own}
+    replaced = {limit.when for limit in member_limits}
     limits = [limit for limit in field.limits if limit.when not in replaced]
-    parts += [_limit_text(limit, field, siblings) for limit in (*limits, *own)]
+    parts += [_limit_text(limit, field, siblings) for limit in (*limits, *member_limits)]
     return " ".join(f"{text[0].upper()}{text[1:]}." for text in parts)
 
 

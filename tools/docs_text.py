@@ -66,9 +66,8 @@ def terms_of(glossary: str) -> dict[str, Term]:
     """Return the terms to link, from the glossary's Markdown."""
     terms = {}
     for heading, definition in ENTRY.findall(glossary):
-        plain = re.sub(r"\[(.*?)\]\(.*?\)", r"\1", " ".join(definition.split())).translate(
-            {42: None, 96: None}
-        )
+        without_links = re.sub(r"\[(.*?)\]\(.*?\)", r"\1", " ".join(definition.split()))
+        plain = re.sub("[*`]", "", without_links)
         meaning = re.split(r"(?<=\.) (?=[A-Z])", plain)[0]
         for name in names_of(heading):
             if name not in UNLINKED_TERMS:
@@ -209,10 +208,10 @@ def with_links(markdown: str, folder: str, summary: Callable[[str], str]) -> str
 
 def undocumented(page: str) -> Iterable[str]:
     """Yield the public names without a docstring on a page of the API, given as HTML."""
-    names = re.split(r'<div class="doc doc-object doc-\w+">', page)[1:]
-    for name in names:
+    objects = re.split(r'<div class="doc doc-object doc-\w+">', page)[1:]
+    for each in objects:
         contents = re.search(
-            r'<div class="doc doc-contents[^"]*">(.*?)(?=<div class="doc doc-children"|$)', name, re.DOTALL
+            r'<div class="doc doc-contents[^"]*">(.*?)(?=<div class="doc doc-children"|$)', each, re.DOTALL
         )
         if contents is None or not re.sub(r"Bases:.*|\s", "", TAG.sub("", contents[1])):
-            yield html.unescape("".join(re.findall(r'<span class="doc doc-object-name[^"]*">([^<]*)', name)))
+            yield html.unescape("".join(re.findall(r'<span class="doc doc-object-name[^"]*">([^<]*)', each)))

@@ -68,7 +68,10 @@ def tests_of(path: str) -> Iterator[str]:
     folder, _, file = path.rpartition("/")
     if path.startswith("tests/"):
         # A helper module affects the tests of its folder; one directly in `tests` may affect all of the core.
-        yield from [path] if file.startswith("test_") else [folder] if folder != "tests" else _all_of_core()
+        if file.startswith("test_"):
+            yield path
+        else:
+            yield from [folder] if folder != "tests" else _all_of_core()
     elif path.endswith(".md"):
         yield from PAGES
     elif path.startswith(("src/", "spec/")):
@@ -76,15 +79,15 @@ def tests_of(path: str) -> Iterator[str]:
         yield from (f"tests/{each}" for each in USED_BY.get(package, CORE))
     if path.startswith(("spec/", "codegen/emit/")):
         yield "tests/test_generated.py"
-    own: list[str] = []
+    package_tests: list[str] = []
     for package, tests in PACKAGES.items():
         if path.startswith(f"{package}/"):
-            folder, _, _ = path.removeprefix(f"{package}/").partition("/")
-            own += [
-                each for each in (f"{tests}/{folder}", f"{tests}/test_{folder}") if (ROOT / each).exists()
+            name, _, _ = path.removeprefix(f"{package}/").partition("/")
+            package_tests += [
+                each for each in (f"{tests}/{name}", f"{tests}/test_{name}") if (ROOT / each).exists()
             ]
     top, _, _ = path.partition("/")
-    yield from own or [each for package, each in WHOLE_SUITES.items() if package == top]
+    yield from package_tests or [each for package, each in WHOLE_SUITES.items() if package == top]
 
 
 def _all_of_core() -> list[str]:

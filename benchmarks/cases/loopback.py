@@ -109,7 +109,11 @@ def running(module: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
 
 @contextmanager
 def serving(module: str, *arguments: object) -> Iterator[IO[str]]:
-    """Run a module that prints `listening` when it is ready; yield the rest of its output."""
+    """Run a module that prints `listening` when it is ready; yield the rest of its output.
+
+    Raises:
+        RuntimeError: the module did not start.
+    """
     with running(module, *arguments) as process:
         assert process.stdout is not None
         if process.stdout.readline() != "listening\n":

@@ -144,7 +144,7 @@ class _Repository:
 
     def _components(self) -> None:
         parent = self._part("components")
-        all_places = tuple(place for found in self.places_by_product.values() for place in found)
+        all_places = tuple(chain.from_iterable(self.places_by_product.values()))
         for (name, number), members in ((_HEADER, self.dialect.header), (_TRAILER, self.dialect.trailer)):
             element = ET.SubElement(parent, _qualified("component"), {"name": name, "id": str(number)})
             self._members(element, members, all_places, BASE)
@@ -159,7 +159,7 @@ class _Repository:
     def _groups(self) -> None:
         parent = self._part("groups")
         for group in self.dialect.groups:
-            for scenario, found in self._versions(self._group_places(group), group.members):
+            for scenario, at_places in self._versions(self._group_places(group), group.members):
                 attributes = {
                     "name": group.name,
                     "id": str(self.group_ids[group.name]),
@@ -169,7 +169,7 @@ class _Repository:
                 if group.maximum is not None:
                     attributes["implMaxOccurs"] = str(group.maximum)
                 element = ET.SubElement(parent, _qualified("group"), attributes)
-                self._group_body(element, group, found, scenario)
+                self._group_body(element, group, at_places, scenario)
 
     def _group_body(
         self, element: ET.Element, group: Group, at_places: tuple[Place, ...], scenario: Scenario
@@ -185,11 +185,11 @@ class _Repository:
     def _messages(self) -> None:
         parent = self._part("messages")
         for number, message in enumerate(self.dialect.messages, 1):
-            reachable = {
+            places_by_product = {
                 product: places_of(message, product_places)
                 for product, product_places in self.places_by_product.items()
             }
-            for scenario, found in self._versions(reachable, message.members):
+            for scenario, at_places in self._versions(places_by_product, message.members):
                 attributes = {
                     "name": message.name,
                     "id": str(number),
@@ -197,13 +197,13 @@ class _Repository:
                     **_scenario_attributes(scenario),
                 }
                 attributes["category"] = message.family
-                senders = {place.sender for place in found}
+                senders = {place.sender for place in at_places}
                 if len(senders) == 1:
                     attributes["flow"] = _flow(*senders)
                 element = ET.SubElement(
                     parent, _qualified("message"), attributes | _history(message.pedigree)
                 )
-                self._structure(element, message, found, scenario)
+                self._structure(element, message, at_places, scenario)
 
     def _structure(
         self, element: ET.Element, message: Message, at_places: tuple[Place, ...], scenario: Scenario
@@ -235,8 +235,8 @@ class _Repository:
         at_places: tuple[Place, ...],
         scenario: Scenario,
     ) -> None:
-        found = presences(member, at_places)
-        presence = _common_presence(found)
+        all_presences = presences(member, at_places)
+        presence = _common_presence(all_presences)
         if member.group is None:
             attributes = {**_reference(member.field), "presence": presence}
             if presence == "constant" and member.constant is not None:
@@ -260,7 +260,7 @@ class _Repository:
         _document(
             element,
             member.doc,
-            _differences(member, at_places) if len(found) > 1 else "",
+            _differences(member, at_places) if len(all_presences) > 1 else "",
             *condition_sentences(_without_rules(member, at_places), siblings),
             limits_text(member.field, _limits_at(member, at_places), siblings) if member.limits else "",
         )
@@ -302,19 +302,19 @@ class _Repository:
         return (product, 2 + self.products.index(product)) if product else BASE
 
     def _versions(
-        self, reachable: Mapping[str, tuple[Place, ...]], members: tuple[Member, ...]
+        self, places_by_product: Mapping[str, tuple[Place, ...]], members: tuple[Member, ...]
     ) -> Iterator[tuple[Scenario, tuple[Place, ...]]]:
         """Yield the scenarios of a block with their places: the base scenario if every product has the same
         block, else each product that has it.
         """
-        with_block = {product: found for product, found in reachable.items() if found}
+        with_block = {product: at_places for product, at_places in places_by_product.items() if at_places}
         # Blocks without differences are written once.
-        comparison_keys = {_comparison_key(members, found) for found in with_block.values()}
+        comparison_keys = {_comparison_key(members, at_places) for at_places in with_block.values()}
         if len(with_block) == len(self.products) and len(comparison_keys) == 1:
-            yield BASE, tuple(place for found in with_block.values() for place in found)
+            yield BASE, tuple(chain.from_iterable(with_block.values()))
         else:
-            for product, found in with_block.items():
-                yield self._scenario(product), found
+            for product, at_places in with_block.items():
+                yield self._scenario(product), at_places
 
     def _group_scenario(self, group: Group, outer: Scenario) -> Scenario:
         """Return the scenario of a group that is used in a block of the outer scenario."""
@@ -324,12 +324,14 @@ class _Repository:
     def _group_places(self, group: Group) -> dict[str, tuple[Place, ...]]:
         """Return the places of the messages that contain a group at any depth, by product."""
         users = [message for message in self.dialect.messages if _contains_group(message.members, group)]
-        in_block = _contains_group(self.dialect.header, group) or _contains_group(self.dialect.trailer, group)
+        in_component = _contains_group(self.dialect.header, group) or _contains_group(
+            self.dialect.trailer, group
+        )
         return {
             product: tuple(
                 place
                 for place in product_places
-                if in_block or any(places_of(user, (place,)) for user in users)
+                if in_component or any(places_of(user, (place,)) for user in users)
             )
             for product, product_places in self.places_by_product.items()
         }
@@ -389,12 +391,14 @@ def _history(pedigree: Pedigree) -> dict[str, str]:
     }
 
 
-def _common_presence(found: frozenset[str]) -> str:
-    """Return the presence common to all places; `optional` if it differs between them."""
-    if len(found) == 1:
-        return next(iter(found))
+def _common_presence(all_presences: frozenset[str]) -> str:
+    """Return the presence common to all places. If it differs between them, return `required` if the member
+    is always present, else `optional`.
+    """
+    if len(all_presences) == 1:
+        return next(iter(all_presences))
     # A member that is required at some places and constant at all others is required everywhere.
-    return "required" if all(presence in MANDATORY for presence in found) else "optional"
+    return "required" if all(presence in MANDATORY for presence in all_presences) else "optional"
 
 
 def _comparison_key(members: tuple[Member, ...], at_places: tuple[Place, ...]) -> tuple[object, ...]:
@@ -456,14 +460,15 @@ def _contains_group(members: Iterable[Member], group: Group) -> bool:
 
 def _differences(member: Member, at_places: tuple[Place, ...]) -> str:
     """Return the presence by place, for a member whose presence depends on session type or sender."""
-    found: dict[str, list[str]] = {}
+    sessions_by_presence: dict[str, list[str]] = {}
     for place in at_places:
         session = f"{place.session} ({place.sender})"
-        listed = found.setdefault(presence_at(member, place), [])
-        if session not in listed:
-            listed.append(session)
+        sessions = sessions_by_presence.setdefault(presence_at(member, place), [])
+        if session not in sessions:
+            sessions.append(session)
     return " ".join(
-        f"{presence.capitalize()} on {', '.join(sessions)}." for presence, sessions in found.items()
+        f"{presence.capitalize()} on {', '.join(sessions)}."
+        for presence, sessions in sessions_by_presence.items()
     )
 
 

@@ -22,8 +22,8 @@ def spec_at(commit: str, folder: Path) -> Iterator[Path]:
     """Write the YAML files of a commit into a temporary folder, and yield the given spec folder within it.
 
     Raises:
-        CommitError: the folder is not in a git repository, there is no such commit, it has no such spec, or
-            its spec has a form that this version of codegen cannot read.
+        CommitError: git is not installed, the folder is not in a git repository, there is no such commit, it
+            has no such spec, or its spec has a form that this version of codegen cannot read.
     """
     location = _git(folder, "rev-parse", "--show-toplevel", "--show-prefix")
     if location is None:

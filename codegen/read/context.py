@@ -73,9 +73,9 @@ class Context:
         # The element's own source replaces the file's.
         own_source = node.get("source")
         names = words(own_source if own_source is not None else default)
-        known = self.spec.merged("sources")
+        defined = self.spec.merged("sources")
         for name, where in names:
-            self.require(name, known, "source", where)
+            self.require(name, defined, "source", where)
         if not names:
             advice = "add `source`, here or at the top of the file, with a name from the manifest's `sources`"
             self.mistakes.add(location, f"{label} has no source", advice)

@@ -132,7 +132,7 @@ class VenueConfig:
     assumptions: Assumptions = attrs.field(factory=Assumptions)
     """Assumptions about behaviour that Kalshi's documents do not specify."""
     schedule: Schedule = attrs.field(factory=Schedule)
-    """Orders that rest from `VenueModel.begin` on, and operations scheduled after it."""
+    """Positions and orders that exist from `VenueModel.begin` on, and operations scheduled after it."""
     flow: FlowConfig | None = None
     """The simulated traders, who start trading at `VenueModel.begin`; None for no traders."""
     max_kept_messages: int = 100_000
@@ -151,11 +151,11 @@ class VenueConfig:
     connection."""
 
     def __attrs_post_init__(self) -> None:
-        """Validate settings against one another.
+        """Validate the settings, each one and against one another.
 
         Raises:
-            ConfigurationError: settings contradict one another. Examples are a key without an account, or
-                a schedule with an undefined market.
+            ConfigurationError: a setting is invalid, or settings contradict one another. Examples are an
+                unknown tier, a key without an account, or a schedule with an undefined market.
         """
         owners = {(account.owner, account.product) for account in self.accounts}
         product_names = [*self.markets, *self.fees, *(a.product for a in self.accounts)]
@@ -265,8 +265,8 @@ class VenueConfig:
                 f"the percentages in the allocation of {account.owner} must not be negative "
                 "and must add up to 100"
             )
-        known = {each.shard for each in self.balances(account.product) if each.owner == account.owner}
-        for shard in sorted(set(shares) - known):
+        shards = {each.shard for each in self.balances(account.product) if each.owner == account.owner}
+        for shard in sorted(set(shares) - shards):
             raise ConfigurationError(
                 f"the allocation of {account.owner} names shard {shard}, which has neither markets nor "
                 "balances; remove it"
@@ -313,7 +313,7 @@ class VenueConfig:
                     )
 
     def _check_customers(self) -> None:
-        known: dict[tuple[str, str], str] = {}
+        owners: dict[tuple[str, str], str] = {}
         for account in self.accounts:
             for customer in account.customers:
                 name = customer.party_id
@@ -322,12 +322,12 @@ class VenueConfig:
                         f"{name!r} is not a customer account: write the member's UUID, an underscore, "
                         "and 1 to 16 letters and digits"
                     )
-                if (account.product, name) in known:
+                if (account.product, name) in owners:
                     raise ConfigurationError(f"customer account {name} is defined twice; remove one")
-                known[account.product, name] = account.owner
+                owners[account.product, name] = account.owner
         for key in self.api_keys:
             for name in sorted(key.customers or ()):
-                if known.get((key.product, name)) != key.owner:
+                if owners.get((key.product, name)) != key.owner:
                     raise ConfigurationError(
                         f"API key {key.key_id} may trade for {name}, which is not a customer account of "
                         f"{key.owner!r}; add it to `customers` of the account"

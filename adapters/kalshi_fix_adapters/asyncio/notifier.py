@@ -52,7 +52,7 @@ class LoopNotifier(Notifier):
 
     def __init__(self) -> None:
         self._waiting: dict[asyncio.Future[bool], float] = {}
-        """The monotonic deadline of each waiting task."""
+        """The monotonic deadline of each wait, by its future."""
         self._timer = Timer(self._expire)
 
     def notify(self) -> None:

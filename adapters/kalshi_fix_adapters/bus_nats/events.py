@@ -49,8 +49,8 @@ RETRY_SECONDS: Final = 0.1
 class Events:
     """An asynchronous iterator over the events of a channel: messages, losses, and the ends of sessions.
 
-    An iterator returns each event once. The events of one lane are in order. After a restart of the server,
-    the iterator continues after the last message.
+    An iterator returns each event once. The events of one lane (see `bus.batches`) are in order. After a
+    restart of the server, the iterator continues after the last message.
 
     Attributes:
         channel: The channel whose events are returned.
@@ -111,7 +111,7 @@ class Events:
         mark, batch, lane = self._batch
         taken = self._taken
         if not isinstance(taken, bytes):
-            return mark
+            return mark  # a position between the events of one message requires a MsgSeqNum
         # A process that continues from this mark requests the same message again, and skips the events up to
         # the mark.
         return attrs.evolve(
@@ -226,20 +226,20 @@ class Events:
                 self._continue_after(mark)
         # "new" applies only to the first start. After an interruption the consumer continues after the last
         # message, because new messages may have arrived in the meantime.
-        new = not self._started and self._start == "new" and not self._sequence
+        new_only = not self._started and self._start == "new" and not self._sequence
         if self._sequence > (await self._link.jetstream.stream_info(NAME)).state.last_seq:
             # The server has lost its last messages, for example in a power failure, and uses their sequence
             # numbers again. The receiver skips the messages that it has received before.
             self._sequence = self._complete = 0
         config = consumer_config(
-            DeliverPolicy.NEW if new else DeliverPolicy.BY_START_SEQUENCE,
+            DeliverPolicy.NEW if new_only else DeliverPolicy.BY_START_SEQUENCE,
             description=self._link.name,
-            opt_start_seq=None if new else self._sequence + 1,
+            opt_start_seq=None if new_only else self._sequence + 1,
         )
         self._pull = await self._link.jetstream.pull_subscribe(
             f"{self.channel.prefix}.>", stream=NAME, config=config
         )
-        if new:
+        if new_only:
             delivered = (await self._pull.consumer_info()).delivered
             self._sequence = self._complete = 0 if delivered is None else delivered.stream_seq
         self._delivered, self._started = 0, True

@@ -73,6 +73,7 @@ class DatedDecoder:
     def _set_codec(self, codec: Codec) -> None:
         self.codec: Codec = codec
         since, until = codec.dialect.since, codec.dialect.until
+        # A fixed date applies to messages with any SendingTime.
         if self._as_of is not None:
             since = until = None
         self._begin = _midnight(since or date.min)

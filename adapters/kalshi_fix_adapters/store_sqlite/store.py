@@ -104,7 +104,8 @@ class SqliteStore(DurableStore):
         self._numbers = attrs.evolve(self._file.numbers)
         self._requests = self._file.requests
         self._row_sizes = self._file.row_sizes
-        # For `oldest_kept` and `kept`, the values of `_file.numbers` are used, not those of `_numbers`.
+        # Only writes to the file change `oldest_kept` and `kept`, so these are read from `_file.numbers`, not
+        # from `_numbers`.
         self._retention = Retention(max_age, max_messages, max_bytes, self._file.kept_bytes)
 
     @property

@@ -46,7 +46,8 @@ def read_summary(
             file. It must not raise exceptions.
 
     Raises:
-        StoreError: the file does not exist, is not a store, is damaged, or cannot be read.
+        StoreError: the file does not exist, is not a store, is damaged or an older copy, or cannot be read.
+        KeyboardInterrupt: Ctrl-C was pressed during a call to `on_progress`.
     """
     path = Path(path).resolve()
     if not path.is_file():

@@ -104,7 +104,11 @@ class CommitThread(Generic[B]):
             return self.last_ticket
 
     def add_unless_failed(self, batch: B) -> None:
-        """Write a batch as `add` does, but do nothing after a failure."""
+        """Write a batch as `add` does, but do nothing if a write has failed before.
+
+        Raises:
+            StoreError: the write of this batch in the caller's thread failed.
+        """
         with self._changed:
             if self.error is None:
                 self.add(batch)
@@ -132,7 +136,7 @@ class CommitThread(Generic[B]):
         seconds.
 
         Raises:
-            StoreError: the batch could not be written.
+            StoreError: a write has failed, or `fail` was called, even if this batch is durable.
         """
         with self._changed:
             return self._changed.wait_for(lambda: self.durable >= ticket, timeout)

@@ -161,7 +161,11 @@ class _Adapter(AsyncAdapter):
         self.notify_tasks()
 
     async def start(self) -> None:
-        """Start the task that moves the bytes."""
+        """Start the task that transfers the bytes.
+
+        Raises:
+            LocalProtocolError: the client's context has not been entered.
+        """
         if self._nursery is None:
             raise LocalProtocolError("a trio client runs its tasks in a nursery; enter it with `async with`")
         self.capture_loop()

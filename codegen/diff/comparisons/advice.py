@@ -86,9 +86,11 @@ def text(evidence: Evidence, fact: TextFact, meaning: tuple[str, str] | None) ->
     spec, sources = evidence.spec, (evidence.origin_of(fact.location),)
     means = f"means: {{{': '.join(meaning)}}}, " if meaning else ""
     line = f'{fact.text}: {{{means}source: SOURCES, doc: "…"}}'
-    own = [each.location for each in spec.dialect.texts if each.message.msg_type == fact.message]
-    if own:
-        return Edit(max(own, key=lambda each: each.line), f"add `{line}` after this entry", sources=sources)
+    entries = [each.location for each in spec.dialect.texts if each.message.msg_type == fact.message]
+    if entries:
+        return Edit(
+            max(entries, key=lambda each: each.line), f"add `{line}` after this entry", sources=sources
+        )
     lines = f"add after this line:\n{spec.block_name(fact.message)}:\n  {line}"
     return Edit(spec.end_of_file("texts.yaml"), lines, sources=sources)
 
@@ -128,7 +130,7 @@ def datatype(fact: MemberFact, spec: SpecIndex) -> str:
 
     If the source's type is ambiguous, the datatype is guessed from the field's name.
     """
-    known = {each.name for each in spec.dialect.datatypes}
+    datatypes = {each.name for each in spec.dialect.datatypes}
     type_name = fact.type.upper()
     # Dictionaries use the type names of QuickFIX; pages describe types in their own words.
     if fact.path is not None:
@@ -143,7 +145,7 @@ def datatype(fact: MemberFact, spec: SpecIndex) -> str:
         return "NUMINGROUP"
     if kind == "DECIMAL":
         guess = next((name for end, name in _DECIMALS.items() if fact.name.endswith(end)), "AMT")
-        return guess if guess in known else "FLOAT"
+        return guess if guess in datatypes else "FLOAT"
     return {"CODED": "CHAR", None: "STRING"}.get(kind, kind or "")
 
 

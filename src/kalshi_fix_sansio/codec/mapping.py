@@ -1,8 +1,8 @@
 """Convert messages to and from dicts and JSON, with FIX names or tags as keys.
 
-A dict contains Python values. JSON contains wire text as strings, so no reader converts a price to a float.
-Both omit fields that are not set, hide secrets as `repr` does, and keep unknown fields in order. The header
-is not included; convert it with `block_to_dict(dialect, message.header)`.
+A dict contains Python values. JSON contains wire text as strings, so no JSON parser converts a price to a
+float. Both omit fields that are not set, hide secrets as `repr` does, and keep unknown fields in order. The
+header is not included; convert it with `block_to_dict(dialect, message.header)`.
 """
 
 from __future__ import annotations
@@ -33,13 +33,20 @@ _Value = Callable[[FieldLayout, Any], Any]
 
 def to_dict(dialect: Dialect, message: Message, by: By = "name") -> dict[str, Any]:
     """Return a message as a dict: MsgType, then the fields set in its body, in the order of the spec. Groups
-    are lists of dicts, with the name of the counter as the key.
+    are lists of dicts, with the name or tag of the counter as the key.
+
+    Raises:
+        ValueError: `by` is neither "name" nor "tag".
     """
     return {_msg_type_key(dialect, by): message.msg_type, **block_to_dict(dialect, message, by)}
 
 
 def block_to_dict(dialect: Dialect, block: Block, by: By = "name") -> dict[str, Any]:
-    """Return the fields set in a header, a trailer or a group entry as a dict."""
+    """Return the fields set in a header, a trailer or a group entry as a dict.
+
+    Raises:
+        ValueError: `by` is neither "name" nor "tag".
+    """
     return _dict_of(dialect, block, by, lambda _, value: value, lambda value: value)
 
 
@@ -48,6 +55,7 @@ def to_json(dialect: Dialect, message: Message, by: By = "name") -> str:
 
     Raises:
         EncodeError: a value has no FIX representation.
+        ValueError: `by` is neither "name" nor "tag".
     """
     body = _dict_of(dialect, message, by, _wire_text, lambda value: value.decode("latin-1"))
     return json.dumps({_msg_type_key(dialect, by): message.msg_type, **body})

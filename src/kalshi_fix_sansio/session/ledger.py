@@ -105,7 +105,7 @@ class Ledger:
         return self._max_mark or self.expected
 
     def confirm(self, count: int | None) -> None:
-        """Confirm the oldest `count` events that were fetched, or all of them."""
+        """Confirm the oldest `count` events that were fetched; all of them if `count` is None."""
         fetched_marks = self.fetched_marks
         if count is None:
             count = len(fetched_marks)
@@ -157,6 +157,9 @@ class Ledger:
     ) -> None:
         """Record the number of a message that is about to be sent. For a request, `names` are the ids by
         which answers refer to it.
+
+        Raises:
+            StoreError: the store has failed.
         """
         if self.broken:
             raise StoreError(ALREADY_FAILED)
@@ -175,6 +178,9 @@ class Ledger:
     def reset(self, *, unanswered: bool) -> None:
         """Restart the numbers of both directions at 1. With `unanswered`, the peer has not accepted the reset
         yet.
+
+        Raises:
+            StoreError: the store has failed.
         """
         if self.broken:
             raise StoreError(ALREADY_FAILED)
@@ -212,6 +218,9 @@ class Ledger:
         """Begin a commit if there are uncommitted records that outgoing bytes depend on. With `sending`,
         which means that bytes wait to be sent, also begin one if there are uncommitted confirmations. Return
         the ticket of the last commit begun.
+
+        Raises:
+            StoreError: the store has failed.
         """
         if self.unsaved or (sending and self._unsaved_confirmations):
             if self.broken:
@@ -309,11 +318,12 @@ class Ledger:
         # its answer follows the gap. If messages were lost, the answer may have been among them.
         lost_before, self._lost_before = self._lost_before, 0
         self._max_mark = VOID
-        resent_before, suspected = self._resent_before, self._suspect_before
+        resent_before, suspect_before = self._resent_before, self._suspect_before
         return [
             request
             for request in self.open_requests.by_key.values()
-            if request.seq_num < lost_before or resent_before.get(request.key, request.seq_num) < suspected
+            if request.seq_num < lost_before
+            or resent_before.get(request.key, request.seq_num) < suspect_before
         ]
 
     def mark_uncertain(self, requests: Iterable[OpenRequest]) -> None:

@@ -43,6 +43,9 @@ class OwnLogon:
     def answer_settings(self, heart_bt_int: int, fields: Block | None) -> OwnLogon:
         """Return the settings for an acceptor's answer to the peer's Logon. Pass them to `adopt` once the
         answer is encoded.
+
+        Raises:
+            LocalProtocolError: `fields` is not an instance of the dialect's class for Logon fields.
         """
         try:
             added = copy_logon_fields(fields, self._core.config.dialect)
@@ -153,13 +156,13 @@ class Resets:
         The earlier reset may or may not have reached the peer, so the peer's Logon may have any number. The
         session is established when the peer answers with a second Logon, which also resets the numbers.
         """
-        core, own = self._core, self._own.answer_settings(logon.heart_bt_int, fields)
-        frame = self._encode_request(own, now)
-        self._own.adopt(own)
+        core, answer = self._core, self._own.answer_settings(logon.heart_bt_int, fields)
+        frame = self._encode_request(answer, now)
+        self._own.adopt(answer)
         core.ledger.use_store(store)
         # Messages that the peer sends before it reads the answer continue from the number of its Logon.
         core.ledger.expected = logon.header.msg_seq_num + 1
-        core.timers.start(own.heart_bt_int, now.monotonic)
+        core.timers.start(answer.heart_bt_int, now.monotonic)
         core.move(Input.ACCEPT)
         self._begin_reset(frame, now)
 

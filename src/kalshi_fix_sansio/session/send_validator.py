@@ -65,6 +65,9 @@ class SendValidator:
     def prepare(self) -> bool:
         """Compile the rules for one more type of message that this side may send; return False if none is
         left. The rules that allow unknown codes are rarely needed, so they are not compiled here.
+
+        Raises:
+            LocalProtocolError: the client's Logon is not known yet.
         """
         config = self._core.config
         if self._core.client_logon is None:
@@ -144,7 +147,12 @@ class SendValidator:
     def _header_problems(
         self, layout: MessageLayout, fields: Mapping[str, Any], *, allow_unknown_codes: bool
     ) -> tuple[Problem, ...]:
-        """Return the problems with the header attributes that the user passes."""
+        """Return the problems with the header attributes that the user passes.
+
+        Raises:
+            LocalProtocolError: the user passes an attribute that the session sets itself, or that the header
+                does not have.
+        """
         for attribute in fields:
             if attribute in MANAGED_HEADER_FIELDS:
                 raise LocalProtocolError(f"the session itself sets {attribute} of the header; leave it out")

@@ -23,7 +23,7 @@ _CALLS: Final = frozenset((*INPUTS, "data_to_send"))
 
 
 class InputLogError(ConfigurationError):
-    """A file that is not an input log, or one of a different version."""
+    """A file cannot be replayed: it is not a readable input log, or one of a different version."""
 
 
 @attrs.define(kw_only=True)
@@ -82,7 +82,8 @@ def replay(path: Path) -> ReplayResult:
     """Replay an input log.
 
     Raises:
-        InputLogError: the file cannot be read, or is not an input log.
+        InputLogError: the file is a pipe, cannot be read, is not an input log, is damaged, or was written by
+            a release whose logs this one cannot replay.
     """
     if path.is_fifo():
         raise InputLogError(f"{path} is a pipe, and a replay reads its input log twice; save it to a file")

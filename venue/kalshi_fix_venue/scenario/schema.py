@@ -116,9 +116,9 @@ class Number:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         """Return the schema of a number, which may also be in quotes."""
-        found = handler(schema)
-        found["anyOf"][1]["pattern"] = f"^{_DECIMAL}$"
-        return found
+        number_schema = handler(schema)
+        number_schema["anyOf"][1]["pattern"] = f"^{_DECIMAL}$"
+        return number_schema
 
 
 def _seconds(value: object) -> float:
@@ -212,7 +212,11 @@ class FromSettings:
         return core_schema.no_info_after_validator_function(self.make, handler.generate_schema(model))
 
     def make(self, section: Section) -> Any:
-        """Return the object; settings that are absent keep the defaults of the class."""
+        """Return the object; settings that are absent keep the defaults of the class.
+
+        Raises:
+            ValueError: the class rejects the settings.
+        """
         try:
             return self.cls(**section.stated_values())
         except ConfigurationError as error:
@@ -248,9 +252,9 @@ class Scheduled:
 def _model_of(name: str, cls: type[Operation]) -> type[_Step]:
     fields: dict[str, Any] = {"do": (Literal[name], ...)}
     for each in parameters(cls):
-        words = {"enum": list(each.kind.choices)} if each.kind.choices else {}
-        read = Annotated[Any, PlainValidator(each.kind.read), WithJsonSchema(words)]
-        fields[each.name] = (read, Field(... if each.required else None, description=each.doc))
+        value_schema = {"enum": list(each.kind.choices)} if each.kind.choices else {}
+        value_type = Annotated[Any, PlainValidator(each.kind.read), WithJsonSchema(value_schema)]
+        fields[each.name] = (value_type, Field(... if each.required else None, description=each.doc))
     return create_model(f"{cls.__name__}Step", __base__=_Step, __doc__=cls.__doc__, **fields)
 
 
@@ -630,8 +634,8 @@ class _Schema(GenerateJsonSchema):
         return False
 
     def dict_schema(self, schema: core_schema.DictSchema) -> dict[str, Any]:
-        found = super().dict_schema(schema)
-        return {**found, "additionalProperties": False} if "patternProperties" in found else found
+        result = super().dict_schema(schema)
+        return {**result, "additionalProperties": False} if "patternProperties" in result else result
 
 
 @cache

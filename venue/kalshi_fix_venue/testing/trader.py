@@ -113,7 +113,8 @@ class Trader:
         Raises:
             LookupError: the owner has no such open order.
             ValueError: the order was not filled, because the exchange rejects this trader's orders
-                (for insufficient funds, or during a pause), or because the order is this trader's own.
+                (for insufficient funds, or during a pause), or because the order is this trader's own. Or
+                `quantity` is not exact.
         """
         size = None if quantity is None else _exact(quantity)
 
@@ -175,7 +176,11 @@ class Trader:
 
     def rfqs(self) -> list[QuoteRequest]:
         """Return the requests for quotes received since the last call; log on as a maker (KalshiRFQ) if
-        necessary."""
+        necessary.
+
+        Raises:
+            ValueError: the venue rejects the logon.
+        """
         return self.session(_MAKER_SESSION).take(QuoteRequest)
 
     def quote(self, rfq: QuoteRequest, *, bid: Number | None = None, offer: Number | None = None) -> str:
@@ -183,7 +188,7 @@ class Trader:
         dollars. Returns the QuoteID (117).
 
         Raises:
-            ValueError: the venue rejects the quote.
+            ValueError: the venue rejects the quote or the logon, or a price is not exact.
         """
         [entry] = rfq.related_sym
         quote_id = self._server.inspect(VenueModel.new_id)
@@ -204,7 +209,8 @@ class Trader:
         """Confirm a quote that the creator has accepted; the trade follows after the venue's execution delay.
 
         Raises:
-            ValueError: the venue rejects the confirmation, for example because the quote was not accepted.
+            ValueError: the venue rejects the confirmation, for example because the quote was not accepted,
+                or rejects the logon.
         """
         maker = self.session(_MAKER_SESSION)
         maker.send(QuoteConfirm(quote_id=quote_id))
@@ -214,18 +220,23 @@ class Trader:
         """Request quotes from the makers (KalshiRT); return the venue's id of the request.
 
         Raises:
-            ValueError: the venue rejects the request.
+            ValueError: the venue rejects the request or the logon, or `quantity` is not exact.
         """
-        creator, own_id = self.session(_CREATOR_SESSION), self._server.inspect(VenueModel.new_id)
+        creator, quote_req_id = self.session(_CREATOR_SESSION), self._server.inspect(VenueModel.new_id)
         entry = QuoteRequestSymbol(symbol=market, order_qty=_exact(quantity))
-        creator.send(QuoteRequest(quote_req_id=own_id, related_sym=[entry]))
+        creator.send(QuoteRequest(quote_req_id=quote_req_id, related_sym=[entry]))
         for refusal in creator.take(QuoteRequestReject):
             raise ValueError(f"the venue rejected {self.owner}'s request for quotes: {refusal.text}")
         [ack] = creator.take(QuoteRequestAck)
         return str(ack.rfq_id)
 
     def quotes(self) -> list[Quote]:
-        """Return the quotes on this trader's requests received since the last call."""
+        """Return the quotes on this trader's requests received since the last call; log on (KalshiRT) if
+        necessary.
+
+        Raises:
+            ValueError: the venue rejects the logon.
+        """
         return self.session(_CREATOR_SESSION).take(Quote)
 
     def accept(self, quote: Quote | str, side: Side) -> None:
@@ -233,7 +244,7 @@ class Trader:
         has confirmed the quote.
 
         Raises:
-            ValueError: the venue rejects the acceptance.
+            ValueError: the venue rejects the acceptance or the logon.
         """
         creator = self.session(_CREATOR_SESSION)
         quote_id = quote if isinstance(quote, str) else quote.quote_id

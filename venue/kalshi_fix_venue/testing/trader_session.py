@@ -37,7 +37,7 @@ class TraderSession:
         self._store = MemoryStore()
         self._session = Session(self._config, self._store)
         self._received: list[Message] = []
-        self._text = ""
+        self._end_reason = ""
         """Reason for the end of the session."""
 
     def log_on(self) -> None:
@@ -53,7 +53,8 @@ class TraderSession:
         """Send an application message.
 
         Raises:
-            ValueError: the venue refuses the logon, or the message may not be sent.
+            ValueError: the venue refuses the logon, or ends the session.
+            LocalProtocolError: the message may not be sent.
         """
 
         def act(venue: VenueModel, now: Instant) -> None:
@@ -64,7 +65,11 @@ class TraderSession:
         self._server.run(act)
 
     def take(self, kind: type[M]) -> list[M]:
-        """Return the received messages of a kind that have not been taken yet."""
+        """Return the received messages of a kind that have not been taken yet.
+
+        Raises:
+            ValueError: the venue refuses the logon, or ends the session.
+        """
         self._server.run(self._exchange_bytes)
         messages = [message for message in self._received if isinstance(message, kind)]
         self._received = [message for message in self._received if not isinstance(message, kind)]
@@ -95,10 +100,10 @@ class TraderSession:
                 break
         if not self._session.is_established:
             venue.receive_eof(number, now)
-            raise ValueError(f"the trader's session on {self.name} has ended: {self._text}")
+            raise ValueError(f"the trader's session on {self.name} has ended: {self._end_reason}")
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, MessageReceived):
             self._received.append(event.message)
         elif isinstance(event, SessionEnded):
-            self._text = event.text or event.reason.value
+            self._end_reason = event.text or event.reason.value

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import accumulate, islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from kalshi_fix_sansio import PRODUCTS, Side
 from kalshi_fix_venue.exchange import Exchange
@@ -26,6 +26,7 @@ MAX_ROWS: Final = 30
 """Maximum number of rows of each other table."""
 _MAX_SUMMED: Final = 1000
 """Maximum number of levels that are added up to find the quantity in front of an order."""
+_T = TypeVar("_T")
 
 
 def operations() -> list[dict[str, Any]]:
@@ -73,7 +74,7 @@ def page_content(venue: VenueModel, market: str | None) -> dict[str, Any]:
                     "ask": str(best[Side.SELL][0][0]) if best[Side.SELL] else None,
                 }
             )
-        tables["orders"] += [_order(exchange, order) for order in client_orders[: -MAX_ROWS - 1 : -1]]
+        tables["orders"] += [_order(exchange, order) for order in _newest(client_orders)]
         for account in exchange.accounts():
             if belongs_to_venue(account.id.owner):
                 continue
@@ -154,7 +155,12 @@ def _trades(outcomes: Iterable[TradePrinted | OrderTraded]) -> list[dict[str, An
         elif not belongs_to_venue(each.order.account.owner):
             owner = _name(each.order.account.owner, each.order.account.subaccount)
             row["own"].append(f"{owner} {'bought' if each.order.side is Side.BUY else 'sold'}")
-    return list(rows.values())[: -MAX_ROWS - 1 : -1]
+    return _newest(list(rows.values()))
+
+
+def _newest(rows: Sequence[_T]) -> list[_T]:
+    """Return the last `MAX_ROWS` rows, in reverse order."""
+    return list(reversed(rows[-MAX_ROWS:]))
 
 
 def _name(owner: str, subaccount: int) -> str:

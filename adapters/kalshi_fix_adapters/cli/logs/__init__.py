@@ -1,4 +1,4 @@
-"""The subcommands that read logs and recordings: `decode`, `trace`, `replay`.
+"""The subcommands that read logs and recordings: `decode`, `trace`, `replay`, `shapes`.
 
 - `files` reads the bytes, and `filters` selects messages.
 - `explain` and `units` interpret a message.

@@ -57,7 +57,7 @@ def valid_message(logged: LoggedMessage, decoder: DatedDecoder) -> Message | Non
     if problems:
         return None
     header = message.header
-    ids = _known_ids(header.sender_comp_id, header.target_comp_id)
+    ids = _venue_ids(header.sender_comp_id, header.target_comp_id)
     all_checks = _all_checks(decoder.codec, message.MSG_TYPE, *ids)
     # The message may have been sent on any of several sessions. A missing field is not a problem if the
     # message has all fields that one of these sessions requires.
@@ -109,7 +109,7 @@ def _required_but_missing(codec: Codec, frame: bytes, inspection: Inspection) ->
     layout = inspection.layout
     if layout is None:
         return
-    all_checks = _all_checks(codec, layout.msg_type, *_known_ids(*comp_ids(inspection)))
+    all_checks = _all_checks(codec, layout.msg_type, *_venue_ids(*comp_ids(inspection)))
     message = _decode_leniently(codec, frame) if all_checks else None
     if message is None:
         return
@@ -123,12 +123,12 @@ _Checks = tuple[Check, Check]
 """The checks of a message and of its header."""
 
 
-def _known_ids(sender_id: str | None, target_id: str | None) -> tuple[str | None, str | None]:
+def _venue_ids(sender_id: str | None, target_id: str | None) -> tuple[str | None, str | None]:
     """Return the CompIDs of Kalshi, and None for others, so that the cached checks do not keep the CompIDs of
     a log.
     """
-    known_sender = sender_id if sender_id in VENUE_IDS else None
-    return known_sender, target_id if target_id in SESSION_TYPES else None
+    venue_sender = sender_id if sender_id in VENUE_IDS else None
+    return venue_sender, target_id if target_id in SESSION_TYPES else None
 
 
 @lru_cache(MAX_CACHED_CHECKS)

@@ -30,11 +30,11 @@ class Units:
         client, _ = comp_ids(inspection)
         if inspection.msg_type != _LOGON or client is None or client in VENUE_IDS:
             return
-        flags = [
+        use_dollars = [
             node.text for node in inspection.body if isinstance(node, FieldNode) and node.tag == _USE_DOLLARS
         ]
         if client in self._units or len(self._units) < _MAX_CLIENTS:
-            self._units[client] = "dollars" if flags == ["Y"] else "cents"
+            self._units[client] = "dollars" if use_dollars == ["Y"] else "cents"
 
     def unit_of(self, field: FieldLayout, inspection: Inspection) -> str | None:
         """Return the unit of a field in a message, for display; None if it is unknown or the field has no

@@ -505,8 +505,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
 
     def _drop_lost_requests(self, group_id: str, *, created: bool = False) -> None:
         """Remove the unanswered requests of earlier processes that concern a group, because newer information
-        about the group was received. With `created`, also remove one create request, which may have created
-        the group.
+        about the group was received. With `created`, also remove the oldest create request, which may have
+        created the group, and all create requests with the same terms.
         """
         creates = [each for each in self._lost if each.action == OrderGroupAction.CREATE]
         answered = creates[:1] if created else []

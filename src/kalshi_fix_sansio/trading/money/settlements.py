@@ -311,10 +311,10 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
             return update
         key = (report.symbol, report.clearing_business_date)
         pages = self._pages_by_key.get(key)
-        known_page = None if pages is None else pages.by_id.get(report.market_settlement_report_id)
-        if known_page is not None:
+        earlier_page = None if pages is None else pages.by_id.get(report.market_settlement_report_id)
+        if earlier_page is not None:
             # SendingTime differs in a resent report; all other fields must be equal.
-            if attrs.evolve(known_page, sent_at=page.sent_at) == page:
+            if attrs.evolve(earlier_page, sent_at=page.sent_at) == page:
                 return None
             detail = f"report {report.market_settlement_report_id}"
             _add_discrepancy(update, SettlementDiscrepancyKind.CHANGED, detail)
@@ -354,24 +354,23 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         """Remove complete settlements, the oldest first, until there is room for a page; return whether there
         is room. If removing all of them would not make enough room, none is removed.
         """
-        count, total, removed = (
-            len(self._pages_by_key) + (key not in self._pages_by_key),
-            self._party_count + party_count,
-            [],
-        )
+        settlement_count = len(self._pages_by_key) + (key not in self._pages_by_key)
+        total_parties = self._party_count + party_count
+        removed = []
         for other, pages in self._pages_by_key.items():
-            if count <= self._max_settlements and total <= self._max_parties:
+            if settlement_count <= self._max_settlements and total_parties <= self._max_parties:
                 break
             # An incomplete settlement is kept. If it were removed, it could never become complete, because
             # the venue does not send its pages again.
             if other != key and pages.is_complete():
                 removed.append(other)
-                count, total = count - 1, total - pages.party_count
-        if count > self._max_settlements or total > self._max_parties:
+                settlement_count -= 1
+                total_parties -= pages.party_count
+        if settlement_count > self._max_settlements or total_parties > self._max_parties:
             return False
         for other in removed:
             del self._pages_by_key[other]
-        self._party_count = total - party_count
+        self._party_count = total_parties - party_count
         return True
 
     # --- dump and load --------------------------------------------------------------------------------

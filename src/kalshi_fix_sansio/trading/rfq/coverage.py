@@ -95,6 +95,6 @@ class ReportKeys:
 
 
 def _keep_newest(newest: dict[int, ExecKey], key: ExecKey) -> None:
-    known = newest.get(key.shard)
-    if known is None or known < key:
+    newest_key = newest.get(key.shard)
+    if newest_key is None or newest_key < key:
         remember(newest, key.shard, key, MAX_SHARDS)

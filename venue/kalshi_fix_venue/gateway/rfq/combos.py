@@ -72,15 +72,16 @@ class Combos:
         the same legs in a different order have the same market.
 
         Raises:
-            RefusalError: the collection does not allow the combination, or too many have been created.
+            RefusalError: there is no such collection, it does not allow the combination, or too many
+                combinations have been created.
         """
         collection = self._collections.get(combo.collection)
         if collection is None:
             raise RefusalError(texts.COLLECTION_NOT_FOUND, QuoteRequestRejectReason.UNKNOWN_SYMBOL)
         self._check(collection, combo.legs)
-        # Bounded, because markets are never removed and clients can name any number of combinations.
         ticker = combo_ticker(combo)
         if ticker not in self._exchange.markets:
+            # Limited, because markets are never removed and clients can name any number of combinations.
             if len(self._created) >= self._max_combos:
                 raise RefusalError(texts.TOO_MANY_COMBOS, QuoteRequestRejectReason.EXCEEDS_LIMIT)
             self._exchange.apply(ListMarket(combo_rules(ticker, collection)), now)
@@ -94,9 +95,9 @@ class Combos:
     def _check(self, collection: ComboCollection, legs: tuple[MultivariateSelectedLeg, ...]) -> None:
         codes = MVEValidationReasonCode
         events = {event.ticker: event for event in collection.events}
-        unknown = [leg for leg in legs if not self._is_eligible(events, leg)]
-        if unknown:
-            raise _invalid(codes.INVALID_MARKET_COMBINATION, "these markets cannot be combined", unknown)
+        ineligible = [leg for leg in legs if not self._is_eligible(events, leg)]
+        if ineligible:
+            raise _invalid(codes.INVALID_MARKET_COMBINATION, "these markets cannot be combined", ineligible)
         sides: dict[str, set[str]] = {}
         for leg in legs:
             sides.setdefault(_market(leg), set()).add(leg.multivariate_selected_side)
