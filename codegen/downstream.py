@@ -93,7 +93,7 @@ def compare(dialect: Dialect, folder: Path, root: Path) -> Report:
     if node is None:
         raise SpecError(mistakes.found)
     areas = node.mapping("areas")
-    found: dict[UnhandledElement, None] = {}  # not a list, because messages share groups
+    unmentioned: dict[UnhandledElement, None] = {}  # not a list, because messages share groups
     for name in areas:
         area = areas.mapping(name)
         kinds = [kind for kind, _ in words(area.get("kinds"))] or list(KINDS)
@@ -102,13 +102,13 @@ def compare(dialect: Dialect, folder: Path, root: Path) -> Report:
         ]
         # Search for all kinds, then drop those that are not checked for this area.
         missing = _missing(dialect, name, Names.read(files))
-        found |= dict.fromkeys(each for each in missing if each.kind in kinds)
+        unmentioned |= dict.fromkeys(each for each in missing if each.kind in kinds)
     known = list(_read_known(node, areas, mistakes))
     mistakes.raise_any()
     # Keyed by entry and name, because some names of an entry may be used and others not.
     used: set[tuple[int, str]] = set()
     unhandled = []
-    for each in found:
+    for each in unmentioned:
         covering = [
             (k, name) for k, entry in enumerate(known) for name in entry.names if entry.covers(each, name)
         ]
@@ -121,7 +121,7 @@ def compare(dialect: Dialect, folder: Path, root: Path) -> Report:
         for name in entry.names
         if (k, name) not in used
     ]
-    return Report(tuple(sorted(unhandled)), len(found) - len(unhandled), tuple(obsolete))
+    return Report(tuple(sorted(unhandled)), len(unmentioned) - len(unhandled), tuple(obsolete))
 
 
 def _read_known(node: Map, areas: Map, mistakes: Mistakes) -> Iterator[KnownElements]:
@@ -137,15 +137,15 @@ def _read_known(node: Map, areas: Map, mistakes: Mistakes) -> Iterator[KnownElem
 
 def _files(root: Path, name: str, where: Location, mistakes: Mistakes) -> list[Path]:
     path = root / name
-    found: list[Path] = []
+    files: list[Path] = []
     # The methods of `Path` would raise OSError for a name that is too long.
     if os.path.isfile(path):  # noqa: PTH113
-        found = [path]
+        files = [path]
     elif os.path.isdir(path):  # noqa: PTH112
-        found = sorted([*path.rglob("*.py"), *path.glob("*.md")])
-    if not found:
+        files = sorted([*path.rglob("*.py"), *path.glob("*.md")])
+    if not files:
         mistakes.add(where, f"`{name}` contains neither Python nor Markdown", "name a folder or a file")
-    return found
+    return files
 
 
 @attrs.define
@@ -162,15 +162,15 @@ class Names:
         """Collect the names in files. Comments and docstrings of Python files are left out; in other files,
         every word counts.
         """
-        found = cls()
+        names = cls()
         for file in files:
             source = file.read_text(encoding="utf-8")
             if file.suffix == ".py":
-                found.add(ast.parse(source))
+                names.add(ast.parse(source))
             else:
-                found.plain.update(re.findall(r"\w+", source))
-                found.dotted.update(re.findall(r"\w+\.\w+", source))
-        return found
+                names.plain.update(re.findall(r"\w+", source))
+                names.dotted.update(re.findall(r"\w+\.\w+", source))
+        return names
 
     def add(self, tree: ast.AST) -> None:
         """Add the names of a module."""

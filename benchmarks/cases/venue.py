@@ -51,7 +51,7 @@ class _Client:
 
 
 class PopulatedVenue:
-    """A venue with this many logged-on sessions; `subscribers` of them subscribe to market data.
+    """A venue with `sessions` logged-on sessions, of which `subscribers` subscribe to market data.
 
     The first of the remaining sessions places orders; all others are silent.
     """
@@ -79,7 +79,7 @@ class PopulatedVenue:
         for name in names[:subscribers]:
             client = self._log_on(name, "KalshiMD", signer.sign_logon)
             self._send(client, MarketDataRequest.subscribe(MARKET))
-        self._first, *_ = [self._log_on(name, "KalshiNR", signer.sign_logon) for name in names[subscribers:]]
+        self._trader, *_ = [self._log_on(name, "KalshiNR", signer.sign_logon) for name in names[subscribers:]]
 
     def _log_on(self, name: str, session_type: str, sign: SignLogon) -> _Client:
         skip_pending = True if session_type == "KalshiNR" else None
@@ -104,13 +104,13 @@ class PopulatedVenue:
 
     def prepare(self) -> None:
         """Read the answers to the previous batch, cancel its orders, and encode the next batch."""
-        self._first.session.receive_data(b"".join(self._unread), NOW)
+        self._trader.session.receive_data(b"".join(self._unread), NOW)
         self._unread.clear()
         for number in range(self._number - len(self._batch), self._number):
             cancel = OrderCancelRequest(
                 cl_ord_id=f"c{number}", orig_cl_ord_id=f"o{number}", symbol=MARKET, side="1"
             )
-            self._send(self._first, cancel)
+            self._send(self._trader, cancel)
         self._flush()
         self._batch.clear()
         for number in range(self._number, self._number + self._orders):
@@ -123,13 +123,13 @@ class PopulatedVenue:
                 price=Decimal(1 + number % 40) / 100,
                 time_in_force="1",
             )
-            self._first.session.send(order, NOW)
-            self._batch.append(self._first.session.data_to_send())
+            self._trader.session.send(order, NOW)
+            self._batch.append(self._trader.session.data_to_send())
         self._number += self._orders
 
     def run(self) -> None:
         """Pass the orders to the venue one by one, and collect the answers to each."""
-        venue, connection = self._venue, self._first.connection
+        venue, connection = self._venue, self._trader.connection
         for data in self._batch:
             venue.receive_data(connection, data, NOW)
             self._flush()
@@ -139,7 +139,7 @@ class PopulatedVenue:
         venue = self._venue
         for number in venue.connections_with_output():
             data = venue.data_to_send(number)
-            if number == self._first.connection:
+            if number == self._trader.connection:
                 self._unread.append(data)
         venue.connections_to_close()
         venue.next_deadline()

@@ -64,7 +64,7 @@ class Page:
 
 @attrs.define
 class _Host:
-    """The only host of the pages, or of the dictionary: a redirect to any other host is an error."""
+    """The host of the pages, or of the dictionary. A redirect to another origin is an error."""
 
     url: SplitResult
     now: Callable[[], float]
@@ -89,8 +89,8 @@ class _Host:
             accepted = "text/markdown, text/plain, application/xml, text/xml"
             headers = {"Accept": accepted, "User-Agent": "codegen"}
             request = Request(url, headers=headers)  # noqa: S310 - `fetch` has checked the scheme
-            with self._opener.open(request, timeout=TIMEOUT) as answer:
-                data, response_headers = self._read(answer, url, maximum), answer.headers
+            with self._opener.open(request, timeout=TIMEOUT) as response:
+                data, response_headers = self._read(response, url, maximum), response.headers
         except HTTPError as error:
             error.close()
             raise FetchError(f"{url}: the response is {error.code} {error.reason}") from None
@@ -105,10 +105,10 @@ class _Host:
         except UnicodeDecodeError:
             raise FetchError(f"{url} is not UTF-8") from None
 
-    def _read(self, answer: HTTPResponse, url: str, maximum: int) -> bytes:
+    def _read(self, response: HTTPResponse, url: str, maximum: int) -> bytes:
         data = bytearray()
         # Read only the bytes that are available: reading a fixed size can take hours with a slow server.
-        while block := answer.read1(min(_BLOCK, maximum + 1 - len(data))):
+        while block := response.read1(min(_BLOCK, maximum + 1 - len(data))):
             data += block
             # The bytes of all pages are counted while they are read, so an endless page is noticed early.
             self._remaining_bytes -= len(block)
@@ -118,8 +118,8 @@ class _Host:
                 raise FetchError(f"{url}: all pages together have more than {MAX_TOTAL} bytes")
             if self.now() > self._deadline:
                 raise FetchError(f"{url} was not received completely within {DEADLINE:.0f} seconds")
-        if answer.length:  # Fewer bytes than Content-Length.
-            raise FetchError(f"{url} is incomplete; missing bytes: {answer.length}")
+        if response.length:  # Fewer bytes than Content-Length.
+            raise FetchError(f"{url} is incomplete; missing bytes: {response.length}")
         return bytes(data)
 
 
@@ -141,7 +141,8 @@ def fetch(index: str, spec: SpecIndex, now: Callable[[], float] = time.monotonic
     """Download the pages about the dialect that an index lists, in the order of the index.
 
     Raises:
-        FetchError: the index or a page cannot be downloaded, or the index lists no page about the dialect.
+        FetchError: the index or a page cannot be downloaded, or the index lists no page about the dialect, or
+            more than MAX_PAGES.
     """
     host = _Host(_address(index), now)
     listed = [path for path in links(host.get(index, MAX_INDEX)[0], index) if _is_relevant(path, spec)]

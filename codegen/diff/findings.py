@@ -234,7 +234,8 @@ def evidence_of(given: GivenSources, spec: SpecIndex, product: str | None) -> li
 
 def merge_products(findings: Iterable[Finding], products: tuple[str, ...]) -> list[Finding]:
     """Merge equal findings about several products into one."""
-    # Findings about pages and about the dictionary are not merged, because each is resolved separately.
+    # A finding about pages is not merged with the same finding about the dictionary, because each of the two
+    # is resolved separately.
     merged = merge_by(
         findings,
         lambda finding: (
@@ -282,7 +283,7 @@ def _merge_edits(edits: Iterable[Edit]) -> tuple[Edit, ...]:
         )
         earlier = merged.get(key, edit)
         # Texts with equal keys differ only in `means`, so the longer one has it.
-        longest = max(earlier, edit, key=lambda item: len(item.text))
+        longer = max(earlier, edit, key=lambda item: len(item.text))
         sources = dict.fromkeys((*earlier.sources, *edit.sources))
-        merged[key] = attrs.evolve(longest, sources=tuple(sources))
+        merged[key] = attrs.evolve(longer, sources=tuple(sources))
     return tuple(merged.values())

@@ -249,11 +249,12 @@ def _changes(
     evidence: Evidence,
     reading: Reading,
     passages: list[Passage],
-    known: list[str],
+    recorded: list[str],
     added_and_removed: tuple[Counter[str], Counter[str]],
     reported: set[Location],
 ) -> Iterator[_Change]:
-    """Yield the differences between the passages of a file and the reviewed ones.
+    """Yield the differences between the passages of a file and the reviewed ones, whose fingerprints are
+    `recorded`.
 
     `added_and_removed` contains two counters across all pages: of added passages, and of removed ones.
     """
@@ -261,13 +262,13 @@ def _changes(
     # autojunk would ignore fingerprints that are frequent on a long page. Sequences are compared rather than
     # sets, because a passage that occurs twice counts twice, and the order shows which one is new.
     current = [passage.fingerprint for passage in passages]
-    matcher = difflib.SequenceMatcher(None, known, current, autojunk=False)
+    matcher = difflib.SequenceMatcher(None, recorded, current, autojunk=False)
     for operation, i1, i2, j1, j2 in matcher.get_opcodes():
         if operation == "equal":
             continue
         # A passage that differs here, but is not among the added passages of all pages, has only moved.
         fresh = [each for each in passages[j1:j2] if _decrement(added, each.fingerprint)]
-        gone = sum(_decrement(removed, each) for each in known[i1:i2])
+        gone = sum(_decrement(removed, each) for each in recorded[i1:i2])
         # Table rows with a finding are reported by that finding.
         unreported = [each for each in fresh if Location(reading.file, each.line) not in reported]
         yield _Change(evidence, reading, unreported, gone, passages[j1 - 1].line if j1 else 1, len(fresh))
@@ -285,10 +286,10 @@ def _word_difference(passage: Passage, old: Sequence[Passage]) -> str:
     closest_words, best_ratio = [], _MIN_SIMILARITY
     for each in old if len(words) <= _MAX_WORDS else ():
         matcher = difflib.SequenceMatcher(None, each.text.split(), words, autojunk=False)
-        # The two quick ratios are cheap upper bounds.
-        bounds = (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)
-        # Each bound must exceed the best ratio so far before the next, more expensive one is computed.
-        if each.fingerprint != passage.fingerprint and all(ratio() > best_ratio for ratio in bounds):
+        # The first two ratios are cheap upper bounds of the third. `all` stops at the first one that does not
+        # exceed the best ratio so far, before a more expensive one is computed.
+        ratios = (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)
+        if each.fingerprint != passage.fingerprint and all(ratio() > best_ratio for ratio in ratios):
             closest_words, best_ratio = each.text.split(), matcher.ratio()
     if not closest_words:
         return _shortened(passage.text)
@@ -314,25 +315,29 @@ def _shortened(text: str) -> str:
 
 def write(readings: Sequence[Reading], spec: SpecIndex) -> Path:
     """Record the current version of these sources as reviewed, with the newest of their dates."""
-    known = {key: " ".join(fingerprints) for key, fingerprints in reviewed(spec).items()}
+    recorded = {key: " ".join(fingerprints) for key, fingerprints in reviewed(spec).items()}
     # A dictionary is recorded under its file name, which contains the edition, so the entry of the previous
     # edition is removed.
     if any(each.kind == DICTIONARY for each in readings):
-        known = {key: fingerprints for key, fingerprints in known.items() if not key.startswith(DICTIONARY)}
+        recorded = {
+            key: fingerprints for key, fingerprints in recorded.items() if not key.startswith(DICTIONARY)
+        }
     # Pages removed from the manifest are removed too.
-    known = {
+    recorded = {
         key: fingerprints
-        for key, fingerprints in known.items()
+        for key, fingerprints in recorded.items()
         if key in spec.kinds or key.startswith(DICTIONARY)
     }
-    known.update(
+    recorded.update(
         {key_of(each): " ".join(p.fingerprint for p in passages_of(each, spec)) for each in readings}
     )
     path = spec.folder / FILE
     # ISO dates sort as text; a page without a date has an empty one.
     date = max(spec.dialect.newest_page_date, *(_date(each) for each in readings))
     fill_lines = textwrap.TextWrapper(_WIDTH, initial_indent="    ", subsequent_indent="    ").fill
-    entries = "".join(f"  {key}: >-\n{fill_lines(known[key])}\n" for key in sorted(known) if known[key])
+    entries = "".join(
+        f"  {key}: >-\n{fill_lines(recorded[key])}\n" for key in sorted(recorded) if recorded[key]
+    )
     head = f"{_HEAD}pages_of: {date}\n" if date else _HEAD
     path.write_text(f"{head}reviewed:\n{entries}", encoding="utf-8")
     return path

@@ -379,15 +379,15 @@ class ClassWriter:
             is_given=f"self.{name} is not None",
         )
 
-    def _deprecation(self, what: str, pedigree: Pedigree) -> str | None:
-        """Return the text of the warning as a Python expression; None for an element that is not
-        deprecated.
+    def _deprecation(self, label: str, pedigree: Pedigree) -> str | None:
+        """Return the text of an element's deprecation warning as a Python expression; None if the element is
+        not deprecated.
         """
         steps = [change for change in pedigree.changes if change.kind in ("deprecated", "removed")]
         if not steps:
             return None
         self.imports.import_on_one_line("kalshi_fix_sansio.dialect.support", "warn_deprecated")
-        return repr(f"{what}: {prose.pedigree_text(Pedigree((steps[-1],)))}")
+        return repr(f"{label}: {prose.pedigree_text(Pedigree((steps[-1],)))}")
 
     def _use(self, members: tuple[Member, ...]) -> None:
         """Add the imports that the attributes of these members need."""
@@ -427,7 +427,10 @@ def _is_required(member: Member, sets: Mapping[str, str]) -> bool:
 
 
 def _client_presence(member: Member) -> str:
-    """Return the presence in messages from a client, which sends all requests; `optional` if it varies."""
+    """Return a member's presence in messages from a client; `optional` if it varies.
+
+    Only this presence matters, because constructors build messages that a client sends.
+    """
     presence = member.presence
     for rule in member.rules:
         if rule.scope in (Scope(), Scope(sender="client")):

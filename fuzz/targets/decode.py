@@ -127,8 +127,9 @@ def _check_refused(codec: Codec, frame: bytes) -> None:
     try:
         codec.decode(frame)
     except DecodeError:
-        assert not (
+        is_decodable = (
             is_frame(frame) and b"\x0135=" in frame[:40] and codec.inspect(frame).msg_type is not None
         )
+        assert not is_decodable, "a complete message with a MsgType is refused"
     else:
         raise AssertionError("the fast path accepts a message that the explainer refuses")

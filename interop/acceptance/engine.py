@@ -62,7 +62,7 @@ class InitiatorEngine:
         self._process = _start("fixt_initiator.py", *arguments, *options)
 
     def connect(self) -> socket.socket:
-        """Accept only the next connection, because a later one that had to wait would time out."""
+        """Accept one connection, then stop listening: a further one would wait until it timed out."""
         with socket.create_server(("127.0.0.1", self._port)) as listener:
             listener.settimeout(3 * STEP_TIMEOUT)
             return listener.accept()[0]

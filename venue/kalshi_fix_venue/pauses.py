@@ -53,7 +53,7 @@ class WeeklyPause:
     accepts_logons: bool = True
 
     def __attrs_post_init__(self) -> None:
-        """Check that the weekday exists, and that the end is later than the beginning."""
+        """Raise ValueError if the weekday does not exist, or if the end is not later than the beginning."""
         if not 0 <= self.weekday <= 6:
             raise ValueError(f"weekday must be from 0 (Monday) to 6 (Sunday), not {self.weekday}")
         if self.begins >= self.ends:

@@ -75,7 +75,8 @@ class Agenda:
         self._start = now.monotonic
 
     def next_deadline(self) -> float | None:
-        """Return when the next step is due, in seconds of `Instant.monotonic`."""
+        """Return when the next step is due, in seconds of `Instant.monotonic`; None before `begin` or after
+        the last step."""
         if self._start is None or not self._steps:
             return None
         return self._start + self._steps[0].after

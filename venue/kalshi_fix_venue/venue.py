@@ -142,7 +142,11 @@ class VenueModel:
         """Time of the last call; used by calls without a time, such as `data_to_send`."""
         self._pauses = Pauses(config.pauses, config.zone)
         self._rate_limits = RateLimits(
-            {(each.owner, each.product): each.tier for each in config.accounts if each.tier is not None},
+            {
+                (account.owner, account.product): account.tier
+                for account in config.accounts
+                if account.tier is not None
+            },
             {product: {rules.shard for rules in config.markets.get(product, ())} for product in PRODUCTS},
             market_shard=self._gateways[PREDICTION].exchange.shard_of
             if config.assumptions.accepted_quotes_use_market_shard
@@ -212,7 +216,7 @@ class VenueModel:
 
         Raises:
             ConfigurationError: the product does not have this session type.
-            KeyError: there is no such session type.
+            KeyError: there is no such product or session type.
         """
         config = SessionConfig(
             role=Role.ACCEPTOR,
@@ -351,8 +355,8 @@ class VenueModel:
         """Process everything that is due: session heartbeats and timeouts, order expiries, gateway timers,
         and the order flow."""
         self._advance(now)
-        # The result of a seed depends on the order of these steps, because they draw ids. If the order
-        # changed, existing input logs could no longer be replayed.
+        # Steps draw ids from `random`, so the ids that a seed produces depend on the order of the steps. If
+        # the order changed, existing input logs could no longer be replayed.
         self._faults.apply_due(now)
         self._refresh()
         for connection in self._connections.pop_due(now):
@@ -454,7 +458,7 @@ class VenueModel:
         self._advance(now)
         self._pauses.resume(product, now.utc)
         self._change_pauses(now)
-        return {each: self._pauses.states[each] for each in PRODUCTS if product in (None, each)}
+        return {name: self._pauses.states[name] for name in PRODUCTS if product in (None, name)}
 
     def inject(self, fault: Fault, now: Instant) -> Answer:
         """Arm a fault, or apply it at once if it has no trigger.
@@ -653,9 +657,9 @@ class VenueModel:
         return login
 
     def _end_session(self, product: str, login: Login, now: Instant) -> None:
-        # The order matters. The login is disconnected first, so the messages below wait in the queue of a
-        # session with resend, or are lost on other sessions. Messages withheld by a fault come first, because
-        # they are older.
+        # The order matters. First the login is disconnected, so that later messages for it are put into its
+        # offline queue or, on a session type without resend, are lost. Then the messages that a fault has
+        # withheld are delivered, because they are older than the reports of the cancels.
         del self._logged_on[login.key_id]
         self._gateways[product].end_session(login)
         self._faults.end_session(login, now)

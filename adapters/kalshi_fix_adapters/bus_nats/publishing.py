@@ -45,7 +45,12 @@ class PublisherOptions(TypedDict, total=False):
 async def make_publisher(
     link: Link, client: Client, *, at_limit: AtLimit = "wait", buckets: int = 8, **limits: int
 ) -> Publisher:
-    """Return a publisher with a new fence."""
+    """Return a publisher with a new fence.
+
+    Raises:
+        ConfigurationError: the client confirms events automatically, `at_limit` is not allowed for its
+            session type, or the server has no stream.
+    """
     channel = channel_of(client)
     if not client.explicit_confirm:
         raise ConfigurationError(

@@ -43,7 +43,7 @@ class PostgresDatabase:
             StoreInUseError: another process holds the store's lease.
             KeyChangedError: the store is missing, but another store in the database may be the intended one.
             StoreError: the store cannot be used.
-            ConfigurationError: `failover` is missing.
+            ConfigurationError: `failover` is missing or invalid, or `lease` is invalid.
         """
         if self.failover is None:
             raise ConfigurationError(

@@ -66,10 +66,19 @@ class SqliteFolder:
     def migrate(self, name: str, *, key_id: str | None = None, account: str | None = None) -> str:
         """Move a store to another API key, or to a named account, as `migrate_store` does; return its new
         name.
+
+        Raises:
+            ConfigurationError: neither a key nor an account is given, or both are.
+            StoreError: the store is missing, in use or damaged, or cannot be written, or the new name is
+                taken.
         """
         return migrate_store(self.folder / name, key_id=key_id, account=account).name
 
 
 def stores_at(location: str, *, sync: Sync) -> SqliteFolder:
-    """Return the stores in a folder, which may be given as `sqlite://FOLDER`."""
+    """Return the stores in a folder, which may be given as `sqlite://FOLDER`.
+
+    Raises:
+        ValueError: `sync` is invalid.
+    """
     return SqliteFolder(location.removeprefix("sqlite://"), sync)

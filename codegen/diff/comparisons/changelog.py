@@ -88,7 +88,7 @@ def versions(evidence: Evidence) -> Iterator[Finding]:
             values = {"of": f" of {each.date}" if each.date else "", "date": each.date or "…"}
             yield evidence.report("version new", each, location, version=each.version, **values)
         elif each.date and spec_date != each.date:
-            values = {"version": each.version, "date": each.date, "own": spec_date}
+            values = {"version": each.version, "date": each.date, "in_spec": spec_date}
             yield evidence.report("version date", each, location, **values)
     listed = {each.version for each in entries}
     for version, (_, location) in spec_versions.items() if listed - {""} else ():

@@ -126,7 +126,7 @@ class _ExampleCheck:
             if pair.tag in seen or not entry_count:  # A repeated field begins the next entry.
                 if pair.tag not in first_tags:
                     names = " or ".join(self.evidence.spec.field_name(tag) for tag in first_tags)
-                    values = {"counter": counter.field.name, "own": names}
+                    values = {"counter": counter.field.name, "in_spec": names}
                     yield self._report("opens an entry", pair, placed, **values)
                 entry_count, seen = entry_count + 1, set()
             seen.add(pair.tag)

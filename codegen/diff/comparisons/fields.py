@@ -50,8 +50,8 @@ def _differences(
     if field is None:
         return
     yes_no = isinstance(fact, MemberFact) and fact.yes_no
-    if fact.type and (own := _differing_type(evidence, fact.type, field, yes_no=yes_no)):
-        yield _difference(evidence, "type", fact, field, type=fact.type, own=own)
+    if fact.type and (spec_type := _differing_type(evidence, fact.type, field, yes_no=yes_no)):
+        yield _difference(evidence, "type", fact, field, type=fact.type, in_spec=spec_type)
     # A row with a message is in a table that mentions the message without listing its fields.
     if isinstance(fact, FieldFact) and fact.message:
         message = spec.messages[fact.message]

@@ -27,24 +27,26 @@ def compare(block: Block) -> Iterator[Finding]:
     for counter in (placed for placed in block.members if placed.member.group is not None):
         tag = counter.field.tag
         # Tables whose heading names this group.
-        own = [table for table in tables.values() if all(fact.heading_counter == tag for fact, _ in table)]
-        for table in own:
+        own_tables = [
+            table for table in tables.values() if all(fact.heading_counter == tag for fact, _ in table)
+        ]
+        for table in own_tables:
             yield from _check_first_field(block, table, counter)
         # A group is compared with its own tables, or, if it has none, with each table that contains its
         # counter.
         for table in tables.values():
-            if own and table not in own:
-                yield from _fields_outside(block, table, counter, own)
-            elif not own:
+            if own_tables and table not in own_tables:
+                yield from _fields_outside(block, table, counter, own_tables)
+            elif not own_tables:
                 yield from _check_order(block, table, counter)
         yield from _check_size(block, counter, rows)
 
 
 def _fields_outside(
-    block: Block, table: Sequence[Row], counter: PlacedMember, own: Sequence[Sequence[Row]]
+    block: Block, table: Sequence[Row], counter: PlacedMember, own_tables: Sequence[Sequence[Row]]
 ) -> Iterator[Finding]:
     """Yield fields of the group that are in this table, but not in the tables of the group itself."""
-    inside = {fact.tag for each in own for fact, _ in each}
+    inside = {fact.tag for own_table in own_tables for fact, _ in own_table}
     for fact, placed in table:
         # Direct members only: the fields of a nested group are checked with its own counter.
         if (
@@ -89,7 +91,8 @@ def _check_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> I
         fact, placed = table[n]
         if n not in later_rows and fact.enclosing_group is None:
             yield _moved_member(block, fact, placed, f"among the fields of {counter.field.name}")
-    # A field after the group may still belong to the group: report it only if the spec has it earlier.
+    # On the page, a field after the last known field of the group may belong to the group, or follow it. It
+    # is reported only if the spec has it before the counter: otherwise it follows the group in the spec, too.
     earlier_members = list(block.members[: block.members.index(counter)])
     for fact, placed in table[later_rows[-1] + 1 :] if later_rows else ():
         if placed in earlier_members and placed.path == counter.path and fact.enclosing_group is None:
@@ -100,14 +103,14 @@ def _check_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> I
 def _check_first_field(block: Block, rows: Sequence[Row], counter: PlacedMember) -> Iterator[Finding]:
     """Check that the first field is one that opens an entry."""
     group = counter.member.group
-    own = [(fact, placed) for fact, placed in rows if placed.path[-1:] == (counter.field.tag,)]
+    direct_members = [(fact, placed) for fact, placed in rows if placed.path[-1:] == (counter.field.tag,)]
     # A single field has no order.
-    if group is None or len(own) < 2:
+    if group is None or len(direct_members) < 2:
         return
     opening = [field.name for field in group.delimiters]
-    fact, placed = own[0]
-    if placed.field.name not in opening and any(each.field.name in opening for _, each in own):
-        values = {"counter": counter.field.name, "own": " or ".join(opening), "group_name": group.name}
+    fact, placed = direct_members[0]
+    if placed.field.name not in opening and any(each.field.name in opening for _, each in direct_members):
+        values = {"counter": counter.field.name, "in_spec": " or ".join(opening), "group_name": group.name}
         yield block.report("member opens an entry", placed, fact, **values)
 
 
@@ -129,12 +132,12 @@ def _check_size(block: Block, counter: PlacedMember, rows: Sequence[Row]) -> Ite
             continue
         too_many = group.maximum is not None and stated > group.maximum
         if too_many or (all(stated_by_block.values()) and stated == max(stated_by_block.values())):
-            values = {"maximum": stated, "own": group.maximum or "any number", "group_name": group.name}
+            values = {"maximum": stated, "in_spec": group.maximum or "any number", "group_name": group.name}
             yield block.report("member entries", placed, fact, **values)
 
 
 def _moved_member(block: Block, fact: MemberFact, placed: PlacedMember, where: str) -> Finding:
     """Return a finding for a field whose group in the source differs from its group in the spec."""
     names = "/".join(block.spec.field_name(tag) for tag in placed.path)
-    own = f"in {names}" if names else "in the body"
-    return block.report("member moved", placed, fact, where=where, own=own)
+    in_spec = f"in {names}" if names else "in the body"
+    return block.report("member moved", placed, fact, where=where, in_spec=in_spec)

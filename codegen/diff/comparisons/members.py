@@ -131,7 +131,7 @@ class _Row:
         if spec_word:
             presence = "`required`" if fact.required == "Y" else "`optional`, perhaps with `required_when`"
             word = REQUIREMENTS[fact.required] + sender_phrase(fact.sender)
-            yield self.difference("requirement", word=word, own=spec_word, presence=presence)
+            yield self.difference("requirement", word=word, in_spec=spec_word, presence=presence)
 
     def compare_conditional_requirement(self, when: tuple[str, str]) -> Iterator[Finding]:
         """Compare a row of a table whose heading has a condition, such as `Create (Action=1)`."""
@@ -167,11 +167,13 @@ class _Row:
         # Pages omit defaults, so a missing one is not a difference.
         value = first_word(fact.default).upper()
         if fact.default and value != first_word(spec_default).upper():
-            yield self.difference("default", default=fact.default, own=spec_default or "none", value=value)
+            yield self.difference(
+                "default", default=fact.default, in_spec=spec_default or "none", value=value
+            )
         sessions = {place.session for place in self.allowed}
         if fact.sessions and set(fact.sessions) != sessions:
             listed = ", ".join(sorted(fact.sessions))
-            yield self.difference("sessions", sessions=listed, own=", ".join(sorted(sessions)))
+            yield self.difference("sessions", sessions=listed, in_spec=", ".join(sorted(sessions)))
         low, high = fact.limits or (None, None)
         is_different = (low is not None and low != field.minimum) or (
             high is not None and high != field.maximum
@@ -181,7 +183,7 @@ class _Row:
             span = f"from {low} to {high}" if low is not None else f"at most {high}"
             yield self.difference("range", span=span, low=field.minimum if low is None else low, high=high)
         if fact.max_length is not None and fact.max_length != field.max_length:
-            yield self.difference("length", maximum=fact.max_length, own=field.max_length or "any number")
+            yield self.difference("length", maximum=fact.max_length, in_spec=field.max_length or "any number")
 
     def compare_ties(self) -> Iterator[Finding]:
         """Report fields that the text requires or forbids together with this one, if no condition in the spec

@@ -179,7 +179,12 @@ def _texts(evidence: Evidence) -> Iterator[Finding]:
         elif meaning and meaning != (own.field.name if own.field else "", own.code.name if own.code else ""):
             mine = f"{own.field.name} {own.code.name}" if own.field and own.code else "nothing"
             stated_code = f"{each.field} {each.code}"
-            values = {"name": name, "stated_code": stated_code, "own": mine, "meaning": ": ".join(meaning)}
+            values = {
+                "name": name,
+                "stated_code": stated_code,
+                "in_spec": mine,
+                "meaning": ": ".join(meaning),
+            }
             yield evidence.report("text meaning", each, own.location, **values)
     for key, own in known.items() if evidence.is_pages else ():
         expected = evidence.expects(own.source) and not own.pedigree.is_removed
@@ -229,5 +234,5 @@ def _edition(evidence: Evidence) -> Iterator[Finding]:
     for fact in evidence.facts(DictionaryFact):
         if editions and fact.version not in editions:
             origin = next(iter(editions.values()))
-            values = {"address": origin.name, "version": fact.version, "own": ", ".join(editions)}
+            values = {"address": origin.name, "version": fact.version, "in_spec": ", ".join(editions)}
             yield evidence.report("source edition", fact, origin.location, **values)

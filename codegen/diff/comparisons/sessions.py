@@ -31,13 +31,13 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
 
 def _sessions(evidence: Evidence, environment: str, rows: Sequence[SessionFact]) -> Iterator[Finding]:
     spec, product = evidence.spec, evidence.product
-    known = {each.name: each for each in spec.dialect.session_types}
+    session_types = {each.name: each for each in spec.dialect.session_types}
     environment_text = f" in {environment}" if environment else ""
     if environment and environment not in spec.dialect.environments:
         location = spec.manifest_location("environments")
         yield evidence.report("environment new", rows[:1], location, name=environment)
     for row in rows:
-        session_type = known.get(row.name)
+        session_type = session_types.get(row.name)
         if session_type is None:
             yield _new_session(evidence, row.name, row.port, [row])
             continue
@@ -46,11 +46,16 @@ def _sessions(evidence: Evidence, environment: str, rows: Sequence[SessionFact])
             location = spec.session_location(row.name, "products")
             yield evidence.report("session product", row, location, name=row.name, product=product)
         elif session_type.port != row.port:
-            values = {"name": row.name, "port": row.port, "own": session_type.port, "place": environment_text}
+            values = {
+                "name": row.name,
+                "port": row.port,
+                "in_spec": session_type.port,
+                "place": environment_text,
+            }
             yield evidence.report("session port", row, spec.session_location(row.name, "port"), **values)
     listed_names = {row.name for row in rows}
-    for name, session_type in known.items():
-        if name not in listed_names and product in (session_type.products or ("", product)):
+    for name, session_type in session_types.items():
+        if name not in listed_names and (not session_type.products or product in session_type.products):
             values = {
                 "name": name,
                 "place": environment_text,
@@ -116,7 +121,7 @@ def _hosts(evidence: Evidence) -> Iterator[Finding]:
         seen.update((endpoint.environment, endpoint.role) for endpoint in known)
         if any(endpoint.host == fact.host for endpoint in known):
             continue
-        values = {"host": fact.host, "own": known[0].host if known else "", "role": role or "…"}
+        values = {"host": fact.host, "in_spec": known[0].host if known else "", "role": role or "…"}
         name = "other" if known else "new"
         yield _host(evidence, name, [fact], (fact.environment, role), role or fact.role, **values)
     for key, endpoint in spec_hosts.items():

@@ -29,13 +29,13 @@ _ROLES: tuple[tuple[str, str], ...] = (
     ("description", r"remarks?|purposes?|restrictions?|behaviou?rs?|(?:common )?causes?|explanations?"),
     ("label", r"reasons?|labels?|status|titles?"),
 )
-# `Order Entry Host` and `Endpoint`; the words before it give the role of the host.
+# `Order Entry Host` or `Endpoint`: any words before `Host` or `Endpoint` name the role of the host.
 _HOST = re.compile(r"(.*?)\s*(?:host(?: ?names?)?|endpoints?|address(?:es)?|domains?)\Z")
 # `Text (58)`: the column contains values of that field.
 _NAME_AND_TAG = re.compile(r"(.+?)\s*[(<](?:tag )?(\d+)[)>]\Z", re.IGNORECASE)
 
-# Words for each of QuickFIX's flags; C means required in some cases. After `Y*`, a note below the table
-# states the condition.
+# Words for each of QuickFIX's flags; C means required in some cases. `Y*` is one of them, because it refers
+# to a note below the table that states the condition.
 _REQUIREMENT_WORDS = {
     "Y": r"y|yes|true|required|req|mandatory|m|always|✓|✔|✅|x",
     "N": r"n|no|false|optional|opt|o|not required|✗|✘|❌|-|\u2013|\u2014",

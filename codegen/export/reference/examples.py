@@ -56,7 +56,8 @@ def load(dialect: Dialect, folder: Path) -> dict[str, list[Example]]:
     """Read the examples of a spec folder by message; every message must have one.
 
     Raises:
-        SpecError: the file contains unknown names, or has no example of a message.
+        SpecError: the file cannot be read, does not match its schema, contains unknown names or invalid
+            values, or has no example of a message.
     """
     path = folder / FILE
     mistakes = Mistakes()
@@ -176,14 +177,14 @@ class _Reader:
 
     def _call(self, class_name: str, members: tuple[Member, ...], fields: Map, imported: set[str]) -> str:
         """Return the source of a constructor call; add the names that it uses to `imported`."""
-        known = {member.field.name: member for member in members}
+        members_by_name = {member.field.name: member for member in members}
         arguments = []
         for name in fields:
-            if name not in known:
+            if name not in members_by_name:
                 problem = f"{class_name} has no field `{name}`"
-                self.mistakes.add(fields.at(name), problem, did_you_mean(name, known))
+                self.mistakes.add(fields.at(name), problem, did_you_mean(name, members_by_name))
                 continue
-            member, node = known[name], fields.entries[name]
+            member, node = members_by_name[name], fields.entries[name]
             if member.group is not None:
                 group = member.group
                 imported.add(group.entry_class)
@@ -205,9 +206,9 @@ class _Reader:
                     imported.add(field.codeset.name)
                     return f"{field.codeset.name}.{code.constant}"
             if not field.codeset.open:
-                known = [code.name for code in field.codeset.codes]
+                names = [code.name for code in field.codeset.codes]
                 self.mistakes.add(
-                    location, f"`{value}` is not a code of {field.name}", did_you_mean(value, known)
+                    location, f"`{value}` is not a code of {field.name}", did_you_mean(value, names)
                 )
         kind = field.datatype.kind
         if kind in INTEGER_KINDS:

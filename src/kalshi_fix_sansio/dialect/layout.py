@@ -126,11 +126,16 @@ class Scope(Value):
 
 
 def _satisfies(facts: Mapping[str, str], terms: Terms) -> bool:
+    return all(_satisfies_term(facts, name, values) for name, values in terms)
+
+
+def _satisfies_term(facts: Mapping[str, str], name: str, values: tuple[str, ...] | None) -> bool:
+    if values is None:
+        return name not in facts
+    if not values:
+        return name in facts
     # `facts` contains only fields that are set; an absent field is compared as the empty value.
-    return all(
-        name not in facts if values is None else facts.get(name, "") in values if values else name in facts
-        for name, values in terms
-    )
+    return facts.get(name, "") in values
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -221,8 +221,9 @@ class Core:
             self.ledger.ended_by = None
         number, expected = logon.header.msg_seq_num, self.ledger.expected
         missing = (expected, number - 1) if number is not None and number > expected else None
-        # If the Logon has number 1, it is the peer's first message since the reset, so no message was lost
-        # with the earlier process.
+        # With `restart_unreported`, an earlier process may have reset the numbers, and crashed before the
+        # reset was confirmed. If this Logon has number 1, the peer has sent no message since that reset, so
+        # none was lost.
         restarted = reset or (self.ledger.restart_unreported and number != 1)
         was_requested = requested or not restarted
         generation = self.ledger.store.generation

@@ -111,7 +111,8 @@ class Account:
     reserved: Decimal = ZERO
     holdings: dict[str, Holding] = attrs.field(factory=dict)
     results: Mapping[str, GroupResults] = attrs.field(factory=dict)
-    """By ticker, the results of the group to which a market belongs. Markets without a group are absent."""
+    """The results of the group to which a market belongs, by the market's ticker. Markets without a group are
+    absent."""
     shares: dict[str, GroupShare] = attrs.field(factory=dict)
     """The advance and the reserve of this account in each market group, by the group's name."""
 

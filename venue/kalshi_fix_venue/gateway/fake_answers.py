@@ -55,8 +55,8 @@ class FakeAnswers:
         if isinstance(message, OrderCancelRequest | OrderCancelReplaceRequest):
             order = self._exchange.find(login.owner, message.orig_cl_ord_id)
             refusal = reports.cancel_reject(message, RefusalCause.INVALID_ORDER, order)
-            known = TEXTS.get((OrderCancelReject.MSG_TYPE, text))
-            refusal.cxl_rej_reason = CxlRejReason.OTHER if known is None else known.code
+            meaning = TEXTS.get((OrderCancelReject.MSG_TYPE, text))
+            refusal.cxl_rej_reason = CxlRejReason.OTHER if meaning is None else meaning.code
             refusal.text = text
             return [(login, refusal)]
         if isinstance(message, OrderMassCancelRequest):
@@ -70,17 +70,17 @@ class FakeAnswers:
         deliveries = self._orders.report_refusal(
             message, self._new_id(), exec_id, RejectCause.INVALID_ORDER, login, now
         )
-        known = TEXTS.get((ExecutionReport.MSG_TYPE, text))
+        meaning = TEXTS.get((ExecutionReport.MSG_TYPE, text))
         for _, answer in deliveries:
             report = cast("ExecutionReport", answer)
             report.text = text
             report.ord_rej_reason = OrdRejReason.OTHER
-            if known is not None and known.attribute == "ord_rej_reason":
-                report.ord_rej_reason = known.code
+            if meaning is not None and meaning.attribute == "ord_rej_reason":
+                report.ord_rej_reason = meaning.code
                 # Kalshi's page on margin documents a different code for STALE_ORDER.
-                if known.code == OrdRejReason.STALE_ORDER and self._exchange.product == MARGIN:
+                if meaning.code == OrdRejReason.STALE_ORDER and self._exchange.product == MARGIN:
                     report.ord_rej_reason = OrdRejReason.STALE_ORDER_MARGIN
-            elif known is not None and known.attribute == "exec_type":
+            elif meaning is not None and meaning.attribute == "exec_type":
                 # The Text belongs to an order that was accepted, but cancelled before any fill.
                 report.ord_rej_reason = None
                 report.exec_type, report.ord_status = ExecType.CANCELED, OrdStatus.CANCELED

@@ -23,15 +23,15 @@ def business_reject(message: Message, reason: BusinessRejectReason, text: str) -
 
 
 def rate_limit_reject(message: Message) -> BusinessMessageReject:
-    """Refuse a message that exceeds the rate limit, with BusinessRejectReason (380) 8."""
+    """Return the refusal of a message that exceeds the rate limit (BusinessRejectReason 380=8)."""
     return business_reject(message, BusinessRejectReason.RATE_LIMIT_EXCEEDED, "Rate limit exceeded")
 
 
 def unsupported_type_reject(message: Message) -> BusinessMessageReject:
-    """Refuse a message whose type is not implemented, with BusinessRejectReason (380) 3."""
+    """Return the refusal of a message whose type is not implemented (BusinessRejectReason 380=3)."""
     return business_reject(message, BusinessRejectReason.UNSUPPORTED_MESSAGE_TYPE, "Unsupported Message Type")
 
 
 def authorization_reject(message: Message, text: str) -> BusinessMessageReject:
-    """Refuse a message that this key or session may not send, with BusinessRejectReason (380) 6."""
+    """Return the refusal of a message that this key or session may not send (BusinessRejectReason 380=6)."""
     return business_reject(message, BusinessRejectReason.NOT_AUTHORIZED, text)

@@ -55,7 +55,7 @@ def load_config(plain: Any, key: Verifier) -> VenueConfig:
 def dump_arguments(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a method of `VenueModel` as JSON values, by name."""
     hints = _hints(name)
-    return {each: _CONVERTER.unstructure(value, hints[each]) for each, value in arguments.items()}
+    return {argument: _CONVERTER.unstructure(value, hints[argument]) for argument, value in arguments.items()}
 
 
 def load_arguments(name: str, plain: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def load_arguments(name: str, plain: Mapping[str, Any]) -> dict[str, Any]:
     """
     hints = _hints(name)
     with _translate_conversion_errors():
-        return {each: _CONVERTER.structure(value, hints[each]) for each, value in plain.items()}
+        return {argument: _CONVERTER.structure(value, hints[argument]) for argument, value in plain.items()}
 
 
 @cache

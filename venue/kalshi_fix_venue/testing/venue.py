@@ -42,7 +42,8 @@ class Venue:
     only for that thread, and see everything that clients have written before the call. Several venues are
     independent of each other.
 
-    Without a `scenario` the books are empty at first.
+    Without a `scenario` the books are empty at first. Methods that access the running venue raise
+    RuntimeError outside the `with` block.
     """
 
     def __init__(
@@ -149,7 +150,8 @@ class Venue:
             key: session type whose key is used; by default `session`. Kalshi allows one connection per key.
 
         Raises:
-            ConfigurationError: there is no such owner or session type on the product.
+            ConfigurationError: there is no such owner on the product, or the owner has no key for the session
+                type `key`, which defaults to `session`.
         """
         client_key = self._key(owner, product, session if key is None else key)
         host, port = f"{product}.{_IN_PROCESS}", SESSION_TYPES[session].port or 0
@@ -188,6 +190,7 @@ class Venue:
         """Add anonymous resting orders on both sides of every market: at `levels` prices on each side, 10 to
         100 contracts at each price.
         """
+        random = self._random()
 
         def act(model: VenueModel, now: Instant) -> None:
             for product, markets in self._markets.items():
@@ -202,7 +205,6 @@ class Venue:
                     ):
                         model.execute(product, order, now)
 
-        random = self._random()
         self.server.run(act)
 
     def do(self, name: str, **parameters: object) -> Answer:
@@ -293,7 +295,12 @@ class Venue:
         key: str | None = None,
     ) -> SeqNums | None:
         """Return the venue's next MsgSeqNums (34) for a key on a session type. If the key is not logged on,
-        they are the stored numbers, or None if the session type stores none."""
+        they are the stored numbers, or None if the session type stores none.
+
+        Raises:
+            ConfigurationError: there is no such owner on the product, or the owner has no key for the session
+                type `key`, which defaults to `session`.
+        """
         client_key = self._key(owner, product, session if key is None else key)
         return self.server.inspect(lambda model: model.seq_nums(client_key.key_id, session))
 
@@ -305,14 +312,14 @@ class Venue:
             if holder == (owner, product)
             for key in keys.values()
         }
-        found = self.server.inspect(VenueModel.logged_on)
-        return tuple(session for key_id, session in found.items() if key_id in ids)
+        sessions = self.server.inspect(VenueModel.logged_on)
+        return tuple(session for key_id, session in sessions.items() if key_id in ids)
 
     def _require_owner(self, owner: str, product: str) -> None:
-        known = self._owners.get(product, ())
-        if owner not in known:
+        owners = self._owners.get(product, ())
+        if owner not in owners:
             raise ConfigurationError(
-                f"there is no owner {owner!r} on {product}; {did_you_mean(owner, known)}"
+                f"there is no owner {owner!r} on {product}; {did_you_mean(owner, owners)}"
             )
 
     def _key(self, owner: str, product: str, session: str) -> ClientKey:

@@ -291,15 +291,15 @@ class BusBooks(BookView):
         return self._source.is_current and super().is_complete
 
     def apply(self, event: ClientEvent) -> list[str]:
-        """Return lines that describe the changes made by an event, which the source has applied."""
+        """Return lines that describe the changes made by an event. The source has already applied it."""
         del event
         for update in self._source.updates:
             self._unprinted.pop(update.symbol, None)
         return self._describe(self._source.updates)
 
     def tick(self) -> list[str]:
-        """Return a line for each book that was loaded from a snapshot. In a quiet market, no event
-        follows.
+        """Return a line for each book that was loaded from a snapshot and not printed yet, because in a quiet
+        market no event follows that would print it.
         """
         lines = []
         for symbol in [*self._unprinted]:

@@ -87,7 +87,8 @@ def loading(dumped: Mapping[str, Any], layout: Callable[..., T], machine: str) -
     the block, so a damaged dump changes nothing.
 
     Raises:
-        ValueError: the dump was not produced by `dump` of this machine and version.
+        ValueError: the dump has another version, or is damaged, or the `with` block raises an exception that
+            a damaged dump can cause (`_DAMAGED`).
     """
     version = dumped.get("version")
     if version != VERSION or type(version) is not int:
@@ -174,9 +175,9 @@ _SCALARS: Final[Mapping[Any, _Codec]] = {
 def _union_codec(members: list[Any], *, optional: bool) -> _Codec:
     """Return the codec of a value that may be None, or of a code that the dialect may not define."""
     if len(members) > 1:
-        [codes] = (each for each in members if each is not str)
-        known = {each.value: each for each in codes}
-        codec = _Codec(str.__str__, lambda value: known.get(_load_text(value), value))
+        [enum] = (each for each in members if each is not str)
+        code_by_value = {code.value: code for code in enum}
+        codec = _Codec(str.__str__, lambda value: code_by_value.get(_load_text(value), value))
     else:
         codec = _codec(members[0])
     if not optional:

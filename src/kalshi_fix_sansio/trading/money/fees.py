@@ -21,6 +21,9 @@ from kalshi_fix_sansio.trading.orders.order import Fill, Order
 
 CENT: Final = Decimal("0.01")
 CENTICENT: Final = Decimal("0.0001")
+_ROUNDING: Final = EXACT.copy()
+"""`EXACT` without its traps, which would raise if `floor` rounds."""
+_ROUNDING.clear_traps()
 
 
 def trade_fee(
@@ -197,7 +200,3 @@ def check_fees(order: Order, terms: FeeTerms) -> list[FeeDiscrepancy]:
         if change is not None and floor(change, terms.precision) != change:
             discrepancies.append(FeeDiscrepancy(FeeDiscrepancyKind.PRECISION, key, change, terms.precision))
     return discrepancies
-
-
-_ROUNDING: Final = EXACT.copy()
-_ROUNDING.clear_traps()

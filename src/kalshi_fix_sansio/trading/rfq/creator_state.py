@@ -279,6 +279,7 @@ def read_quote(message: Any) -> CreatorQuote | None:
         return None
     header = message.header
     number = None if header is None else header.msg_seq_num
+    maker = clipped(message.party_ids[0].party_id) if message.party_ids else None
     return CreatorQuote(
         message.quote_id,
         clipped(message.symbol),
@@ -287,7 +288,7 @@ def read_quote(message: Any) -> CreatorQuote | None:
         message.bid_size,
         message.offer_size,
         message.order_qty,
-        clipped(message.party_ids[0].party_id) or None if message.party_ids else None,
+        maker or None,
         message.transact_time,
         age=(message.transact_time or BEGINNING, first_sending_time(message) or BEGINNING, number or 0),
     )
