@@ -41,7 +41,7 @@ def fill(text: str, blocks: Mapping[str, str]) -> str:
 
 
 def write(results: Sequence[Result], folder: Path = DOCS) -> None:
-    """Replace the generated parts of the page, and write it to `folder`."""
+    """Replace the generated parts of `docs/performance.md`, and write the page to `folder`."""
     blocks = render(results, PROSE.read_text(encoding="utf-8"))
     text = fill((DOCS / PAGE).read_text(encoding="utf-8"), blocks)
     (folder / PAGE).write_text(text, encoding="utf-8")

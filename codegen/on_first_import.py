@@ -1,5 +1,4 @@
-"""Some dialects are checked in only as specs. Generate the package of such a dialect if its inputs have
-changed.
+"""Generate the package of a dialect that is checked in only as a spec, if its inputs have changed.
 
 A package calls `bring_up_to_date` when it is imported; the generated package is a subpackage of it.
 """

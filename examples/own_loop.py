@@ -68,9 +68,8 @@ while True:
     selector.modify(sock, selectors.EVENT_READ | (selectors.EVENT_WRITE if output else 0))
     selector.select(None if due is None else max(0.0, due - time.monotonic()))
     with suppress(*WOULD_BLOCK):
-        while (
-            not session.wants_close
-        ):  # until recv would block: TLS may buffer bytes that the selector does not see
+        # Read until recv would block, because TLS may buffer bytes that the selector does not see.
+        while not session.wants_close:
             if data := sock.recv(65536):
                 session.receive_data(data, now())
             else:

@@ -27,6 +27,7 @@ from tests.scenarios.runner.peer import Peer
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "tests" / "scenarios"
 _SETTINGS: Final = frozenset({"strict", "offer_next_expected", "explicit_confirm", "protocol_options"})
+# The numbers below are those of `session._step` and `session._call`, which read them from an input.
 _CALLS: Final = {
     "accept": 0,
     "refuse": 1,

@@ -56,7 +56,7 @@ class Pairing:
             sign=None if role is Role.INITIATOR else lambda *logon: signer(logon_payload(*logon)),
             connect_to=None if self._listener is None else self._listener.getsockname()[1],
             inbox=inbox,
-            queued=(self.their_message(name) for name in queued),
+            queued=(self.their_message(cl_ord_id) for cl_ord_id in queued),
             settings={**KEEP_NUMBERS, **(settings or {})},
         )
         self._stack.callback(self.peer.close)
@@ -74,7 +74,9 @@ class Pairing:
     def connect(
         self, store: MemoryStore, take: Callable[[Event], bool] | None = None, **settings: Any
     ) -> tuple[OurSide, LoggedOn]:
-        """Open a connection and log on; `settings` are further arguments of our SessionConfig."""
+        """Open a connection and log on. `take` is passed to `OurSide`; `settings` are further arguments of
+        our SessionConfig.
+        """
         for event in (self.peer.inbox.logged_on, self.peer.inbox.logged_out):
             event.clear()
         if self._listener is None:
@@ -93,13 +95,13 @@ class Pairing:
         self.peer.inbox.wait_until_logged_on()
         return ours, logged_on
 
-    def our_message(self, name: str) -> Message:
-        """Return a message from our side with this name as its ClOrdID (11)."""
-        return scene.order(name) if self.role is Role.INITIATOR else scene.report(name)
+    def our_message(self, cl_ord_id: str) -> Message:
+        """Return a message from our side with this ClOrdID (11)."""
+        return scene.order(cl_ord_id) if self.role is Role.INITIATOR else scene.report(cl_ord_id)
 
-    def their_message(self, name: str) -> tuple[str, Fields]:
-        """Return a message from QuickFIX with this name as its ClOrdID (11)."""
-        order = scene.order_fields(name)
+    def their_message(self, cl_ord_id: str) -> tuple[str, Fields]:
+        """Return a message from QuickFIX with this ClOrdID (11)."""
+        order = scene.order_fields(cl_ord_id)
         if self.role is Role.ACCEPTOR:
             return "D", order
         report = scene.answer_order("D", order)
@@ -116,21 +118,21 @@ class Pairing:
         """MsgType of the messages that QuickFIX sends."""
         return "8" if self.role is Role.INITIATOR else "D"
 
-    def exchange(self, ours: OurSide, *names: str) -> None:
+    def exchange(self, ours: OurSide, *cl_ord_ids: str) -> None:
         """Send a message with each of these ClOrdIDs from both sides; check that all are received."""
-        for name in names:
-            ours.send(self.our_message(name))
-            assert self.peer.inbox.take(self.our_type)[11] == name
-            self.peer.send(*self.their_message(name))
+        for cl_ord_id in cl_ord_ids:
+            ours.send(self.our_message(cl_ord_id))
+            assert self.peer.inbox.take(self.our_type)[11] == cl_ord_id
+            self.peer.send(*self.their_message(cl_ord_id))
             event = ours.expect(MessageReceived)
-            assert event.message.cl_ord_id == name  # type: ignore[attr-defined]
+            assert event.message.cl_ord_id == cl_ord_id  # type: ignore[attr-defined]
             assert not event.poss_dup
 
-    def store(self, names: Iterable[str]) -> MemoryStore:
+    def store(self, cl_ord_ids: Iterable[str]) -> MemoryStore:
         """Return a store for our side that contains messages with these ClOrdIDs, sent but not delivered."""
         config, store, sent_at = scene.config(self.role), MemoryStore(), now().utc
-        for name in names:
-            message, seq_num = self.our_message(name), store.next_outgoing
+        for cl_ord_id in cl_ord_ids:
+            message, seq_num = self.our_message(cl_ord_id), store.next_outgoing
             header = config.dialect.header.cls(
                 msg_type=message.MSG_TYPE,
                 msg_seq_num=seq_num,

@@ -77,7 +77,7 @@ def report(cl_ord_id: str) -> ExecutionReport:
 
 
 def answer_order(msg_type: str, fields: Fields) -> tuple[str, Fields] | None:
-    """Return the answer of a venue that uses the other engine to an order."""
+    """Return the report with which a venue on the other engine answers an order."""
     assert msg_type == "D"
     cl_ord_id = fields[11]
     return "8", {

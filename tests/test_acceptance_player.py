@@ -61,7 +61,7 @@ def test_a_definition_is_read_step_by_step(tmp_path: Path) -> None:
         (Action.DISCONNECT, 2, 6),
         (Action.EXPECT, 1, 7),
     ]
-    assert (found.connections, found.heart_bt_int) == (2, "6")
+    assert (found.connection_count, found.heart_bt_int) == (2, "6")
     assert definition(tmp_path, "iCONNECT\n").heart_bt_int == "30"
     assert definition(tmp_path, "I8=a|108=-10|\nI8=a|108=7|\n").heart_bt_int == "7"
 

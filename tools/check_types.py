@@ -95,6 +95,7 @@ def python_parts(page: str) -> dict[str, str]:
     for block in _BLOCK.finditer(page):
         label = next((name for start, name in reversed(tabs) if start < block.start()), None)
         lines = [line.removeprefix(block[1]) for line in block[2].splitlines()]
+        # Only blocks in a tab are indented.
         blocks.append((label if block[1] else None, page.count("\n", 0, block.start()) + 1, lines))
     parts = {}
     for label in dict.fromkeys(each for each, _, _ in blocks if each is not None) or ("",):

@@ -46,13 +46,14 @@ def render(dialect: Dialect, product: str | None = None) -> dict[str, str]:
     versions = list(dict.fromkeys((dialect.begin_string, dialect.application_version)))
     title = dialect.title if product is None else f"{dialect.title}, product {product}"
     files = {}
-    for layer, version in enumerate(versions):
+    for version in versions:
+        has_session_layer = version == versions[0]
         dictionary = _Dictionary(version, dialect, product_places)
-        dictionary.add_block("header", () if layer else dialect.header)
-        dictionary.add_block("trailer", () if layer else dialect.trailer)
+        dictionary.add_block("header", dialect.header if has_session_layer else ())
+        dictionary.add_block("trailer", dialect.trailer if has_session_layer else ())
         # The first file contains the session messages, and all others too if it is the only file.
         dictionary.add_messages(
-            each for each in dialect.messages if len(versions) == 1 or each.admin == (not layer)
+            each for each in dialect.messages if len(versions) == 1 or each.admin == has_session_layer
         )
         files[f"{version.replace('.', '')}.xml"] = dictionary.text(title)
     return files
@@ -78,11 +79,13 @@ class _Dictionary:
         """Add the messages of the product."""
         parent = ET.SubElement(self._root, "messages")
         for message in messages:
-            found = places_of(message, self._places)
-            if found:
+            message_places = places_of(message, self._places)
+            if message_places:
                 category = "admin" if message.admin else "app"
                 attributes = {"name": message.name, "msgtype": message.msg_type, "msgcat": category}
-                self._add_members(ET.SubElement(parent, "message", attributes), message.members, found)
+                self._add_members(
+                    ET.SubElement(parent, "message", attributes), message.members, message_places
+                )
 
     def text(self, title: str) -> str:
         """Return the file, including declarations of all fields used so far."""
@@ -99,13 +102,13 @@ class _Dictionary:
         self, parent: ET.Element, members: Iterable[Member], at_places: tuple[Place, ...]
     ) -> None:
         for member, length in self._dialect.with_lengths(members):
-            found = presences(member, at_places)
-            if found == {"forbidden"}:
+            member_presences = presences(member, at_places)
+            if member_presences == {"forbidden"}:
                 continue
             if length is not None:
                 self._add(parent, "field", length, required=False)
             # Required only if every place of the message requires it: QuickFIX has one body for all.
-            required = all(presence in MANDATORY for presence in found)
+            required = all(presence in MANDATORY for presence in member_presences)
             if member.group is None:
                 self._add(parent, "field", member.field, required=required)
             else:

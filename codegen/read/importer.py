@@ -75,7 +75,8 @@ def import_dictionaries(
     `only` lists the application messages to import, by name or MsgType; if it is empty, all are imported.
 
     Raises:
-        SpecError: no dictionary has a header, or a message in `only` does not exist.
+        SpecError: no dictionary has a header, a message in `only` does not exist, or the dictionaries exceed
+            `MAX_MEMBERS` or `MAX_NESTING`.
     """
     return _Importer(tuple(dictionaries), name, title, frozenset(only)).run()
 
@@ -186,15 +187,15 @@ class _Importer:
         return dictionary.block("header"), dictionary.block("trailer")
 
     def _messages(self) -> Iterator[Element]:
-        known = set()
+        defined: set[str] = set()
         for each in self.dictionaries:
             for message in each.messages:
                 identifiers = {message.name, message.get("msgtype")}
-                known |= identifiers
+                defined |= identifiers
                 if _is_admin(message) or not self.only or identifiers & self.only:
                     yield message
-        if self.only - known:
-            names = ", ".join(sorted(self.only - known))
+        if undefined := self.only - defined:
+            names = ", ".join(sorted(undefined))
             location = Location(self.dictionaries[-1].path.as_posix(), 1)
             Mistakes().fail(
                 location, f"does not define {names}", "list only messages that the dictionary defines"
@@ -392,7 +393,7 @@ class _Importer:
         while blocks:
             items = blocks.pop()
             blocks += [members(item) for item in items if item.kind == "group"]
-            yield from ((after.name, first.name) for first, after in itertools.pairwise(items))
+            yield from ((field.name, preceding.name) for preceding, field in itertools.pairwise(items))
 
     def _kind(self, field: Element) -> str:
         return self.types[self._type(field)]
@@ -417,7 +418,7 @@ class _Importer:
 
     def _fields(self, codesets: Mapping[str, Any]) -> dict[str, Any]:
         by_field = {each["field"]: name for name, each in codesets.items()}
-        found = {}
+        fields = {}
         for field in sorted(self.used.values(), key=_tag):
             properties: dict[str, Any] = {"tag": _tag(field), "type": self._type(field)}
             if field.name in self._counted:
@@ -436,13 +437,14 @@ class _Importer:
                 properties["length"] = self.lengths[field.name]
             if _SECRET_NAME.search(field.name):
                 properties["secret"] = True
-            found[field.name] = properties
+            fields[field.name] = properties
+        # In a spec, a field refers to its codeset, and the codeset does not name the field.
         for each in codesets.values():
             del each["field"]
-        return found
+        return fields
 
     def _codesets(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        codesets: dict[str, Any] = {}
         for field in self.used.values():
             if not values(field) or self._kind(field) not in CODED_KINDS or self._type(field) in _LIST_TYPES:
                 continue
@@ -451,8 +453,8 @@ class _Importer:
                 # An enum may have the name of its field, but not that of a class.
                 name = field.name if self._is_free(field.name) else self._new_name(f"{field.name}Code")
                 doc = f"Values of {field.name}."
-                found[name] = {"field": field.name, "doc": doc, "codes": codes}
-        return found
+                codesets[name] = {"field": field.name, "doc": doc, "codes": codes}
+        return codesets
 
     def _is_free(self, name: str) -> bool:
         classes = {message.name for message in self._messages()}
@@ -462,12 +464,12 @@ class _Importer:
     def _codes(self, field: Element) -> dict[str, Any]:
         codes: dict[str, Any] = {}
         constants: set[str] = set()
-        known: set[str] = set()
-        integers = self._kind(field) == "INT"
+        enums: set[str] = set()
+        are_integers = self._kind(field) == "INT"
         for value in values(field):
             enum = value.get("enum")
             name = code_name(value.get("description") or enum)
-            if enum in known or (integers and not re.fullmatch(r"-?[0-9]+", enum)):
+            if enum in enums or (are_integers and not re.fullmatch(r"-?[0-9]+", enum)):
                 why = "left out: it is a duplicate, or not a whole number"
                 self.notes.append(Mistake(value.location, f"`{enum}` of {field.name}", why))
                 continue
@@ -475,7 +477,7 @@ class _Importer:
             while snake_case(name) in constants or name in codes:
                 name = f"{name}X{len(codes)}"
             constants.add(snake_case(name))
-            known.add(enum)
+            enums.add(enum)
             codes[name] = {"value": enum, "doc": f"{_spaced(name)}."}
         return codes
 

@@ -33,8 +33,8 @@ _SUFFIXES: Final = (b"\n", b"", b"]\n", b"\n\n", b" ...\n", b"\nnote\n", b"\\x7c
 class CarefulLogReader(LogReader):
     """A log reader without its fast path for complete messages."""
 
-    def _take_complete(self, found: re.Match[bytes]) -> None:
-        del found
+    def _take_complete(self, start: re.Match[bytes]) -> None:
+        del start
         return
 
 

@@ -63,7 +63,7 @@ class Definition:
     steps: tuple[Step, ...]
 
     @property
-    def connections(self) -> int:
+    def connection_count(self) -> int:
         """Number of simultaneous connections."""
         return len({step.connection for step in self.steps})
 

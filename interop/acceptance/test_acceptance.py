@@ -19,7 +19,7 @@ DEFAULT_APPL_VER_ID = os.environ.get("DEFAULT_APPL_VER_ID", "")
 REFERENCE_ENGINE = os.environ.get("ACCEPTANCE_LIKE") or "quickfix"
 """The engine for which the definitions were written."""
 DEFINITIONS = read_all(Path(FOLDER), DEFAULT_APPL_VER_ID) if FOLDER else []
-SINGLE_CONNECTION = [each for each in DEFINITIONS if each.connections == 1]
+SINGLE_CONNECTION = [each for each in DEFINITIONS if each.connection_count == 1]
 """Definitions with a single connection. In all others the peer opens a second connection, so they apply
 only to an acceptor."""
 WORKERS = 8

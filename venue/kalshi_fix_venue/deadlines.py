@@ -23,8 +23,9 @@ class Deadlines(Generic[K, T]):
 
     _by_key: dict[K, T] = attrs.field(factory=dict)
     _heap: list[tuple[T, K]] = attrs.field(factory=list)
-    """All deadlines, and stale entries, which differ from the deadline of their key: a heap cannot move an
-    entry."""
+    """All deadlines, and stale entries: the earlier deadlines of keys whose deadline was replaced or
+    removed. They remain, because only the first entry of a heap can be removed quickly.
+    """
 
     def set(self, key: K, time: T | None) -> None:
         """Set the deadline of a key, in place of an earlier one; None removes it."""

@@ -41,7 +41,8 @@ class ServerIdentity:
         """Return a context for a TLS 1.2 (or newer) server."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        # The ssl module loads keys only from files; the temporary file contains an encrypted key.
+        # The ssl module loads keys only from files. The key is encrypted, so that it is never on the
+        # disk in plain text.
         passphrase = token_hex(32)
         key = serialization.load_pem_private_key(self.private_key_pem, None).private_bytes(
             serialization.Encoding.PEM,
@@ -56,7 +57,7 @@ class ServerIdentity:
 
 
 class Authority:
-    """A certificate authority that exists as long as this object."""
+    """A certificate authority whose private key exists only in this object."""
 
     def __init__(self) -> None:
         """Create an authority with a new key."""

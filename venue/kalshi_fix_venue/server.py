@@ -291,8 +291,9 @@ class VenueServer:
     def skip(self, seconds: float) -> None:
         """Skip seconds of the venue's time; callable from the same threads as `execute`.
 
-        From then on, until `reset`, the venue's clocks are ahead of the clients' clocks. For the venue, the
-        clients' SendingTimes are late by this amount, and the clients have been silent for that long.
+        From then on, until `reset`, the venue's clocks are ahead of the clients' clocks. To the venue, the
+        clients' SendingTimes appear late by this amount, and the clients appear to have been silent for as
+        long.
 
         Raises:
             RuntimeError: the server is not running.

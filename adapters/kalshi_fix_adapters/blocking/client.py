@@ -168,6 +168,8 @@ class Client(ClientBase):
         connection. Messages from several threads may share one wait for the disk. If an interrupt occurs
         during such a wait, the message is still sent.
 
+        If one of the errors below is raised, the message was not sent.
+
         Args:
             message: the message to send.
             header_fields: further attributes of its header, such as `{"poss_resend": True}`.
@@ -177,8 +179,7 @@ class Client(ClientBase):
                 client's `budget` has no tokens.
 
         Raises:
-            InvalidMessageError: the message violates the dialect. If this or any other of these errors
-                is raised, the message was not sent.
+            InvalidMessageError: the message violates the dialect.
             EncodeError: a value cannot be encoded in FIX.
             ClientTimeoutError: the message could not be sent in time.
             NotConnectedError: the client is not, or no longer, logged on.

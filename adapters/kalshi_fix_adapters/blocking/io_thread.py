@@ -115,7 +115,7 @@ class IoThread:
     def _run_connection(self, transport: Transport) -> None:
         """Read and write until the session has ended; then close the connection."""
         shared = self._shared
-        core, events = shared.core, WOKEN
+        core, wake_flags = shared.core, WOKEN
         try:
             with shared.lock:
                 shared.attach(transport)
@@ -123,15 +123,15 @@ class IoThread:
                 with shared.lock:
                     # `prepare` is called even without work, because it checks whether a user's call is still
                     # reading.
-                    has_work = bool(events) or shared.is_due() or transport.unread
-                    if has_work and not shared.run_io(transport, ready=bool(events & READY)):
+                    has_work = bool(wake_flags) or shared.is_due() or transport.unread
+                    if has_work and not shared.run_io(transport, ready=bool(wake_flags & READY)):
                         break
                     seconds = shared.prepare(transport)
                     # After `prepare`, which checks whether calls are waiting.
                     if has_work:
                         shared.notify()
                 # Sleep without the lock, so that other threads can send in the meantime.
-                events = shared.sleeper.sleep(seconds)
+                wake_flags = shared.sleeper.sleep(seconds)
         finally:
             with shared.lock:
                 shared.detach()

@@ -61,8 +61,8 @@ class BusMessage:
 
     @property
     def delay(self) -> float | None:
-        """Seconds from the venue's SendingTime to the time at which the message was stored; None for an
-        event.
+        """Seconds from the venue's SendingTime to the time at which the message was stored; None if the data
+        contains no FIX message with a SendingTime.
         """
         try:
             frame = split_frames(self.data)[-1]
@@ -301,8 +301,8 @@ async def permissions(link: Link, channel: Channel) -> Permissions:
     """Test the user's permissions. No message is stored."""
     command = command_subject(channel, 0, "0")
     clock_ahead = await _probe_reading(link, channel)
-    publish = await _probe(link, channel.subject("event", "check"))
-    send = await _probe(link, command)
+    event_captured = await _is_captured(link, channel.subject("event", "check"))
+    command_captured = await _is_captured(link, command)
     last_error = link.client.last_error
     subscription = await link.client.subscribe(command)
     # The server reports a violation before it answers a later ping. Two flushes are necessary, because the
@@ -312,7 +312,12 @@ async def permissions(link: Link, channel: Channel) -> Permissions:
     serve = link.client.last_error is last_error
     await subscription.unsubscribe()
     return Permissions(
-        clock_ahead is not None, bool(publish), send is not None, serve, bool(send), clock_ahead
+        read=clock_ahead is not None,
+        publish=bool(event_captured),
+        send=command_captured is not None,
+        serve=serve,
+        captured=bool(command_captured),
+        clock_ahead=clock_ahead,
     )
 
 
@@ -337,7 +342,7 @@ async def _probe_reading(link: Link, channel: Channel) -> float | None:
     return offset
 
 
-async def _probe(link: Link, subject: str) -> bool | None:
+async def _is_captured(link: Link, subject: str) -> bool | None:
     """Return whether a stream captures a subject; None if the user may not send to the subject. The message
     sent for this test has a header that prevents every stream from storing it.
     """

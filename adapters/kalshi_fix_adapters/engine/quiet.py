@@ -81,7 +81,7 @@ class QuietWork:
         return session.prepare(self._frames)
 
     def logged_on(self) -> None:
-        """Collect garbage only in quiet moments until `close`, if the option `freeze` is set."""
+        """If the option `freeze` is set, collect garbage only in quiet moments until `close`."""
         if self.freeze:
             self._is_frozen = False
             if not _freezing_clients:
@@ -104,7 +104,9 @@ class QuietWork:
         return now + (QUIET_SECONDS if now < self._due_since + PATIENCE_SECONDS else SHORT_QUIET_SECONDS)
 
     def work(self, session: Session) -> bool:
-        """Do one unit of work, unless a request is unanswered; return whether to call this again at once."""
+        """Do one unit of work, unless a request is unanswered or the session is not established; return
+        whether to call this again at once.
+        """
         if session.open_requests or not session.is_established:
             return False
         self._due_since = None
@@ -122,12 +124,12 @@ class QuietWork:
         return False
 
     def _save_shapes(self) -> None:
-        known = list(dict.fromkeys((*self._known_shapes, *self.codec.shapes)))[-MAX_SHAPES:]
-        if self._path is None or known == self._known_shapes:
+        shapes = list(dict.fromkeys((*self._known_shapes, *self.codec.shapes)))[-MAX_SHAPES:]
+        if self._path is None or shapes == self._known_shapes:
             return
-        self._known_shapes = known
+        self._known_shapes = shapes
         try:
-            write_shapes(self._path, known)
+            write_shapes(self._path, shapes)
         except OSError as error:
             _log.warning("the shapes in %s cannot be written (%s)", self._path, error.strerror)
 

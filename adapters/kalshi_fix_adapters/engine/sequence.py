@@ -185,7 +185,7 @@ class SequenceState:
         """The current sequence numbers. While the store is not open, they are read from it.
 
         Raises:
-            StoreError: the file cannot be read.
+            StoreError: the store cannot be read.
         """
         store: MessageStore | StoreSummary = self._store
         if self._factory is not None and self._opened_store is None:

@@ -104,7 +104,7 @@ class ClientBase:
         store.
 
         Raises:
-            StoreError: the file cannot be read.
+            StoreError: the store cannot be read.
         """
         with self._lock():
             return self._core.sequence.numbers
@@ -138,7 +138,7 @@ class ClientBase:
             LocalProtocolError: the client is open, the session type restarts its sequence numbers at every
                 logon, a number is below 1 or has more than 18 digits, or your store object cannot set
                 numbers. Nothing has changed.
-            StoreError: the file is in use, or could not be read or written.
+            StoreError: the store is in use, or could not be read or written.
         """
         with self._lock():
             return self._core.set_numbers(next_outgoing, next_incoming)
@@ -158,7 +158,7 @@ class ClientBase:
         Raises:
             LocalProtocolError: the client is open, or the session type restarts its sequence numbers at every
                 logon.
-            StoreError: the file is in use, or could not be read or written.
+            StoreError: the store is in use, or could not be read or written.
         """
         with self._lock():
             return self._core.reset_numbers()

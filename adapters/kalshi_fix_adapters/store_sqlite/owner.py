@@ -18,12 +18,13 @@ def other_stores(folder: str | Path, owner: StoreOwner) -> list[Path]:
     """
     name = store_path(folder, owner).name
     environment, product, _, session, _ = name.split("-")
-    found = [
+    # In a glob pattern, `*` matches hyphens too, so the number of hyphens is compared.
+    stores = [
         path
         for path in Path(folder).glob(f"{environment}-{product}-*-{session}-*.sqlite3")
         if path.name != name and path.name.count("-") == name.count("-")
     ]
-    return sorted(found, key=_last_write_time, reverse=True)
+    return sorted(stores, key=_last_write_time, reverse=True)
 
 
 def _last_write_time(store: Path) -> float:

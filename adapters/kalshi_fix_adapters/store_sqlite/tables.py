@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+from itertools import takewhile
 from pathlib import Path
 
 import attrs
@@ -92,7 +93,7 @@ def create(path: Path, owner: StoreOwner) -> None:
     damaged rather than new.
 
     Raises:
-        StoreError: files of an older store exist.
+        StoreError: the write-ahead log of a missing store file exists.
         sqlite3.Error, OSError: the file cannot be created.
     """
     log = path.with_name(path.name + "-wal")
@@ -220,8 +221,8 @@ def make_folder(path: Path) -> None:
     """Create a folder and its missing parents, accessible by this user only. Each new name is synced to the
     disk, so the folders survive a loss of power.
     """
-    missing = [path, *path.parents]
-    for folder in reversed(missing[: next(n for n, folder in enumerate(missing) if folder.is_dir())]):
+    missing = list(takewhile(lambda folder: not folder.is_dir(), (path, *path.parents)))
+    for folder in reversed(missing):
         folder.mkdir(mode=0o700, exist_ok=True)
         sync(folder.parent)
 

@@ -143,9 +143,10 @@ def sender_by_arrow(text: str, venue: str) -> str | None:
 
 def _mentioned_msg_type(text: str, vocabulary: Vocabulary) -> str | None:
     """Return the MsgType of the message whose name is a word of the text, if there is exactly one."""
-    names = {name: key for key, name in vocabulary.messages.items()}
-    found = {names[word] for word in re.findall(r"[A-Z]\w+", text) if word in names}
-    return found.pop() if len(found) == 1 else None
+    msg_types_by_name = {name: msg_type for msg_type, name in vocabulary.messages.items()}
+    words = re.findall(r"[A-Z]\w+", text)
+    msg_types = {msg_types_by_name[word] for word in words if word in msg_types_by_name}
+    return msg_types.pop() if len(msg_types) == 1 else None
 
 
 def _tag_of(text: str, vocabulary: Vocabulary) -> int | None:

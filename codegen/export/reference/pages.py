@@ -219,10 +219,10 @@ def _details(
     presences_by_product: tuple[frozenset[str], ...],
 ) -> str:
     """Return conditions, and differences by session type or sender, which the columns cannot show."""
-    # Without conditions, the column with one word per product is complete.
-    plain = all(len(each) == 1 for each in presences_by_product)
+    # The column has one word per product, so it cannot show conditions, or differences within a product.
+    varies = any(len(each) > 1 for each in presences_by_product)
     conditions = member.required_when or member.forbidden_when or member.only_when
-    presence = presence_text(member, siblings, products) if conditions or not plain else ""
+    presence = presence_text(member, siblings, products) if conditions or varies else ""
     limits = limits_text(member.field, member.limits, siblings) if member.limits else ""
     return " ".join(filter(None, (presence, limits)))
 
@@ -236,10 +236,10 @@ def _presence(
     return "<br>".join(f"{product}: {each}" for product, each in zip(products, words, strict=True))
 
 
-def _presence_word(presences_found: frozenset[str], member: Member) -> str:
-    if len(presences_found) > 1:
+def _presence_word(product_presences: frozenset[str], member: Member) -> str:
+    if len(product_presences) > 1:
         return "depends"
-    (presence,) = presences_found
+    (presence,) = product_presences
     # `no` would be wrong if a condition applies.
     if presence == "optional" and member.required_when:
         return "depends"

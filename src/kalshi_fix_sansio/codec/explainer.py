@@ -56,7 +56,8 @@ class Explainer:
         """BeginString of the dialect. The BeginString of the message may differ."""
         self.tags_are_valid: bool = True
         """Whether the dialect defines the MsgType, and allows every field at its place in the message. If so,
-        strict decoding can reject the message only because of values.
+        and if lenient decoding reports no problem, strict decoding can reject the message only because of
+        values.
         """
         self._findings: list[Finding] = []
         self._counts = [0, 0]
@@ -167,8 +168,8 @@ class Explainer:
         return None
 
     def _record_invalid(self, token: Token, previous: Token | None) -> None:
-        """Record a malformed field. Its value is left out if it may be the rest of a secret data field
-        without a length, whose value contains SOH.
+        """Record a malformed field. Its value is left out if the field is secret, or if the value may be the
+        rest of a secret data field without a length, whose value contains SOH.
         """
         fields = self._dialect.fields
         previous_field = (
@@ -347,10 +348,12 @@ class Explainer:
         if self.layout is None and self.msg_type:
             text = f"MsgType ({MSG_TYPE_TAG}) {quoted(self.msg_type)} is not defined by {self._dialect.name}"
             problem = Problem(Reason.INVALID_MSG_TYPE, text, MSG_TYPE_TAG, self.msg_type)
-            self._record_tag_problem(problem, position=2)
+            self._record_tag_problem(problem, position=2)  # MsgType is the third field
 
     def _finish(self, block: BlockItem, where: str) -> None:
-        """Parse obsolete tags whose current tag is absent, and check required members and counters."""
+        """Parse obsolete tags whose current tag is absent, and check required members and counters. `where`
+        names the entry, with a leading space; it is empty for the header, the body and the trailer.
+        """
         # Parse obsolete tags first, because one of them may contain the value of a required field.
         for item in block.legacy:
             self._finish_legacy(block, item)
@@ -362,7 +365,10 @@ class Explainer:
             if member.tag not in block.seen and member.attribute not in block.values:
                 text = f"{member.name} ({member.tag}) is missing{where}"
                 problem = Problem(Reason.REQUIRED_TAG_MISSING, text, member.tag)
-                self._record(problem, position=block.items[-1].position + 0.5 if where else self._position)
+                # In an entry, sort the problem between the entry's last field and the next field.
+                is_entry = bool(where)
+                position = block.items[-1].position + 0.5 if is_entry else self._position
+                self._record(problem, position=position)
 
     def _finish_legacy(self, block: BlockItem, item: FieldItem) -> None:
         slot = item.slot

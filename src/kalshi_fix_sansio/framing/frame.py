@@ -59,7 +59,7 @@ def byte_sum(data: bytes | bytearray) -> int:
 
 
 SUMS_WITH_CHECK_SUM: Final = tuple(
-    value + byte_sum(field) & 0xFF for value, field in enumerate(CHECK_SUM_FIELDS)
+    (value + byte_sum(field)) & 0xFF for value, field in enumerate(CHECK_SUM_FIELDS)
 )
 """The sum of all bytes of a message modulo 256, including the CheckSum field, by the value of CheckSum."""
 
@@ -79,7 +79,8 @@ def is_frame(data: bytes) -> bool:
         return False
     end = len(data) - CHECK_SUM_SIZE
     check_sum = CHECK_SUM.fullmatch(data, max(end, 0))
-    # The SOH before CheckSum is part of the body. Without it, `10=` may be the end of another tag or value.
+    # BodyLength counts the bytes from the one after its SOH to the SOH before CheckSum. Without the latter,
+    # `10=` may be the end of another tag or value.
     return (
         check_sum is not None
         and end - head.end(2) - 1 == int(head[2])

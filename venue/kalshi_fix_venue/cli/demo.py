@@ -162,18 +162,31 @@ class _Story:
 
     def print_tables(self) -> None:
         """Print the orders with their last reports, and the fills."""
-        last = {(who.product, who.name, report.order_id): report for who, report in self._reports}
+        last_reports = {(who.product, who.name, report.order_id): report for who, report in self._reports}
         orders = [
             _row(
-                *(product, who, report.orig_cl_ord_id or report.cl_ord_id, report.side, report.order_qty),
-                *(report.price, report.cum_qty, report.leaves_qty, report.ord_status),
+                product,
+                name,
+                report.orig_cl_ord_id or report.cl_ord_id,
+                report.side,
+                report.order_qty,
+                report.price,
+                report.cum_qty,
+                report.leaves_qty,
+                report.ord_status,
             )
-            for (product, who, _), report in last.items()
+            for (product, name, _), report in last_reports.items()
         ]
         fills = [
             _row(
-                *(who.product, who.name, report.cl_ord_id, report.side, report.last_qty, report.last_px),
-                *(sum(fee.misc_fee_amt for fee in report.misc_fees), (report.trd_match_id or "-")[:8]),
+                who.product,
+                who.name,
+                report.cl_ord_id,
+                report.side,
+                report.last_qty,
+                report.last_px,
+                sum(fee.misc_fee_amt for fee in report.misc_fees),
+                (report.trd_match_id or "-")[:8],
             )
             for who, report in self._reports
             if report.exec_type == ExecType.TRADE

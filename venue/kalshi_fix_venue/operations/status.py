@@ -14,7 +14,9 @@ from kalshi_fix_venue.liquidity import LIQUIDITY, PARTICIPANT
 from kalshi_fix_venue.operations.base import Operable, number_text
 
 MAX_ORDERS = 1000
-"""Maximum number of open orders listed per product, those of clients first; the others are only counted."""
+"""Maximum number of open orders listed per product, those of clients first. Orders beyond it are only
+counted.
+"""
 
 
 def status_of(venue: Operable, now: Instant) -> dict[str, Any]:

@@ -117,12 +117,13 @@ class _Log:
                 yield data
             return
         data_chunks = chunks(self.name)
+        # Count messages of other versions only in the first pass, because each pass reads the same messages.
         if self._versions is not None:
             data_chunks, self._versions = self._versions.watch(data_chunks), None
         if self.name != STDIN and Path(self.name).is_file():
             yield from data_chunks
             return
-        copy = self._copy = TemporaryFile()  # noqa: SIM115  # until `close`
+        copy = self._copy = TemporaryFile()  # noqa: SIM115 - stays open until `close`
         for data in data_chunks:
             copy.write(data)
             yield data

@@ -66,7 +66,7 @@ class Outcome:
     @property
     def report(self) -> ExecutionReport | None:
         """The newest report about the order of the request; None if there is none."""
-        return next((each for each in reversed(self.reports) if self._is_own(each)), None)
+        return next((each for each in reversed(self.reports) if self._is_about_order(each)), None)
 
     @property
     def fills(self) -> list[ExecutionReport]:
@@ -74,11 +74,11 @@ class Outcome:
         trades = {
             each.exec_id: each
             for each in self.reports
-            if each.exec_type == ExecType.TRADE and self._is_own(each)
+            if each.exec_type == ExecType.TRADE and self._is_about_order(each)
         }
         return list(trades.values())
 
-    def _is_own(self, report: ExecutionReport) -> bool:
+    def _is_about_order(self, report: ExecutionReport) -> bool:
         ids = {self.request.cl_ord_id, getattr(self.request, "orig_cl_ord_id", None)} - {None}
         return report.cl_ord_id in ids or report.orig_cl_ord_id in ids
 
@@ -125,7 +125,7 @@ def carry_out(
 
     Args:
         plan: the plan of a client that does not reconnect.
-        request: an order, a change, a cancel or a mass cancel.
+        request: an order, an amend, a cancel or a mass cancel.
         wait_for_reports: whether to wait `FOLLOW_UP_SECONDS` seconds for further reports after the answer.
         never_rests: whether the order cannot stay open.
 

@@ -101,8 +101,8 @@ class UncertainItems:
         self._machines = machines
 
     def __iter__(self) -> Iterator[UncertainItem]:
-        found = [item for machine in self._machines for item in machine.uncertain()]
-        return iter(sorted(found, key=lambda item: item.since or END))
+        items = [item for machine in self._machines for item in machine.uncertain()]
+        return iter(sorted(items, key=lambda item: item.since or END))
 
     def __len__(self) -> int:
         return sum(1 for machine in self._machines for _ in machine.uncertain())
@@ -111,11 +111,11 @@ class UncertainItems:
         """Return the uncertain items grouped by the best remaining remedy, the oldest first.
 
         Args:
-            now: the current time, timezone-aware. Drop copy does not return reports older than its window.
+            now: the current time, timezone-aware. Drop copy does not return reports older than `WINDOW`.
         """
-        found: dict[Remedy, list[UncertainItem]] = {each: [] for each in Remedy}
+        items_by_remedy: dict[Remedy, list[UncertainItem]] = {remedy: [] for remedy in Remedy}
         for item in self:
             is_too_old = item.since is not None and item.since <= shift_time(now, -WINDOW)
             remaining = [each for each in item.remedies if not (is_too_old and each is Remedy.DROP_COPY)]
-            found[remaining[0] if remaining else Remedy.REST].append(item)
-        return found
+            items_by_remedy[remaining[0] if remaining else Remedy.REST].append(item)
+        return items_by_remedy

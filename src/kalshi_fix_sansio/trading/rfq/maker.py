@@ -183,7 +183,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
     def requote(self, rfq: MakerRfq) -> Quote | QuoteCancel | None:
         """Call the `quote` callback again, for example after the market has moved. Return the message to
         send, if any: a quote that replaces the open quote, or a cancel of the open quote. Return None if the
-        request has ended or has an accepted quote.
+        request is not kept, has ended or has an accepted quote.
 
         Raises:
             RfqRequestError: `new_id` returned a QuoteID that is in use; the session requires whole cents, and
@@ -232,7 +232,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         if quote is None:
             return
         if isinstance(request, QuoteConfirm):
-            # At least as many confirmations were sent as were refused.
+            # Not below the number of refusals, because the venue has received the confirmations that it
+            # refused.
             quote.confirms = max(len(quote.refusals), quote.confirms - 1)
         elif isinstance(request, QuoteCancel):
             quote.canceling = False
@@ -241,7 +242,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         self._reindex(quote.rfq, quote)
 
     def resolve(self, quote: MakerQuote, state: QuoteState) -> None:
-        """Set the state that the user has found elsewhere, for example from REST: OPEN, CANCELED, CONFIRMED,
+        """Set the state that the user has learned elsewhere, for example via REST: OPEN, CANCELED, CONFIRMED,
         EXECUTED or FAILED. This ends the uncertainty about the quote.
 
         Raises:
@@ -278,11 +279,12 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
                 self._handle_cancel_status(message)
             case QuoteRequestReject():
                 self._handle_rfq_end(message)
-            # The venue sends no Quote on KalshiRFQ, so a bare Quote is one that the maker is about to send.
+            # The venue sends no Quote on KalshiRFQ, so a Quote outside of an event is one that the maker is
+            # about to send.
             case Quote() if not is_unwrapped:
                 self._handle_quote(message)
             case QuoteConfirm() | QuoteCancel():
-                self._handle_own_request(message)
+                self._handle_confirm_or_cancel(message)
             case LoggedOn(flags=flags):
                 # KalshiRFQ has no resends, so messages in transit at the end of a session are lost.
                 if self._logged_on:  # the end of the previous session was not reported
@@ -337,19 +339,20 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         return rfq
 
     def _make_room(self) -> bool:
+        """Remove a request if the maximum is reached; return False if no request can be removed."""
         if len(self._rfqs) < self._max_rfqs:
             return True
-        tradable = {quote.rfq.rfq_id for quote in self._tradable_deals.values()}
+        tradable_ids = {quote.rfq.rfq_id for quote in self._tradable_deals.values()}
         # A request with a quote that may trade is kept, because without it the execution reports could not be
         # matched.
-        evicted = next(iter(self._idle), None) or next(
-            (each for each in self._rfqs if each not in tradable), None
+        evicted_id = next(iter(self._idle), None) or next(
+            (rfq_id for rfq_id in self._rfqs if rfq_id not in tradable_ids), None
         )
-        if evicted is None:
+        if evicted_id is None:
             return False
-        for quote_id in self._rfqs.pop(evicted).quotes:
+        for quote_id in self._rfqs.pop(evicted_id).quotes:
             del self._quotes[quote_id]
-        self._idle.pop(evicted, None)
+        self._idle.pop(evicted_id, None)
         return True
 
     def _new_quote(self, rfq: MakerRfq, terms: QuoteTerms) -> Quote:
@@ -412,7 +415,9 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             self._keys.record_preceding(quote.preceding, None)
         return QuoteConfirm(quote_id=quote.quote_id, rfq_id=quote.rfq.rfq_id)
 
-    def _handle_own_request(self, message: QuoteConfirm | QuoteCancel, *, sent_earlier: bool = False) -> None:
+    def _handle_confirm_or_cancel(
+        self, message: QuoteConfirm | QuoteCancel, *, sent_earlier: bool = False
+    ) -> None:
         quote = self._quotes.get(message.quote_id)
         if quote is None:
             return
@@ -622,7 +627,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             self.unattributed.keep(request)
             return
         if isinstance(message, QuoteConfirm):
-            self._handle_own_request(message, sent_earlier=True)
+            self._handle_confirm_or_cancel(message, sent_earlier=True)
         self._record_lost_answers([quote.quote_id], request.sent_at)
 
     def _adopt(self, message: Quote) -> MakerQuote | None:
@@ -636,7 +641,9 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         return quote
 
     def _record_lost_answers(self, quote_ids: list[str] | None = None, since: datetime | None = None) -> None:
-        """Record that messages about these quotes, or about any quote, may have been lost."""
+        """Record that messages about these quotes, or about all quotes if None, may have been lost since a
+        time. `since` is None if the time is unknown.
+        """
         quotes = self._quotes.values() if quote_ids is None else map(self._quotes.get, quote_ids)
         for quote in quotes:
             if quote is not None and quote.state in _ACTIVE_STATES:

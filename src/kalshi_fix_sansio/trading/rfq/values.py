@@ -46,7 +46,9 @@ CLOSED_QUOTE_TEXTS: Final = frozenset(
 
 
 class RfqRequestError(LocalProtocolError):
-    """A message about an RFQ or a quote is not allowed in its current state; no state was changed."""
+    """A call of an RFQ state machine was refused: an argument is invalid, or the state of the RFQ or quote
+    does not allow the call. No state was changed.
+    """
 
 
 @attrs.frozen(kw_only=True)
