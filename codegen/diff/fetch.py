@@ -174,9 +174,15 @@ def fetch_dictionary(url: str, now: Callable[[], float] = time.monotonic) -> Pag
 
 
 def _address(url: str) -> SplitResult:
-    address = urlsplit(url)
+    try:
+        address = urlsplit(url)
+        is_valid = address.hostname is not None and address.port != 0
+    except (
+        ValueError
+    ) as error:  # brackets without an IPv6 address, or an invalid port
+        raise FetchError(f"{url} is not an https URL: {error}") from error
     is_safe = address.scheme == "https" or (address.scheme == "http" and _is_local(address))
-    if address.hostname is None or not is_safe:
+    if not (is_valid and is_safe):
         raise FetchError(f"{url} is not an https URL")
     return address
 

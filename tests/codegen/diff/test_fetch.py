@@ -255,6 +255,8 @@ def test_the_dictionary_has_a_separate_deadline(site: Site) -> None:
         "http://pier.example.org/llms.txt",
         "file:///etc/passwd",
         "https://",
+        "https://[",
+        "https://pier.example.org:99999/llms.txt",
     ],
 )
 def test_an_index_is_fetched_over_https_or_from_this_machine(index: str) -> None:
