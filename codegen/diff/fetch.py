@@ -177,9 +177,7 @@ def _address(url: str) -> SplitResult:
     try:
         address = urlsplit(url)
         is_valid = address.hostname is not None and address.port != 0
-    except (
-        ValueError
-    ) as error:  # brackets without an IPv6 address, or an invalid port
+    except ValueError as error:  # brackets without an IPv6 address, or an invalid port
         raise FetchError(f"{url} is not an https URL: {error}") from error
     is_safe = address.scheme == "https" or (address.scheme == "http" and _is_local(address))
     if not (is_valid and is_safe):
