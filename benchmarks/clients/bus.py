@@ -1,4 +1,4 @@
-"""The processes of case p, which use a NATS server. Each prints JSON.
+"""The processes of benchmark case p: market data over a NATS server. Each prints JSON.
 
 python -m benchmarks.clients.bus costs URL ENTRIES COUNT ROUNDS    decode(), a publisher and consumers in turn
 python -m benchmarks.clients.bus publish URL COUNT RATE            a publisher of updates at this rate

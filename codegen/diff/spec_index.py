@@ -152,8 +152,8 @@ class SpecIndex:
         """Return the folder of a page that is not in the manifest, if the folder's name is similar to those
         of the products' folders; empty for other pages.
 
-        The folder is fix-options for fix-options/orders, v2/fix for v2/fix/orders, and fix-options for a page
-        with this name.
+        The folder of the page fix-options/orders is fix-options, and that of v2/fix/orders is v2/fix. For the
+        page fix-options, which is in no folder, its own name is returned.
         """
         if page in self.kinds or not self.page_folders or self.product_of_page(page) is not None:
             return ""
@@ -247,7 +247,7 @@ class SpecIndex:
 
     @cached_property
     def documents(self) -> dict[str, str]:
-        """URLs of the venue's documents, `index` and `dictionary`, as far as the manifest contains them."""
+        """URLs of the venue's documents (`index` and `dictionary`) that the manifest contains."""
         return self._texts("documents")
 
     def manifest_location(self, key: str) -> Location:

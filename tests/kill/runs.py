@@ -126,7 +126,7 @@ def planned_runs(random: Random) -> Iterator[Run]:
         for kill_point, number in zip(random.sample(_DECK, len(_DECK)), numbers, strict=False):
             yield _planned_run(number, kill_point, random)
             if kill_point is KillPoint.AFTER_COMMIT:
-                # The venue requests a resend of the messages whose commit is lost here.
+                # The messages were committed but not sent, so the venue requests them from the next process.
                 yield _planned_run(next(numbers), KillPoint.UNKNOWN, random)
 
 

@@ -39,7 +39,7 @@ class SqliteDisk(Disk):
         self.incarnation = 0
         self.remains: power_loss.Files | None = None
         """The files that the previous process left behind."""
-        self.begun = 0
+        self.initial_log_length = 0
         """The length of the log when the current process started."""
         self.power_lost = False
         """Whether the previous process ended with a power loss."""
@@ -64,7 +64,7 @@ class SqliteDisk(Disk):
         """Determine how many of the changes the file contains."""
         promised = len(self.log)
         if self.power_lost:
-            promised = self.synced_length if self.synced_at_once else self.begun
+            promised = self.synced_length if self.synced_at_once else self.initial_log_length
         entries = self.log + self.uncommitted
         found = None
         for length in range(len(entries), promised - 1, -1):
@@ -77,7 +77,7 @@ class SqliteDisk(Disk):
         self.log = entries
         self.keep_first(found)
         self.marks.append(found)
-        self.synced_length = self.begun = found
+        self.synced_length = self.initial_log_length = found
 
     def remove(self) -> None:
         rmtree(self.folder)
@@ -183,7 +183,7 @@ class MirroredStore:
         return self._model.peek_requests()
 
     def keep_only(self, count: int) -> None:
-        """Do nothing; the SQLite store forgets messages only by number and age."""
+        """Do nothing; the SQLite store drops messages only by their count, size and age."""
 
     def crash(self, torn: Random | None) -> None:
         self._abandon(self._power_disk.files(), power_lost=False)

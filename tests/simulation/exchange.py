@@ -1,6 +1,7 @@
 """The venue's application and its own database, which survive every crash of the session's process.
 
-Messages wait in its outbox until a session or, if the session resends, the store has accepted them.
+Messages wait in its outbox until a session has accepted them; on a session type with resend, until the store
+of the session has accepted them.
 """
 
 from __future__ import annotations

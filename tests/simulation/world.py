@@ -251,7 +251,7 @@ class World:
         return disk
 
     def dial(self) -> Link | None:
-        """Connect to the venue, if it listens."""
+        """Connect to the venue if it is listening."""
         venue = self.venue
         if not venue.awake or self.now < self.shut_until:
             return None

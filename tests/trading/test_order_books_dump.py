@@ -16,12 +16,12 @@ from tests.trading.order_flow import logged_on, reloaded
 
 def steps(random: Random) -> list[Any]:
     """Return random steps: market data, requests, unsubscribes, gaps and rejects."""
-    found: list[Any] = []
+    generated: list[Any] = []
     for _ in range(60):
         symbol = random.choice([A, B, C])
         bid, offer = random.randint(10, 40), random.randint(50, 90)
         changes = [f"{action} bid 5 at 0.{bid}" for action in ("new", "change", "delete")]
-        found.append(
+        generated.append(
             random.choice(
                 [
                     MarketDataRequest.subscribe(symbol, random.choice([A, B, C])),
@@ -36,7 +36,7 @@ def steps(random: Random) -> list[Any]:
                 ]
             )
         )
-    return found
+    return generated
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -59,7 +59,7 @@ def test_an_order_is_found_by_its_ids_symbol_and_side(orders: Orders) -> None:
     assert not orders.working()
 
 
-def test_only_reports_with_amounts_count_for_fees_and_balances(orders: Orders) -> None:
+def test_fee_entries_without_an_amount_and_other_balance_changes_are_ignored(orders: Orders) -> None:
     trade = report("trade", "1;2", cum="4", last=("4", "0.40"), fee="0.03", balance="-1.63")
     [fee], [change] = trade.misc_fees, trade.collateral_amount_changes
     unreadable = attrs.evolve(fee, misc_fee_amt="1")

@@ -36,9 +36,9 @@ class Resolution(Enum):
     """The next attempt can succeed only after an action by the user."""
     UNCLEAR = "unclear"
     """The condition is unknown, so the client makes a limited number of attempts."""
-    SAME = "same"
-    """The next attempt can succeed after some time, but the client gives up if the same fault has ended
-    several connections.
+    REPEATED = "repeated"
+    """The same fault has ended several connections in a row. The next attempt can succeed after some time,
+    but the client gives up after `same_failures` of them.
     """
 
 
@@ -190,7 +190,7 @@ class ReconnectPolicy(Value):
             return Wait(wait, f"the venue may be in maintenance ({self.maintenance})", counts=False)
         if failure.key_in_use and self.key_in_use is not None:
             return Wait(self.key_in_use, "another connection uses the API key", counts=False)
-        limits = {Resolution.UNCLEAR: self.unclear_attempts, Resolution.SAME: self.same_failures}
+        limits = {Resolution.UNCLEAR: self.unclear_attempts, Resolution.REPEATED: self.same_failures}
         limit = limits.get(failure.resolution)
         if limit is not None and failure.times >= limit:
             return GiveUp(f"{_failed_attempts_text(failure.times)} in this way: {failure.why}")

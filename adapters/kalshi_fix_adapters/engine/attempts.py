@@ -91,7 +91,9 @@ class Retries:
         if fault is None or resolution is not Resolution.TIME:
             return self._decide(Failure(resolution=resolution, why=str(error)), now)
         why = f"{error}; {fault.advice}"
-        verdict = self._decide(Failure(resolution=Resolution.SAME, why=why, times=self._recurrences + 1), now)
+        verdict = self._decide(
+            Failure(resolution=Resolution.REPEATED, why=why, times=self._recurrences + 1), now
+        )
         # Here and below, failures during the venue's maintenance are not counted.
         self._recurrences += isinstance(verdict, Wait) and verdict.counts
         return verdict

@@ -29,8 +29,8 @@ def explain_missing(place: object, owner: StoreOwner, others: Sequence[str], mig
         advice = "to create an empty store instead, first move the existing one to another account"
     command = f"kalshi-fix store migrate {migrate} {option} {shlex.quote(name)}"
     text = (
-        f"{place} has {missing}, but it has {', '.join(others)}: to keep the rows and open requests of "
-        f"{others[0]}, run: {command}; {advice}"
+        f"{place} has {missing}, but it has {', '.join(others)}: to keep your "
+        f"program's rows and the open requests of {others[0]}, run: {command}; {advice}"
     )
     return text, command
 

@@ -35,7 +35,8 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     recorded = {(text(each, "date"), *text(each, "entry").split("-")): each.location for each in notes}
     entries = evidence.facts(EntryFact)
     unmatched = {key: recorded[key] for key in recorded.keys() - {each.key for each in entries}}
-    # An entry that has a disposition is compared even if its text no longer names the dialect.
+    # Entries that are not relevant are included: the text of a recorded entry may no longer mention the
+    # dialect.
     unrecorded = [each for each in entries if each.key not in recorded]
     # The closest matches are found first: entries of the same day may share a title, and entries with the
     # same title may share a text.

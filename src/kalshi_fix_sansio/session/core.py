@@ -161,9 +161,9 @@ class Core:
     def emit_outcomes_unknown(self, requests: Sequence[OpenRequest], why: Uncertainty) -> None:
         """Emit OutcomesUnknown for these requests, if there are any.
 
-        On a session type with resend, the store first records that the requests are uncertain; otherwise,
-        after a restart, the next process would wait for their answers. Without resend, every stored request
-        is uncertain after a restart anyway.
+        On a session type with resend, the store first records that the requests are uncertain. Without this
+        record, the next process would wait for their answers after a restart. Without resend, every stored
+        request is uncertain after a restart anyway.
         """
         if requests:
             if self.config.session_type.resend and not self.ledger.broken:

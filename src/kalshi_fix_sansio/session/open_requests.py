@@ -31,14 +31,14 @@ from kalshi_fix_sansio.framing import Frame
 Names = tuple[tuple[str, str], ...]
 """The names by which answers refer to a request: pairs of an attribute and its value."""
 MSG_SEQ_NUM = "msg_seq_num"
-"""The header attribute by which an answer can refer to every request."""
+"""The header attribute by which an answer can refer to any request."""
 NUMBER_NAME: Final = (MSG_SEQ_NUM, "")
 """The first name of a request that answers identify by its MsgSeqNum. The value is empty, because names are
 determined before the number is known. To find a request by its number, `OpenRequests` has a separate index.
 """
 NO_ID = ""
-"""Placeholder for the attribute of an id: a request without an id has the second name (NO_ID, MsgType). An
-answer without an id settles the oldest request of this type that has no id either.
+"""Placeholder for the attribute of an id. The names of a request without an id are NUMBER_NAME and
+(NO_ID, MsgType). An answer without an id settles the oldest request of this type that has no id either.
 """
 
 MAX_RECENT_HASHES: Final = 40_000

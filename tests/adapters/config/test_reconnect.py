@@ -50,10 +50,10 @@ def test_the_policy_gives_up_at_once_after_a_permanent_failure() -> None:
     ("policy", "resolution", "limit"),
     [
         (ReconnectPolicy(), Resolution.UNCLEAR, 8),
-        (ReconnectPolicy(), Resolution.SAME, 3),
+        (ReconnectPolicy(), Resolution.REPEATED, 3),
         (ReconnectPolicy(unclear_attempts=1, same_failures=2), Resolution.UNCLEAR, 1),
-        (ReconnectPolicy(unclear_attempts=1, same_failures=2), Resolution.SAME, 2),
-        (ReconnectPolicy(maintenance=None), Resolution.SAME, 3),
+        (ReconnectPolicy(unclear_attempts=1, same_failures=2), Resolution.REPEATED, 2),
+        (ReconnectPolicy(maintenance=None), Resolution.REPEATED, 3),
     ],
 )
 def test_the_policy_gives_up_after_a_limited_number_of_unclear_or_repeated_failures(

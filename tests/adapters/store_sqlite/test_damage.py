@@ -250,7 +250,7 @@ def test_a_full_or_read_only_disk_is_an_error(path: Path, statement: str, text: 
         assert (store.next_outgoing, len(kept_numbers(store)), store.next_incoming) == (41, 40, 17)
 
 
-def test_a_failing_last_commit_is_raised_and_the_file_released(path: Path) -> None:
+def test_a_failed_last_commit_raises_an_error_and_releases_the_file(path: Path) -> None:
     with (
         pytest.raises(StoreError, match="is not writable"),
         opened_after("PRAGMA query_only = ON", path) as store,

@@ -59,12 +59,12 @@ class Disk:
 
 @pytest.fixture
 def disk() -> Iterator[Disk]:
-    found = Disk()
-    yield found
-    found.allow(100)
+    new_disk = Disk()
+    yield new_disk
+    new_disk.allow(100)
     with suppress(StoreError):
-        found.commits.wait(found.commits.last_ticket, LONG_TIMEOUT)
-    assert found.commits.close(LONG_TIMEOUT)
+        new_disk.commits.wait(new_disk.commits.last_ticket, LONG_TIMEOUT)
+    assert new_disk.commits.close(LONG_TIMEOUT)
 
 
 def test_batches_added_during_a_write_share_the_next_write(disk: Disk) -> None:

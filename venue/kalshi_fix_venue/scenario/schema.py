@@ -369,7 +369,7 @@ class MarginMarket(Market):
     @model_validator(mode="after")
     def _check_tick(self) -> MarginMarket:
         if None not in (self.tick, self.maximum_price) and self.tick >= self.maximum_price:  # type: ignore[operator]
-            raise mistake("tick", "write less than `maximum-price`")
+            raise mistake("tick", "use a tick below `maximum-price`")
         return self
 
 
@@ -417,7 +417,7 @@ class Combo(Section):
     @model_validator(mode="after")
     def _check_legs(self) -> Combo:
         if self.minimum_legs > self.maximum_legs:
-            raise mistake("maximum-legs", "write at least `minimum-legs`")
+            raise mistake("maximum-legs", "use at least the number of `minimum-legs`")
         return self
 
 
