@@ -19,8 +19,7 @@ def read_yaml(path: Path) -> Node:
 
     Raises:
         SpecError: the file cannot be read, is too large or empty, exceeds `BOUNDS`, is not valid YAML in
-        UTF-8,
-            repeats a key, or contains a value that a spec does not allow.
+            UTF-8, repeats a key, or contains a value that a spec does not allow.
     """
     file, mistakes = path.as_posix(), Mistakes()
     try:

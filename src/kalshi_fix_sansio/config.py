@@ -226,8 +226,7 @@ def copy_logon_fields(fields: Block | None, dialect: Dialect) -> Block | None:
 
     Raises:
         ConfigurationError: the dialect has no Logon, or `fields` is not an instance of the dialect's class
-        for
-            Logon fields.
+            for Logon fields.
     """
     if fields is None:
         return None

@@ -115,7 +115,7 @@ class PostgresDatabase:
         Raises:
             ConfigurationError: neither a key nor an account is given, or both are.
             StoreError: the store is missing, in use or damaged, or cannot be written, or the new name is
-            taken.
+                taken.
         """
         return migrate_store(self.dsn, name, key_id=key_id, account=account)
 
