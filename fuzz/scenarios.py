@@ -27,7 +27,8 @@ from tests.scenarios.runner.peer import Peer
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "tests" / "scenarios"
 _SETTINGS: Final = frozenset({"strict", "offer_next_expected", "explicit_confirm", "protocol_options"})
-# The numbers below are those of `session._step` and `session._call`, which read them from an input.
+# Numbers of calls, as `session._call` reads them. The numbers that `_record_step` receives are kinds of
+# steps, as `session._step` reads them.
 _CALLS: Final = {
     "accept": 0,
     "refuse": 1,

@@ -39,7 +39,7 @@ def inputs(target: Target) -> st.SearchStrategy[bytes]:
 
 
 def explore(check: Callable[[bytes], None], target: Target, seconds: float, prefix: str) -> int:
-    """Search for a failure during `seconds`; return the number of executions.
+    """Search for a failure for `seconds` seconds; return the number of executions.
 
     On a failure, write the smallest failing input to a file whose path begins with `prefix`.
     """

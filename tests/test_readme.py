@@ -28,7 +28,7 @@ def test_the_session_page_shows_the_loop_of_the_example() -> None:
     assert f'```py title="examples/own_loop.py"\n{shown}\n```' in page
 
 
-def test_the_readme_and_the_version_option_name_the_documents_last_compared() -> None:
+def test_the_readme_and_the_version_option_state_which_documents_were_last_compared() -> None:
     dates = re.findall(r"\d{4}-\d\d-\d\d", DIALECT.validated)
     assert len(dates) == 2
     assert f"changelog through {dates[0]} and with Kalshi's documentation as of {dates[1]}" in README.replace(

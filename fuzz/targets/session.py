@@ -281,8 +281,8 @@ class Player:
         self.check_sent(self.session.data_to_send())
         session = self.session
         assert len(session.open_requests) <= self.config.max_open_requests
-        # The store also has requests with unconfirmed answers; one OutcomesUnknown can answer all requests
-        # that were open.
+        # The store keeps answered requests until their answers are confirmed, and one OutcomesUnknown can
+        # answer all open requests at once, so several times the limit may be stored.
         assert len(session.store.open_requests()) <= 3 * self.config.max_open_requests
         if self.store.resets != self.resets:
             self.resets = self.store.resets
@@ -592,7 +592,7 @@ def _receive_from_peer(player: Player, choices: Choices) -> None:
 def _feed_literal(player: Player, choices: Choices) -> None:
     """Receive a message whose fields are taken verbatim from the input."""
     msg_type = choices.take(1 + choices.below(2))
-    # From -MAX_DISTANCE to MAX_DISTANCE - 1. The choice 0, which an exhausted input makes too, is distance 0.
+    # From -MAX_DISTANCE to MAX_DISTANCE - 1. An exhausted input makes `below` return 0, which is distance 0.
     distance = (choices.below(2 * MAX_DISTANCE) + MAX_DISTANCE) % (2 * MAX_DISTANCE) - MAX_DISTANCE
     number = max(player.peer_number + distance, 0)
     player.peer_number = max(player.peer_number, number + 1)

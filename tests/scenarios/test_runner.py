@@ -64,7 +64,7 @@ def parse_error(path: Path) -> str:
         ("  - {at: 1, chunk_size: 1}\n", "chunk_size requires peer"),
         ("  - user: dance\n", "user must be one of connect, accept,"),
         ("  - user: send\n", "send must have a message"),
-        ("  - user: refuse\n", "refuse must have a text"),
+        ("  - user: refuse\n", "refuse requires a text"),
         ("  - user: {connect: now}\n", "connect takes no argument"),
         ("  - {peer: eof, raises: LocalProtocolError}\n", "raises requires user"),
         ("  - {user: logout, raises: Nonsense}\n", "the library has no exception Nonsense"),

@@ -140,7 +140,7 @@ def test_sending_is_refused_while_too_many_bytes_are_unsent() -> None:
     while len(wired.session._core.outbound.buffer) < 1000:
         wired.session.send(order(), wired.clock.now)
         sent += 1
-    with pytest.raises(LocalProtocolError, match="bytes wait to be sent"):
+    with pytest.raises(LocalProtocolError, match="bytes are waiting to be sent"):
         wired.session.send(order(), wired.clock.now)
     assert wired.session.next_outgoing == 2 + sent
     assert 1000 <= len(wired.session.data_to_send()) < 1400

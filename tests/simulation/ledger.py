@@ -68,7 +68,7 @@ class Ledger:
         """The epoch of the sender's numbers, as known to the receiving user."""
         self.duplicates = 0
         self.losses_allowed = False
-        """Whether a disk has lost committed changes. This voids all guarantees, so losses are no violation.
+        """Whether a disk has lost committed changes. This voids all guarantees, so losses are not violations.
         """
         self._by_uid: dict[str, Entry] = {}
         self._by_number: dict[tuple[int, int], Entry] = {}

@@ -67,13 +67,14 @@ class Requests:
         self.known: dict[Key, Request] = {}
         self.losses_allowed = False
         """Whether a disk has lost committed changes, so requests may be lost."""
-        self._may_be_listed: set[Key] = set()
-        """Requests that were open in the store when the client's current process started, and those sent
-        since then."""
+        self._may_be_reported_unknown: set[Key] = set()
+        """Requests that OutcomesUnknown may contain: those that were open in the store when the client's
+        current process started, and those sent since then.
+        """
 
     def record_sent(self, key: Key, incarnation: int) -> None:
         self.known[key] = Request(key, incarnation)
-        self._may_be_listed.add(key)
+        self._may_be_reported_unknown.add(key)
 
     def record_unsent(self, key: Key) -> None:
         """Remove a request that was never sent, because the process died first."""
@@ -82,10 +83,11 @@ class Requests:
     def client_restarted(self, open_keys: set[Key], was_written: Callable[[Key], bool]) -> None:
         """Record that the client's process restarted: only requests that are still open in the store may be
         reported as unknown from now on."""
-        self._may_be_listed = set(open_keys)
+        self._may_be_reported_unknown = set(open_keys)
         for group in self._groups():
-            # The session may have matched the answer with another request that has the same id, so a surplus
-            # outcome among these requests counts for this one.
+            # Requests with the same id are compared by their number. A request that has an outcome, although
+            # it is open or reported as unknown, makes up for one without an outcome, because the session may
+            # have matched an answer to the wrong one of them.
             surplus = sum(
                 1 for one in group if one.has_outcome and (one.unknown_reason or one.key in open_keys)
             )
@@ -118,9 +120,9 @@ class Requests:
                 raise Violation(
                     "invented", f"the outcome of {key} is reported as unknown, but it was never sent"
                 )
-            if key not in self._may_be_listed and not self.losses_allowed:
+            if key not in self._may_be_reported_unknown and not self.losses_allowed:
                 raise Violation("listed twice", f"{request} is listed ({why}) after it was settled")
-            self._may_be_listed.discard(key)
+            self._may_be_reported_unknown.discard(key)
             request.unknown_reason = why
 
     def unsettled(self) -> list[Request]:

@@ -17,7 +17,7 @@ REGRESSIONS = {
             Fault(11.0, Kind.RESET, Side.VENUE),
         ),
     ),
-    "a request larger than the limit on open requests counts as several": Schedule(
+    "a request larger than the limit on open requests counts as a violation": Schedule(
         seed=8013988,
         heart_bt_int=30,
         calm_from=31.9,

@@ -41,7 +41,9 @@ def started(seed: int, **faults: Any) -> Program:
 
 @settings(max_examples=100)
 @given(st.integers(0, 100_000), st.integers(1, 60))
-def test_the_state_and_the_room_are_exact_if_every_message_arrives(seed: int, steps: int) -> None:
+def test_the_state_and_the_remaining_contracts_are_exact_if_every_message_arrives(
+    seed: int, steps: int
+) -> None:
     program = started(seed)
     for _ in range(steps):
         program.step()

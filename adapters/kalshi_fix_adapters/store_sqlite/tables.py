@@ -102,7 +102,7 @@ def create(path: Path, owner: StoreOwner) -> None:
             f"{path} is missing, but {log.name} next to it exists: restore {path.name}, or move "
             f"{log.name} away too and log on again with a reset"
         )
-    # The mark of a file that was moved away does not apply to the new file.
+    # The `.mark` file of a store that was moved away does not apply to the new store.
     mark_path(path).unlink(missing_ok=True)
     new_path = path.with_name(path.name + ".new")
     for suffix in ("", "-wal", "-shm"):

@@ -306,7 +306,7 @@ def _missing_members(block: Block, sender: str | None) -> Iterator[Finding]:
     rows = (fact for fact in block.rows if sender is None or fact.sender in (None, sender))
     tags_with_row = {placed.field.tag for fact in rows if (placed := block.member_of(fact)) is not None}
     if block.message is None:
-        # Pages list header fields that only one message has in that message's table.
+        # If only one message has a header field, pages list the field in the table of this message.
         tags_with_row |= {fact.tag for fact in block.evidence.facts(MemberFact)}
     places = [place for place in block.places if sender in (None, place.sender)]
     reported: set[int] = set()

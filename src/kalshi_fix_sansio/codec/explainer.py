@@ -168,8 +168,9 @@ class Explainer:
         return None
 
     def _record_invalid(self, token: Token, previous: Token | None) -> None:
-        """Record a malformed field. Its value is left out if the field is secret, or if the value may be the
-        rest of a secret data field without a length, whose value contains SOH.
+        """Record a malformed field. Its value is left out if the field is secret. It is also left out if it
+        follows a secret data field that has no length field: if the data contains SOH, the rest of the secret
+        looks like a malformed field.
         """
         fields = self._dialect.fields
         previous_field = (

@@ -101,7 +101,7 @@ class SendValidator:
             rules = self._compile_rules(cls, allow_unknown_codes=allow_unknown_codes)
         if len(core.outbound.buffer) >= self._max_unsent:
             raise LocalProtocolError(
-                f"{len(core.outbound.buffer)} bytes wait to be sent; write data_to_send() first"
+                f"{len(core.outbound.buffer)} bytes are waiting to be sent; write data_to_send() first"
             )
         problems = rules.check(message)
         if header_fields:

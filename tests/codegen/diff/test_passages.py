@@ -109,7 +109,7 @@ def test_a_line_with_a_finding_is_not_also_reported_as_text(scratch: Scratch) ->
     assert finding.kind == "new"
 
 
-def test_changes_without_facts_are_reported_as_text(scratch: Scratch) -> None:
+def test_a_change_that_the_spec_does_not_represent_is_reported_as_text(scratch: Scratch) -> None:
     """The spec does not distinguish an optional field from a conditional one without a formal condition."""
     page = scratch.pages / "pier/bookings.md"
     scratch.edit(page, "| 9002 | Berth     | String       | N ", "| 9002 | Berth     | String       | C ")

@@ -242,7 +242,7 @@ class _Reader:
             fields["type"] = "Logon"
             return UserCall(name, message=self._message_spec(fields, by_us=True))
         if argument is None and name in CALLS_WITH_TEXT:
-            raise ScenarioError(f"{name} must have a text")
+            raise ScenarioError(f"{name} requires a text")
         if argument is not None and name in CALLS_WITHOUT_ARGUMENT:
             raise ScenarioError(f"{name} takes no argument")
         return UserCall(name, None if argument is None else str(argument))

@@ -1,4 +1,4 @@
-"""The fixture in pytest runs like those of a user's project."""
+"""The fixture, tested by running pytest as a user's project does."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def order():
 def run(folder: Path, test: str, *arguments: str, ini: str = "") -> subprocess.CompletedProcess[str]:
     (folder / "pytest.ini").write_text(f"[pytest]\nfilterwarnings = error\n{ini}")
     (folder / "test_it.py").write_text(test)
-    # As loaded by the entry point, which has the same name.
+    # Load the plugin under the name of its entry point, so that pytest does not load it twice.
     command = (
         sys.executable,
         "-bb",

@@ -92,8 +92,8 @@ def settle(state: ExchangeState, batch: Batch, market: Market) -> None:
     result, price = market.result, market.settlement_price
     if result is None or price is None:  # excluded by `check_result`
         raise AssertionError(f"market {market.ticker} is settled without a result")
-    # The result is stored before any payout, because the guaranteed payout of a group, and the part of it
-    # that is revoked, depend on the group's results.
+    # The result is stored before any payout, because the collateral that is returned for a group, and the
+    # part of it that is taken back, depend on the results of its markets.
     group = state.results.get(market.ticker)
     if group is not None:
         group.settled[market.ticker] = price

@@ -265,8 +265,8 @@ class Orders:
 
         Raises:
             OrderRequestError: an order with this ClOrdID is not done, or the session's prices are in cents
-                and `price` is not a whole number of cents. An order whose outcome is unknown does not prevent a
-                new one: the venue either accepts the new order or reports the duplicate.
+                and `price` is not a whole number of cents. An order whose outcome is unknown does not prevent
+                a new one: the venue either accepts the new order or reports the duplicate.
             TypeError: a value has the wrong type, such as a float, which is not exact, or a field is unknown.
             ValueError: a value is invalid, such as text that is not a number.
             EncodeError: a value has no form in FIX, such as an empty string.
