@@ -422,8 +422,9 @@ class SessionEnded(Value):
         text: A description of the reason for humans; the peer's Text if there is one.
         clean: Whether a Logout handshake was completed.
         unsent: The number of unsent bytes.
-        advice: The remedy if the same message has ended this connection and the previous one for the same
-            reason, so it would also end the next; empty otherwise.
+        advice: The remedy if the same message has ended this connection and an earlier one for the same
+            reason, and no higher number was received in between, so the message would also end the next
+            connection; empty otherwise.
     """
 
     reason: CloseReason

@@ -145,6 +145,7 @@ def read_session(path: Path, database: sqlite3.Connection) -> tuple[StoreOwner, 
 
     Raises:
         StoreError: the file belongs to another program, or has a layout that this version does not support.
+        DamagedRowError: the checksum of the row is wrong, or the row is missing.
         sqlite3.Error: the file is not a database, is damaged, or cannot be read.
     """
     application_id = database.execute("PRAGMA application_id").fetchone()[0]
@@ -168,7 +169,8 @@ def read_requests(database: sqlite3.Connection) -> list[OpenRequest]:
     """Return the open requests, in the order of their keys.
 
     Raises:
-        sqlite3.Error: the requests are damaged, or cannot be read.
+        DamagedRowError: the checksum of a request is wrong.
+        sqlite3.Error: the requests cannot be read.
     """
     return list(map(rows.request_of, database.execute(_REQUESTS)))
 
@@ -181,6 +183,7 @@ def change_key(database: sqlite3.Connection, owner: StoreOwner) -> rows.Numbers:
     answers to the old key. The user's rows are kept.
 
     Raises:
+        DamagedRowError: the checksum of a row is wrong, or a row is missing. The file is unchanged.
         sqlite3.Error: the file is damaged, or cannot be written to. It is unchanged.
     """
     old, numbers = rows.session_of(database.execute(_SELECT_SESSION).fetchone())
@@ -207,7 +210,8 @@ def check_rows(database: sqlite3.Connection) -> None:
     """Verify the checksums of the user's rows.
 
     Raises:
-        sqlite3.Error: a row is damaged, or cannot be read.
+        DamagedRowError: the checksum of a row is wrong.
+        sqlite3.Error: a row cannot be read.
     """
     for row in database.execute(f"SELECT {rows.JOURNAL_COLUMNS} FROM journal"):
         rows.journal_text(row)

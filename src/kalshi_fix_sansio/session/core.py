@@ -267,8 +267,8 @@ class Core:
         """Record which message ends the session, and why.
 
         The expected number does not advance past this message, so the peer resends it after the next logon.
-        If the same message ended the previous session for the same reason, it will end the next one too. Only
-        then does SessionEnded contain `advice`.
+        If the same message ended an earlier session for the same reason, and no session has received a higher
+        number since, the message will end the next session too. Only then does SessionEnded contain `advice`.
         """
         self._ended_by = (seq_num, why)
         self._advice = advice if self._ended_by == self.ledger.ended_by else ""
