@@ -48,6 +48,7 @@ def bring_up_to_date(spec: Path, package: str, out: Path) -> bool:
     files[DIGEST_FILE] = files.pop(DIGEST_FILE) + last_line
     digest_file.unlink(missing_ok=True)
     out.mkdir(exist_ok=True)
+    # Every other file in the folder is deleted, because only generated files belong there.
     for path in files_in(out) - files.keys():
         (out / path).unlink(missing_ok=True)
     with TemporaryDirectory(dir=out.parent, prefix=".dialect-") as name:

@@ -369,8 +369,8 @@ class Trader:
             venue.refuse_next(self.random.choice(REFUSALS), self.name, count=self.random.randint(1, 3))
 
     def continue_drop_copy(self) -> None:
-        """Send the drop copy request that is due, or end the recovery once drop copy has answered all
-        requests."""
+        """Send the drop copy request that is due, or end the recovery once no range is pending. A range whose
+        request failed is still pending."""
         if self.is_quiet() and not self.in_transit and self.machines.orders.uncertain():
             self.is_recovering = True  # a refusal has shown that an open order is not at the venue
             self.begin_drop_copy()
