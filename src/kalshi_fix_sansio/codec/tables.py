@@ -317,10 +317,8 @@ class Tables:
 
     def _field(self, tag: int, name: str, kind: Kind) -> FieldLayout:
         """Return the layout of a tag, or a new one if the dialect does not list the tag."""
-        layout = self.dialect.fields.get(tag)
-        if layout is not None:
-            return layout
-        return FieldLayout(tag=tag, name=name, attribute=name.lower(), kind=kind, fix_type=kind.name)
+        listed = self.dialect.fields.get(tag)
+        return listed or FieldLayout(tag=tag, name=name, attribute=name.lower(), kind=kind, fix_type=kind.name)
 
 
 def _all_tags(table: BlockTable) -> Iterator[int]:
