@@ -318,7 +318,8 @@ class Tables:
     def _field(self, tag: int, name: str, kind: Kind) -> FieldLayout:
         """Return the layout of a tag, or a new one if the dialect does not list the tag."""
         listed = self.dialect.fields.get(tag)
-        return listed or FieldLayout(tag=tag, name=name, attribute=name.lower(), kind=kind, fix_type=kind.name)
+        new = FieldLayout(tag=tag, name=name, attribute=name.lower(), kind=kind, fix_type=kind.name)
+        return listed or new
 
 
 def _all_tags(table: BlockTable) -> Iterator[int]:
