@@ -149,7 +149,7 @@ class MakerQuote(Deal):
         cum_qty: Filled contracts of its order, according to the reports received.
         text: The reason why the quote, its confirmation or its cancel was refused.
         facts: Facts that messages have established about the quote.
-        preceding: The newest reports by shard, and the latest time, that are earlier than the resulting order.
+        preceding: The newest reports by shard, and the latest time, that precede the resulting order.
         uncertain_since: Time since which answers about the quote may have been lost, in UTC; None while the
             quote is certain.
         sizes: Numbers of contracts of the bid and the offer, as reported by the venue.
