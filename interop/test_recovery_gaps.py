@@ -74,6 +74,15 @@ class Connection:
             assert fields[11] == name
             assert (fields.get(43) == "Y") is poss_dup
 
+    def expect_recovery_of_both_sides(self, begin: int) -> None:
+        """Expect that both sides recover LOST, whose first MsgSeqNum is `begin` in both directions."""
+        self.expect_gap(begin, begin + len(LOST) - 1)
+        self.expect_messages(*LOST, poss_dup=True)
+        self.our_side.expect(GapClosed)
+        self.expect_at_the_peer(*LOST, poss_dup=True)
+        self.expect_served(begin=begin, resent=len(LOST))
+        self.log_out_and_check_numbers()
+
     def log_out_and_check_numbers(self) -> None:
         """Exchange one more message each way, log out, and check that neither side lacks a message."""
         peer = self.pairing.peer
@@ -121,12 +130,7 @@ def test_messages_that_the_peer_missed_before_the_logon_are_recovered(pairing: P
 
 def test_messages_that_both_sides_missed_before_the_logon_are_recovered(peer_ahead: Pairing) -> None:
     connection = Connection(peer_ahead, peer_ahead.store(LOST))
-    connection.expect_gap(1, 3)
-    connection.expect_messages(*LOST, poss_dup=True)
-    connection.our_side.expect(GapClosed)
-    connection.expect_at_the_peer(*LOST, poss_dup=True)
-    connection.expect_served(begin=1, resent=3)
-    connection.log_out_and_check_numbers()
+    connection.expect_recovery_of_both_sides(begin=1)
 
 
 def test_messages_that_we_miss_mid_session_are_recovered(pairing: Pairing) -> None:
@@ -165,12 +169,7 @@ def test_messages_that_both_sides_miss_mid_session_are_recovered(pairing: Pairin
     # MsgSeqNums reveal the other gap to our side.
     connection.our_side.call(lambda session, now: session.test_request(now))
 
-    connection.expect_gap(2, 4)
-    connection.expect_messages(*LOST, poss_dup=True)
-    connection.our_side.expect(GapClosed)
-    connection.expect_at_the_peer(*LOST, poss_dup=True)
-    connection.expect_served(begin=2, resent=3)
-    connection.log_out_and_check_numbers()
+    connection.expect_recovery_of_both_sides(begin=2)
 
 
 def test_messages_in_transit_when_the_connection_breaks_are_recovered(pairing: Pairing) -> None:

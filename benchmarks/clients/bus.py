@@ -34,7 +34,7 @@ STREAM_BYTES = 1024**3
 
 
 class Source:
-    """A stand-in for a client. It returns prepared events, without delay or at a fixed rate per second."""
+    """A fake client, which returns prepared events without delay, or at a fixed rate per second."""
 
     explicit_confirm = True
     numbers_are_durable = False

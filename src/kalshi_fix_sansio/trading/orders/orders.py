@@ -821,9 +821,7 @@ class Orders:
         self._index.index(order)  # the next request in the event may be about this order
 
     def _handle_unknown_mass_cancel(self, request: OpenRequest) -> None:
-        """Mark as uncertain a mass cancel whose outcome is unknown. Add it first if this object does not know
-        it.
-        """
+        """Mark as uncertain a mass cancel whose outcome is unknown; if necessary, add it first."""
         name, since = request.request_id, self._time
         if self._mass_cancels.find(name) is None:
             # Without a known order, no report could show that the mass cancel was carried out.
